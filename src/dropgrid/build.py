@@ -1,0 +1,119 @@
+"""From the plain config of a cell to its parts."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dropgrid import sites, streams
+from dropgrid.data.source import AbstractSource, Spec
+from dropgrid.errors import UserError
+from dropgrid.instantiate import call, instantiate
+from dropgrid.learner import Batch
+from dropgrid.regularizers.none import none
+from dropgrid.runs.identity import unite
+
+OF_THE_LOADER = ("batch_size", "eval_batch_size", "workers", "fingerprint")
+"""Keys of `data` that are not the source's arguments."""
+
+
+def source(config: Mapping[str, Any], local: Mapping[str, Any]) -> AbstractSource:
+    """The data of a cell, not read yet."""
+    node = {k: v for k, v in unite(config, local, "data").items() if k not in OF_THE_LOADER}
+    return instantiate("data", node, cache=Path(local["paths"]["cache"]))
+
+
+def options(config: Mapping[str, Any], axis: str) -> list[Any]:
+    """What an axis holds, stacked mounts (`regularizer_2`, …) after the first."""
+    keys = [axis, *sorted(k for k in config if k.startswith(f"{axis}_") and k[len(axis) + 1 :].isdigit())]
+    return [instantiate(key, config[key]) for key in keys]
+
+
+def network(config: Mapping[str, Any], spec: Spec) -> nn.Module:
+    """The bare network, on whatever device is torch's default, weights not initialised by our streams yet.
+
+    A regularizer that acts on no site is an error: it would be silently off.
+    """
+    counted = [Counted(option) for option in options(config, "regularizer")]
+    model = instantiate("model", config["model"])
+    net: nn.Module = call(
+        "model",
+        model,
+        channels=spec.channels,
+        classes=len(spec.classes),
+        norm=instantiate("norm", config["norm"]),
+        activation=instantiate("activation", config["activation"]),
+        sites=counted,
+    )
+    for option in counted:
+        if option.acted == 0 and option.option.func is not none:
+            raise UserError(
+                f"regularizer: {option.option.func.__name__} acts on no site of this model: it would be off"
+            )
+    return net
+
+
+class Counted:
+    """A regularizer option that remembers on how many sites it acted."""
+
+    def __init__(self, option: Any):
+        self.option = option
+        self.acted = 0
+
+    def __call__(self, site: sites.Site) -> nn.Module:
+        module: nn.Module = self.option(site)
+        self.acted += not isinstance(module, nn.Identity)
+        return module
+
+
+def augment(config: Mapping[str, Any]) -> Callable[..., Batch]:
+    """The augmentations of a cell as one, applied in their order with one generator."""
+    stack = options(config, "augment")
+
+    def stacked(images: Tensor, targets: Tensor, *, generator: torch.Generator, context: Any = None) -> Batch:
+        for each in stack:
+            images, targets = each(images, targets, generator=generator, context=context)
+        return images, targets
+
+    return stacked
+
+
+def initialise(config: Mapping[str, Any], net: nn.Module) -> None:
+    """Draw the initial weights, each from the stream of its own name."""
+    init = instantiate("init", config["init"])
+    activation = instantiate("activation", config["activation"])
+    seed = config["seed"]
+    call("init", init, net, generator=lambda name: streams.generator(seed, "init", name), activation=activation)
+
+
+def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn.Module:
+    """Build every part on the meta device, and raise UserError for whatever would not train; the network built.
+
+    Nothing is computed and no memory taken: a sweep is checked whole before its first cell trains.
+    """
+    data, trainer = config["data"], config["trainer"]
+    for key in ("batch_size", "eval_batch_size"):
+        if isinstance(data[key], bool) or not isinstance(data[key], int) or data[key] < 1:
+            raise UserError(f"data.{key} must be a whole number, 1 or more, got {data[key]!r}")
+    if data["batch_size"] > spec.train:
+        raise UserError(f"data.batch_size={data['batch_size']} is larger than the training set of {spec.train} images")
+    if isinstance(config["seed"], bool) or not isinstance(config["seed"], int):
+        raise UserError(f"seed must be a whole number, got {config['seed']!r}")
+    for key in ("max_epochs", "threads"):
+        if isinstance(trainer[key], bool) or not isinstance(trainer[key], int) or trainer[key] < 1:
+            raise UserError(f"trainer.{key} must be a whole number, 1 or more, got {trainer[key]!r}")
+    with torch.device("meta"):
+        net = network(config, spec)
+        size = (spec.channels, *spec.size)
+        images, targets = torch.zeros(2, *size), torch.zeros(2, dtype=torch.int64)
+        call("model", net, images)
+        optimizer = call("optimizer", instantiate("optimizer", config["optimizer"]), net)
+        assert optimizer.param_groups, "an optimizer has parameters"
+        instantiate("loss", config["loss"])(torch.zeros(2, len(spec.classes)), targets)
+        call("penalty", instantiate("penalty", config["penalty"]).term, net)
+    call("augment", augment(config), torch.zeros(2, *size), torch.zeros(2).long(), generator=torch.Generator())
+    for step in (0, 50, 99):
+        call("lr_schedule", instantiate("lr_schedule", config["lr_schedule"]), step, 100)
+    return net

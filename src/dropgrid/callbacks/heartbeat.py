@@ -1,0 +1,44 @@
+"""state.json: where a running cell stands, which is all that live views read."""
+
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from dropgrid.learner import Learner
+from dropgrid.runs.folder import write_json
+
+SECONDS_BETWEEN = 0.5
+
+
+class Heartbeat(Callback):
+    """Writes epoch, step, loss, pid and host, at most twice a second: the loss leaves the device only then."""
+
+    def __init__(self, folder: Path):
+        self.path = folder / "state.json"
+        self.last = 0.0
+
+    def on_train_batch_end(
+        self, trainer: Trainer, learner: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        now = time.monotonic()
+        if now - self.last < SECONDS_BETWEEN:
+            return
+        self.last = now
+        assert isinstance(learner, Learner)
+        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        state = {
+            "epoch": trainer.current_epoch,
+            "epochs": trainer.max_epochs,
+            "step": trainer.global_step,
+            "steps": learner.steps,
+            "loss": float(loss) if isinstance(loss, Tensor) else None,
+            "time": time.time(),
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+        }
+        write_json(self.path, state)

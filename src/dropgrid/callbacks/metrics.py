@@ -1,0 +1,26 @@
+"""One row of numbers an epoch, to every logger."""
+
+from collections.abc import Sequence
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from dropgrid.callbacks.treatment import Treatment
+from dropgrid.learner import Learner
+from dropgrid.loggers.logger import AbstractLogger
+
+
+class Metrics(Callback):
+    """Hands the learner's epoch metrics and each site's realised dropped fraction to the loggers.
+
+    Must stand after `Treatment` in the trainer's callbacks, whose counts it reads.
+    """
+
+    def __init__(self, loggers: Sequence[AbstractLogger], treatment: Treatment):
+        self.loggers = loggers
+        self.treatment = treatment
+
+    def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
+        assert isinstance(learner, Learner)
+        row = {**learner.epoch_metrics(), **self.treatment.epoch_fractions}
+        for logger in self.loggers:
+            logger.log(row)

@@ -1,0 +1,74 @@
+"""The proof that the treatment was given: what every site really dropped, against what it should have."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from dropgrid.sites import AbstractDrop, drops
+
+STANDARD_ERRORS = 5
+
+
+class Treatment(Callback):
+    """Counts each site's dropped cells over training, and compares their fraction with its exact expectation.
+
+    nominal: mean of the scheduled drop_prob over the steps taken. expected: mean over those steps of the closed form
+    for the site's map (`AbstractDrop.expected`). realised: zeros of all masks / cells of all masks. stderr: from
+    independent draws, not cells. A site is flagged when realised and expected are more than 5 standard errors apart,
+    or when it never ran.
+
+    Args:
+        shapes: site -> (C, …), from `dropgrid.sites.shapes`.
+        batch_size: images in a micro-batch.
+    """
+
+    def __init__(self, shapes: Mapping[str, Sequence[int]], batch_size: int):
+        self.shapes = shapes
+        self.batch_size = batch_size
+        self.dropped: dict[str, int] = dict.fromkeys(shapes, 0)
+        self.seen: dict[str, int] = dict.fromkeys(shapes, 0)
+        self.epoch_fractions: dict[str, float] = {}
+
+    def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
+        for site, drop in drops(learner).items():
+            dropped, seen = int(drop.dropped), int(drop.seen)
+            self.dropped[site] += dropped
+            self.seen[site] += seen
+            self.epoch_fractions[f"drop/{site}"] = dropped / seen if seen else float("nan")
+            drop.dropped.zero_()
+            drop.seen.zero_()
+
+    def report(self, sites: Mapping[str, AbstractDrop], taken: int, steps: int, micro: int = 1) -> dict[str, Any]:
+        """What `result.json` holds: a line a site, and the names of those flagged.
+
+        `taken` of `steps` optimizer steps were made, each of `micro` micro-batches.
+        """
+        lines = [self.line(site, drop, taken, steps, micro) for site, drop in sites.items()]
+        return {"sites": lines, "flagged": [line["site"] for line in lines if line["flagged"]]}
+
+    def line(self, site: str, drop: AbstractDrop, taken: int, steps: int, micro: int) -> dict[str, Any]:
+        """One site's nominal, expected and realised fractions."""
+        shape = self.shapes[site]
+        progress = np.arange(taken) / max(1, steps - 1)
+        rates, times = np.unique([drop.rate_at(each) for each in progress], return_counts=True)
+        expected = float(np.average(drop.expected(shape, rates), weights=times))
+        variance = float(np.average(drop.variance(shape, rates), weights=times))
+        stderr = (variance / (taken * micro * self.batch_size)) ** 0.5
+        seen = self.seen[site]
+        realised = self.dropped[site] / seen if seen else None
+        # 1e-6: rates travel through float32
+        apart = realised is None or abs(realised - expected) > STANDARD_ERRORS * stderr + 1e-6
+        return {
+            "site": site,
+            "kind": type(drop).__name__,
+            "shape": list(shape),
+            "schedule": drop.schedule,
+            "nominal": float(np.average(rates, weights=times)),
+            "expected": expected,
+            "realised": realised,
+            "stderr": stderr,
+            "clamped": drop.clamped(shape),
+            "flagged": bool(apart),
+        }

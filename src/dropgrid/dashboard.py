@@ -1,0 +1,53 @@
+"""Weights & Biases: a view of the local files. The one file that imports wandb."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from dropgrid.loggers.logger import AbstractLogger
+
+Mode = Literal["online", "offline"]
+
+
+class Wandb(AbstractLogger):
+    """One W&B run a cell: its id is the cell's, so a retry or a late sync never makes a second.
+
+    Group and job type are the ablation and row that first trained the cell, membership in any is by tags. Without an
+    API key (WANDB_API_KEY or a netrc entry) and with no WANDB_MODE set the run is written offline into
+    `<outputs>/wandb`; nothing ever asks. A failed cell ends as a failed run.
+    """
+
+    def __init__(self, *, folder: Path, cell: Mapping[str, Any], project: str, entity: str | None, mode: Mode | None):
+        import wandb
+
+        self.run = wandb.init(
+            id=cell["id"],
+            name=cell["name"],
+            project=project,
+            entity=entity,
+            group=cell["ablation"],
+            job_type=cell["row"],
+            tags=[f"ablation:{cell['ablation']}", f"row:{cell['ablation']}/{cell['row']}"[:64]],
+            config=dict(cell["config"]),
+            dir=str(folder.parent.parent),
+            mode=mode or (None if os.environ.get("WANDB_MODE") or has_key() else "offline"),
+            resume="allow",
+            settings=wandb.Settings(console="off", silent=True),
+        )
+        self.run.define_metric("*", step_metric="step")
+
+    def log(self, row: Mapping[str, float]) -> None:
+        self.run.log(dict(row))
+
+    def close(self, summary: Mapping[str, Any] | None) -> None:
+        for name, value in (summary or {}).items():
+            self.run.summary[name] = value
+        self.run.finish(exit_code=1 if summary is None else 0)
+
+
+def has_key() -> bool:
+    """Whether W&B would find an API key without asking."""
+    import wandb
+
+    return bool(wandb.api.api_key)

@@ -1,0 +1,154 @@
+"""The one LightningModule."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from dropgrid import streams
+from dropgrid.sites import drops
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Penalty(Protocol):
+    """See `dropgrid.penalties.none`."""
+
+    def term(self, model: nn.Module) -> Tensor | float: ...
+
+    def project(self, model: nn.Module) -> None: ...
+
+
+class Learner(pl.LightningModule):
+    """Trains a network; every random number and every rate is a function of the step, set where it is used.
+
+    Its own accumulators hold the epoch's loss and accuracy (Lightning's are wrong after a mid-epoch resume);
+    `epoch_metrics()` is the row that the callbacks read at the end of an epoch.
+
+    Args:
+        network: (N, C, H, W) floats -> (N, classes) logits.
+        loss: (logits, indices or class probabilities) -> scalar.
+        optimizer: network -> torch optimizer.
+        lr_schedule: (step, steps) -> factor on the optimizer's learning rate.
+        augment: (images, targets, generator=, context=) -> (images, targets), on device batches.
+        penalty: added to the loss, and a projection after the step.
+        mean, std: (C,) in units of the [0, 1] image.
+        seed: of all streams.
+    """
+
+    mean: Tensor
+    std: Tensor
+    train_sums: Tensor
+    val_sums: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        loss: nn.Module,
+        optimizer: Callable[[nn.Module], torch.optim.Optimizer],
+        lr_schedule: Callable[[int, int], float],
+        augment: Callable[..., Batch],
+        penalty: Penalty,
+        mean: Tensor,
+        std: Tensor,
+        seed: int,
+        channels_last: bool = False,
+    ):
+        super().__init__()
+        self.network = network
+        self.loss = loss
+        self.make_optimizer = optimizer
+        self.lr_schedule = lr_schedule
+        self.augment = augment
+        self.penalty = penalty
+        self.seed = seed
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.drops = drops(network)
+        self.steps = 0
+        self.register_buffer("mean", mean.view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", std.view(-1, 1, 1), persistent=False)
+        for phase in ("train", "val"):
+            self.register_buffer(f"{phase}_sums", torch.zeros(3, dtype=torch.float64), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of uint8 images."""
+        return self.network(self.normalize(images))
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """uint8 (N, C, H, W) to floats of mean 0 and standard deviation 1 over the training set."""
+        images = (images.to(torch.float32) / 255 - self.mean) / self.std
+        return images.to(memory_format=self.layout)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        optimizer = self.make_optimizer(self.network)
+        for group in optimizer.param_groups:
+            group["base_lr"] = group["lr"]
+        return optimizer
+
+    def on_train_start(self) -> None:
+        self.steps = int(self.trainer.estimated_stepping_batches)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        factor = self.lr_schedule(self.global_step, self.steps)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = group["base_lr"] * factor
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        micro = batch_idx % self.trainer.accumulate_grad_batches
+        self.seed_regularizers(micro)
+        images, targets = batch
+        generator = streams.generator(self.seed, "augment", self.global_step, micro, device=images.device)
+        inputs, soft_targets = self.augment(self.normalize(images), targets, generator=generator, context=self)
+        logits = self.network(inputs)
+        loss = self.loss(logits, soft_targets) + self.penalty.term(self.network)
+        self.accumulate(self.train_sums, loss, logits, targets)
+        return loss
+
+    def seed_regularizers(self, micro: int) -> None:
+        """Set rate and key of every site; inside the step, so that a closure evaluated twice sees the same masks."""
+        progress = self.global_step / max(1, self.steps - 1)
+        for site, drop in self.drops.items():
+            key = streams.key(self.seed, "regularizer", self.global_step, micro, site)
+            drop.advance(drop.rate_at(min(1.0, progress)), key)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        self.penalty.project(self.network)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        images, targets = batch
+        logits = self(images)
+        self.accumulate(self.val_sums, self.loss(logits, targets), logits, targets)
+
+    @staticmethod
+    def accumulate(sums: Tensor, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Add a batch to (sum of losses, correct, seen), on the device: no synchronisation."""
+        count = len(targets)
+        correct = (logits.detach().argmax(1) == targets).sum()
+        sums += torch.stack([loss.detach().double() * count, correct.double(), sums.new_tensor(count)])
+
+    def on_train_epoch_start(self) -> None:
+        self.train_sums.zero_()
+
+    def on_validation_epoch_start(self) -> None:
+        self.val_sums.zero_()
+
+    def epoch_metrics(self) -> dict[str, float]:
+        """The epoch's row of numbers; read by callbacks once its validation is over."""
+        return {
+            "epoch": self.current_epoch,
+            "step": self.global_step,
+            **self.means("train", self.train_sums),
+            **self.means("val", self.val_sums),
+            "lr": self.trainer.optimizers[0].param_groups[0]["lr"],
+            "drop_prob": max((float(drop.drop_prob) for drop in self.drops.values()), default=0.0),
+        }
+
+    @staticmethod
+    def means(phase: str, sums: Tensor) -> dict[str, float]:
+        """Mean loss and accuracy of what was accumulated."""
+        loss, correct, seen = sums.tolist()
+        return {f"{phase}/loss": loss / seen, f"{phase}/acc": correct / seen} if seen else {}

@@ -1,0 +1,26 @@
+"""metrics.csv, which every cell writes."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dropgrid.loggers.logger import AbstractLogger
+
+
+class Csv(AbstractLogger):
+    """A line an epoch in `metrics.csv`, flushed as it is written; holds no times, so equal runs write equal bytes."""
+
+    def __init__(self, *, folder: Path, cell: Mapping[str, Any]):
+        self.file = open(folder / "metrics.csv", "w", newline="")
+        self.writer: csv.DictWriter[str] | None = None
+
+    def log(self, row: Mapping[str, float]) -> None:
+        if self.writer is None:
+            self.writer = csv.DictWriter(self.file, fieldnames=list(row))
+            self.writer.writeheader()
+        self.writer.writerow(dict(row))
+        self.file.flush()
+
+    def close(self, summary: Mapping[str, Any] | None) -> None:
+        self.file.close()

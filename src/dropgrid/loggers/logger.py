@@ -1,0 +1,20 @@
+"""What a logger is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+
+class AbstractLogger(ABC):
+    """Receives a row of numbers an epoch, and the end of the run.
+
+    Options are constructed with `folder` (the cell's) and `cell`: its id, name, config, ablation, row, seed, outputs.
+    """
+
+    @abstractmethod
+    def log(self, row: Mapping[str, float]) -> None:
+        """One epoch's numbers, `epoch` and `step` among them."""
+
+    @abstractmethod
+    def close(self, summary: Mapping[str, Any] | None) -> None:
+        """The end: the result's metrics, or None where the run failed. Called exactly once, whatever happened."""

@@ -1,0 +1,31 @@
+"""TensorBoard event files in the cell's folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dropgrid.errors import UserError
+from dropgrid.loggers.logger import AbstractLogger
+
+
+class TensorBoard(AbstractLogger):
+    """Scalars by step under `tensorboard/`; the summary's metrics at the last step."""
+
+    def __init__(self, *, folder: Path, cell: Mapping[str, Any]):
+        try:
+            from torch.utils.tensorboard.writer import SummaryWriter
+        except ImportError as error:
+            raise UserError("logger=tensorboard needs tensorboard: pip install 'dropgrid[tensorboard]'") from error
+        self.writer = SummaryWriter(str(folder / "tensorboard"))
+        self.step = 0
+
+    def log(self, row: Mapping[str, float]) -> None:
+        self.step = int(row["step"])
+        for name, value in row.items():
+            self.writer.add_scalar(name, value, self.step)
+
+    def close(self, summary: Mapping[str, Any] | None) -> None:
+        for name, value in (summary or {}).items():
+            if isinstance(value, int | float):
+                self.writer.add_scalar(name, value, self.step)
+        self.writer.close()

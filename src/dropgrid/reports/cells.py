@@ -1,0 +1,202 @@
+"""An ablation's cells as they lie on disk; `load` gives them as a tidy DataFrame."""
+
+import csv
+import difflib
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dropgrid.errors import UserError
+from dropgrid.reports.files import read_json, read_text, read_yaml
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run: a row at a seed within a combination of factors, and what its folder holds so far.
+
+    `result` is None until the cell is finished; `status` is finished, failed, running or pending.
+    """
+
+    row: str
+    factors: Mapping[str, str]
+    seed: int
+    id: str
+    overrides: Sequence[str]
+    folder: Path
+    status: str
+    config: Mapping[str, Any] | None
+    result: Mapping[str, Any] | None
+    failure: Mapping[str, Any] | None
+
+    def value(self, metric: str) -> float | None:
+        """A metric as measured (accuracies are fractions); None where it was not, or is not finite."""
+        number = self.found("metrics").get(metric)
+        return float(number) if number is not None and math.isfinite(number) else None
+
+    def found(self, part: str) -> Mapping[str, Any]:
+        """A part of the result (metrics, treatment, timing, provenance, weights); empty until finished."""
+        return (self.result or {}).get(part) or {}
+
+    @property
+    def sites(self) -> Sequence[Mapping[str, Any]]:
+        """The dropping sites, each with its nominal, expected and realised fraction."""
+        return self.found("treatment").get("sites") or []
+
+    @property
+    def keep_prob(self) -> float | None:
+        """The regularizer's keep_prob, where it has one."""
+        regularizer = (self.config or {}).get("regularizer")
+        return regularizer.get("keep_prob") if isinstance(regularizer, Mapping) else None
+
+    def curve(self, column: str) -> dict[int, float]:
+        """Epoch -> value of a column of metrics.csv; epochs without a number are left out."""
+        lines = csv.DictReader(io.StringIO(read_text(self.folder / "metrics.csv") or ""))
+        return {int(float(line["epoch"])): float(line[column]) for line in lines if line.get(column)}
+
+
+@dataclass(frozen=True)
+class Block:
+    """The cells of one combination of factors, by row: each block has its own baseline."""
+
+    factors: Mapping[str, str]
+    rows: Mapping[str, Sequence[Cell]]
+
+    @property
+    def label(self) -> str:
+        """`key=value, key=value`; empty where nothing was swept."""
+        return ", ".join(f"{key}={value}" for key, value in self.factors.items())
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All of them, row by row."""
+        return [cell for cells in self.rows.values() for cell in cells]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What an ablation asks (`about`, its ablation.json) and its blocks, in the order of the table."""
+
+    name: str
+    about: Mapping[str, Any]
+    blocks: Sequence[Block]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All of them, block by block."""
+        return [cell for block in self.blocks for cell in block.cells]
+
+    @property
+    def baseline(self) -> str:
+        """The row that the others of its block are compared with."""
+        return str(self.about["baseline"])
+
+    @property
+    def metric(self) -> str:
+        """The headline: a key of result.json's metrics."""
+        return self.about.get("metric") or "test/acc_last"
+
+
+def names(outputs: Path) -> list[str]:
+    """The ablations and sweeps that have cells."""
+    return sorted(path.parent.name for path in (outputs / "ablations").glob("*/cells.json"))
+
+
+def read(name: str, outputs: Path | str = "outputs") -> Ablation:
+    """Read an ablation from its files; UserError names what is unknown, missing or unreadable."""
+    outputs = Path(outputs)
+    known = names(outputs)
+    if name not in known:
+        raise UserError(unknown(name, known, outputs / "ablations"))
+    folder = outputs / "ablations" / name
+    about = read_json(folder / "ablation.json") or {}
+    blocks: dict[tuple[tuple[str, str], ...], dict[str, list[Cell]]] = {}
+    for line in read_json(folder / "cells.json"):
+        cell = read_cell(line, outputs)
+        blocks.setdefault(tuple(cell.factors.items()), {}).setdefault(cell.row, []).append(cell)
+    if not blocks:
+        raise UserError(f"{folder / 'cells.json'} lists no cells")
+    found = [Block(dict(factors), rows) for factors, rows in blocks.items()]
+    baseline = about.get("baseline")
+    lacking = next((block for block in found if baseline not in block.rows), None)
+    if lacking is not None:
+        raise UserError(f"{name}: the baseline {baseline!r} is no row; rows: {', '.join(lacking.rows)}")
+    return Ablation(name, about, found)
+
+
+def unknown(name: str, known: Sequence[str], folder: Path) -> str:
+    """What to say of a name that no ablation has."""
+    if not known:
+        return f"no ablation {name!r}: none was run yet in {folder}"
+    close = difflib.get_close_matches(name, known, n=1)
+    meant = f"; did you mean {close[0]}?" if close else ""
+    return f"no ablation {name!r} in {folder}{meant} There are: {', '.join(known)}"
+
+
+def read_cell(line: Mapping[str, Any], outputs: Path) -> Cell:
+    """A line of cells.json and the folder it names."""
+    folder = outputs / "runs" / line["cell"]
+    result, failure = read_json(folder / "result.json"), None
+    status = "finished"
+    if result is None:
+        failure = read_json(folder / "failure.json")
+        running = (folder / "state.json").exists()
+        status = "failed" if failure is not None else "running" if running else "pending"
+    return Cell(
+        row=line["row"],
+        factors={key: str(value) for key, value in (line.get("factors") or {}).items()},
+        seed=line["seed"],
+        id=line["cell"],
+        overrides=line.get("overrides") or [],
+        folder=folder,
+        status=status,
+        config=read_yaml(folder / "config.yaml"),
+        result=result,
+        failure=failure,
+    )
+
+
+def load(name: str, outputs: Path | str = "outputs") -> "DataFrame":
+    """An ablation as a tidy DataFrame, one line a cell, whether finished or not.
+
+    Columns: row, `factor:<key>` for each swept key, seed, cell, status; every metric as measured (accuracies are
+    fractions in [0, 1]); best_epoch, epochs, steps, parameters; seconds and train_seconds; keep_prob, drop_prob;
+    drop_nominal, drop_expected and drop_realised (means over the sites), flagged; device, source; failure.
+    What a cell does not have yet is NaN or None.
+
+    Raises:
+        UserError: no ablation of that name, or an unreadable file.
+    """
+    import pandas as pd  # slow to import, and no other part of a report needs it
+
+    return pd.DataFrame([tidy(cell) for cell in read(name, outputs).cells])
+
+
+def tidy(cell: Cell) -> dict[str, Any]:
+    """One line of `load`."""
+    keep_prob = cell.keep_prob
+    line: dict[str, Any] = {"row": cell.row}
+    line |= {f"factor:{key}": value for key, value in cell.factors.items()}
+    line |= {"seed": cell.seed, "cell": cell.id, "status": cell.status}
+    line |= cell.found("metrics")
+    line |= {key: (cell.result or {}).get(key) for key in ("best_epoch", "epochs", "steps", "parameters")}
+    line |= {"seconds": cell.found("timing").get("total_seconds")}
+    line |= {"train_seconds": cell.found("timing").get("train_seconds")}
+    line |= {"keep_prob": keep_prob, "drop_prob": None if keep_prob is None else 1 - keep_prob}
+    for part in ("nominal", "expected", "realised"):
+        line[f"drop_{part}"] = mean_over_sites([cell], part)
+    line |= {"flagged": ", ".join(cell.found("treatment").get("flagged") or [])}
+    line |= {key: cell.found("provenance").get(key) for key in ("device", "source")}
+    line["failure"] = f"{cell.failure.get('class')}: {cell.failure.get('message')}" if cell.failure else None
+    return line
+
+
+def mean_over_sites(cells: Sequence[Cell], part: str) -> float | None:
+    """The mean of a fraction over all sites of some cells; None where nothing drops."""
+    fractions = [site[part] for cell in cells for site in cell.sites if site.get(part) is not None]
+    return math.fsum(fractions) / len(fractions) if fractions else None

@@ -1,0 +1,119 @@
+"""The columns of the table as people read it, the same in the terminal, Markdown, LaTeX and the page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dropgrid.reports.table import Row, Table
+
+MINUS = "\N{MINUS SIGN}"
+NOTHING = "–"
+
+HEADLINES = {"test/acc_last": "Test accuracy", "test/acc_best": "Test accuracy at best validation epoch"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading, its unit, and a row's text; a narrow terminal leaves out the highest `rank` first."""
+
+    heading: str
+    unit: str
+    text: Callable[[Row], str]
+    rank: int = 0
+    left: bool = False
+
+    @property
+    def full(self) -> str:
+        """Heading and unit in one line."""
+        return f"{self.heading}, {self.unit}" if self.unit else self.heading
+
+
+def columns(table: Table) -> list[Column]:
+    """The columns that this table has something to say in."""
+    metric = table.ablation.metric
+    rows = table.rows
+    best = "test/acc_best"
+    found = [
+        Column("Row", "", lambda row: row.name, left=True),
+        Column("n", "", count),
+        Column(headline(table), "%", accuracy),
+        Column("Difference to baseline", "points [95 % CI]", difference),
+    ]
+    if metric != best and any(row.metrics.get(best) is not None for row in rows):
+        found.append(Column("At best val. epoch", "%", lambda row: number(row.metrics.get(best)), 4))
+    if any(row.metrics.get("train/acc") is not None for row in rows):
+        found.append(Column("Train accuracy", "%", lambda row: number(row.metrics.get("train/acc")), 2))
+    if any(row.keep_prob is not None for row in rows):
+        found.append(Column("keep_prob", "", keep_prob, 5))
+    if any(row.expected is not None for row in rows):
+        found.append(Column("Dropped: expected → realised", "%", dropped, 3))
+    if any(row.published for row in rows):
+        found.append(Column("Published", "%", published, 1))
+    found.append(Column("Verdict", "", verdict, left=True))
+    return found
+
+
+def headline(table: Table) -> str:
+    """What the table's metric is called."""
+    return HEADLINES.get(table.ablation.metric, table.ablation.metric)
+
+
+def count(row: Row) -> str:
+    """Seeds finished, of those planned where some are missing."""
+    return str(row.sample.n) if row.complete else f"{row.sample.n}/{row.planned}"
+
+
+def accuracy(row: Row) -> str:
+    """Mean ± standard deviation over the seeds."""
+    return plus_minus(row.sample.mean, row.sample.std)
+
+
+def difference(row: Row) -> str:
+    """Mean difference and its interval; the baseline says that it is one."""
+    if row.baseline:
+        return "baseline"
+    if row.difference is None or row.difference.mean is None:
+        return NOTHING
+    mean = signed(row.difference.mean)
+    if row.difference.ci95 is None:
+        return mean
+    low, high = row.difference.ci95
+    return f"{mean} [{signed(low)}, {signed(high)}]"
+
+
+def keep_prob(row: Row) -> str:
+    """The nominal keep_prob at the end of its schedule."""
+    return NOTHING if row.keep_prob is None else f"{row.keep_prob:g}"
+
+
+def dropped(row: Row) -> str:
+    """Expected and realised dropped fraction, means over sites and seeds."""
+    if row.expected is None:
+        return NOTHING
+    realised = NOTHING if row.realised is None else f"{100 * row.realised:.2f}"
+    return f"{100 * row.expected:.2f} → {realised}"
+
+
+def published(row: Row) -> str:
+    """The published mean, and its standard deviation where one was."""
+    return plus_minus(row.published.get("mean"), row.published.get("std")) if row.published else NOTHING
+
+
+def verdict(row: Row) -> str:
+    """The verdict, or why it is withheld."""
+    return row.verdict or (f"({row.withheld})" if row.withheld else NOTHING)
+
+
+def number(value: float | None) -> str:
+    """Two decimals."""
+    return NOTHING if value is None else f"{value:.2f}".replace("-", MINUS)
+
+
+def signed(value: float) -> str:
+    """Two decimals and a sign; what rounds to 0 has none."""
+    text = f"{value:+.2f}".replace("-", MINUS)
+    return text[1:] if text[1:] == "0.00" else text
+
+
+def plus_minus(mean: float | None, std: float | None) -> str:
+    """`mean ± std`, or what there is of it."""
+    return number(mean) if std is None else f"{number(mean)} ± {number(std)}"

@@ -1,0 +1,55 @@
+"""How a report reads and writes files: an unreadable one is named, a written one is whole or not there.
+
+Not `runs.folder`: importing anything of `runs` imports torch, and a report needs none.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dropgrid.errors import UserError
+
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C ten times faster, where PyYAML was built with it
+
+
+def read_text(path: Path) -> str | None:
+    """A file's text, or None where there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {error}") from error
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's value, or None where there is none."""
+    text = read_text(path)
+    try:
+        return None if text is None else json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"cannot read {path}: not JSON ({error})") from error
+
+
+def read_yaml(path: Path) -> Any:
+    """A YAML file's value, or None where there is none."""
+    text = read_text(path)
+    try:
+        return None if text is None else yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        raise UserError(f"cannot read {path}: not YAML ({' '.join(str(error).split())})") from error
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Fill a hidden file beside `path`, then rename it over `path`."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)
+        os.replace(beside, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,60 @@
+"""What the sites of a row really dropped, over its seeds."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dropgrid.reports.cells import Cell
+
+
+@dataclass(frozen=True)
+class Site:
+    """One site of a row over its finished seeds: fractions are means over them, in [0, 1].
+
+    stderr is that of the mean realised fraction, √(Σ seᵢ²) / n. flagged and clamped hold if they do in any seed.
+    """
+
+    row: str
+    site: str
+    kind: str
+    shape: tuple[int, ...]
+    schedule: str
+    nominal: float
+    expected: float
+    realised: float | None
+    stderr: float
+    clamped: bool
+    flagged: bool
+
+    @property
+    def errors(self) -> float | None:
+        """How many standard errors realised and expected are apart; None where nothing ran or nothing is random."""
+        return (self.realised - self.expected) / self.stderr if self.realised is not None and self.stderr > 0 else None
+
+
+def sites(row: str, cells: Sequence[Cell]) -> list[Site]:
+    """The sites of a row's finished cells, in the order of the network."""
+    lines: dict[str, list[dict[str, object]]] = {}
+    for cell in cells:
+        for line in cell.sites:
+            lines.setdefault(str(line["site"]), []).append(dict(line))
+    return [pooled(row, site, found) for site, found in lines.items()]
+
+
+def pooled(row: str, site: str, lines: Sequence[dict]) -> Site:
+    """One site's lines of several seeds as one."""
+    first, n = lines[0], len(lines)
+    realised = [line["realised"] for line in lines if line.get("realised") is not None]
+    return Site(
+        row=row,
+        site=site,
+        kind=first.get("kind") or "",
+        shape=tuple(first.get("shape") or ()),
+        schedule=first.get("schedule") or "",
+        nominal=math.fsum(line["nominal"] for line in lines) / n,
+        expected=math.fsum(line["expected"] for line in lines) / n,
+        realised=math.fsum(realised) / len(realised) if realised else None,
+        stderr=math.sqrt(math.fsum((line.get("stderr") or 0) ** 2 for line in lines)) / n,
+        clamped=any(line.get("clamped") for line in lines),
+        flagged=any(line.get("flagged") for line in lines),
+    )

@@ -1,0 +1,57 @@
+"""A cell is its resolved config: what is hashed, what is only about place, and the hash."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+"""Raised when equal configs no longer mean equal training: all cells then get new ids."""
+
+ABOUT_PLACE = ("paths", "sweep", "logger", "ablation", "scale", "report", "name")
+"""Top-level keys outside a cell's identity."""
+
+ABOUT_PLACE_IN = {"data": ("root", "download", "workers"), "trainer": ("accelerator", "devices")}
+"""Keys of an axis outside a cell's identity: where data lie, how they are read, on what is computed."""
+
+
+def divide(resolved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A resolved config's two parts: what a cell is, and where it runs."""
+    config: dict[str, Any] = {}
+    local: dict[str, Any] = {}
+    for axis, node in resolved.items():
+        if axis in ABOUT_PLACE:
+            local[axis] = node
+        elif axis in ABOUT_PLACE_IN:
+            place = ABOUT_PLACE_IN[axis]
+            config[axis] = {k: v for k, v in node.items() if k not in place}
+            local[axis] = {k: v for k, v in node.items() if k in place}
+        else:
+            config[axis] = node
+    return config, local
+
+
+def unite(config: Mapping[str, Any], local: Mapping[str, Any], axis: str) -> dict[str, Any]:
+    """An axis' node again, both parts together."""
+    return {**config[axis], **local.get(axis, {})}
+
+
+def cell_id(config: Mapping[str, Any]) -> str:
+    """sha256 of the config's canonical JSON and the format number; 16 hex digits."""
+    text = json.dumps({"format": FORMAT, "config": config}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def treatment_id(config: Mapping[str, Any]) -> str:
+    """The id of a config whatever its seed: equal for the cells of a row."""
+    return cell_id({k: v for k, v in config.items() if k != "seed"})
+
+
+def source_fingerprint() -> str:
+    """sha256 of the package's Python files: which dropgrid trained a cell; 12 hex digits."""
+    package = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]

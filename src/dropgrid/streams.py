@@ -1,0 +1,23 @@
+"""Every random number is a function of (seed, stream, where it is used); nothing draws from a shared state.
+
+Streams in use: `init` (parts: parameter name), `order` (epoch), `augment` (optimizer step, micro-batch),
+`regularizer` (optimizer step, micro-batch, site name), `crop` (epoch, image index) for images read from disk.
+Two rows with one seed therefore share initial weights, data order and augmentation, and a site added to a
+network changes no other site's masks.
+"""
+
+import hashlib
+
+import torch
+
+
+def key(seed: int, stream: str, *parts: object) -> int:
+    """A 63-bit integer, the same on every machine, for one use of one stream."""
+    text = "\x1f".join([str(seed), stream, *map(str, parts)])
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def generator(seed: int, stream: str, *parts: object, device: torch.device | str = "cpu") -> torch.Generator:
+    """A fresh generator at the start of that use's numbers."""
+    return torch.Generator(device).manual_seed(key(seed, stream, *parts))

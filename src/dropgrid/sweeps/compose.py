@@ -1,0 +1,64 @@
+"""What the planner needs of Hydra: a search path, overrides as objects, groups and their options."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+
+from dropgrid.errors import UserError
+from dropgrid.paths import CONF
+
+
+@contextmanager
+def hydra_context() -> Iterator[None]:
+    """Hydra's search path: the running program's, or the project's own where nothing runs (tests, reports)."""
+    if GlobalHydra.instance().is_initialized():
+        yield
+        return
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield
+
+
+def parse(text: str) -> Override:
+    """One override; inside a Hydra context, so that glob(…) finds a group's options."""
+    return OverridesParser.create(GlobalHydra.instance().config_loader()).parse_override(text)
+
+
+def key_of(override: Override) -> str:
+    """The key that an override sets: `+regularizer@regularizer_2=x` sets regularizer_2."""
+    return str(override.package or override.key_or_group)
+
+
+def root_of(override: Override) -> str:
+    """The first part of that key: the axis, or `sweep`, `paths`, …"""
+    return key_of(override).partition(".")[0]
+
+
+def choices(override: Override) -> list[str]:
+    """The values of a sweep override, in order; of a plain one its single value."""
+    if not override.is_sweep_override():
+        return [override.get_value_element_as_str()]
+    if not override.is_discrete_sweep():
+        raise UserError(f"{override.input_line} is an interval: name its values, as in key=1,2,3 or key=range(1,4)")
+    values = [str(each) for each in override.sweep_string_iterator()]
+    twice = next((each for each in values if values.count(each) > 1), None)
+    if twice is not None:
+        raise UserError(f"{override.input_line} names {twice} twice")
+    return values
+
+
+def groups() -> list[str]:
+    """The config groups that a run chooses from."""
+    found = GlobalHydra.instance().config_loader().get_group_options("", ObjectType.GROUP)
+    return [group for group in found if group != "hydra"]
+
+
+def options(group: str) -> list[str]:
+    """A config group's options; empty for what is no group."""
+    if "." in group:
+        return []
+    return list(GlobalHydra.instance().config_loader().get_group_options(group, ObjectType.CONFIG))

@@ -1,0 +1,136 @@
+"""A user's mistake in a command or a config file, in one line: what was wrong, what was allowed, what to do."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import yaml
+from hydra import compose
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dropgrid.errors import UserError
+from dropgrid.sweeps.compose import choices, groups, hydra_context, options, parse
+
+NEAR = 2
+"""A new key this close to an existing one is taken for a misspelling of it."""
+
+
+@contextmanager
+def explained(overrides: Sequence[str], row: str | None = None) -> Iterator[None]:
+    """Refuse what Hydra would silently accept, and turn what it raises into a UserError; inside a Hydra context."""
+    try:
+        refuse(overrides)
+        yield
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        told = explanation(error, overrides)
+        raise UserError(f"row {row!r}: {told}" if row else str(told)) from error
+
+
+def explanation(error: Exception, overrides: Sequence[str]) -> UserError:
+    """What Hydra, OmegaConf or the YAML parser raised, as a user's mistake."""
+    if isinstance(error, OverrideParseException):
+        return UserError(f"cannot read {error.override!r}: write key=value, and quote what holds spaces or commas")
+    if isinstance(error, yaml.YAMLError):
+        return UserError(one_line(error))
+    with hydra_context():
+        return UserError(reason(error, overrides))
+
+
+def refuse(overrides: Sequence[str]) -> None:
+    """A list where one option belongs (Hydra merges the files), and a `+key` that is a misspelling."""
+    parsed = [parse(text) for text in overrides]
+    for each in parsed:
+        group = each.key_or_group
+        value = each.value() if not each.is_sweep_override() else None
+        if isinstance(value, list) and options(group):
+            raise UserError(
+                f"{group} takes one option, got a list; stack a second one: {group}={value[0]} "
+                f"+{group}@{group}_2={value[1] if len(value) > 1 else 'OPTION'}"
+            )
+    added = [each for each in parsed if each.is_add() and not options(each.key_or_group)]
+    for each in added:
+        key = each.key_or_group
+        known = known_keys(parsed)
+        if key in known or key.startswith("ablation.rows."):
+            continue
+        near = next((other for other in sorted(known) if distance(key, other) <= min(NEAR, len(key) - 1)), None)
+        if near is not None:
+            raise UserError(f"+{key} is one slip away from the existing key {near}; did you mean {near}=…?")
+
+
+def reason(error: Exception, overrides: Sequence[str]) -> str:
+    """The override that Hydra stumbled over, with what was allowed; else the first line of Hydra's own words."""
+    parsed = [parse(text) for text in overrides]
+    for each in parsed:
+        key = each.key_or_group
+        if key.startswith("hydra"):
+            continue
+        allowed = options(key)
+        if allowed and not each.is_delete():
+            wrong = next((value for value in choices(each) if value not in (*allowed, "null")), None)
+            if wrong is not None:
+                return f"{key} has no option {wrong!r}{meant(str(wrong), allowed)}; options: {', '.join(allowed)}"
+    known = known_keys(parsed)
+    for each in parsed:
+        key = each.key_or_group
+        if key.startswith("hydra") or options(key):
+            continue
+        if key not in known and not each.is_add():
+            return f"there is no key {key!r}{meant(key, [*known, *groups()])}; a new key is written +{key}=…"
+        if key in known and each.is_add() and not each.is_force_add():
+            return f"{key} exists already; override it without the +"
+    return one_line(error)
+
+
+def meant(word: str, words: Sequence[str]) -> str:
+    """`; did you mean 'x'?`, or nothing."""
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def one_line(error: Exception) -> str:
+    """An exception's message without its line breaks."""
+    return " ".join(str(error).split())
+
+
+def known_keys(overrides: Sequence[Override]) -> set[str]:
+    """The keys of the config that the overrides' group choices make; of a swept group, those of each choice."""
+    chosen: dict[str, list[str]] = {}
+    for each in overrides:
+        if options(each.key_or_group) and not each.is_delete():
+            allowed = options(each.key_or_group)
+            lines = [f"{each.get_key_element()}={value}" for value in choices(each) if value in allowed]
+            if lines:
+                chosen[each.get_key_element()] = lines
+    first = {key: lines[0] for key, lines in chosen.items()}
+    combinations = [list({**first, key: line}.values()) for key, lines in chosen.items() for line in lines]
+    known: set[str] = set()
+    for combination in combinations or [[]]:
+        try:
+            config = compose("train", overrides=combination)
+        except (HydraException, OmegaConfBaseException):
+            continue
+        known |= set(flat(OmegaConf.to_container(config)))
+    return known
+
+
+def flat(node: Any, prefix: str = "") -> Iterator[str]:
+    """Every dotted key of a nested dict, inner nodes too."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield f"{prefix}{key}"
+            yield from flat(value, f"{prefix}{key}.")
+
+
+def distance(first: str, second: str) -> int:
+    """Levenshtein's edit distance."""
+    row = list(range(len(second) + 1))
+    for i, a in enumerate(first, 1):
+        previous, row = row, [i]
+        for j, b in enumerate(second, 1):
+            row.append(min(previous[j] + 1, row[j - 1] + 1, previous[j - 1] + (a != b)))
+    return row[-1]

@@ -1,0 +1,249 @@
+"""The one planner: from overrides to cells. Trains nothing."""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+
+from dropgrid.errors import UserError
+from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide, treatment_id
+from dropgrid.sweeps import rows as ablation_rows
+from dropgrid.sweeps.compose import choices, hydra_context, key_of, parse, root_of
+from dropgrid.sweeps.explain import explained
+
+ABOUT_THE_SWEEP = ("ablation", "sweep", "name", "report", "hydra")
+"""Overrides that a cell's own command does without."""
+
+PLACE = ("paths", "logger")
+"""Overrides of where things go; neither in a sweep's name nor in the command that reproduces a cell."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a sweep: a row at a seed, within a combination of factors."""
+
+    id: str
+    row: str
+    factors: dict[str, str]
+    seed: int
+    overrides: list[str]
+    config: dict[str, Any]
+    local: dict[str, Any]
+
+    @property
+    def reproduce(self) -> str:
+        """The one command line that trains this cell again."""
+        return "python scripts/train.py " + shlex.join(self.overrides)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep: its name, what it asks (ablation.json), and its cells in the order of the table."""
+
+    name: str
+    about: dict[str, Any]
+    cells: list[Cell]
+    outputs: Path
+    jobs: int | str
+    place: list[str]
+
+    def supervised(self, cell: Cell) -> dict[str, Any]:
+        """What a cell's process is given."""
+        return {
+            "id": cell.id,
+            "name": f"{self.name}/{label(cell)}",
+            "ablation": self.name,
+            "row": cell.row,
+            "reproduce": cell.reproduce,
+            "config": cell.config,
+            "local": cell.local,
+        }
+
+
+def label(cell: Cell) -> str:
+    """A cell as people read it: factors, row and seed."""
+    factors = "".join(f"{key}={value} " for key, value in cell.factors.items())
+    return f"{factors}{cell.row} seed {cell.seed}"
+
+
+def cells(overrides: Sequence[str]) -> list[Cell]:
+    """The cells of a command's overrides, of all the ablations that it names."""
+    return [cell for plan in plans(overrides) for cell in plan.cells]
+
+
+def plans(overrides: Sequence[str]) -> list[Plan]:
+    """A plan for each ablation named (`+ablation=a,b` is two); without one, a plan of the sweep or the single run."""
+    with hydra_context(), explained(overrides):
+        parsed = [parse(text) for text in overrides]
+        named = [each for each in parsed if each.key_or_group == "ablation"]
+        rest = [each for each in parsed if each.key_or_group != "ablation"]
+        if not named:
+            return [Planner(rest).ad_hoc()]
+        return [Planner([parse(f"+ablation={name}"), *rest]).ablation(name) for name in choices(named[-1])]
+
+
+class Planner:
+    """What the two kinds of sweep share: the command line, divided into what is fixed, swept, and seeds."""
+
+    def __init__(self, overrides: Sequence[Override]):
+        self.seed_values = [v for each in overrides if each.key_or_group == "seed" for v in choices(each)]
+        others = [each for each in overrides if each.key_or_group != "seed"]
+        self.fixed = [each for each in others if not each.is_sweep_override()]
+        self.swept = {str(each.get_key_element()): choices(each) for each in others if each.is_sweep_override()}
+        self.resolved = self.compose([])
+        self.resolved.setdefault("scale", None)
+        self.fingerprints: dict[str, str] = {}
+
+    def lines(self, without: Sequence[str] = ()) -> list[str]:
+        """The command line's plain overrides, without those of some roots."""
+        return [str(each.input_line) for each in self.fixed if root_of(each) not in without]
+
+    def compose(self, more: Sequence[str]) -> dict[str, Any]:
+        """The resolved config of the command line and more overrides, as a plain dict."""
+        config = compose("train", overrides=[*self.lines(), *more])
+        return dict(OmegaConf.to_container(config, resolve=True, throw_on_missing=True))  # type: ignore[arg-type]
+
+    def ad_hoc(self) -> Plan:
+        """A sweep of the command line: each combination of the swept keys is a row."""
+        swept = [[f"{key}={value}" for value in values] for key, values in self.swept.items()]
+        combinations = [list(each) for each in product(*swept)]
+        found = {", ".join(each) or "run": each for each in combinations}
+        name = self.name("" if self.swept or len(self.seeds()) > 1 else "run")
+        return self.plan(name, {"ablation": None}, found, [{}])
+
+    def ablation(self, name: str) -> Plan:
+        """The rows of an ablation, in every combination of the factors swept on the command line."""
+        node = self.resolved["ablation"]
+        found = ablation_rows.expand(node.get("rows"))
+        ablation_rows.conflicts(found, [key_of(o) for o in self.fixed] + [*self.swept])
+        factors = [dict(zip(self.swept, values, strict=True)) for values in product(*self.swept.values())]
+        about = {k: v for k, v in node.items() if k != "rows"}
+        about["ablation"] = name
+        scale = next((o.get_value_element_as_str() for o in self.fixed if o.key_or_group == "scale"), None)
+        return self.plan(self.name(name, scale), about, found, factors)
+
+    def seeds(self) -> list[int]:
+        """Those of the command line, else the sweep's, else the config's one."""
+        seeds: Any = self.seed_values or self.resolved["sweep"]["seeds"]
+        if seeds is None:
+            seeds = [self.resolved["seed"]]
+        if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds > 0:
+            seeds = range(seeds)
+        try:
+            found = [int(str(each)) for each in seeds]
+        except (TypeError, ValueError):
+            raise UserError(f"seeds are whole numbers (seed=0,1,2 or sweep.seeds=5), got {seeds!r}") from None
+        if len(set(found)) < len(found):
+            raise UserError(f"a seed is named twice: {found}")
+        return found
+
+    def name(self, ablation: str, scale: str | None = None) -> str:
+        """`<ablation>[@<scale>][+<key=value,…>]`, or what `name=` says."""
+        if self.resolved["name"] is not None:
+            return safe(str(self.resolved["name"]))
+        outside = (*ABOUT_THE_SWEEP, *PLACE, *(["scale"] if ablation else []))
+        about_place = [f"{axis}.{key}" for axis, keys in ABOUT_PLACE_IN.items() for key in keys]
+        plain = [each for each in self.fixed if root_of(each) not in outside and key_of(each) not in about_place]
+        made = [str(each.input_line) for each in plain]
+        made += [f"{key}={','.join(values)}" for key, values in self.swept.items()]
+        head = ablation + (f"@{scale}" if scale else "")
+        return safe("+".join(part for part in (head, ",".join(made)) if part) or "run")
+
+    def plan(
+        self,
+        name: str,
+        about: dict[str, Any],
+        found: Mapping[str, Sequence[str]],
+        factors: Sequence[Mapping[str, str]],
+    ) -> Plan:
+        """Compose once a row and combination, then set the seeds."""
+        scale = (self.resolved["scale"] or {}).get("name")
+        scale_line = [f"scale={scale}"] if scale else []
+        made: list[Cell] = []
+        for combination in factors:
+            chosen = [f"{key}={value}" for key, value in combination.items()]
+            for row, overrides in found.items():
+                with explained([*overrides], row):
+                    config, local = divide(self.compose([*chosen, *overrides]))
+                    config["data"]["fingerprint"] = self.fingerprint(config, local)
+                typed = [
+                    *scale_line,
+                    *self.lines(without=(*ABOUT_THE_SWEEP, *PLACE, "scale")),
+                    *chosen,
+                    *overrides,
+                ]
+                for seed in self.seeds():
+                    full = {**config, "seed": seed}
+                    line = [*typed, f"seed={seed}"]
+                    made.append(Cell(cell_id(full), row, dict(combination), seed, line, full, local))
+        baseline = self.resolved["report"]["baseline"] or about.get("baseline") or next(iter(found))
+        if baseline not in found:
+            raise UserError(f"report.baseline={baseline} is no row; rows: {', '.join(found)}")
+        outputs = Path(self.resolved["paths"]["outputs"])
+        about = {
+            **about,
+            "name": name,
+            "baseline": baseline,
+            "metric": "test/acc_last",
+            "swept": [*self.swept],
+        }
+        about = {**about, "scale": scale}
+        place = [str(each.input_line) for each in self.fixed if root_of(each) in PLACE]
+        return Plan(name, about, made, outputs, self.resolved["sweep"]["jobs"], [*place, f"name={name}"])
+
+    def fingerprint(self, config: Mapping[str, Any], local: Mapping[str, Any]) -> str:
+        """The data's content, read once for all cells that use it."""
+        from dropgrid import build  # torch: not for a command that is wrong
+
+        key = json.dumps([config["data"], local["data"]], sort_keys=True)
+        if key not in self.fingerprints:
+            try:
+                self.fingerprints[key] = build.source(config, local).fingerprint()
+            except ValueError as error:
+                raise UserError(f"data: {error}") from error
+        return self.fingerprints[key]
+
+
+def check(found: Sequence[Plan]) -> None:
+    """Build what every unfinished cell needs on the meta device and read its data; all errors together, one a line."""
+    from dropgrid import build
+    from dropgrid.runs.folder import run_folder
+
+    problems: dict[str, list[str]] = {}
+    seen: set[str] = set()
+    for plan in found:
+        for cell in plan.cells:
+            treatment = treatment_id(cell.config)
+            if treatment in seen or (run_folder(plan.outputs, cell.id) / "result.json").exists():
+                continue
+            seen.add(treatment)
+            try:
+                source = build.source(cell.config, cell.local)
+                build.check(cell.config, cell.local, source.spec())
+                source.prepare()
+            except (UserError, ValueError) as error:
+                problems.setdefault(str(error), []).append(cell.row)
+    if problems:
+        rows = len({cell.row for plan in found for cell in plan.cells})
+        raise UserError(
+            "\n".join(
+                message
+                if rows == 1 or len(set(where)) == rows
+                else f"{message} (row {', '.join(dict.fromkeys(where))})"
+                for message, where in problems.items()
+            )
+        )
+
+
+def safe(name: str) -> str:
+    """A name as one folder's: no separators, not hidden, not too long for a file system."""
+    text = re.sub(r"[^\w.+=,@\[\]-]+", "_", name).strip("._") or "run"
+    return text if len(text) <= 120 else f"{text[:107]}-{cell_id({'name': name})[:12]}"

@@ -1,0 +1,68 @@
+"""The rows of an ablation: what its YAML says, as lists of Hydra overrides."""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from dropgrid.errors import UserError
+from dropgrid.sweeps.compose import key_of, parse
+
+
+def expand(rows: Any) -> dict[str, list[str]]:
+    """Row name -> overrides. A row is a list of override strings, or a mapping key -> value or list of values.
+
+    A mapping is the product of its lists: one row a combination, named by what varies
+    (`dropblock block_size=3`).
+    """
+    if not isinstance(rows, Mapping) or not rows:
+        raise UserError(f"ablation.rows must map names to lists of overrides, got {rows!r}")
+    found: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        for full_name, overrides in product_of(str(name), row) if isinstance(row, Mapping) else [(str(name), row)]:
+            if not isinstance(overrides, Sequence) or isinstance(overrides, str):
+                raise UserError(
+                    f"row {name!r} must be a list of overrides such as [regularizer=dropblock], got {row!r}"
+                )
+            if full_name in found:
+                raise UserError(f"two rows are named {full_name!r}; rename one")
+            found[full_name] = [override(name, each) for each in overrides]
+    return found
+
+
+def product_of(name: str, row: Mapping[Any, Any]) -> list[tuple[str, list[str]]]:
+    """A mapping's combinations, in the order of its keys, the last varying fastest."""
+    values = {str(k): list(v) if isinstance(v, Sequence) and not isinstance(v, str) else [v] for k, v in row.items()}
+    empty = [key for key, choices in values.items() if not choices]
+    if empty:
+        raise UserError(f"row {name!r} has no values for {empty[0]}")
+    combinations = []
+    for chosen in product(*values.values()):
+        pairs = list(zip(values, chosen, strict=True))
+        varying = [f"{key.rpartition('.')[2]}={value}" for key, value in pairs if len(values[key]) > 1]
+        combinations.append((" ".join([name, *varying]), [f"{key}={value}" for key, value in pairs]))
+    return combinations
+
+
+def override(row: object, text: object) -> str:
+    """One override of a row, which must be a plain `key=value`: a choice would make several cells of one row."""
+    if not isinstance(text, str) or not ("=" in text or text.startswith("~")):
+        raise UserError(f"row {row!r}: an override is written key=value, got {text!r}")
+    parsed = parse(text)
+    if parsed.is_sweep_override():
+        raise UserError(f"row {row!r}: {text} has several values; write the row as a mapping key: [values]")
+    if parsed.key_or_group == "seed":
+        raise UserError(f"row {row!r}: seeds are set by sweep.seeds or seed=…, not by a row")
+    return text
+
+
+def conflicts(rows: Mapping[str, Sequence[str]], keys: Sequence[str]) -> None:
+    """Refuse a command-line override of what some row sets: that row would train something other than its name."""
+    for name, overrides in rows.items():
+        for text in overrides:
+            row_key = key_of(parse(text))
+            for key in keys:
+                if row_key == key or row_key.startswith(f"{key}.") or key.startswith(f"{row_key}."):
+                    raise UserError(
+                        f"{key} is set by row {name!r} ({text}) and cannot be overridden for the whole ablation; "
+                        f"edit the row: '+ablation.rows.NEW=[…]' adds one, '~ablation.rows.{name}' removes this one"
+                    )

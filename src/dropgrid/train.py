@@ -1,0 +1,93 @@
+"""The command: `python scripts/train.py`, installed as `dropgrid-train`."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from dropgrid.errors import UserError
+from dropgrid.paths import CONF
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def build_model(cfg: DictConfig | dict[str, Any]) -> "nn.Module":
+    """The bare network of a composed config, initialised from its seed."""
+    from omegaconf import OmegaConf
+
+    from dropgrid import build
+    from dropgrid.runs.identity import divide
+
+    resolved: Any = OmegaConf.to_container(cfg, resolve=True) if isinstance(cfg, DictConfig) else cfg
+    config, local = divide(resolved)
+    net = build.network(config, build.source(config, local).spec())
+    build.initialise(config, net)
+    return net
+
+
+def train_cell(cell: Mapping[str, Any], folder: Path) -> None:
+    """What a cell's process runs."""
+    from dropgrid.training import train
+
+    train(cell, folder)
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
+def task(cfg: DictConfig) -> dict[str, Any] | None:
+    """Hydra's task: alone a sweep of one cell; under a foreign launcher it supervises its cell, never raises."""
+    from dropgrid.runs.supervise import supervise
+    from dropgrid.sweeps.launch import launch
+    from dropgrid.sweeps.plan import plans
+
+    overrides = list(HydraConfig.get().overrides.task)
+    if HydraConfig.get().mode == RunMode.RUN:
+        try:
+            sys.exit(launch(plans(overrides), train_cell))
+        except UserError as error:
+            sys.exit(complain(error))
+    plan = plans(overrides)[0]
+    outcome = supervise(plan.supervised(plan.cells[0]), plan.outputs, train_cell)
+    return {"cell": outcome.cell, "status": outcome.status, "failure": outcome.failure}
+
+
+def arguments(given: list[str]) -> list[str]:
+    """The command line with what a user need not type: `+ablation=x` sweeps, and the + before it is optional."""
+    given = [f"+{each}" if each.startswith("ablation=") else each for each in given]
+    parsed = get_args_parser().parse_args(given)
+    asks = parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion or parsed.version
+    names_one = any(each.lstrip("+").startswith("ablation=") for each in parsed.overrides)
+    return [*given, "--multirun"] if names_one and not parsed.multirun and not asks else given
+
+
+def complain(error: Exception) -> int:
+    """A user's mistake, a line each; the exit code."""
+    for line in str(error).splitlines():
+        print(f"error: {line}", file=sys.stderr)
+    return 2
+
+
+def main() -> None:
+    """Run Hydra so that whatever the user got wrong ends in one clear line and exit code 2."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv[1:] = arguments(sys.argv[1:])
+    try:
+        task()
+    except UserError as error:
+        sys.exit(complain(error))
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        from dropgrid.sweeps.explain import explanation
+
+        sys.exit(complain(explanation(error, get_args_parser().parse_args().overrides)))
+    except OSError as error:
+        sys.exit(complain(UserError(f"cannot write {error.filename}: {error.strerror}")))

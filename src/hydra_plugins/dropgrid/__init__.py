@@ -1,0 +1,1 @@
+"""The plugins that Hydra finds here: sweeper and launcher."""

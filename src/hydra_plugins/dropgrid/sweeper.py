@@ -1,0 +1,43 @@
+"""Hydra's door to the planner: `-m` and `+ablation=…`."""
+
+import sys
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from hydra_plugins.dropgrid.launcher import DropgridLauncher
+
+ConfigStore.instance().store(
+    group="hydra/sweeper",
+    name="dropgrid",
+    node={"_target_": "hydra_plugins.dropgrid.sweeper.DropgridSweeper"},
+    provider="dropgrid",
+)
+
+
+class DropgridSweeper(Sweeper):
+    """Plans all cells, checks them together, and gives those not finished to the launcher."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.launcher: Any = instantiate(config.hydra.launcher)
+        self.launcher.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from dropgrid.sweeps.plan import check, plans
+
+        found = plans(arguments)
+        if isinstance(self.launcher, DropgridLauncher):
+            sys.exit(self.launcher.launch_plans(found))
+        from dropgrid.sweeps.launch import finish, unfinished, write_plan
+
+        check(found)
+        for plan in found:
+            write_plan(plan)
+            todo = unfinished(plan)
+            if todo:
+                self.launcher.launch([[*cell.overrides, *plan.place] for cell in todo], initial_job_idx=0)
+        sys.exit(max(finish(plan) for plan in found))

@@ -1,0 +1,71 @@
+"""Imports point down: a file imports only from floors below its own, and axes do not import each other."""
+
+import ast
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "src" / "dropgrid"
+AXES = {
+    "regularizers",
+    "norms",
+    "activations",
+    "initializers",
+    "optimizers",
+    "lr_schedules",
+    "augments",
+    "losses",
+    "penalties",
+}
+FLOORS = {
+    **dict.fromkeys({"errors", "streams", "sites", "masks", "instantiate", "paths"}, 0),
+    **dict.fromkeys(AXES, 0),
+    **dict.fromkeys({"models", "data"}, 1),
+    **dict.fromkeys({"learner", "callbacks", "loggers", "runs", "reports", "dashboard", "build"}, 2),
+    **dict.fromkeys({"sweeps", "train", "training"}, 3),
+}
+
+
+def rooms():
+    """(file, its room, the rooms it imports) for every file of the package."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts == ("__init__",):
+            continue
+        imported = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module] if node.module != "dropgrid" else [f"dropgrid.{a.name}" for a in node.names]
+            imported |= {name.split(".")[1] for name in names if name.startswith("dropgrid.")}
+        yield path, parts[0], imported
+
+
+def test_imports_point_down():
+    seen = list(rooms())
+    assert len(seen) > 40
+    for path, room, imported in seen:
+        for other in imported - {room}:
+            assert FLOORS[other] <= FLOORS[room], f"{path} (floor {FLOORS[room]}) imports {other} (floor {FLOORS[other]})"
+            assert not (room in AXES and other in AXES), f"{path}: the axis {room} imports the axis {other}"
+
+
+def test_models_import_no_regularizer():
+    for path, room, imported in rooms():
+        assert not (room == "models" and "regularizers" in imported), path
+
+
+def test_every_file_stands_on_a_floor():
+    assert {room for _, room, _ in rooms()} <= set(FLOORS)
+
+
+def test_only_the_dashboard_imports_wandb():
+    for path in PACKAGE.rglob("*.py"):
+        imports = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Import | ast.ImportFrom)]
+        names = {a.name for n in imports for a in n.names} | {getattr(n, "module", None) for n in imports}
+        assert "wandb" not in names or path.name == "dashboard.py"
+
+
+def test_only_the_composition_root_and_the_planner_see_a_config_object():
+    allowed = {"train.py", "plan.py", "explain.py"}
+    for path, _, _ in rooms():
+        modules = {getattr(n, "module", None) or "" for n in ast.walk(ast.parse(path.read_text()))}
+        assert not any(m.startswith("omegaconf") for m in modules) or path.name in allowed, path
