@@ -65,7 +65,7 @@ def arguments(given: list[str]) -> list[str]:
     """The command line with what a user need not type: `+ablation=x` sweeps, and the + before it is optional."""
     given = [f"+{each}" if each.startswith("ablation=") else each for each in given]
     parsed = get_args_parser().parse_args(given)
-    asks = parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion or parsed.version
+    asks = parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion
     names_one = any(each.lstrip("+").startswith("ablation=") for each in parsed.overrides)
     return [*given, "--multirun"] if names_one and not parsed.multirun and not asks else given
 

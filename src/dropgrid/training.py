@@ -140,9 +140,7 @@ def run(
     write_weights(folder / "best.safetensors", best.weights or last)
     write_atomically(
         folder / "predictions.npz",
-        lambda path: np.savez_compressed(
-            path, last=logits.numpy(), best=best_logits.numpy(), targets=targets.numpy()
-        ),
+        lambda path: np.savez_compressed(path, last=logits.numpy(), best=best_logits.numpy(), targets=targets.numpy()),
     )
     about = environment(device)
     write_json(folder / "environment.json", about)

@@ -39,16 +39,16 @@ def columns(table: Table) -> list[Column]:
         Column("Difference to baseline", "points [95 % CI]", difference),
     ]
     if metric != best and any(row.metrics.get(best) is not None for row in rows):
-        found.append(Column("At best val. epoch", "%", lambda row: number(row.metrics.get(best)), 4))
+        found.append(Column("At best val. epoch", "%", lambda row: number(row.metrics.get(best)), 5))
     if any(row.metrics.get("train/acc") is not None for row in rows):
-        found.append(Column("Train accuracy", "%", lambda row: number(row.metrics.get("train/acc")), 2))
+        found.append(Column("Train accuracy", "%", lambda row: number(row.metrics.get("train/acc")), 3))
     if any(row.keep_prob is not None for row in rows):
-        found.append(Column("keep_prob", "", keep_prob, 5))
+        found.append(Column("keep_prob", "", keep_prob, 6))
     if any(row.expected is not None for row in rows):
-        found.append(Column("Dropped: expected → realised", "%", dropped, 3))
+        found.append(Column("Dropped: expected → realised", "%", dropped, 4))
     if any(row.published for row in rows):
         found.append(Column("Published", "%", published, 1))
-    found.append(Column("Verdict", "", verdict, left=True))
+    found.append(Column("Verdict", "", verdict, 2, left=True))
     return found
 
 
@@ -99,8 +99,9 @@ def published(row: Row) -> str:
 
 
 def verdict(row: Row) -> str:
-    """The verdict, or why it is withheld."""
-    return row.verdict or (f"({row.withheld})" if row.withheld else NOTHING)
+    """The verdict, or why it is withheld; a baseline has none, but its treatment may be flagged."""
+    why = "treatment flagged" if row.baseline and row.flagged else row.withheld
+    return row.verdict or (f"({why})" if why else NOTHING)
 
 
 def number(value: float | None) -> str:

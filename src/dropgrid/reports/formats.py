@@ -10,7 +10,7 @@ from typing import Any
 
 from dropgrid.reports.columns import Column, columns
 from dropgrid.reports.notes import notes
-from dropgrid.reports.table import NATS, Row, Table
+from dropgrid.reports.table import NATS, Row, Table, percent
 
 LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -39,10 +39,15 @@ def pipe_table(shown: Sequence[Column], rows: Sequence[Row]) -> str:
     for row in rows:
         texts = [markdown_text(column.text(row)) for column in shown]
         lines.append([f"**{texts[0]}**" if row.baseline else texts[0], *texts[1:]])
-    widths = [max(len(line[i]) for line in lines) for i in range(len(shown))]
-    rule = ["-" * width if column.left else "-" * (width - 1) + ":" for column, width in zip(shown, widths, strict=True)]
+    widths = [max(3, *(len(line[i]) for line in lines)) for i in range(len(shown))]
+    rule = [
+        "-" * width if column.left else "-" * (width - 1) + ":" for column, width in zip(shown, widths, strict=True)
+    ]
     padded = [
-        [text.ljust(width) if column.left else text.rjust(width) for column, text, width in zip(shown, line, widths, strict=True)]
+        [
+            text.ljust(width) if column.left else text.rjust(width)
+            for column, text, width in zip(shown, line, widths, strict=True)
+        ]
         for line in lines
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in [padded[0], rule, *padded[1:]])
@@ -129,8 +134,8 @@ def line(row: Row) -> dict[str, Any]:
         "published": row.published,
         "keep_prob": row.keep_prob,
         "drop_prob": None if row.keep_prob is None else round(1 - row.keep_prob, 12),
-        "dropped_expected": None if row.expected is None else 100 * row.expected,
-        "dropped_realised": None if row.realised is None else 100 * row.realised,
+        "dropped_expected": None if row.expected is None else percent(row.expected),
+        "dropped_realised": None if row.realised is None else percent(row.realised),
         "flagged": [site.site for site in row.flagged],
         "metrics": dict(row.metrics),
         "parameters": row.parameters,

@@ -9,7 +9,18 @@ from dropgrid.reports.cells import Ablation, Block, Cell
 EVERYWHERE = ("scale", "_global_")
 """What sets keys of any axis: a row that overrides one of these may differ in everything."""
 
-MISSING = "absent"
+NAMED = 6
+"""How many keys an error names; the rest it counts."""
+
+
+class Missing:
+    """What a config lacks and another has."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+
+MISSING = Missing()
 
 
 def check(ablation: Ablation) -> None:
@@ -52,7 +63,9 @@ def unlike(block: Block, baseline: str) -> list[str]:
 
 def own_overrides(block: Block) -> dict[str, list[str]]:
     """Each row's overrides less those that all rows share: what all share explains no difference."""
-    lines = {row: list(dict.fromkeys(text for cell in cells for text in cell.overrides)) for row, cells in block.rows.items()}
+    lines = {
+        row: list(dict.fromkeys(text for cell in cells for text in cell.overrides)) for row, cells in block.rows.items()
+    }
     shared = set.intersection(*(set(each) for each in lines.values())) if len(lines) > 1 else set()
     return {row: [text for text in each if text not in shared] for row, each in lines.items()}
 
@@ -98,5 +111,7 @@ def covers(override: str, key: str) -> bool:
 
 
 def listed(keys: Mapping[str, tuple[Any, Any]]) -> str:
-    """`key (one, other), key (one, other)`."""
-    return ", ".join(f"{key} ({one} against {other})" for key, (one, other) in keys.items())
+    """`key (one against other)` of the first few keys."""
+    shown = [f"{key} ({one!r} against {other!r})" for key, (one, other) in list(keys.items())[:NAMED]]
+    more = [f"and {len(keys) - NAMED} more"] if len(keys) > NAMED else []
+    return ", ".join([*shown, *more])

@@ -17,13 +17,15 @@ def notes(table: Table) -> list[str]:
     found = [*outcome(table), *intervals(table)]
     if any(row.verdict for row in table.rows):
         found.append(RULE)
-    found += [text for block, rows in table.blocks for text in missing(rows, f" ({block.label})" if block.factors else "")]
+    found += [
+        text for block, rows in table.blocks for text in missing(rows, f" ({block.label})" if block.factors else "")
+    ]
     found += [text for row in table.rows for text in treatment(row)]
     found += provenance.mixed(table.ablation)
     for block, _ in table.blocks:
         for row in provenance.without_effect(block, table.ablation.baseline):
             found.append(
-                f"“{row}” ends with exactly the baseline's weights in every seed: what it sets had no effect on training."
+                f"“{row}” ends with exactly the baseline's weights in every seed: what it sets did nothing in training."
             )
     if table.ablation.about.get("protocol"):
         found.append(f"Protocol: {table.ablation.about['protocol']}")
@@ -58,8 +60,8 @@ def intervals(table: Table) -> list[str]:
     )
     return [
         f"Intervals: 95 %, Student t, n = {n} seeds; differences are paired by seed. They cover the randomness of "
-        "training alone (initial weights, order of data, masks): every run is tested on the same test images, and another "
-        f"test set would move all rows.{several if len(judged) > 1 else ''}"
+        "training alone (initial weights, order of data, masks): every run is tested on the same test images, and "
+        f"another test set would move all rows.{several if len(judged) > 1 else ''}"
     ]
 
 

@@ -95,7 +95,7 @@ def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell]
     comparable = not baseline and complete and len(other) == len(reference)
     difference = statistics.paired(own, other) if comparable else None
     found = sites(name, cells)
-    why = None if baseline else withheld(complete, difference, [*found, *sites(ablation.baseline, reference)])
+    why = None if baseline else withheld(complete, difference, found, sites(ablation.baseline, reference))
     result = next((cell.result for cell in cells if cell.result), {})
     return Row(
         name=name,
@@ -120,21 +120,25 @@ def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell]
     )
 
 
-def withheld(complete: bool, difference: statistics.Difference | None, sites: Sequence[Site]) -> str | None:
+def withheld(
+    complete: bool, difference: statistics.Difference | None, own: Sequence[Site], other: Sequence[Site]
+) -> str | None:
     """Why a row has no verdict, in a word or two; None where it has one."""
     if not complete:
         return "incomplete"
     if difference is None:
         return "baseline incomplete"
-    if any(site.flagged for site in sites):
+    if any(site.flagged for site in own):
         return "treatment flagged"
+    if any(site.flagged for site in other):
+        return "baseline's treatment flagged"
     return "one seed" if difference.ci95 is None else None
 
 
 def percents(cells: Sequence[Cell], metric: str) -> dict[int, float]:
     """Seed -> the metric in percent, of the cells that have it."""
     values = {cell.seed: cell.value(metric) for cell in cells}
-    return {seed: 100 * value for seed, value in values.items() if value is not None}
+    return {seed: percent(value) for seed, value in values.items() if value is not None}
 
 
 def sample(values: Mapping[int, float], complete: bool) -> statistics.Sample:
@@ -146,10 +150,16 @@ def sample(values: Mapping[int, float], complete: bool) -> statistics.Sample:
 def means(cells: Sequence[Cell]) -> dict[str, float | None]:
     """Each metric's mean over the seeds that have it; shares in percent."""
     names = dict.fromkeys(name for cell in cells for name in cell.found("metrics"))
-    return {name: mean([cell.value(name) for cell in cells], 1 if name in NATS else 100) for name in names}
+    found = {name: mean([cell.value(name) for cell in cells]) for name in names}
+    return {name: value if value is None or name in NATS else percent(value) for name, value in found.items()}
 
 
-def mean(values: Sequence[float | None], factor: float = 1) -> float | None:
-    """The mean of what is there, times a factor."""
+def percent(share: float) -> float:
+    """A share in percent, without the 1e-14 that the factor adds."""
+    return round(100 * share, 10)
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """The mean of what is there."""
     there = [value for value in values if value is not None]
-    return factor * math.fsum(there) / len(there) if there else None
+    return math.fsum(there) / len(there) if there else None

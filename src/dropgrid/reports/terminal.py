@@ -1,5 +1,6 @@
 """The table on a terminal."""
 
+import textwrap
 from collections.abc import Sequence
 
 from rich import box
@@ -7,12 +8,17 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from dropgrid.reports.columns import Column, columns
+from dropgrid.reports.columns import Column, columns, difference, verdict
 from dropgrid.reports.notes import notes
 from dropgrid.reports.statistics import ABOVE, BELOW
 from dropgrid.reports.table import Row, Table
 
 COLOURS = {ABOVE: "green", BELOW: "red"}
+GAP = 3
+"""Between columns, in characters."""
+
+HEADING = 11
+"""A heading is not broken into lines shorter than this."""
 
 
 class Terminal:
@@ -23,40 +29,42 @@ class Terminal:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         shown, left_out = columns(self.table), []
-        blocks = self.drawn(shown)
-        while max(console.measure(each).maximum for each in blocks) > options.max_width:
-            least = max(shown, key=lambda column: column.rank)
-            if least.rank == 0:
-                break
+        while (least := max(shown, key=lambda column: column.rank)).rank and self.width(shown) > options.max_width:
             shown.remove(least)
             left_out.append(least.heading.partition(":")[0])
-            blocks = self.drawn(shown)
         yield Text(self.table.question, style="bold")
-        for (block, _), drawn in zip(self.table.blocks, blocks, strict=True):
+        for block, rows in self.table.blocks:
             if block.factors:
                 yield Text(f"\n{block.label}", style="italic")
-            yield drawn
+            yield rich_table(shown, rows)
         for note in notes(self.table):
             yield bullet(note)
         if left_out:
             yield bullet(f"Left out on this narrow terminal: {', '.join(left_out)}.")
 
-    def drawn(self, shown: Sequence[Column]) -> list[RichTable]:
-        """A rich table for each block."""
-        return [rich_table(shown, rows) for _, rows in self.table.blocks]
+    def width(self, shown: Sequence[Column]) -> int:
+        """How many characters the widest block needs."""
+        return max(sum(width(column, rows) + GAP for column in shown) - 1 for _, rows in self.table.blocks)
+
+
+def width(column: Column, rows: Sequence[Row]) -> int:
+    """A column's widest text, or word of its heading."""
+    heading = textwrap.wrap(column.heading, HEADING, break_long_words=False)
+    return max(len(text) for text in (column.unit, *heading, *(column.text(row) for row in rows)))
 
 
 def rich_table(shown: Sequence[Column], rows: Sequence[Row]) -> RichTable:
-    """One block; the baseline in bold, units under the headings."""
+    """One block: headings wrapped to their columns, units under them, the baseline in bold."""
     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for column in shown:
-        heading = Text(column.heading.replace(": ", "\n"))
+        heading = Text("\n".join(textwrap.wrap(column.heading, width(column, rows))))
         heading.append(f"\n{column.unit}" if column.unit else "", style="dim")
-        table.add_column(heading, justify="left" if column.left else "right", vertical="bottom", no_wrap=bool(column.unit))
+        table.add_column(heading, justify="left" if column.left else "right", vertical="bottom", overflow="fold")
     for row in rows:
-        style = "bold" if row.baseline else COLOURS.get(row.verdict or "", "dim" if row.withheld else "")
         texts = [Text(column.text(row)) for column in shown]
-        texts[-1].stylize(style)
+        for column, text in zip(shown, texts, strict=True):
+            if column.text in (difference, verdict):
+                text.stylize(COLOURS.get(row.verdict or "", "dim" if row.withheld else ""))
         table.add_row(*texts, style="bold" if row.baseline else "")
     return table
 

@@ -1,17 +1,23 @@
 """What the sites of a row really dropped, over its seeds."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dropgrid.reports.cells import Cell
+
+STANDARD_ERRORS = 5
+ROUNDING = 1e-6
+"""The rule of `callbacks.treatment`; rates travel through float32."""
 
 
 @dataclass(frozen=True)
 class Site:
     """One site of a row over its finished seeds: fractions are means over them, in [0, 1].
 
-    stderr is that of the mean realised fraction, √(Σ seᵢ²) / n. flagged and clamped hold if they do in any seed.
+    stderr is that of the mean realised fraction, √(Σ seᵢ²) / n. Flagged: in any seed, or more than 5 of these apart;
+    many seeds see what one cannot. Clamped: in any seed.
     """
 
     row: str
@@ -24,7 +30,13 @@ class Site:
     realised: float | None
     stderr: float
     clamped: bool
-    flagged: bool
+    flagged_in_a_cell: bool
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the site did not drop what it should have."""
+        apart = abs(self.realised - self.expected) if self.realised is not None else math.inf
+        return self.flagged_in_a_cell or apart > STANDARD_ERRORS * self.stderr + ROUNDING
 
     @property
     def errors(self) -> float | None:
@@ -34,14 +46,14 @@ class Site:
 
 def sites(row: str, cells: Sequence[Cell]) -> list[Site]:
     """The sites of a row's finished cells, in the order of the network."""
-    lines: dict[str, list[dict[str, object]]] = {}
+    lines: dict[str, list[Mapping[str, Any]]] = {}
     for cell in cells:
         for line in cell.sites:
-            lines.setdefault(str(line["site"]), []).append(dict(line))
+            lines.setdefault(str(line["site"]), []).append(line)
     return [pooled(row, site, found) for site, found in lines.items()]
 
 
-def pooled(row: str, site: str, lines: Sequence[dict]) -> Site:
+def pooled(row: str, site: str, lines: Sequence[Mapping[str, Any]]) -> Site:
     """One site's lines of several seeds as one."""
     first, n = lines[0], len(lines)
     realised = [line["realised"] for line in lines if line.get("realised") is not None]
@@ -56,5 +68,5 @@ def pooled(row: str, site: str, lines: Sequence[dict]) -> Site:
         realised=math.fsum(realised) / len(realised) if realised else None,
         stderr=math.sqrt(math.fsum((line.get("stderr") or 0) ** 2 for line in lines)) / n,
         clamped=any(line.get("clamped") for line in lines),
-        flagged=any(line.get("flagged") for line in lines),
+        flagged_in_a_cell=any(line.get("flagged") for line in lines),
     )

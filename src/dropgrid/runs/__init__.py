@@ -1,5 +1,11 @@
-"""What a cell is; `load_cell` gives the network of a finished one."""
+"""What a cell is. `dropgrid.runs.load_cell(id)` is the network of a finished one; torch is imported when it is asked for."""
 
-from dropgrid.runs.load import load_cell
+from typing import Any
 
-__all__ = ["load_cell"]
+
+def __getattr__(name: str) -> Any:
+    if name == "load_cell":
+        from dropgrid.runs.load import load_cell
+
+        return load_cell
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,8 @@
+"""(Re)build table, figures and page from what is finished so far: python scripts/report.py NAME."""
+
+import sys
+
+from dropgrid.reports.report import main
+
+if __name__ == "__main__":
+    sys.exit(main())

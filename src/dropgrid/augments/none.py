@@ -1,0 +1,11 @@
+"""No augmentation."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def none(images: Tensor, targets: Tensor, *, generator: torch.Generator, context: Any = None) -> tuple[Tensor, Tensor]:
+    """Images (N, C, H, W) and targets as they are."""
+    return images, targets

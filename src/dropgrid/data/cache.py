@@ -1,0 +1,75 @@
+"""What was computed from files once and is kept: fingerprints, and decoded arrays.
+
+A cached file appears whole or not at all, may be deleted at any time, and is made anew where it cannot be read.
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+FORMAT = 1
+"""Raised when the same files no longer give the same arrays or fingerprints: what is cached is then made anew."""
+
+
+def digest(*parts: bytes | str) -> str:
+    """sha256 of the parts, 16 hex digits; no two lists of parts run into one another."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = os.fsencode(part)
+        total.update(len(data).to_bytes(8, "big") + data)
+    return total.hexdigest()[:16]
+
+
+def fingerprint(cache: Path, key: str, make: Callable[[], str]) -> str:
+    """The digest kept under `key`, made first where there is none."""
+    path = cache / "fingerprints" / f"{key}-{FORMAT}"
+    try:
+        known = path.read_text()
+    except (OSError, UnicodeDecodeError):
+        known = ""
+    if re.fullmatch("[0-9a-f]{16}", known):
+        return known
+    made = make()
+    write(path, lambda beside: beside.write_text(made))
+    return made
+
+
+def arrays(
+    cache: Path, key: str, names: Sequence[str], make: Callable[[], Mapping[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """The arrays kept under `key`, made first where one is missing or broken.
+
+    They are mapped from disk, so that processes share the pages; writing to one changes the caller's copy only.
+    """
+    folder = cache / "arrays" / f"{key}-{FORMAT}"
+    try:
+        return mapped(folder, names)
+    except (OSError, ValueError, EOFError):  # what np.load raises for a missing, garbled or cut file
+        made = make()
+    for name in names:
+        write(folder / f"{name}.npy", lambda beside, array=made[name]: np.save(beside, array))  # type: ignore[misc]
+    return mapped(folder, names)
+
+
+def mapped(folder: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The arrays of a folder."""
+    return {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in names}
+
+
+def write(path: Path, fill: Callable[[Path], object]) -> None:
+    """Let `fill` write a file beside `path`, then rename it: a reader sees the old file, or all of the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+    os.close(descriptor)
+    beside = Path(name)
+    try:
+        fill(beside)
+        beside.chmod(0o644)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

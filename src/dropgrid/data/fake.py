@@ -1,0 +1,84 @@
+"""Synthetic images that a network can learn, for tests and dry runs: no file is read."""
+
+import os
+from functools import partial
+
+import torch
+
+from dropgrid import streams
+from dropgrid.data.cache import digest
+from dropgrid.data.source import AbstractSource, Spec
+from dropgrid.data.split import Memory, Splits, moments
+
+
+class Fake(AbstractSource):
+    """Each class a coarse pattern of its own, under noise: pixel = 128 + pattern ± noise, in whole numbers.
+
+    Image i of a split is of class i mod `classes`, and the same images come on every machine.
+
+    Args:
+        classes, channels: how many.
+        size: (H, W), or one number for both, in pixels.
+        train, val, test: counts of images.
+        noise: largest departure of a pixel, 0 to 64 grey levels of 255; the pattern's is 64.
+        cache: not needed: nothing is read.
+    """
+
+    def __init__(
+        self,
+        *,
+        classes: int,
+        channels: int,
+        size: int | list[int],
+        train: int,
+        val: int,
+        test: int,
+        noise: int,
+        cache: os.PathLike[str] | str,
+    ):
+        height, width = [size, size] if isinstance(size, int) else size
+        for name, value, least in (
+            ("classes", classes, 2),
+            ("channels", channels, 1),
+            ("size", height, 1),
+            ("size", width, 1),
+            ("train", train, 1),
+            ("val", val, 0),
+            ("test", test, 1),
+            ("noise", noise, 0),
+        ):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"data.{name} must be a whole number, {least} or more, got {value!r}")
+        if noise > 63:
+            raise ValueError(f"data.noise must be at most 63 grey levels, got {noise!r}")
+        digits = len(str(classes - 1))
+        names = tuple(f"{k:0{digits}d}" for k in range(classes))
+        self.noise = noise
+        self.about = Spec(names, channels, (height, width), train, val, test)
+
+    def spec(self) -> Spec:
+        return self.about
+
+    def fingerprint(self) -> str:
+        return digest("fake", repr((self.about, self.noise)))
+
+    def load(self) -> Splits:
+        train = self.draw("train", self.about.train)
+        return Splits(train, self.draw("val", self.about.val), self.draw("test", self.about.test), *moments(train))
+
+    def draw(self, split: str, count: int) -> Memory:
+        """The images of one split."""
+        channels, (height, width) = self.about.channels, self.about.size
+        labels = torch.arange(count) % len(self.about.classes)
+        whole = partial(torch.randint, dtype=torch.int16)
+        patterns = torch.stack(
+            [
+                whole(-64, 65, (channels, 4, 4), generator=streams.generator(0, "fake", name))
+                for name in self.about.classes
+            ]
+        )
+        rows, columns = torch.arange(height) * 4 // height, torch.arange(width) * 4 // width
+        clean = 128 + patterns[:, :, rows][:, :, :, columns]
+        generator = streams.generator(0, "fake", split)
+        noise = whole(-self.noise, self.noise + 1, (count, channels, height, width), generator=generator)
+        return Memory((clean[labels] + noise).to(torch.uint8), labels)

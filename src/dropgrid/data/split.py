@@ -1,0 +1,158 @@
+"""The three parts of a data set, in memory or as files."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+IMAGES_AT_ONCE = 1024
+
+
+class Memory:
+    """A split held as tensors: the `rows` of a pool that its fellow splits and other processes share.
+
+    Args:
+        pool: uint8 (M, C, H, W).
+        pool_labels: int64 (M,).
+        rows: int64 (N,), which images of the pool these are, in the split's order; None is all.
+    """
+
+    def __init__(self, pool: Tensor, pool_labels: Tensor, rows: Tensor | None = None):
+        assert pool.dtype == torch.uint8 and pool_labels.dtype == torch.int64 and len(pool) == len(pool_labels)
+        self.pool = pool
+        self.pool_labels = pool_labels
+        self.rows = torch.arange(len(pool), device=pool.device) if rows is None else rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def images(self) -> Tensor:
+        """uint8 (N, C, H, W), a copy."""
+        return self.pool[self.rows]
+
+    @property
+    def labels(self) -> Tensor:
+        """int64 (N,)."""
+        return self.pool_labels[self.rows]
+
+    def select(self, indices: Tensor) -> "Memory":
+        """Some of the images, of the same pool."""
+        return Memory(self.pool, self.pool_labels, self.rows[indices])
+
+    def to(self, device: torch.device) -> "Memory":
+        """On the CPU the split itself, its pages still shared; on another device a copy of its own images alone."""
+        return self if device == self.pool.device else Memory(self.images.to(device), self.labels.to(device))
+
+
+class View(NamedTuple):
+    """A training image as one epoch sees it: `key` starts the random numbers of its crop."""
+
+    index: int
+    key: int
+
+
+Reader = Callable[[Path], Tensor]
+"""From a file to its image, uint8 (C, H, W) of the split's one size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Files(Dataset[tuple[Tensor, int]]):
+    """A split read from disk as it is used: `[index]` is the image as evaluation sees it, `[View]` as training does.
+
+    Args:
+        root: folder of the data set.
+        names: (N,) file names under it, as bytes in one array: Python strings would be copied into every worker,
+            page by page, as their reference counts change.
+        labels: int64 (N,).
+        evaluation: the reader, without random numbers.
+        training: the reader that draws from torch's default CPU generator, which is set to the view's key before and
+            put back after; None is `evaluation`.
+    """
+
+    root: Path
+    names: np.ndarray
+    labels: np.ndarray
+    evaluation: Reader
+    training: Reader | None = None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, item: int | View) -> tuple[Tensor, int]:
+        index = item.index if isinstance(item, View) else item
+        path, label = self.path(index), int(self.labels[index])
+        if self.training is None or not isinstance(item, View):
+            return self.evaluation(path), label
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(item.key)
+            return self.training(path), label
+
+    def path(self, index: int) -> Path:
+        """The file of an image."""
+        return self.root / os.fsdecode(bytes(self.names[index]))
+
+    def select(self, indices: Tensor) -> "Files":
+        """Some of the images."""
+        chosen = indices.numpy()
+        return Files(self.root, self.names[chosen], self.labels[chosen], self.evaluation, self.training)
+
+
+Split = Memory | Files
+
+
+class Splits(NamedTuple):
+    """What is trained on, what is selected on, what is reported; no image is in two of them.
+
+    `mean` and `std` are float32 (C,), in units of the [0, 1] image.
+    """
+
+    train: Split
+    val: Split
+    test: Split
+    mean: Tensor
+    std: Tensor
+
+
+class Rows(NamedTuple):
+    """Which images of a pool are whose: int64 arrays of indices."""
+
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+
+
+def in_memory(images: np.ndarray, labels: np.ndarray, rows: Rows) -> Splits:
+    """Splits of decoded images (M, C, H, W) uint8 and labels (M,) int64, with the training images' mean and std."""
+    pool = Memory(torch.from_numpy(images), torch.from_numpy(labels))
+    train, val, test = (pool.select(torch.from_numpy(each)) for each in rows)
+    return Splits(train, val, test, *moments(train))
+
+
+def moments(split: Memory) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each channel, in units of the [0, 1] image; std 1 where a channel never varies.
+
+    Sums of whole numbers: exact, whatever the order and the count of threads.
+    """
+    first, second = torch.zeros(2, split.pool.shape[1], dtype=torch.int64)
+    for rows in split.rows.split(IMAGES_AT_ONCE):
+        pixels = split.pool[rows].to(torch.int32)
+        first += pixels.sum((0, 2, 3))
+        second += pixels.square_().sum((0, 2, 3))
+    count = len(split) * split.pool[0, 0].numel()
+    sums = list(zip(first.tolist(), second.tolist(), strict=True))  # Python's integers do not overflow
+    mean = [one / count / 255 for one, _ in sums]
+    std = [((two * count - one * one) / count**2) ** 0.5 / 255 or 1.0 for one, two in sums]
+    return torch.tensor(mean), torch.tensor(std)
+
+
+def evenly(split: Split, most: int) -> Split:
+    """At most so many of a split's images, evenly spaced in its order."""
+    count = min(most, len(split))
+    return split.select(torch.arange(count) * len(split) // max(1, count))

@@ -1,0 +1,47 @@
+"""Kaiming initialization (He et al., ICCV 2015)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from dropgrid.initializers.layers import Generators, draw, weights
+
+
+def gain(activation: Callable[[], nn.Module]) -> float:
+    """1 / √E[φ(z)²], z ~ N(0, 1): what keeps the second moment of a layer's output; √2 for ReLU.
+
+    By the trapezoid rule on ±10 with kinks at a node: exact to 1e-6 for the smooth and the piecewise linear ones.
+    Differs from torch.nn.init.calculate_gain, whose 5/3 for tanh is a rule of thumb (the formula gives 1.59).
+    """
+    z = torch.linspace(-10, 10, 20_001, dtype=torch.float64)
+    density = torch.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+    module = activation().to(torch.float64)
+    with torch.no_grad():
+        second_moment = torch.trapezoid(module(z) ** 2 * density, z)
+    return float(second_moment) ** -0.5
+
+
+def kaiming(
+    model: nn.Module,
+    *,
+    generator: Generators,
+    activation: Callable[[], nn.Module],
+    batch: Any = None,
+    mode: str,
+    distribution: str,
+) -> None:
+    """Var(w) = gain² / fan; the classifier, which no activation follows, 1 / fan_in. Biases 0.
+
+    Args:
+        mode: fan_in keeps the forward signal's variance, fan_out the gradient's (§2.2).
+        distribution: normal or uniform.
+    """
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"init.mode must be fan_in or fan_out, got {mode!r}")
+    factor = gain(activation)
+    for weight in weights(model):
+        std = weight.fan_in**-0.5 if weight.classifier else factor * getattr(weight, mode) ** -0.5
+        draw(weight.tensor, std, distribution, generator(weight.name))

@@ -1,0 +1,16 @@
+"""Cosine decay (Loshchilov, Hutter, ICLR 2017)."""
+
+import math
+
+from dropgrid.lr_schedules.warmup import warmed
+
+
+def cosine(step: int, steps: int, *, final: float, warmup: float) -> float:
+    """final + (1 - final)(1 + cos(π t)) / 2, t from 0 after the warm-up to 1 at the end of training (eq. 5, no restarts).
+
+    Raises:
+        ValueError: final outside [0, 1].
+    """
+    if isinstance(final, bool) or not isinstance(final, int | float) or not 0 <= final <= 1:
+        raise ValueError(f"lr_schedule.final must be in [0, 1], got {final!r}")
+    return warmed(step, steps, warmup, lambda s, n: final + (1 - final) * (1 + math.cos(math.pi * s / n)) / 2)

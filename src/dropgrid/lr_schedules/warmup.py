@@ -1,0 +1,17 @@
+"""Linear warm-up, before any schedule (Goyal et al., 2017, §2.2)."""
+
+from collections.abc import Callable
+
+
+def warmed(step: int, steps: int, warmup: float, schedule: Callable[[int, int], float]) -> float:
+    """(step + 1) / warm over the first warm = round(warmup · steps) steps; after them the schedule, on what is left.
+
+    Raises:
+        ValueError: warmup outside [0, 1).
+    """
+    if isinstance(warmup, bool) or not isinstance(warmup, int | float) or not 0 <= warmup < 1:
+        raise ValueError(f"lr_schedule.warmup must be a share of training in [0, 1), got {warmup!r}")
+    warm = round(warmup * steps)
+    if step < warm:
+        return (step + 1) / warm
+    return schedule(step - warm, steps - warm)

@@ -1,0 +1,117 @@
+"""Residual networks (He et al., CVPR 2016): the ImageNet and the CIFAR family are one class."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from dropgrid.models.blocks import BasicBlock, Bottleneck, Place
+from dropgrid.models.parts import Activation, Norm, Parts
+from dropgrid.sites import Option
+
+BLOCKS: dict[str, type[BasicBlock] | type[Bottleneck]] = {"basic": BasicBlock, "bottleneck": Bottleneck}
+
+
+class ResNet(nn.Module):
+    """Stem, groups of residual blocks that double the width, global average, linear classifier.
+
+    Parameter names and logits are torchvision's for the same weights. (N, channels, H, W) -> (N, classes). Group j has
+    `base_width · 2^(j-1) · width` channels (times 4 with bottlenecks). Source: He et al., §3.3 and Table 1; for 32×32
+    images §4.2 (three groups of 16, 32, 64 channels, shortcuts of option A).
+
+    Args:
+        block: basic or bottleneck.
+        depths: residual blocks in each group; their length is the number of groups.
+        base_width: channels of the first group.
+        width: multiplies every width; the widths are rounded to whole channels.
+        strides: of each group's first block.
+        stem: imagenet (7×7 of stride 2, then a 3×3 max-pool of stride 2) or small (3×3 of `stem_stride`).
+        stem_stride: of the small stem.
+        shortcut: projection (1×1 convolution and norm) or pad (option A: parameter-free) where the shape changes.
+        zero_init_residual: start the gain of each block's last norm at 0 (Goyal et al. 2017, §5.1).
+        channels, classes: of the data.
+        norm, activation: the axes' options.
+        sites: the regularizer options, asked at every site.
+
+    Raises:
+        ValueError: for a value outside these.
+    """
+
+    def __init__(
+        self,
+        *,
+        block: str,
+        depths: Sequence[int],
+        base_width: int,
+        width: float,
+        strides: Sequence[int],
+        stem: str,
+        stem_stride: int,
+        shortcut: str,
+        zero_init_residual: bool,
+        channels: int,
+        classes: int,
+        norm: Norm,
+        activation: Activation,
+        sites: Sequence[Option] = (),
+    ):
+        super().__init__()
+        check(block, depths, width, strides, stem, shortcut)
+        kind = BLOCKS[block]
+        parts = Parts(norm, activation, sites, groups=len(depths), blocks=sum(depths))
+        self.groups = len(depths)
+        widths = [max(1, round(base_width * 2**group * width)) for group in range(self.groups)]
+
+        self.drop_input = parts.site("input", "input")
+        large = stem == "imagenet"
+        self.conv1, self.bn1 = parts.conv(channels, widths[0], 7 if large else 3, 2 if large else stem_stride)
+        parts.weight(self.conv1, "conv1")
+        self.act1 = activation()
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if large else nn.Identity()
+        inputs, number = widths[0], 0
+        for group, (depth, features, stride) in enumerate(zip(depths, widths, strides, strict=True), 1):
+            layer = nn.Sequential()
+            for index in range(depth):
+                number += 1
+                place = Place(f"layer{group}.{index}", group, number)
+                layer.append(kind(parts, place, inputs, features, stride if index == 0 else 1, shortcut))
+                inputs = features * kind.expansion
+            self.add_module(f"layer{group}", layer)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.drop_head = parts.site("head", "head")
+        self.fc = nn.Linear(inputs, classes)
+        parts.weight(self.fc, "fc")
+        if zero_init_residual:
+            self.silence_branches()
+
+    def silence_branches(self) -> None:
+        """Start every block as its shortcut: the gain of its last norm is 0."""
+        for module in self.modules():
+            if isinstance(module, BasicBlock | Bottleneck):
+                gain = getattr(module.last_norm, "weight", None)
+                if gain is None:
+                    raise ValueError("model.zero_init_residual=true needs a norm with an affine weight; use norm=batch")
+                nn.init.zeros_(gain)
+
+    def forward(self, input: Tensor) -> Tensor:
+        output = self.maxpool(self.act1(self.bn1(self.conv1(self.drop_input(input)))))
+        for group in range(1, self.groups + 1):
+            output = self.get_submodule(f"layer{group}")(output)
+        output = self.fc(self.drop_head(self.avgpool(output).flatten(1)))
+        return output
+
+
+def check(block: str, depths: Sequence[int], width: float, strides: Sequence[int], stem: str, shortcut: str) -> None:
+    """Refuse what no residual network can be."""
+    for name, value, allowed in (
+        ("block", block, tuple(BLOCKS)),
+        ("stem", stem, ("imagenet", "small")),
+        ("shortcut", shortcut, ("projection", "pad")),
+    ):
+        if value not in allowed:
+            raise ValueError(f"model.{name} must be {' or '.join(allowed)}, got {value!r}")
+    if not depths or any(isinstance(d, bool) or not isinstance(d, int) or d < 1 for d in depths):
+        raise ValueError(f"model.depths must list whole numbers of blocks, 1 or more, got {depths!r}")
+    if len(strides) != len(depths):
+        raise ValueError(f"model.strides needs one stride for each of {len(depths)} groups, got {strides!r}")
+    if isinstance(width, bool) or not isinstance(width, int | float) or not width > 0:
+        raise ValueError(f"model.width must be a number above 0, got {width!r}")

@@ -1,0 +1,19 @@
+"""AdamW (Loshchilov, Hutter, ICLR 2019)."""
+
+from collections.abc import Sequence
+
+from torch import nn, optim
+
+from dropgrid.optimizers.groups import parameter_groups, positive, share
+
+
+def adamw(
+    model: nn.Module, *, lr: float, betas: Sequence[float], eps: float, weight_decay: float, decay_all: bool
+) -> optim.Optimizer:
+    """Adam's step, and beside it w ← w - lr · weight_decay · w: the decay is decoupled from the gradient.
+
+    Differs from the paper: torch multiplies the decay by lr, the paper (Algorithm 2) by the schedule alone.
+    """
+    first, second = (share("betas", beta) for beta in betas)
+    groups = parameter_groups(model, weight_decay, decay_all)
+    return optim.AdamW(groups, lr=positive("lr", lr), betas=(first, second), eps=positive("eps", eps))

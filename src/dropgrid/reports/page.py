@@ -1,0 +1,93 @@
+"""report.html: everything about an ablation on one page that needs nothing else."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from dropgrid.reports import provenance
+from dropgrid.reports.cells import Block, Cell
+from dropgrid.reports.columns import MINUS, NOTHING, columns, number
+from dropgrid.reports.guard import MISSING, covered_key, own_overrides, row_differences
+from dropgrid.reports.notes import notes
+from dropgrid.reports.statistics import ABOVE, BELOW
+from dropgrid.reports.table import NATS, Row, Table
+
+CAPTIONS = {
+    "figure.png": "Accuracy of every row, and its difference to the baseline, paired by seed",
+    "figure_curves.png": "Validation accuracy by epoch",
+    "figure_treatment.png": "Dropped fraction of every site, realised against expected",
+}
+FACTS = ("claim", "cost", "protocol", "scale")
+
+
+def render(table: Table, pictures: Mapping[str, bytes]) -> str:
+    """The page as HTML: pictures inlined, no script, no address, the same bytes for the same cells."""
+    environment = Environment(
+        loader=PackageLoader("dropgrid.reports", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"share": share, "value": value, "metric": metric, "number": number}
+    ablation = table.ablation
+    return environment.get_template("page.html.j2").render(
+        table=table,
+        about=ablation.about,
+        facts=[(key.capitalize(), ablation.about[key]) for key in FACTS if ablation.about.get(key)],
+        columns=columns(table),
+        notes=notes(table),
+        row_class=row_class,
+        figures=[(name, CAPTIONS.get(name, name), inline(content)) for name, content in pictures.items()],
+        metrics=list(dict.fromkeys(name for row in table.rows for name in row.metrics)),
+        differences=[(block, settings(block), row_differences(block, ablation.baseline)) for block, _ in table.blocks],
+        shown=lambda cell: metric(None if (found := cell.value(ablation.metric)) is None else 100 * found),
+        unfinished=[cell for cell in ablation.cells if cell.status != "finished"],
+        finished=sum(cell.status == "finished" for cell in ablation.cells),
+        seconds=sum(seconds(cell) for cell in {cell.id: cell for cell in ablation.cells}.values()),
+        has_sites=any(row.sites for row in table.rows),
+        environment=provenance.environment(ablation),
+        nothing=NOTHING,
+    )
+
+
+def inline(png: bytes) -> Markup:
+    """A picture as the address of itself."""
+    return Markup("data:image/png;base64,") + Markup(base64.b64encode(png).decode())
+
+
+def row_class(row: Row) -> str:
+    """How a line of the table looks."""
+    named = {ABOVE: "above", BELOW: "below"}
+    return "baseline" if row.baseline else "withheld" if row.withheld else named.get(row.verdict or "", "")
+
+
+def settings(block: Block) -> dict[str, list[str]]:
+    """Row -> the overrides that make it what it is: not those of all rows, nor the seed."""
+    found = own_overrides(block)
+    return {row: [text for text in texts if covered_key(text) != "seed"] for row, texts in found.items()}
+
+
+def seconds(cell: Cell) -> float:
+    """What a finished cell took."""
+    return cell.found("timing").get("total_seconds") or 0.0
+
+
+def value(any_value: Any) -> str:
+    """A config's value as YAML's reader would write it."""
+    if any_value is MISSING:
+        return NOTHING
+    return "null" if any_value is None else str(any_value).lower() if isinstance(any_value, bool) else str(any_value)
+
+
+def share(fraction: float | None) -> str:
+    """A fraction in percent, three decimals: what separates expected from realised."""
+    return NOTHING if fraction is None else f"{100 * fraction:.3f}".replace("-", MINUS)
+
+
+def metric(found: float | None, name: str = "") -> str:
+    """A metric of the table: two decimals in percent, three in nats."""
+    return NOTHING if found is None else f"{found:.3f}" if name in NATS else f"{found:.2f}"

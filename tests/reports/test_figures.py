@@ -1,0 +1,97 @@
+"""The figures: what is drawn where."""
+
+import matplotlib
+import numpy as np
+import pytest
+
+from dropgrid.reports import figure, figure_curves, figure_treatment, plotting
+from dropgrid.reports.cells import read
+from dropgrid.reports.table import tabulate
+
+
+def table_of(fake):
+    return tabulate(read(fake.write(), fake.outputs))
+
+
+def dots(axes):
+    return [collection.get_offsets()[:, 0].data for collection in axes.collections if len(collection.get_offsets())]
+
+
+def test_every_seed_is_a_dot_and_every_mean_has_its_interval(fake):
+    table = table_of(fake.add(["baseline", "dropout", "drop_path"]))
+    left, right = figure.draw(table).axes
+    for drawn, row in zip(dots(left), table.rows, strict=True):
+        assert sorted(drawn) == pytest.approx(sorted(row.accuracies.values()))
+    for drawn, row in zip(dots(right), table.rows[1:], strict=True):
+        assert sorted(drawn) == pytest.approx(sorted(row.differences.values()))
+    bars = [tuple(line.get_xdata()) for line in right.lines if len(line.get_xdata()) == 2 and line.get_linewidth() > 2]
+    assert bars == [pytest.approx(row.difference.ci95) for row in table.rows[1:]]
+
+
+def test_rows_stand_in_the_order_of_the_table_from_the_top(fake):
+    left, _ = figure.draw(table_of(fake.add(["baseline", "dropout", "drop_path"], seeds=2))).axes
+    assert [label.get_text() for label in left.get_yticklabels()] == ["baseline", "dropout", "drop_path"]
+    low, high = left.get_ylim()
+    assert low > high
+
+
+def test_a_block_is_a_pair_of_panels_on_common_axes(fake):
+    for lr in ("0.05", "0.1", "0.2"):
+        fake.add(["baseline", "dropout"], seeds=2, factors={"optimizer.lr": lr})
+    table = table_of(fake)
+    panels = figure.draw(table).axes
+    assert len(panels) == 6
+    assert len({axes.get_xlim() for axes in panels[::2]}) == len({axes.get_xlim() for axes in panels[1::2]}) == 1
+    assert len(figure_curves.draw(table).axes) == 6
+    assert len(figure_treatment.draw(table).axes) == 6
+
+
+def test_a_curve_is_the_mean_over_seeds_in_percent(fake):
+    fake.add(["baseline", "dropout"], seeds=3)
+    panel = figure_curves.draw(table_of(fake)).axes[1]
+    expected = 100 * np.mean([[line["val/acc"] for line in cell["curve"]] for cell in fake.of("dropout")], axis=0)
+    assert panel.get_title(loc="left") == "dropout"
+    assert panel.lines[-1].get_ydata() == pytest.approx(expected)
+
+
+def test_curves_of_cells_still_running_end_where_the_shortest_does(fake):
+    fake.add(["baseline", "dropout"], seeds=2)
+    fake.of("dropout")[1] |= {"status": "running", "curve": fake.of("dropout")[1]["curve"][:4]}
+    panel = figure_curves.draw(table_of(fake)).axes[1]
+    assert list(panel.lines[-1].get_xdata()) == [0, 1, 2, 3]
+
+
+def test_sites_are_drawn_at_expected_and_realised(fake):
+    table = table_of(fake.add(["baseline", "drop_path"], seeds=2))
+    axes, distance = figure_treatment.draw(table).axes
+    sites = table.rows[1].sites
+    drawn = [tuple(each.get_offsets()[0]) for each in axes.collections]
+    assert drawn == [pytest.approx((100 * site.expected, 100 * site.realised)) for site in sites]
+    assert np.concatenate(dots(distance)) == pytest.approx([site.errors for site in sites])
+
+
+def test_nothing_to_draw_is_no_figure(fake):
+    fake.add(["baseline"], seeds=2)
+    assert figure_treatment.draw(table_of(fake)) is None
+    for cell in fake.cells:
+        cell["curve"] = [{"epoch": 0, "step": 1, "val/acc": ""}]
+    assert figure_curves.draw(table_of(fake)) is None
+
+
+def test_odd_names_and_odd_counts_are_drawn_without_a_warning(fake):
+    rows = {"baseline": (["a=b"], 0.0, []), "$x_1 & <y> \\frac 50% " * 4: (["regularizer=c"], 0.2, ["head"])}
+    fake.add(rows, seeds=1)
+    fake.of("baseline")[0]["status"] = "failed"
+    for module in (figure, figure_curves, figure_treatment):
+        assert plotting.png(module.draw(table_of(fake)), dpi=50).startswith(b"\x89PNG")
+
+
+def test_the_caller_s_settings_and_backend_come_back(fake):
+    before = dict(matplotlib.rcParams)
+    figure.draw(table_of(fake.add(["baseline", "dropout"], seeds=2)))
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_verdicts_are_told_apart_without_colour():
+    markers = [marker for verdict, (_, marker) in plotting.VERDICTS.items() if verdict]
+    assert len(set(markers)) == len(markers) == 3

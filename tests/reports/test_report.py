@@ -1,0 +1,109 @@
+"""The whole: files in, files out, and the command."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dropgrid.errors import UserError
+from dropgrid.reports.report import main, write
+
+TABLES = ["table.md", "table.csv", "table.tex", "table.json"]
+FIGURES = ["figure.png", "figure_curves.png", "figure_treatment.png"]
+
+
+def content(paths):
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def test_write_leaves_tables_figures_and_page_and_nothing_else(fake):
+    name = fake.add(["baseline", "dropout"], seeds=2).write()
+    report = write(name, fake.outputs)
+    assert [path.name for path in report.paths] == [*TABLES, *FIGURES, "report.html"]
+    folder = fake.outputs / "ablations" / name
+    assert {path.name for path in folder.iterdir()} == {path.name for path in report.paths} | {
+        "ablation.json",
+        "cells.json",
+    }
+    assert all((folder / figure).read_bytes().startswith(b"\x89PNG") for figure in FIGURES)
+    assert "dropout" in report.text
+
+
+def test_writing_twice_gives_the_same_bytes(fake):
+    name = fake.add(["baseline", "dropout"], seeds=2).write()
+    assert content(write(name, fake.outputs).paths) == content(write(name, fake.outputs).paths)
+
+
+def test_nothing_finished_is_a_report_without_figures_and_removes_old_ones(fake):
+    fake.add(["baseline", "dropout"], seeds=2)
+    report = write(fake.write(), fake.outputs)
+    shutil.rmtree(fake.outputs / "runs")
+    assert [path.name for path in write("demo", fake.outputs).paths] == [*TABLES, "report.html"]
+    assert not report.paths[4].exists()
+
+
+def test_rows_that_are_not_comparable_leave_the_old_report_alone(fake):
+    name = fake.add(["baseline", "dropout"], seeds=2).write()
+    before = content(write(name, fake.outputs).paths)
+    fake.of("dropout")[0]["config"]["data"]["train"] = 1
+    fake.write()
+    with pytest.raises(UserError, match=r"data\.train"):
+        write(name, fake.outputs)
+    assert content((fake.outputs / "ablations" / name / file) for file in before) == before
+
+
+def test_a_file_that_cannot_be_written_is_named(fake):
+    name = fake.add(["baseline", "dropout"], seeds=2).write()
+    (fake.outputs / "ablations" / name / "table.md").mkdir()
+    with pytest.raises(UserError, match=r"cannot write .*table\.md"):
+        write(name, fake.outputs)
+
+
+def test_a_sweep_without_any_text_has_a_report_too(fake):
+    fake.about = {"name": "sweep", "baseline": "regularizer=none", "title": None, "published": None}
+    rows = {
+        "regularizer=none": (["regularizer=none"], 0.0, []),
+        "regularizer=dropout": (["regularizer=dropout"], 0.2, ["head"]),
+    }
+    report = write(fake.add(rows, seeds=2).write(), fake.outputs)
+    assert "<h1>sweep</h1>" in report.paths[-1].read_text()
+
+
+def test_main_prints_table_and_paths(fake, capsys):
+    name = fake.add(["baseline", "dropout"], seeds=2).write()
+    assert main([name, f"paths.outputs={fake.outputs}"]) == 0
+    printed = capsys.readouterr().out
+    assert "above baseline" in printed or "no difference shown" in printed
+    assert str(fake.outputs / "ablations" / name / "report.html") in printed
+
+
+def test_main_reads_the_outputs_folder_of_the_environment(fake, capsys, monkeypatch):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(fake.outputs))
+    assert main([fake.add(["baseline"], seeds=1).write()]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["dmeo"], "did you mean demo?"), ([], "usage"), (["demo", "other"], "got 2 names: demo other")],
+)
+def test_main_says_what_cannot_work_in_a_line_and_exits_with_2(fake, capsys, arguments, said):
+    fake.add(["baseline"], seeds=1).write()
+    assert main([*arguments, f"paths.outputs={fake.outputs}"]) == 2
+    printed = capsys.readouterr()
+    assert said in printed.err and "Traceback" not in printed.err and not printed.out
+
+
+def test_the_script_reports_45_cells_in_seconds(fake):
+    name = fake.add().write()
+    script = Path(__file__).parents[2] / "scripts" / "report.py"
+    command = [sys.executable, "-W", "error", script, name, f"paths.outputs={fake.outputs}"]
+    before = os.times()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    after = os.times()
+    assert done.stderr == ""
+    # processor time of the child: the machine may be busy with other things
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 8
+    assert len(script.read_text().splitlines()) <= 30
