@@ -11,7 +11,6 @@ from dropgrid import sites, streams
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.errors import UserError
 from dropgrid.instantiate import call, instantiate
-from dropgrid.learner import Batch
 from dropgrid.regularizers.none import none
 from dropgrid.runs.identity import unite
 
@@ -68,11 +67,11 @@ class Counted:
         return module
 
 
-def augment(config: Mapping[str, Any]) -> Callable[..., Batch]:
+def augment(config: Mapping[str, Any]) -> Callable[..., tuple[Tensor, Tensor]]:
     """The augmentations of a cell as one, applied in their order with one generator."""
     stack = options(config, "augment")
 
-    def stacked(images: Tensor, targets: Tensor, *, generator: torch.Generator, context: Any = None) -> Batch:
+    def stacked(images: Tensor, targets: Tensor, *, generator: torch.Generator, context: Any = None) -> tuple[Tensor, Tensor]:
         for each in stack:
             images, targets = each(images, targets, generator=generator, context=context)
         return images, targets

@@ -1,8 +1,11 @@
 """Rows, factors, seeds, names and precedence, on the real configs."""
 
+import shutil
+
 import pytest
 
 from dropgrid.errors import UserError
+from dropgrid.paths import CONF
 from dropgrid.sweeps.plan import cells, plans
 
 FAKE = ["data=fake", "model=resnet20"]
@@ -83,9 +86,29 @@ def test_names(more, name):
     assert plans(["+ablation=demo", *more])[0].name == name
 
 
-def test_several_ablations_are_several_plans(tmp_path, monkeypatch):
-    both = plans(["+ablation=demo,demo_twin"]) if False else plans(["+ablation=demo"])
-    assert [plan.name for plan in both] == ["demo"]
+def test_several_ablations_are_several_plans(monkeypatch, tmp_path):
+    monkeypatch.setattr("dropgrid.sweeps.compose.CONF", with_twin(tmp_path / "conf"))
+    both = plans(["+ablation=demo,twin", "seed=0"])
+    assert [plan.name for plan in both] == ["demo", "twin"]
+    assert rows_of(both[0].cells) == rows_of(both[1].cells)
+    assert {c.id for c in both[0].cells} == {c.id for c in both[1].cells}  # a shared cell trains once
+
+
+def with_twin(folder):
+    """The project's configs and a second ablation, a copy of the demo."""
+    shutil.copytree(CONF, folder)
+    shutil.copy(folder / "ablation" / "demo.yaml", folder / "ablation" / "twin.yaml")
+    return folder
+
+
+def test_duplicate_keys_in_an_ablations_yaml_are_refused(monkeypatch, tmp_path):
+    folder = with_twin(tmp_path / "conf")
+    twin = folder / "ablation" / "twin.yaml"
+    twin.write_text(twin.read_text() + "    baseline: [regularizer=dropout]\n")
+    monkeypatch.setattr("dropgrid.sweeps.compose.CONF", folder)
+    with pytest.raises(UserError, match="found duplicate key baseline") as caught:
+        plans(["+ablation=twin"])
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_rows_are_edited_from_the_command_line():
@@ -118,7 +141,7 @@ def test_a_second_regularizer_is_part_of_the_cell():
         (["+ablation=demo", "regularizer.keep_prob=.5"], "regularizer.keep_prob is set by row 'baseline'"),
         (["+ablation=demo", "regularizer=dropout"], "regularizer is set by row"),
         (["+ablation=demo", "regularizer.block_size=1,3"], "regularizer.block_size is set by row"),
-        (["+ablation=demo", "+ablation.rows.baseline=[model.width=2]"], "ablation.rows.baseline exists already"),
+        (["+ablation=demo", "+ablation.rows.baseline=['model.width=2']"], "ablation.rows.baseline exists already"),
         (["seed=0,0"], "names 0 twice"),
         (["seed=a"], "seeds are whole numbers"),
         (["optimizer.lr=interval(0,1)"], "is an interval: name its values"),

@@ -55,7 +55,6 @@ def test_what_no_row_can_mean_is_refused(rows, message):
         ("regularizer=dropblock", "regularizer"),
         ("regularizer=dropblock", "regularizer.keep_prob"),
         ("regularizer.keep_prob=0.9", "regularizer.keep_prob"),
-        ("regularizer.keep_prob=0.9", "regularizer"),
         ("+regularizer@regularizer_2=dropout", "regularizer_2.keep_prob"),
     ],
 )
@@ -66,3 +65,4 @@ def test_what_a_row_sets_cannot_be_overridden(row, key):
 
 def test_what_no_row_sets_can_be():
     conflicts({"mine": ["regularizer=dropblock", "optimizer.lr=0.1"]}, ["optimizer.momentum", "model", "regularizers"])
+    conflicts({"mine": ["regularizer.keep_prob=0.9"]}, ["regularizer", "regularizer.block_size"])

@@ -48,6 +48,7 @@ class AbstractBatches(ABC):
         self.length = length
         self.batch_size = batch_size
         self.sampler = order
+        self.batch_sampler = None  # Lightning looks for it beside a sampler
         self.drop_last = drop_last
 
     def __len__(self) -> int:

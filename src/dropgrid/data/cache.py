@@ -49,7 +49,7 @@ def arrays(
     folder = cache / "arrays" / f"{key}-{FORMAT}"
     try:
         return mapped(folder, names)
-    except (OSError, ValueError, EOFError):  # what np.load raises for a missing, garbled or cut file
+    except Exception:  # np.load raises whatever its parser happened on: OSError, ValueError, TokenError, …
         made = make()
     for name in names:
         write(folder / f"{name}.npy", lambda beside, array=made[name]: np.save(beside, array))  # type: ignore[misc]

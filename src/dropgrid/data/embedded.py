@@ -38,9 +38,7 @@ class AbstractEmbedded(AbstractSource):
     total: int
     size: tuple[int, int]
 
-    def __init__(
-        self, *, train: float | None, val: float, test: float, split_seed: int, cache: os.PathLike[str] | str
-    ):
+    def __init__(self, *, train: float | None, val: float, test: float, split_seed: int, cache: os.PathLike[str] | str):
         self.sizes = sizes_of(self.total, train=train, val=val, test=test)
         self.split_seed = split_seed
         self.cache = Path(cache) / "data"

@@ -103,19 +103,21 @@ def listing(root: Path, parts: Sequence[str]) -> Listing:
     )
 
 
-def content(root: Path, names: Sequence[bytes] | np.ndarray, stats: np.ndarray, folder: Path) -> str:
+def content(root: Path, names: Sequence[bytes] | np.ndarray, stats: np.ndarray, kept: Path) -> str:
     """Fingerprint of files: their names under the root and their bytes; kept until a name, size or time changes."""
+
+    folder = os.fsencode(root)
 
     def parts() -> Iterator[bytes]:
         for name in names:
-            path = root / os.fsdecode(bytes(name))
+            path = os.path.join(folder, bytes(name))
             try:
-                with path.open("rb") as file:
-                    inside = hashlib.file_digest(file, "sha256").digest()
+                with open(path, "rb") as file:
+                    inside = file.read()
             except OSError as error:
-                raise ValueError(f"cannot read {path}: {error.strerror}") from error
+                raise ValueError(f"cannot read {os.fsdecode(path)}: {error.strerror}") from error
             yield bytes(name)
-            yield inside
+            yield hashlib.sha256(inside).digest()
 
-    key = cache.digest(os.fsencode(root), *(bytes(name) for name in names), stats.astype(np.int64).tobytes())
-    return cache.fingerprint(folder, key, lambda: cache.digest(*parts()))
+    key = cache.digest(folder, *(bytes(name) for name in names), stats.astype(np.int64).tobytes())
+    return cache.fingerprint(kept, key, lambda: cache.digest(*parts()))

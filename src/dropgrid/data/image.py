@@ -1,8 +1,9 @@
 """From an image file to a uint8 tensor of a fixed size."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as F
@@ -54,3 +55,12 @@ def positive(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"data.{name} must be a whole number of pixels, 1 or more, got {value!r}")
     return value
+
+
+def constants(name: str, values: Sequence[float], channels: int) -> Tensor:
+    """float32 (channels,): a mean or standard deviation given as numbers."""
+    if isinstance(values, str) or not isinstance(values, Sequence) or len(values) != channels:
+        raise ValueError(f"data.{name} must be {channels} numbers, one for each channel, got {values!r}")
+    if name == "std" and not all(value > 0 for value in values):
+        raise ValueError(f"data.std must be above 0, got {list(values)!r}")
+    return torch.tensor(values, dtype=torch.float32)

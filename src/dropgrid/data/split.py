@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-IMAGES_AT_ONCE = 1024
+IMAGES_AT_ONCE = 64
 
 
 class Memory:
@@ -52,9 +52,9 @@ class Memory:
 
 
 class View(NamedTuple):
-    """A training image as one epoch sees it: `key` starts the random numbers of its crop."""
+    """The training image at a place of the split as one epoch sees it: `key` starts the random numbers of its crop."""
 
-    index: int
+    place: int
     key: int
 
 
@@ -86,7 +86,7 @@ class Files(Dataset[tuple[Tensor, int]]):
         return len(self.names)
 
     def __getitem__(self, item: int | View) -> tuple[Tensor, int]:
-        index = item.index if isinstance(item, View) else item
+        index = item.place if isinstance(item, View) else item
         path, label = self.path(index), int(self.labels[index])
         if self.training is None or not isinstance(item, View):
             return self.evaluation(path), label
@@ -138,13 +138,13 @@ def in_memory(images: np.ndarray, labels: np.ndarray, rows: Rows) -> Splits:
 def moments(split: Memory) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each channel, in units of the [0, 1] image; std 1 where a channel never varies.
 
-    Sums of whole numbers: exact, whatever the order and the count of threads.
+    Sums of whole numbers below 2^53: exact, whatever the order and the count of threads.
     """
     first, second = torch.zeros(2, split.pool.shape[1], dtype=torch.int64)
     for rows in split.rows.split(IMAGES_AT_ONCE):
-        pixels = split.pool[rows].to(torch.int32)
-        first += pixels.sum((0, 2, 3))
-        second += pixels.square_().sum((0, 2, 3))
+        pixels = split.pool.index_select(0, rows).flatten(2).double()
+        first += pixels.sum((0, 2)).long()
+        second += pixels.square_().sum((0, 2)).long()
     count = len(split) * split.pool[0, 0].numel()
     sums = list(zip(first.tolist(), second.tolist(), strict=True))  # Python's integers do not overflow
     mean = [one / count / 255 for one, _ in sums]

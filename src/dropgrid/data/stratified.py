@@ -1,6 +1,7 @@
 """Drawing splits in which every class has its share."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ def stratified(labels: np.ndarray, seed: int) -> np.ndarray:
     """An order of all the images in which every stretch holds each class in proportion, random within a class.
 
     Image j of the n of its class, as drawn, stands at (j + 1/2) / n; equals go by class. Splits that are consecutive
-    stretches of it are thus disjoint, a shorter split is the beginning of a longer one, and with equally large
+    stretches of it are thus disjoint, a shorter one is part of a longer one that begins there, and with equally large
     classes the counts of any stretch differ by at most 1.
 
     Args:
@@ -31,7 +32,7 @@ def consecutive(order: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
     """Stretches of an order, one after another: the first does not depend on the sizes of those behind it."""
     ends = np.cumsum([0, *sizes])
     assert ends[-1] <= len(order)
-    return [np.sort(order[start:end]) for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    return [np.sort(order[start:end]) for start, end in pairwise(ends)]
 
 
 def size_of(name: str, wanted: float, total: int) -> int:

@@ -1,13 +1,13 @@
 """Kaiming initialization (He et al., ICCV 2015)."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from dropgrid.initializers.layers import Generators, draw, weights
+from dropgrid.initializers.layers import Generators, draw, weights, zero_biases
 
 
 def gain(activation: Callable[[], nn.Module]) -> float:
@@ -16,11 +16,11 @@ def gain(activation: Callable[[], nn.Module]) -> float:
     By the trapezoid rule on ±10 with kinks at a node: exact to 1e-6 for the smooth and the piecewise linear ones.
     Differs from torch.nn.init.calculate_gain, whose 5/3 for tanh is a rule of thumb (the formula gives 1.59).
     """
-    z = torch.linspace(-10, 10, 20_001, dtype=torch.float64)
-    density = torch.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
-    module = activation().to(torch.float64)
-    with torch.no_grad():
-        second_moment = torch.trapezoid(module(z) ** 2 * density, z)
+    # on the CPU even where the model is built on the meta device, which has no numbers
+    with torch.device("cpu"), torch.no_grad():
+        z = torch.linspace(-10, 10, 20_001, dtype=torch.float64)
+        density = torch.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+        second_moment = torch.trapezoid(activation().to(torch.float64)(z) ** 2 * density, z)
     return float(second_moment) ** -0.5
 
 
@@ -38,9 +38,13 @@ def kaiming(
     Args:
         mode: fan_in keeps the forward signal's variance, fan_out the gradient's (§2.2).
         distribution: normal or uniform.
+
+    Differs from the paper: it derives the gain for ReLU and its kin (§2.2, eq. 10; eq. 15 with a slope); for any other
+    activation it is the same formula, E[φ(z)²] in place of 1/2.
     """
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"init.mode must be fan_in or fan_out, got {mode!r}")
+    zero_biases(model)
     factor = gain(activation)
     for weight in weights(model):
         std = weight.fan_in**-0.5 if weight.classifier else factor * getattr(weight, mode) ** -0.5

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from dropgrid.initializers.layers import Generators, draw, weights
+from dropgrid.initializers.layers import Generators, draw, weights, zero_biases
 
 
 def xavier(
@@ -20,6 +20,7 @@ def xavier(
 
     Derived for activations that are linear around 0, such as tanh; it knows no gain.
     """
+    zero_biases(model)
     for weight in weights(model):
         std = (2 / (weight.fan_in + weight.fan_out)) ** 0.5
         draw(weight.tensor, std, distribution, generator(weight.name))

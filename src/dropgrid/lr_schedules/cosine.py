@@ -6,7 +6,9 @@ from dropgrid.lr_schedules.warmup import warmed
 
 
 def cosine(step: int, steps: int, *, final: float, warmup: float) -> float:
-    """final + (1 - final)(1 + cos(π t)) / 2, t from 0 after the warm-up to 1 at the end of training (eq. 5, no restarts).
+    """final + (1 - final)(1 + cos(π t)) / 2, t from 0 after the warm-up to 1 at the end of training.
+
+    Source: eq. 5, without restarts.
 
     Raises:
         ValueError: final outside [0, 1].

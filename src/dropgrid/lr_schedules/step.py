@@ -11,10 +11,12 @@ def step(step: int, steps: int, *, milestones: Sequence[float], gamma: float, wa
     Raises:
         ValueError: milestones that do not rise within (0, 1), or gamma outside (0, 1].
     """
+    if not isinstance(milestones, Sequence) or isinstance(milestones, str):
+        raise ValueError(f"lr_schedule.milestones must list shares of training in (0, 1), got {milestones!r}")
     shares = [float(each) if isinstance(each, int | float) else float("nan") for each in milestones]
     if any(not 0 < each < 1 for each in shares) or shares != sorted(set(shares)):
         raise ValueError(f"lr_schedule.milestones must rise within (0, 1), shares of training; got {milestones!r}")
-    if not isinstance(gamma, int | float) or not 0 < gamma <= 1:
+    if isinstance(gamma, bool) or not isinstance(gamma, int | float) or not 0 < gamma <= 1:
         raise ValueError(f"lr_schedule.gamma must be in (0, 1], got {gamma!r}")
     passed = sum(step >= round(each * steps) for each in shares)
     return warmed(step, steps, warmup, lambda *_: gamma**passed)

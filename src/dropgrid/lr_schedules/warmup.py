@@ -6,12 +6,14 @@ from collections.abc import Callable
 def warmed(step: int, steps: int, warmup: float, schedule: Callable[[int, int], float]) -> float:
     """(step + 1) / warm over the first warm = round(warmup · steps) steps; after them the schedule, on what is left.
 
+    At least one step is left to the schedule.
+
     Raises:
         ValueError: warmup outside [0, 1).
     """
     if isinstance(warmup, bool) or not isinstance(warmup, int | float) or not 0 <= warmup < 1:
         raise ValueError(f"lr_schedule.warmup must be a share of training in [0, 1), got {warmup!r}")
-    warm = round(warmup * steps)
+    warm = min(round(warmup * steps), steps - 1)
     if step < warm:
         return (step + 1) / warm
     return schedule(step - warm, steps - warm)

@@ -75,8 +75,7 @@ class BasicBlock(nn.Module):
         output = self.drop1(self.act1(self.bn1(self.conv1(input))))
         output = self.drop2(self.bn2(self.conv2(output)))
         skip = input if self.downsample is None else self.downsample(input)
-        output = self.act2(self.drop_branch(output) + self.drop_skip(skip))
-        return output
+        return self.act2(self.drop_branch(output) + self.drop_skip(skip))
 
 
 class Bottleneck(nn.Module):
@@ -113,5 +112,4 @@ class Bottleneck(nn.Module):
         output = self.drop2(self.act2(self.bn2(self.conv2(output))))
         output = self.drop3(self.bn3(self.conv3(output)))
         skip = input if self.downsample is None else self.downsample(input)
-        output = self.act3(self.drop_branch(output) + self.drop_skip(skip))
-        return output
+        return self.act3(self.drop_branch(output) + self.drop_skip(skip))

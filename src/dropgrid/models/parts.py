@@ -42,4 +42,5 @@ class Parts:
         """Let the regularizers parametrize a layer's weight."""
         module = self.site(f"{name}.weight", "weight", group, block)
         if not isinstance(module, nn.Identity):
-            parametrize.register_parametrization(layer, "weight", module)
+            # unsafe skips torch's trial call, which would draw a mask and count it as dropped in training
+            parametrize.register_parametrization(layer, "weight", module, unsafe=True)

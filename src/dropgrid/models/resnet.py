@@ -1,6 +1,7 @@
 """Residual networks (He et al., CVPR 2016): the ImageNet and the CIFAR family are one class."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 
 from torch import Tensor, nn
 
@@ -9,6 +10,8 @@ from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.sites import Option
 
 BLOCKS: dict[str, type[BasicBlock] | type[Bottleneck]] = {"basic": BasicBlock, "bottleneck": Bottleneck}
+STEMS = ("imagenet", "small")
+SHORTCUTS = ("projection", "pad")
 
 
 class ResNet(nn.Module):
@@ -55,7 +58,25 @@ class ResNet(nn.Module):
         sites: Sequence[Option] = (),
     ):
         super().__init__()
-        check(block, depths, width, strides, stem, shortcut)
+        one_of("block", block, BLOCKS)
+        one_of("stem", stem, STEMS)
+        one_of("shortcut", shortcut, SHORTCUTS)
+        whole_list("depths", depths)
+        whole_list("strides", strides)
+        whole("base_width", base_width)
+        whole("stem_stride", stem_stride)
+        whole("channels", channels)
+        whole("classes", classes)
+        if len(strides) != len(depths):
+            raise ValueError(f"model.strides needs one stride for each of {len(depths)} groups, got {list(strides)}")
+        if isinstance(width, bool) or not isinstance(width, int | float) or not 0 < width < math.inf:
+            raise ValueError(f"model.width must be a number above 0, got {width!r}")
+        if stem == "imagenet" and stem_stride != 1:
+            raise ValueError(
+                f"model.stem_stride acts on stem=small alone; with stem=imagenet it must be 1, got {stem_stride}"
+            )
+        if not isinstance(zero_init_residual, bool):
+            raise ValueError(f"model.zero_init_residual must be true or false, got {zero_init_residual!r}")
         kind = BLOCKS[block]
         parts = Parts(norm, activation, sites, groups=len(depths), blocks=sum(depths))
         self.groups = len(depths)
@@ -89,29 +110,31 @@ class ResNet(nn.Module):
             if isinstance(module, BasicBlock | Bottleneck):
                 gain = getattr(module.last_norm, "weight", None)
                 if gain is None:
-                    raise ValueError("model.zero_init_residual=true needs a norm with an affine weight; use norm=batch")
+                    raise ValueError("model.zero_init_residual=true needs a norm with a gain; this one has none")
                 nn.init.zeros_(gain)
 
     def forward(self, input: Tensor) -> Tensor:
         output = self.maxpool(self.act1(self.bn1(self.conv1(self.drop_input(input)))))
         for group in range(1, self.groups + 1):
-            output = self.get_submodule(f"layer{group}")(output)
-        output = self.fc(self.drop_head(self.avgpool(output).flatten(1)))
-        return output
+            output = getattr(self, f"layer{group}")(output)
+        return self.fc(self.drop_head(self.avgpool(output).flatten(1)))
 
 
-def check(block: str, depths: Sequence[int], width: float, strides: Sequence[int], stem: str, shortcut: str) -> None:
-    """Refuse what no residual network can be."""
-    for name, value, allowed in (
-        ("block", block, tuple(BLOCKS)),
-        ("stem", stem, ("imagenet", "small")),
-        ("shortcut", shortcut, ("projection", "pad")),
-    ):
-        if value not in allowed:
-            raise ValueError(f"model.{name} must be {' or '.join(allowed)}, got {value!r}")
-    if not depths or any(isinstance(d, bool) or not isinstance(d, int) or d < 1 for d in depths):
-        raise ValueError(f"model.depths must list whole numbers of blocks, 1 or more, got {depths!r}")
-    if len(strides) != len(depths):
-        raise ValueError(f"model.strides needs one stride for each of {len(depths)} groups, got {strides!r}")
-    if isinstance(width, bool) or not isinstance(width, int | float) or not width > 0:
-        raise ValueError(f"model.width must be a number above 0, got {width!r}")
+def one_of(name: str, value: object, allowed: Collection[str]) -> None:
+    """Refuse what is not one of the allowed words."""
+    if value not in allowed:
+        raise ValueError(f"model.{name} must be {' or '.join(allowed)}, got {value!r}")
+
+
+def whole(name: str, value: object) -> None:
+    """Refuse what is not a whole number, 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"model.{name} must be a whole number, 1 or more, got {value!r}")
+
+
+def whole_list(name: str, values: object) -> None:
+    """Refuse what is not a list of whole numbers, 1 or more, one for each group."""
+    if not isinstance(values, Sequence) or isinstance(values, str) or not values:
+        raise ValueError(f"model.{name} must list a whole number for each group, got {values!r}")
+    for value in values:
+        whole(name, value)

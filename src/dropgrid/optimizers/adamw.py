@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from torch import nn, optim
 
-from dropgrid.optimizers.groups import parameter_groups, positive, share
+from dropgrid.optimizers.groups import parameter_groups
+from dropgrid.optimizers.values import pair, positive
 
 
 def adamw(
@@ -14,6 +15,5 @@ def adamw(
 
     Differs from the paper: torch multiplies the decay by lr, the paper (Algorithm 2) by the schedule alone.
     """
-    first, second = (share("betas", beta) for beta in betas)
     groups = parameter_groups(model, weight_decay, decay_all)
-    return optim.AdamW(groups, lr=positive("lr", lr), betas=(first, second), eps=positive("eps", eps))
+    return optim.AdamW(groups, lr=positive("lr", lr), betas=pair("betas", betas), eps=positive("eps", eps))

@@ -2,7 +2,8 @@
 
 from torch import nn, optim
 
-from dropgrid.optimizers.groups import parameter_groups, positive, share
+from dropgrid.optimizers.groups import parameter_groups
+from dropgrid.optimizers.values import positive, share
 
 
 def nesterov(model: nn.Module, *, lr: float, momentum: float, weight_decay: float, decay_all: bool) -> optim.Optimizer:

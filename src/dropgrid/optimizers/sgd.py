@@ -2,7 +2,8 @@
 
 from torch import nn, optim
 
-from dropgrid.optimizers.groups import parameter_groups, positive
+from dropgrid.optimizers.groups import parameter_groups
+from dropgrid.optimizers.values import positive
 
 
 def sgd(model: nn.Module, *, lr: float, weight_decay: float, decay_all: bool) -> optim.Optimizer:

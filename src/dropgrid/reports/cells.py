@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dropgrid.errors import UserError
 from dropgrid.reports.files import read_json, read_text, read_yaml
+from dropgrid.runs.folder import run_folder
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -140,7 +141,7 @@ def unknown(name: str, known: Sequence[str], folder: Path) -> str:
 
 def read_cell(line: Mapping[str, Any], outputs: Path) -> Cell:
     """A line of cells.json and the folder it names."""
-    folder = outputs / "runs" / line["cell"]
+    folder = run_folder(outputs, line["cell"])
     result, failure = read_json(folder / "result.json"), None
     status = "finished"
     if result is None:

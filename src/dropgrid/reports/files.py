@@ -1,16 +1,13 @@
-"""How a report reads and writes files: an unreadable one is named, a written one is whole or not there.
-
-Not `runs.folder`: importing anything of `runs` imports torch, and a report needs none.
-"""
+"""How a report reads and writes files: whatever cannot be read or written is the user's to know, by name."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from dropgrid.errors import UserError
+from dropgrid.runs.folder import write_atomically
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C ten times faster, where PyYAML was built with it
 
@@ -44,12 +41,9 @@ def read_yaml(path: Path) -> Any:
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Fill a hidden file beside `path`, then rename it over `path`."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a file whole, or not at all; UserError names one that cannot be written."""
+    data = content.encode() if isinstance(content, str) else content
     try:
-        beside.write_bytes(content.encode() if isinstance(content, str) else content)
-        os.replace(beside, path)
+        write_atomically(path, lambda beside: beside.write_bytes(data))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        beside.unlink(missing_ok=True)

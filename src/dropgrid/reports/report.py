@@ -118,4 +118,6 @@ def parse(arguments: Sequence[str]) -> tuple[str, Path]:
     if rest:
         raise UserError(f"{USAGE}\ngot {len(rest)} names: {' '.join(rest)}")
     known = names(outputs)
-    raise UserError(f"{USAGE}\n{f'NAME is one of: {", ".join(known)}' if known else f'none was run yet in {outputs}'}")
+    raise UserError(
+        f"{USAGE}\n" + (f"NAME is one of: {', '.join(known)}" if known else f"none was run yet in {outputs}")
+    )

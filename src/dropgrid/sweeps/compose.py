@@ -25,7 +25,7 @@ def hydra_context() -> Iterator[None]:
 
 def parse(text: str) -> Override:
     """One override; inside a Hydra context, so that glob(…) finds a group's options."""
-    return OverridesParser.create(GlobalHydra.instance().config_loader()).parse_override(text)
+    return OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides([text])[0]
 
 
 def key_of(override: Override) -> str:

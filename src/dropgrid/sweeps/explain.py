@@ -33,7 +33,7 @@ def explained(overrides: Sequence[str], row: str | None = None) -> Iterator[None
 def explanation(error: Exception, overrides: Sequence[str]) -> UserError:
     """What Hydra, OmegaConf or the YAML parser raised, as a user's mistake."""
     if isinstance(error, OverrideParseException):
-        return UserError(f"cannot read {error.override!r}: write key=value, and quote what holds spaces or commas")
+        return UserError(f"cannot read {error.override!r}: write key=value, and quote what holds = or commas: key=['a=b']")
     if isinstance(error, yaml.YAMLError):
         return UserError(one_line(error))
     with hydra_context():
@@ -41,7 +41,7 @@ def explanation(error: Exception, overrides: Sequence[str]) -> UserError:
 
 
 def refuse(overrides: Sequence[str]) -> None:
-    """A list where one option belongs (Hydra merges the files), and a `+key` that is a misspelling."""
+    """A list where one option belongs (Hydra merges the files), a `+key` that exists, and one that is a misspelling."""
     parsed = [parse(text) for text in overrides]
     for each in parsed:
         group = each.key_or_group
@@ -51,11 +51,13 @@ def refuse(overrides: Sequence[str]) -> None:
                 f"{group} takes one option, got a list; stack a second one: {group}={value[0]} "
                 f"+{group}@{group}_2={value[1] if len(value) > 1 else 'OPTION'}"
             )
-    added = [each for each in parsed if each.is_add() and not options(each.key_or_group)]
+    added = [each for each in parsed if (each.is_add() or each.is_force_add()) and not options(each.key_or_group)]
+    known = known_keys(parsed) if added else set()
     for each in added:
         key = each.key_or_group
-        known = known_keys(parsed)
-        if key in known or key.startswith("ablation.rows."):
+        if key in known and not each.is_force_add():
+            raise UserError(f"{key} exists already; override it without the +")
+        if key in known or key.startswith(("ablation.rows.", "hydra")):
             continue
         near = next((other for other in sorted(known) if distance(key, other) <= min(NEAR, len(key) - 1)), None)
         if near is not None:
@@ -81,8 +83,6 @@ def reason(error: Exception, overrides: Sequence[str]) -> str:
             continue
         if key not in known and not each.is_add():
             return f"there is no key {key!r}{meant(key, [*known, *groups()])}; a new key is written +{key}=…"
-        if key in known and each.is_add() and not each.is_force_add():
-            return f"{key} exists already; override it without the +"
     return one_line(error)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from hydra import compose
 from hydra.core.override_parser.types import Override
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from dropgrid.errors import UserError
 from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide, treatment_id
@@ -98,8 +98,8 @@ class Planner:
         others = [each for each in overrides if each.key_or_group != "seed"]
         self.fixed = [each for each in others if not each.is_sweep_override()]
         self.swept = {str(each.get_key_element()): choices(each) for each in others if each.is_sweep_override()}
-        self.resolved = self.compose([])
-        self.resolved.setdefault("scale", None)
+        self.first = [f"{key}={values[0]}" for key, values in self.swept.items()]
+        self.resolved: dict[str, Any] = {}
         self.fingerprints: dict[str, str] = {}
 
     def lines(self, without: Sequence[str] = ()) -> list[str]:
@@ -108,11 +108,11 @@ class Planner:
 
     def compose(self, more: Sequence[str]) -> dict[str, Any]:
         """The resolved config of the command line and more overrides, as a plain dict."""
-        config = compose("train", overrides=[*self.lines(), *more])
-        return dict(OmegaConf.to_container(config, resolve=True, throw_on_missing=True))  # type: ignore[arg-type]
+        return plain(compose("train", overrides=[*self.lines(), *more]))
 
     def ad_hoc(self) -> Plan:
         """A sweep of the command line: each combination of the swept keys is a row."""
+        self.resolved = self.compose(self.first)
         swept = [[f"{key}={value}" for value in values] for key, values in self.swept.items()]
         combinations = [list(each) for each in product(*swept)]
         found = {", ".join(each) or "run": each for each in combinations}
@@ -121,9 +121,11 @@ class Planner:
 
     def ablation(self, name: str) -> Plan:
         """The rows of an ablation, in every combination of the factors swept on the command line."""
-        node = self.resolved["ablation"]
+        about_rows = [str(each.input_line) for each in self.fixed if root_of(each) in ("ablation", "scale")]
+        node = plain(compose("train", overrides=about_rows))["ablation"]
         found = ablation_rows.expand(node.get("rows"))
         ablation_rows.conflicts(found, [key_of(o) for o in self.fixed] + [*self.swept])
+        self.resolved = self.compose([*self.first, *next(iter(found.values()))])
         factors = [dict(zip(self.swept, values, strict=True)) for values in product(*self.swept.values())]
         about = {k: v for k, v in node.items() if k != "rows"}
         about["ablation"] = name
@@ -210,6 +212,12 @@ class Planner:
             except ValueError as error:
                 raise UserError(f"data: {error}") from error
         return self.fingerprints[key]
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """A composed config, resolved, as a dict."""
+    resolved: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    return {"scale": None, **resolved}
 
 
 def check(found: Sequence[Plan]) -> None:

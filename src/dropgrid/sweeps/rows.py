@@ -56,13 +56,15 @@ def override(row: object, text: object) -> str:
 
 
 def conflicts(rows: Mapping[str, Sequence[str]], keys: Sequence[str]) -> None:
-    """Refuse a command-line override of what some row sets: that row would train something other than its name."""
+    """Refuse a command-line override of what some row sets, or of a key inside it: that row would train something
+    other than its name. A group may be chosen for rows that set keys inside it: they still do.
+    """
     for name, overrides in rows.items():
         for text in overrides:
             row_key = key_of(parse(text))
             for key in keys:
-                if row_key == key or row_key.startswith(f"{key}.") or key.startswith(f"{row_key}."):
+                if key == row_key or key.startswith(f"{row_key}."):
                     raise UserError(
                         f"{key} is set by row {name!r} ({text}) and cannot be overridden for the whole ablation; "
-                        f"edit the row: '+ablation.rows.NEW=[…]' adds one, '~ablation.rows.{name}' removes this one"
+                        f"edit the rows: \"+ablation.rows.NEW=['key=value']\" adds one, '~ablation.rows.{name}' removes this one"
                     )

@@ -1,0 +1,55 @@
+"""Random crop and mirror image, the usual augmentation of small images (He et al., CVPR 2016, §4.2)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def crop_flip(
+    images: Tensor,
+    targets: Tensor,
+    *,
+    generator: torch.Generator,
+    context: Any = None,
+    padding: int,
+    flip: bool,
+) -> tuple[Tensor, Tensor]:
+    """Pad each image by `padding` zeros on every side, cut its own random H × W window, mirror half of them.
+
+    Images come normalised, so the zeros are the training set's mean colour. Corners are uniform over the
+    (2·padding + 1)² windows that fit.
+
+    Args:
+        images: floats (N, C, H, W); their memory format is kept.
+        targets: returned as they are.
+        generator: on the images' device; draws the N rows and N columns of the corners, then N mirrorings.
+        context: not needed.
+        padding: pixels, 0 for no crop; less than H and W.
+        flip: mirror left and right with probability 1/2.
+
+    Differs from the paper: the mean is that of each channel, there that of each pixel.
+    """
+    count, channels, height, width = images.shape
+    if isinstance(padding, bool) or not isinstance(padding, int) or not 0 <= padding < min(height, width):
+        raise ValueError(
+            f"augment.padding must be a whole number of pixels, 0 or more and less than the image of {height}×{width}, "
+            f"got {padding!r}"
+        )
+    if not isinstance(flip, bool):
+        raise ValueError(f"augment.flip must be true or false, got {flip!r}")
+    if padding == 0 and not flip:
+        raise ValueError("augment.padding=0 with augment.flip=false does nothing: use augment=none")
+    device = images.device
+    top, left = torch.randint(2 * padding + 1, (2, count, 1), generator=generator, device=device)
+    rows = top + torch.arange(height, device=device)
+    columns = left + torch.arange(width, device=device)
+    if flip:
+        mirrored = torch.rand(count, 1, generator=generator, device=device) < 0.5
+        columns = torch.where(mirrored, columns.flip(1), columns)
+    cells = rows[:, :, None] * (width + 2 * padding) + columns[:, None, :]
+    padded = F.pad(images, [padding] * 4).flatten(2)
+    cut = padded.gather(2, cells.view(count, 1, -1).expand(-1, channels, -1)).view_as(images)
+    last = images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
+    return cut.contiguous(memory_format=torch.channels_last) if last else cut, targets

@@ -1,0 +1,97 @@
+"""What every optimizer must keep, whichever file it is in: run over each YAML of the axis."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from dropgrid.instantiate import instantiate
+
+FOLDER = Path(__file__).parents[2] / "conf" / "optimizer"
+OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def option(name, **changes):
+    node = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    return instantiate("optimizer", {**node, **changes}), node
+
+
+def network():
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(8, 4))
+
+
+def test_there_are_options():
+    assert {"sgd", "momentum", "nesterov", "adam", "adamw"} <= set(OPTIONS)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_arguments_bind_to_the_signature(name):
+    build, node = option(name)
+    signature = inspect.signature(build.func)
+    assert {k for k in node if not k.startswith("_")} == set(signature.parameters) - {"model"}
+    assert all(p.default is inspect.Parameter.empty for p in signature.parameters.values()), "defaults live in the YAML"
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_step_lowers_a_quadratic_loss(name):
+    model = nn.Linear(3, 2)
+    optimizer = option(name)[0](model)
+    assert isinstance(optimizer, torch.optim.Optimizer)
+    x = torch.randn(16, 3)
+
+    def loss():
+        return (model(x) - 1).square().mean()
+
+    before = loss()
+    before.backward()
+    optimizer.step()
+    assert loss() < before
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_parameter_is_in_one_group(name):
+    model = network()
+    found = [p for group in option(name)[0](model).param_groups for p in group["params"]]
+    assert sorted(map(id, found)) == sorted(map(id, model.parameters()))
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIONS if "weight_decay" in option(name)[1]])
+@pytest.mark.parametrize("decay_all", [False, True])
+def test_decay_acts_on_weights_and_elsewhere_only_if_asked(name, decay_all):
+    model = network()
+    nn.init.ones_(model[1].bias)
+    optimizer = option(name, weight_decay=0.5, decay_all=decay_all)[0](model)
+    before = {key: p.detach().clone() for key, p in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    moved = {key for key, p in model.named_parameters() if not torch.equal(p, before[key])}
+    assert moved == (set(before) if decay_all else {"0.weight", "3.weight"})
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_at_a_rate_of_0_nothing_moves(name):
+    model = nn.Linear(3, 2)
+    optimizer = option(name)[0](model)
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+    before = [p.detach().clone() for p in model.parameters()]
+    model(torch.randn(4, 3)).sum().backward()
+    optimizer.step()
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("lr", [0, -0.1, "abc", None])
+def test_a_learning_rate_not_above_0_is_named(name, lr):
+    with pytest.raises(ValueError, match=rf"optimizer\.lr .* got {lr!r}"):
+        option(name, lr=lr)[0](network())
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_it_takes_a_model_on_the_meta_device(name):
+    with torch.device("meta"):
+        assert option(name)[0](network()).param_groups

@@ -1,0 +1,132 @@
+import os
+import shutil
+
+import pytest
+
+from dropgrid.data.folder import content, folder_of, listing
+
+
+def fingerprint(root, cache, parts=("",)):
+    found = listing(root, parts)
+    return content(root, found.names, found.stats, cache)
+
+
+def test_a_listing_is_sorted_by_part_class_and_name(tmp_path, tiny):
+    tiny.tree(tmp_path, {"train": 12, "test": 3}, classes=("zebra", "ant"))
+    found = listing(tmp_path, ("train", "test"))
+    assert found.classes == ("ant", "zebra") and len(found.names) == 30
+    expected = [
+        f"{part}/{name}/{i:03d}.png"
+        for part, each in (("train", 12), ("test", 3))
+        for name in ("ant", "zebra")
+        for i in range(each)
+    ]
+    assert [name.decode() for name in found.names.tolist()] == expected
+    assert found.labels.tolist() == [0] * 12 + [1] * 12 + [0] * 3 + [1] * 3
+    assert found.part.tolist() == [0] * 24 + [1] * 6
+    assert found.path(29) == tmp_path / "test/zebra/002.png"
+    assert found.stats[5, 0] == found.path(5).stat().st_size
+
+
+def test_deeper_folders_count_and_hidden_or_other_files_do_not(tmp_path, tiny):
+    tiny.tree(tmp_path, {"": 2})
+    (tmp_path / "cat" / "more").mkdir()
+    shutil.copy(tmp_path / "cat" / "000.png", tmp_path / "cat" / "more" / "UPPER.PNG")
+    shutil.copy(tmp_path / "cat" / "000.png", tmp_path / "cat" / ".hidden.png")
+    (tmp_path / "cat" / "notes.txt").write_text("")
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / "README").write_text("")
+    names = [name.decode() for name in listing(tmp_path, ("",)).names.tolist()]
+    assert names == ["cat/000.png", "cat/001.png", "cat/more/UPPER.PNG", "dog/000.png", "dog/001.png"]
+
+
+def test_what_is_wrong_with_a_tree_is_named(tmp_path, tiny):
+    with pytest.raises(ValueError, match="has no class folders"):
+        listing(tmp_path, ("",))
+    tiny.tree(tmp_path, {"train": 2, "test": 1})
+    (tmp_path / "train" / "cow").mkdir()
+    with pytest.raises(ValueError, match=r"the class folder .*train/cow has no images \(\.jpg"):
+        listing(tmp_path, ("train", "test"))
+    shutil.copy(tmp_path / "train/cat/000.png", tmp_path / "train/cow")
+    (tmp_path / "test" / "pig").mkdir()
+    with pytest.raises(ValueError, match="do not have the same classes; on one side only: train/cow, test/pig"):
+        listing(tmp_path, ("train", "test"))
+
+
+def test_a_broken_link_is_named(tmp_path, tiny):
+    tiny.tree(tmp_path, {"": 2})
+    os.symlink(tmp_path / "nowhere", tmp_path / "cat" / "link.png")
+    with pytest.raises(ValueError, match=r"cannot read .*cat/link\.png: No such file"):
+        listing(tmp_path, ("",))
+
+
+def test_folder_of(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert folder_of("x", tmp_path) == tmp_path.resolve()
+    with pytest.raises(ValueError, match="data=image_folder needs data.root=FOLDER"):
+        folder_of("image_folder", None)
+    with pytest.raises(ValueError, match=r"nowhere is not a folder \(nothing is there\)"):
+        folder_of("x", tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="file is not a folder$"):
+        folder_of("x", tmp_path / "file")
+
+
+def test_a_copy_elsewhere_has_the_same_fingerprint_and_other_images_another(tmp_path, tiny):
+    one = tiny.tree(tmp_path / "one", {"": 3})
+    two = tmp_path / "two"
+    shutil.copytree(one, two)
+    other = tiny.tree(tmp_path / "three", {"": 3}, seed=9)
+    cache = tmp_path / "cache"
+    assert fingerprint(one, cache) == fingerprint(two, cache) == fingerprint(two, tmp_path / "fresh")
+    assert fingerprint(one, cache) != fingerprint(other, cache)
+
+
+@pytest.mark.parametrize("change", ["a byte", "a name", "a class", "one more", "one fewer", "swapped"])
+def test_any_change_of_content_changes_the_fingerprint(tmp_path, tiny, change):
+    root = tiny.tree(tmp_path / "root", {"": 3})
+    before = fingerprint(root, tmp_path / "cache")
+    file, other = root / "cat" / "000.png", root / "dog" / "000.png"
+    if change == "a byte":
+        data = bytearray(file.read_bytes())
+        data[-20] ^= 1
+        stat = file.stat()
+        file.write_bytes(bytes(data))
+        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # size and time of change as they were
+    elif change == "a name":
+        file.rename(file.with_name("zzz.png"))
+    elif change == "a class":
+        (root / "cat").rename(root / "cow")
+    elif change == "one more":
+        shutil.copy(file, root / "cat" / "900.png")
+    elif change == "one fewer":
+        file.unlink()
+    else:
+        one, two = file.read_bytes(), other.read_bytes()
+        file.write_bytes(two)
+        other.write_bytes(one)
+    assert fingerprint(root, tmp_path / "cache") != before
+
+
+def test_files_are_read_once_until_they_change(tmp_path, tiny, monkeypatch):
+    from dropgrid.data import cache
+
+    root = tiny.tree(tmp_path / "root", {"": 3})
+    made = []
+    remember = cache.fingerprint
+
+    def counting(folder, key, make):
+        return remember(folder, key, lambda: made.append(key) or make())
+
+    monkeypatch.setattr(cache, "fingerprint", counting)
+    one = fingerprint(root, tmp_path / "cache")
+    assert fingerprint(root, tmp_path / "cache") == one and len(made) == 1
+    os.utime(root / "cat" / "000.png", ns=(0, 1))
+    assert fingerprint(root, tmp_path / "cache") == one and len(made) == 2
+
+
+def test_a_file_that_vanished_is_named(tmp_path, tiny):
+    root = tiny.tree(tmp_path / "root", {"": 2})
+    found = listing(root, ("",))
+    (root / "dog" / "001.png").unlink()
+    with pytest.raises(ValueError, match=r"cannot read .*dog/001\.png: No such file"):
+        content(root, found.names, found.stats, tmp_path / "cache")
