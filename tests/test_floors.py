@@ -44,7 +44,9 @@ def test_imports_point_down():
     assert len(seen) > 40
     for path, room, imported in seen:
         for other in imported - {room}:
-            assert FLOORS[other] <= FLOORS[room], f"{path} (floor {FLOORS[room]}) imports {other} (floor {FLOORS[other]})"
+            assert FLOORS[other] <= FLOORS[room], (
+                f"{path} (floor {FLOORS[room]}) imports {other} (floor {FLOORS[other]})"
+            )
             assert not (room in AXES and other in AXES), f"{path}: the axis {room} imports the axis {other}"
 
 

@@ -175,7 +175,9 @@ def test_learning_rate_and_keep_prob_are_functions_of_the_step():
 
     fit(model, [Watch()])
     steps = 12
-    assert [lr for lr, _ in seen] == pytest.approx([0.1 * cosine(s, steps, final=0.0, warmup=0.2) for s in range(steps)])
+    assert [lr for lr, _ in seen] == pytest.approx(
+        [0.1 * cosine(s, steps, final=0.0, warmup=0.2) for s in range(steps)]
+    )
     assert [p for _, p in seen] == pytest.approx([0.3 * s / (steps - 1) for s in range(steps)])
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
 from dropgrid import sites, streams
@@ -17,6 +19,9 @@ from dropgrid.runs.identity import unite
 OF_THE_LOADER = ("batch_size", "eval_batch_size", "workers", "fingerprint")
 """Keys of `data` that are not the source's arguments."""
 
+OURS_OF_THE_TRAINER = ("threads", "channels_last")
+"""Keys of `trainer` that are not Lightning's."""
+
 
 def source(config: Mapping[str, Any], local: Mapping[str, Any]) -> AbstractSource:
     """The data of a cell, not read yet."""
@@ -24,10 +29,10 @@ def source(config: Mapping[str, Any], local: Mapping[str, Any]) -> AbstractSourc
     return instantiate("data", node, cache=Path(local["paths"]["cache"]))
 
 
-def options(config: Mapping[str, Any], axis: str) -> list[Any]:
-    """What an axis holds, stacked mounts (`regularizer_2`, …) after the first."""
+def options(config: Mapping[str, Any], axis: str) -> dict[str, Any]:
+    """What an axis holds by mount, those stacked (`regularizer_2`, …) after the first."""
     keys = [axis, *sorted(k for k in config if k.startswith(f"{axis}_") and k[len(axis) + 1 :].isdigit())]
-    return [instantiate(key, config[key]) for key in keys]
+    return {key: instantiate(key, config[key]) for key in keys}
 
 
 def network(config: Mapping[str, Any], spec: Spec) -> nn.Module:
@@ -35,7 +40,7 @@ def network(config: Mapping[str, Any], spec: Spec) -> nn.Module:
 
     A regularizer that acts on no site is an error: it would be silently off.
     """
-    counted = [Counted(option) for option in options(config, "regularizer")]
+    counted = [Counted(key, option) for key, option in options(config, "regularizer").items()]
     model = instantiate("model", config["model"])
     net: nn.Module = call(
         "model",
@@ -46,32 +51,33 @@ def network(config: Mapping[str, Any], spec: Spec) -> nn.Module:
         activation=instantiate("activation", config["activation"]),
         sites=counted,
     )
-    for option in counted:
-        if option.acted == 0 and option.option.func is not none:
-            raise UserError(
-                f"regularizer: {option.option.func.__name__} acts on no site of this model: it would be off"
-            )
+    for each in counted:
+        if each.acted == 0 and each.option.func is not none:
+            raise UserError(f"{each.key}: {each.option.func.__name__} acts on no site of this model: it would be off")
     return net
 
 
 class Counted:
     """A regularizer option that remembers on how many sites it acted."""
 
-    def __init__(self, option: Any):
+    def __init__(self, key: str, option: Any):
+        self.key = key
         self.option = option
         self.acted = 0
 
     def __call__(self, site: sites.Site) -> nn.Module:
-        module: nn.Module = self.option(site)
+        module: nn.Module = call(self.key, self.option, site)
         self.acted += not isinstance(module, nn.Identity)
         return module
 
 
 def augment(config: Mapping[str, Any]) -> Callable[..., tuple[Tensor, Tensor]]:
     """The augmentations of a cell as one, applied in their order with one generator."""
-    stack = options(config, "augment")
+    stack = options(config, "augment").values()
 
-    def stacked(images: Tensor, targets: Tensor, *, generator: torch.Generator, context: Any = None) -> tuple[Tensor, Tensor]:
+    def stacked(
+        images: Tensor, targets: Tensor, *, generator: torch.Generator, context: Any = None
+    ) -> tuple[Tensor, Tensor]:
         for each in stack:
             images, targets = each(images, targets, generator=generator, context=context)
         return images, targets
@@ -85,6 +91,13 @@ def initialise(config: Mapping[str, Any], net: nn.Module) -> None:
     activation = instantiate("activation", config["activation"])
     seed = config["seed"]
     call("init", init, net, generator=lambda name: streams.generator(seed, "init", name), activation=activation)
+
+
+def make_trainer(config: Mapping[str, Any], local: Mapping[str, Any], **extra: Any) -> pl.Trainer:
+    """Lightning's trainer with everything of its own that writes or prints switched off."""
+    node = {k: v for k, v in unite(config, local, "trainer").items() if k not in OURS_OF_THE_TRAINER}
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    return instantiate("trainer", node, **quiet, num_sanity_val_steps=0, **extra)
 
 
 def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn.Module:
@@ -115,4 +128,8 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
     call("augment", augment(config), torch.zeros(2, *size), torch.zeros(2).long(), generator=torch.Generator())
     for step in (0, 50, 99):
         call("lr_schedule", instantiate("lr_schedule", config["lr_schedule"]), step, 100)
+    try:
+        make_trainer(config, local)
+    except MisconfigurationException as error:
+        raise UserError(f"trainer: {' '.join(str(error).split())}") from error
     return net

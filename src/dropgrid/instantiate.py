@@ -37,4 +37,5 @@ def call(axis: str, function: Any, *args: Any, **kwargs: Any) -> Any:
     try:
         return function(*args, **kwargs)
     except (ValueError, TypeError) as error:
-        raise UserError(f"{axis}: {error}") from error
+        message = str(error)
+        raise UserError(message if message.startswith(f"{axis}.") else f"{axis}: {message}") from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -62,12 +63,33 @@ def task(cfg: DictConfig) -> dict[str, Any] | None:
 
 
 def arguments(given: list[str]) -> list[str]:
-    """The command line with what a user need not type: `+ablation=x` sweeps, and the + before it is optional."""
-    given = [f"+{each}" if each.startswith("ablation=") else each for each in given]
-    parsed = get_args_parser().parse_args(given)
-    asks = parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion
-    names_one = any(each.lstrip("+").startswith("ablation=") for each in parsed.overrides)
-    return [*given, "--multirun"] if names_one and not parsed.multirun and not asks else given
+    """The command line as Hydra needs it, from what a user types.
+
+    Flags may stand anywhere; the + of `+ablation=x` is optional, and it sweeps without -m. In a sweep `key=value` becomes
+    `key=choice(value)`: Hydra applies plain values before any row or choice is known, and would refuse a key that
+    the default option of its group lacks.
+    """
+    parsed = get_args_parser().parse_intermixed_args(given)
+    flags = [each for each in given if each not in parsed.overrides]
+    overrides = [f"+{each}" if each.startswith("ablation=") else each for each in parsed.overrides]
+    if parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion:
+        return [*flags, *overrides]
+    if any(each.startswith("+ablation=") for each in overrides) and not parsed.multirun:
+        flags = [*flags, "--multirun"]
+    if "--multirun" not in flags and not parsed.multirun:
+        return [*flags, *overrides]
+    return [*flags, *map(deferred, overrides)]
+
+
+def deferred(override: str) -> str:
+    """`key=value` as a choice of one; what adds, deletes, sweeps, or is about Hydra or places stays."""
+    key, equals, value = override.partition("=")
+    plain = equals and not key.startswith(("+", "~", "hydra", "paths"))
+    try:
+        swept = OverridesParser.create().parse_overrides([override])[0].is_sweep_override()
+    except HydraException:
+        return override  # Hydra says what is wrong with it
+    return f"{key}=choice({value})" if plain and not swept else override
 
 
 def complain(error: Exception) -> int:
@@ -79,7 +101,7 @@ def complain(error: Exception) -> int:
 
 def main() -> None:
     """Run Hydra so that whatever the user got wrong ends in one clear line and exit code 2."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and does not print and exit
     sys.argv[1:] = arguments(sys.argv[1:])
     try:
         task()
@@ -88,6 +110,6 @@ def main() -> None:
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         from dropgrid.sweeps.explain import explanation
 
-        sys.exit(complain(explanation(error, get_args_parser().parse_args().overrides)))
+        sys.exit(complain(explanation(error, get_args_parser().parse_intermixed_args().overrides)))
     except OSError as error:
         sys.exit(complain(UserError(f"cannot write {error.filename}: {error.strerror}")))

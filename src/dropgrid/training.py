@@ -18,7 +18,7 @@ from dropgrid.callbacks.metrics import Metrics
 from dropgrid.callbacks.treatment import Treatment
 from dropgrid.data.batches import Order, batches
 from dropgrid.data.split import Split, evenly
-from dropgrid.instantiate import call, instantiate
+from dropgrid.instantiate import instantiate
 from dropgrid.learner import Learner
 from dropgrid.loggers.csv import Csv
 from dropgrid.loggers.logger import AbstractLogger
@@ -27,7 +27,6 @@ from dropgrid.runs.folder import write_atomically, write_json
 from dropgrid.runs.identity import FORMAT, unite
 from dropgrid.runs.measure import accuracy, calibration_error, nll, predict
 
-OUR_TRAINER_KEYS = ("threads", "channels_last", "limit_test_batches")
 TRAIN_IMAGES_MEASURED = 10_000
 
 
@@ -86,20 +85,8 @@ def run(
     data = config["data"]
     treatment = Treatment(sites.shapes(net, (spec.channels, *spec.size)), data["batch_size"])
     best = Best()
-    trainer = call(
-        "trainer",
-        instantiate(
-            "trainer",
-            {**{k: v for k, v in arguments.items() if k not in OUR_TRAINER_KEYS}, "_partial_": True},
-        ),
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        default_root_dir=folder,
-        callbacks=[best, treatment, Metrics(loggers, treatment), Heartbeat(folder)],
-    )
+    callbacks = [best, treatment, Metrics(loggers, treatment), Heartbeat(folder)]
+    trainer = build.make_trainer(config, local, default_root_dir=folder, callbacks=callbacks)
     device = trainer.strategy.root_device
     workers = local["data"].get("workers", 0)
     order = Order(spec.train, config["seed"])

@@ -147,11 +147,14 @@ def test_lightning_tells_the_order_its_epoch(workers, tmp_path):
         def __init__(self):
             super().__init__()
             self.weight = torch.nn.Parameter(torch.zeros(1))
-            self.labels = []
+            self.labels, self.seen = [], []
 
         def training_step(self, batch, index):
             self.labels += batch[1].tolist()
             return self.weight.sum()
+
+        def validation_step(self, batch, index):
+            self.seen += batch[1].tolist()
 
         def configure_optimizers(self):
             return torch.optim.SGD(self.parameters(), lr=0.0)
@@ -166,12 +169,15 @@ def test_lightning_tells_the_order_its_epoch(workers, tmp_path):
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
+        num_sanity_val_steps=0,
         default_root_dir=tmp_path,
     )
-    trainer.fit(watch, loader)
+    evaluation = batches(split, 15, order=None, drop_last=False, workers=workers or 0, device=CPU)
+    trainer.fit(watch, loader, evaluation)
     expected = []
     for epoch in range(3):
         fresh = Order(50, 4)
         fresh.set_epoch(epoch)
         expected += [20 + i for i in fresh]
     assert watch.labels == expected
+    assert watch.seen == list(range(20, 70)) * 3

@@ -10,9 +10,9 @@ from dropgrid.data.image_folder import ImageFolder
 from dropgrid.data.split import Files, Memory
 
 
-def source(root, **changes):
+def source(folder, **changes):
     given = {
-        "root": root,
+        "root": folder,
         "train": None,
         "val": 0.1,
         "test": 0.2,
@@ -22,7 +22,7 @@ def source(root, **changes):
         "memory_limit": 2,
         "mean": [0.5, 0.5, 0.5],
         "std": [0.25, 0.25, 0.25],
-        "cache": root.parent / "cache",
+        "cache": folder.parent / "cache",
     }
     return ImageFolder(**{**given, **changes})
 

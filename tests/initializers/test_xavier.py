@@ -47,6 +47,11 @@ def test_weights_are_keyed_by_name():
     )
 
 
+def test_two_layers_of_one_shape_differ():
+    network = initialised(nn.Sequential(nn.Linear(20, 20), nn.Linear(20, 20)))
+    assert not torch.equal(network[0].weight, network[1].weight)
+
+
 def test_an_unknown_distribution_is_named():
     with pytest.raises(ValueError, match=r"init\.distribution must be normal or uniform, got 'x'"):
         initialised(model(), "x")

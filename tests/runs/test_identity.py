@@ -2,7 +2,14 @@ from dropgrid.runs.identity import cell_id, divide, source_fingerprint, treatmen
 
 RESOLVED = {
     "seed": 3,
-    "data": {"_target_": "x", "root": "/somewhere", "workers": 4, "download": True, "batch_size": 10, "fingerprint": "f"},
+    "data": {
+        "_target_": "x",
+        "root": "/somewhere",
+        "workers": 4,
+        "download": True,
+        "batch_size": 10,
+        "fingerprint": "f",
+    },
     "trainer": {"accelerator": "cpu", "devices": 1, "max_epochs": 2, "limit_train_batches": 1.0},
     "model": {"depths": [2, 2]},
     "paths": {"outputs": "o"},

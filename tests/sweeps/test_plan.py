@@ -132,7 +132,7 @@ def test_a_second_regularizer_is_part_of_the_cell():
         (["regularizer=dropblok"], r"regularizer has no option 'dropblok'; did you mean 'dropblock'\?; options: "),
         (["regularzer=dropblock"], r"there is no key 'regularzer'; did you mean 'regularizer'\?"),
         (["regularizer=dropblock", "regularizer.keep_prb=.9"], "did you mean 'regularizer.keep_prob'"),
-        (["optimizer.lrr=0.1"], "there is no key 'optimizer.lrr'; did you mean 'optimizer.lr'"),
+        (["optimizer.lrr=0.1"], "there is no key 'optimizer.lrr' with optimizer=nesterov; did you mean 'optimizer.lr'"),
         (["+optimizer.lrr=0.1"], "one slip away from the existing key optimizer.lr"),
         (["++trainer.max_epoch=3"], "one slip away from the existing key trainer.max_epochs"),
         (["+optimizer.lr=0.1"], "optimizer.lr exists already; override it without the +"),

@@ -17,7 +17,9 @@ def test_a_list_is_one_row():
 
 
 def test_a_mapping_is_the_product_of_its_lists():
-    rows = expand({"db": {"regularizer": "dropblock", "regularizer.block_size": [1, 3], "regularizer.skip": [True, False]}})
+    rows = expand(
+        {"db": {"regularizer": "dropblock", "regularizer.block_size": [1, 3], "regularizer.skip": [True, False]}}
+    )
     assert list(rows) == [
         "db block_size=1 skip=True",
         "db block_size=1 skip=False",

@@ -1,5 +1,6 @@
 """From a split to batches of uint8 images on a device."""
 
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
@@ -37,8 +38,8 @@ class Order(Sampler[int]):
         return self.length
 
 
-class AbstractBatches(ABC):
-    """Batches of a split: iterating gives (images uint8 (N, C, H, W), labels int64 (N,)), both on the device."""
+class Indices:
+    """The images of each batch of an epoch, as int64 positions in the split: in order, or as they stand."""
 
     def __init__(self, length: int, batch_size: int, order: Order | None, drop_last: bool):
         if order is not None and len(order) != length:
@@ -47,18 +48,35 @@ class AbstractBatches(ABC):
             raise ValueError(f"a batch of {batch_size} images is larger than the split of {length}")
         self.length = length
         self.batch_size = batch_size
-        self.sampler = order
-        self.batch_sampler = None  # Lightning looks for it beside a sampler
+        self.order = order
         self.drop_last = drop_last
 
     def __len__(self) -> int:
-        whole = self.length // self.batch_size
-        return whole if self.drop_last or whole * self.batch_size == self.length else whole + 1
+        whole, rest = divmod(self.length, self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
 
-    def indices(self) -> Iterator[Tensor]:
-        """The images of each batch of the epoch, as positions in the split."""
-        order = torch.arange(self.length) if self.sampler is None else self.sampler.permutation()
+    def __iter__(self) -> Iterator[Tensor]:
+        order = torch.arange(self.length) if self.order is None else self.order.permutation()
         yield from order.split(self.batch_size)[: len(self)]
+
+
+class AbstractBatches(ABC):
+    """Batches of a split: iterating gives (images uint8 (N, C, H, W), labels int64 (N,)), both on the device."""
+
+    batch_sampler = None
+    """Lightning's validation loop asks for it wherever there is a `sampler`."""
+
+    def __init__(self, indices: Indices, device: torch.device):
+        self.indices = indices
+        self.device = device
+
+    @property
+    def sampler(self) -> Order | None:
+        """What Lightning tells the epoch."""
+        return self.indices.order
+
+    def __len__(self) -> int:
+        return len(self.indices)
 
     @abstractmethod
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]: ...
@@ -67,16 +85,13 @@ class AbstractBatches(ABC):
 class MemoryBatches(AbstractBatches):
     """Batches picked from tensors that lie on the device already."""
 
-    def __init__(
-        self, split: Memory, batch_size: int, order: Order | None, drop_last: bool, device: torch.device | str
-    ):
-        super().__init__(len(split), batch_size, order, drop_last)
-        self.device = torch.device(device)
-        self.split = split.to(self.device)
+    def __init__(self, split: Memory, indices: Indices, device: torch.device):
+        super().__init__(indices, device)
+        self.split = split.to(device)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         split = self.split
-        for indices in self.indices():
+        for indices in self.indices:
             rows = split.rows.index_select(0, indices.to(self.device))
             yield split.pool.index_select(0, rows), split.pool_labels.index_select(0, rows)
 
@@ -84,53 +99,52 @@ class MemoryBatches(AbstractBatches):
 class FileBatches(AbstractBatches):
     """Batches read from disk by worker processes.
 
-    With an order each image is asked for by a `View`, whose key is a function of (seed, epoch, index): the crop is
+    With an order each image is asked for by a `View`, whose key is a function of (seed, epoch, place): the crop is
     the same whichever worker cuts it, and however long that worker has lived.
     """
 
-    def __init__(
-        self,
-        split: Files,
-        batch_size: int,
-        order: Order | None,
-        drop_last: bool,
-        workers: int,
-        device: torch.device | str,
-    ):
-        super().__init__(len(split), batch_size, order, drop_last)
-        self.device = torch.device(device)
+    def __init__(self, split: Files, indices: Indices, workers: int, device: torch.device):
+        super().__init__(indices, device)
         self.loader = DataLoader(
             split,
-            batch_sampler=_Requests(self),
+            batch_sampler=Requests(indices),  # knows the indices and not us: no cycle of references of our own
             num_workers=workers,
-            # any other start would import torch in each worker: 1.5 s an epoch, or of the first
+            # any other start would import torch in each worker
             multiprocessing_context="fork" if workers else None,
             persistent_workers=workers > 0,
-            pin_memory=self.device.type == "cuda",
+            pin_memory=device.type == "cuda",
             generator=torch.Generator(),  # its own: else each epoch draws from torch's default one
         )
+        # Lightning's trainer holds us in a cycle of references. The collector would close the workers' queues before
+        # it tells them to stop, and wait 5 s for each; a loader that is held from elsewhere is freed in good order.
+        weakref.finalize(self, _release, self.loader)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for images, labels in self.loader:
             yield images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
 
 
-class _Requests(Sampler[list[int] | list[View]]):
-    """What the workers are asked for: evaluation's indices, or training's views."""
+def _release(loader: DataLoader[tuple[Tensor, Tensor]]) -> None:
+    """Held the loader until now."""
 
-    def __init__(self, batches: FileBatches):
-        self.batches = batches
+
+class Requests(Sampler[list[int] | list[View]]):
+    """What the workers are asked for: evaluation's places in the split, or training's views."""
+
+    def __init__(self, indices: Indices):
+        self.indices = indices
 
     def __len__(self) -> int:
-        return len(self.batches)
+        return len(self.indices)
 
     def __iter__(self) -> Iterator[list[int] | list[View]]:
-        order = self.batches.sampler
-        for indices in self.batches.indices():
+        order = self.indices.order
+        for batch in self.indices:
+            places = batch.tolist()
             if order is None:
-                yield indices.tolist()
+                yield places
             else:
-                yield [View(i, streams.key(order.seed, "crop", order.epoch, i)) for i in indices.tolist()]
+                yield [View(place, streams.key(order.seed, "crop", order.epoch, place)) for place in places]
 
 
 def batches(
@@ -144,9 +158,10 @@ def batches(
 ) -> AbstractBatches:
     """The batches of a split, in the order of each epoch, or as they stand where `order` is None.
 
-    `workers` processes read files; a split in memory needs none. Raises ValueError where no batch would be whole and
-    `drop_last` asks for whole ones.
+    `workers` processes read files; a split in memory needs none. Raises ValueError where the order is of another
+    length, and where `drop_last` would leave no batch.
     """
+    indices, device = Indices(len(split), batch_size, order, drop_last), torch.device(device)
     if isinstance(split, Memory):
-        return MemoryBatches(split, batch_size, order, drop_last, device)
-    return FileBatches(split, batch_size, order, drop_last, workers, device)
+        return MemoryBatches(split, indices, device)
+    return FileBatches(split, indices, workers, device)

@@ -67,6 +67,14 @@ def listing(root: Path, parts: Sequence[str]) -> Listing:
 
     Raises ValueError for a folder without classes, a class without images, and parts whose classes differ.
     """
+    try:
+        return scanned(root, parts)
+    except OSError as error:
+        raise ValueError(f"cannot read {error.filename}: {error.strerror}") from error
+
+
+def scanned(root: Path, parts: Sequence[str]) -> Listing:
+    """`listing`, with whatever the file system raises."""
     classes: list[str] = []
     names: list[str] = []
     labels: list[int] = []

@@ -41,7 +41,7 @@ def root_of(override: Override) -> str:
 def choices(override: Override) -> list[str]:
     """The values of a sweep override, in order; of a plain one its single value."""
     if not override.is_sweep_override():
-        return [override.get_value_element_as_str()]
+        return ["" if override.is_delete() else override.get_value_element_as_str()]
     if not override.is_discrete_sweep():
         raise UserError(f"{override.input_line} is an interval: name its values, as in key=1,2,3 or key=range(1,4)")
     values = [str(each) for each in override.sweep_string_iterator()]
@@ -49,6 +49,13 @@ def choices(override: Override) -> list[str]:
     if twice is not None:
         raise UserError(f"{override.input_line} names {twice} twice")
     return values
+
+
+def settled(override: Override) -> Override:
+    """A sweep of one value as the plain override that it is."""
+    if not override.is_sweep_override():
+        return override
+    return parse(f"{override.get_key_element()}={choices(override)[0]}")
 
 
 def groups() -> list[str]:

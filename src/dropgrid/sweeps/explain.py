@@ -33,7 +33,9 @@ def explained(overrides: Sequence[str], row: str | None = None) -> Iterator[None
 def explanation(error: Exception, overrides: Sequence[str]) -> UserError:
     """What Hydra, OmegaConf or the YAML parser raised, as a user's mistake."""
     if isinstance(error, OverrideParseException):
-        return UserError(f"cannot read {error.override!r}: write key=value, and quote what holds = or commas: key=['a=b']")
+        return UserError(
+            f"cannot read {error.override!r}: write key=value, and quote what holds = or commas: key=['a=b']"
+        )
     if isinstance(error, yaml.YAMLError):
         return UserError(one_line(error))
     with hydra_context():
@@ -45,8 +47,9 @@ def refuse(overrides: Sequence[str]) -> None:
     parsed = [parse(text) for text in overrides]
     for each in parsed:
         group = each.key_or_group
-        value = each.value() if not each.is_sweep_override() else None
-        if isinstance(value, list) and options(group):
+        values = each.sweep_iterator() if each.is_discrete_sweep() else [each.value()]
+        value = next((value for value in values if isinstance(value, list)), None)
+        if value is not None and options(group):
             raise UserError(
                 f"{group} takes one option, got a list; stack a second one: {group}={value[0]} "
                 f"+{group}@{group}_2={value[1] if len(value) > 1 else 'OPTION'}"
@@ -77,12 +80,15 @@ def reason(error: Exception, overrides: Sequence[str]) -> str:
             if wrong is not None:
                 return f"{key} has no option {wrong!r}{meant(str(wrong), allowed)}; options: {', '.join(allowed)}"
     known = known_keys(parsed)
+    words = [*(key for key in known if not key.rpartition(".")[2].startswith("_")), *groups()]
     for each in parsed:
         key = each.key_or_group
         if key.startswith("hydra") or options(key):
             continue
         if key not in known and not each.is_add():
-            return f"there is no key {key!r}{meant(key, [*known, *groups()])}; a new key is written +{key}=…"
+            group = key.partition(".")[0]
+            others = [word for word in words if word != group]
+            return f"there is no key {key!r}{chosen(group, parsed)}{meant(key, others)}; a new key is written +{key}=…"
     return one_line(error)
 
 
@@ -95,6 +101,14 @@ def meant(word: str, words: Sequence[str]) -> str:
 def one_line(error: Exception) -> str:
     """An exception's message without its line breaks."""
     return " ".join(str(error).split())
+
+
+def chosen(group: str, overrides: Sequence[Override]) -> str:
+    """` with regularizer=none`: the option of a group that the overrides choose, or train.yaml does."""
+    if not options(group):
+        return ""
+    typed = next((choices(each)[0] for each in overrides if each.key_or_group == group), None)
+    return f" with {group}={typed or compose('train', return_hydra_config=True).hydra.runtime.choices[group]}"
 
 
 def known_keys(overrides: Sequence[Override]) -> set[str]:

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from dropgrid.errors import UserError
 from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide, treatment_id
 from dropgrid.sweeps import rows as ablation_rows
-from dropgrid.sweeps.compose import choices, hydra_context, key_of, parse, root_of
+from dropgrid.sweeps.compose import choices, hydra_context, key_of, parse, root_of, settled
 from dropgrid.sweeps.explain import explained
 
 ABOUT_THE_SWEEP = ("ablation", "sweep", "name", "report", "hydra")
@@ -96,8 +96,8 @@ class Planner:
     def __init__(self, overrides: Sequence[Override]):
         self.seed_values = [v for each in overrides if each.key_or_group == "seed" for v in choices(each)]
         others = [each for each in overrides if each.key_or_group != "seed"]
-        self.fixed = [each for each in others if not each.is_sweep_override()]
-        self.swept = {str(each.get_key_element()): choices(each) for each in others if each.is_sweep_override()}
+        self.fixed = [settled(each) for each in others if len(choices(each)) == 1]
+        self.swept = {str(each.get_key_element()): choices(each) for each in others if len(choices(each)) > 1}
         self.first = [f"{key}={values[0]}" for key, values in self.swept.items()]
         self.resolved: dict[str, Any] = {}
         self.fingerprints: dict[str, str] = {}
