@@ -45,7 +45,7 @@ def test_imports_point_down():
     for path, room, imported in seen:
         for other in imported - {room}:
             assert FLOORS[other] <= FLOORS[room], (
-                f"{path} (floor {FLOORS[room]}) imports {other} (floor {FLOORS[other]})"
+                f"{path} stands on floor {FLOORS[room]} and imports {other}"
             )
             assert not (room in AXES and other in AXES), f"{path}: the axis {room} imports the axis {other}"
 

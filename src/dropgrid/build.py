@@ -118,6 +118,7 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
             raise UserError(f"trainer.{key} must be a whole number, 1 or more, got {trainer[key]!r}")
     with torch.device("meta"):
         net = network(config, spec)
+        initialise(config, net)
         size = (spec.channels, *spec.size)
         images, targets = torch.zeros(2, *size), torch.zeros(2, dtype=torch.int64)
         call("model", net, images)

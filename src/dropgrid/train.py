@@ -65,9 +65,9 @@ def task(cfg: DictConfig) -> dict[str, Any] | None:
 def arguments(given: list[str]) -> list[str]:
     """The command line as Hydra needs it, from what a user types.
 
-    Flags may stand anywhere; the + of `+ablation=x` is optional, and it sweeps without -m. In a sweep `key=value` becomes
-    `key=choice(value)`: Hydra applies plain values before any row or choice is known, and would refuse a key that
-    the default option of its group lacks.
+    Flags may stand anywhere; the + of `+ablation=x` is optional, and it sweeps without -m. In a sweep `key=value`
+    becomes `key=choice(value)`: Hydra applies plain values before any row or choice is known, and would refuse a key
+    that the default option of its group lacks.
     """
     parsed = get_args_parser().parse_intermixed_args(given)
     flags = [each for each in given if each not in parsed.overrides]

@@ -27,7 +27,7 @@ def site(place):
 
 def modules(name, **changes):
     """What the option puts at each place of the last group that it acts on; alone at its places if it has several."""
-    build, node = option(name, **changes)
+    build, _ = option(name, **changes)
     found = [build(site(place)) for place in PLACES]
     return [module for module in found if not isinstance(module, nn.Identity)]
 

@@ -19,7 +19,7 @@ def test_units_are_independent_and_the_mean_is_kept():
 
 
 def test_scaling_in_training_has_the_textbooks_expectation():
-    """The textbook scales by keep at inference: E[training pass] = keep · x there, x here; both agree up to that factor."""
+    """The textbook scales by keep at inference: E[training pass] = keep · x there, x here; equal up to that factor."""
     x = torch.rand(50)
     drop = Dropout(0.4)
     mean = torch.stack([drop(x) for _ in range(4000)]).mean(0)

@@ -4,7 +4,7 @@ RESOLVED = {
     "seed": 3,
     "data": {
         "_target_": "x",
-        "root": "/somewhere",
+        "root": "/a",
         "workers": 4,
         "download": True,
         "batch_size": 10,

@@ -1,4 +1,4 @@
-"""What a cell is. `dropgrid.runs.load_cell(id)` is the network of a finished one; torch is imported when it is asked for."""
+"""What a cell is. `dropgrid.runs.load_cell(id)` is the network of a finished one; asking for it imports torch."""
 
 from typing import Any
 

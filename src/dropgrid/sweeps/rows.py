@@ -66,5 +66,6 @@ def conflicts(rows: Mapping[str, Sequence[str]], keys: Sequence[str]) -> None:
                 if key == row_key or key.startswith(f"{row_key}."):
                     raise UserError(
                         f"{key} is set by row {name!r} ({text}) and cannot be overridden for the whole ablation; "
-                        f"edit the rows: \"+ablation.rows.NEW=['key=value']\" adds one, '~ablation.rows.{name}' removes this one"
+                        f"edit the rows: \"+ablation.rows.NEW=['key=value']\" adds one, "
+                        f"'~ablation.rows.{name}' removes this one"
                     )
