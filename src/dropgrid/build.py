@@ -1,12 +1,11 @@
 """From the plain config of a cell to its parts."""
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytorch_lightning as pl
 import torch
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
 from dropgrid import sites, streams
@@ -15,6 +14,9 @@ from dropgrid.errors import UserError
 from dropgrid.instantiate import call, instantiate
 from dropgrid.regularizers.none import none
 from dropgrid.runs.identity import unite
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
 
 OF_THE_LOADER = ("batch_size", "eval_batch_size", "workers", "fingerprint")
 """Keys of `data` that are not the source's arguments."""
@@ -93,11 +95,18 @@ def initialise(config: Mapping[str, Any], net: nn.Module) -> None:
     call("init", init, net, generator=lambda name: streams.generator(seed, "init", name), activation=activation)
 
 
-def make_trainer(config: Mapping[str, Any], local: Mapping[str, Any], **extra: Any) -> pl.Trainer:
+def make_trainer(config: Mapping[str, Any], local: Mapping[str, Any], **extra: Any) -> "pl.Trainer":
     """Lightning's trainer with everything of its own that writes or prints switched off."""
+    import pytorch_lightning as pl  # two seconds, which a sweep that is finished need not wait for
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
+
     node = {k: v for k, v in unite(config, local, "trainer").items() if k not in OURS_OF_THE_TRAINER}
     quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-    return instantiate("trainer", node, **quiet, num_sanity_val_steps=0, **extra)
+    try:
+        trainer: pl.Trainer = instantiate("trainer", node, **quiet, num_sanity_val_steps=0, **extra)
+    except MisconfigurationException as error:
+        raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+    return trainer
 
 
 def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn.Module:
@@ -129,8 +138,6 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
     call("augment", augment(config), torch.zeros(2, *size), torch.zeros(2).long(), generator=torch.Generator())
     for step in (0, 50, 99):
         call("lr_schedule", instantiate("lr_schedule", config["lr_schedule"]), step, 100)
-    try:
-        make_trainer(config, local)
-    except MisconfigurationException as error:
-        raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # it tells what it sees of the machine
+    make_trainer(config, local)
     return net

@@ -48,7 +48,9 @@ def test_resuming_at_an_epoch_gives_that_epochs_order():
     assert list(order) == list(fresh)
 
 
-@pytest.mark.parametrize(("size", "drop_last", "sizes"), [(16, True, [16] * 3), (16, False, [16] * 3 + [2]), (25, False, [25, 25])])
+@pytest.mark.parametrize(
+    ("size", "drop_last", "sizes"), [(16, True, [16] * 3), (16, False, [16] * 3 + [2]), (25, False, [25, 25])]
+)
 def test_sequential_batches_cover_the_split(size, drop_last, sizes):
     made = batches(memory(), size, order=None, drop_last=drop_last, workers=0, device=CPU)
     found = seen(memory(), size, drop_last=drop_last)

@@ -165,9 +165,7 @@ def test_a_set_over_the_limit_is_read_as_it_is_used(root, tiny):
     assert files.mean.tolist() == [0.5] * 3 and files.std.tolist() == [0.25] * 3
     for one, two in zip(memory[:3], files[:3], strict=True):
         order = Order(len(one), 0)
-        both = [
-            list(batches(split, 5, order=order, drop_last=False, workers=0, device="cpu")) for split in (one, two)
-        ]
+        both = [list(batches(split, 5, order=order, drop_last=False, workers=0, device="cpu")) for split in (one, two)]
         for (images, labels), (others, their) in zip(*both, strict=True):
             assert torch.equal(images, others) and torch.equal(labels, their)
 

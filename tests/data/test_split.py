@@ -48,7 +48,9 @@ def test_on_another_device_there_are_only_the_splits_own_images():
     assert there.pool.shape == (2, 3, 5, 7) and len(there) == 2 and there.rows.device.type == "meta"
 
 
-@pytest.mark.parametrize(("most", "places"), [(4, [0, 2, 5, 7]), (100, list(range(10))), (10, list(range(10))), (1, [0])])
+@pytest.mark.parametrize(
+    ("most", "places"), [(4, [0, 2, 5, 7]), (100, list(range(10))), (10, list(range(10))), (1, [0])]
+)
 def test_evenly(most, places):
     images, labels = pool(20)
     split = Memory(images, labels, torch.arange(5, 15))

@@ -1,8 +1,10 @@
 """From a split to batches of uint8 images on a device."""
 
+import warnings
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -105,27 +107,38 @@ class FileBatches(AbstractBatches):
 
     def __init__(self, split: Files, indices: Indices, workers: int, device: torch.device):
         super().__init__(indices, device)
-        self.loader = DataLoader(
-            split,
-            batch_sampler=Requests(indices),  # knows the indices and not us: no cycle of references of our own
-            num_workers=workers,
-            # any other start would import torch in each worker
-            multiprocessing_context="fork" if workers else None,
-            persistent_workers=workers > 0,
-            pin_memory=device.type == "cuda",
-            generator=torch.Generator(),  # its own: else each epoch draws from torch's default one
-        )
+        with _many_workers_allowed():
+            self.loader = DataLoader(
+                split,
+                batch_sampler=Requests(indices),  # knows the indices and not us: no cycle of references of our own
+                num_workers=workers,
+                # any other start would import torch in each worker
+                multiprocessing_context="fork" if workers else None,
+                persistent_workers=workers > 0,
+                pin_memory=device.type == "cuda",
+                generator=torch.Generator(),  # its own: else each epoch draws from torch's default one
+            )
         # Lightning's trainer holds us in a cycle of references. The collector would close the workers' queues before
         # it tells them to stop, and wait 5 s for each; a loader that is held from elsewhere is freed in good order.
         weakref.finalize(self, _release, self.loader)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for images, labels in self.loader:
+        with _many_workers_allowed():
+            read = iter(self.loader)
+        for images, labels in read:
             yield images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
 
 
-def _release(loader: DataLoader[tuple[Tensor, Tensor]]) -> None:
+def _release(loader: DataLoader[tuple[Tensor, int]]) -> None:
     """Held the loader until now."""
+
+
+@contextmanager
+def _many_workers_allowed() -> Iterator[None]:
+    """Without torch's advice of one worker a core: `data.workers` is the user's choice, and readers wait for disks."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="This DataLoader will create")
+        yield
 
 
 class Requests(Sampler[list[int] | list[View]]):

@@ -3,6 +3,7 @@
 import pickle
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torchvision.datasets import CIFAR10
@@ -43,11 +44,11 @@ class AbstractCifar(AbstractOfficial):
         labels = [batch["labels" if "labels" in batch else "fine_labels"] for batch in batches]
         return np.concatenate([batch["data"] for batch in batches]).reshape(-1, 3, 32, 32), np.concatenate(labels)
 
-    def unpickle(self, path: Path) -> dict[str, list[str]]:
+    def unpickle(self, path: Path) -> dict[str, Any]:
         """The content of one file; ValueError names a corrupt one."""
         if not check_integrity(path, self.md5s()[path]):
             raise ValueError(f"{path} is corrupt: its md5 is not the published one; delete it and fetch it again")
         with path.open("rb") as file, warnings.catch_warnings():
-            # the published files were pickled by a numpy whose dtypes say align=0, which today's wants as False
+            # the published files' dtypes say align=0; numpy 2.4.0 to 2.4.4 warn that it should be False
             warnings.filterwarnings("ignore", message=".*align should be passed", category=Warning)
             return pickle.load(file, encoding="latin1")

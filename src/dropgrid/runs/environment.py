@@ -12,6 +12,9 @@ import torch
 
 from dropgrid.runs.identity import source_fingerprint
 
+SOURCE = source_fingerprint()
+"""Of the code as it was loaded: files may change while a sweep runs."""
+
 PACKAGES = ("dropgrid", "torch", "torchvision", "pytorch-lightning", "hydra-core", "omegaconf", "numpy")
 
 
@@ -29,7 +32,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     return {
         "python": sys.version.split()[0],
         "versions": {name: metadata.version(name) for name in PACKAGES},
-        "source": source_fingerprint(),
+        "source": SOURCE,
         "platform": platform.platform(),
         "host": socket.gethostname(),
         "processor": processor(),

@@ -8,9 +8,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,13 @@ class Outcome:
     log: str = ""
 
 
-def server() -> Any:
-    """The forkserver: one process imports the heavy modules, every cell is a fork of it, started in milliseconds."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["dropgrid.training", "dropgrid.models.resnet"])
-    return context
+def warm(modules: Iterable[str]) -> None:
+    """Start the forkserver: one process imports these modules, every cell is a fork of it, started in milliseconds.
+
+    All cells of a sweep then run the code that was there when it began.
+    """
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["dropgrid.training", *modules])
+    forkserver.ensure_running()
 
 
 def supervise(cell: Mapping[str, Any], outputs: Path, train: Train, stop: threading.Event | None = None) -> Outcome:
@@ -57,7 +60,9 @@ def supervise(cell: Mapping[str, Any], outputs: Path, train: Train, stop: thread
         (folder / "failure.json").unlink(missing_ok=True)
         write_yaml(folder / "config.yaml", cell["config"])
         write_yaml(folder / "local.yaml", cell["local"])
-        child = server().Process(target=enter, args=(train, dict(cell), folder), name=cell["id"])
+        child = multiprocessing.get_context("forkserver").Process(
+            target=enter, args=(train, dict(cell), folder), name=cell["id"]
+        )
         child.start()
         while child.is_alive() and not (stop is not None and stop.is_set()):
             wait([child.sentinel], timeout=0.2)

@@ -14,7 +14,7 @@ from rich.table import Table
 from dropgrid.errors import UserError
 from dropgrid.runs.folder import read_json, run_folder, write_json
 from dropgrid.runs.identity import treatment_id
-from dropgrid.runs.supervise import Outcome, Train, supervise
+from dropgrid.runs.supervise import Outcome, Train, supervise, warm
 from dropgrid.sweeps.plan import Cell, Plan, check, label
 from dropgrid.sweeps.watch import Watch
 
@@ -45,10 +45,19 @@ def slots(plan: Plan) -> int:
 
 def launch(plans: Sequence[Plan], train: Train) -> int:
     """Check every cell of all plans, then run them; the exit code: 0, 1 when a cell failed, 130 when stopped."""
-    check(plans)
     for plan in plans:
         slots(plan)
+    todo = [cell for plan in plans for cell in unfinished(plan)]
+    if todo:
+        warm(sorted({module for cell in todo for module in modules(cell)}))  # while the cells are checked
+    check(plans)
     return max((run(plan, train) for plan in plans), default=0)
+
+
+def modules(cell: Cell) -> set[str]:
+    """The modules that a cell's config names."""
+    targets = [node.get("_target_") for node in cell.config.values() if isinstance(node, dict)]
+    return {target.rpartition(".")[0] for target in targets if isinstance(target, str)}
 
 
 def run(plan: Plan, train: Train) -> int:
