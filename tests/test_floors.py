@@ -44,9 +44,7 @@ def test_imports_point_down():
     assert len(seen) > 40
     for path, room, imported in seen:
         for other in imported - {room}:
-            assert FLOORS[other] <= FLOORS[room], (
-                f"{path} stands on floor {FLOORS[room]} and imports {other}"
-            )
+            assert FLOORS[other] <= FLOORS[room], f"{path} stands on floor {FLOORS[room]} and imports {other}"
             assert not (room in AXES and other in AXES), f"{path}: the axis {room} imports the axis {other}"
 
 

@@ -1,7 +1,8 @@
 """Every random number is a function of (seed, stream, where it is used); nothing draws from a shared state.
 
 Streams in use: `init` (parts: parameter name), `order` (epoch), `augment` (optimizer step, micro-batch),
-`regularizer` (optimizer step, micro-batch, site name), `crop` (epoch, image index) for images read from disk.
+`regularizer` (optimizer step, micro-batch, site name), `inference` (batch, site name), `crop` (epoch, image) for images
+read from disk; of the data's own seed: `split` (class), `fake`.
 Two rows with one seed therefore share initial weights, data order and augmentation, and a site added to a
 network changes no other site's masks.
 """

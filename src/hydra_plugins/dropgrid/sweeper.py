@@ -4,9 +4,9 @@ import sys
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from hydra_plugins.dropgrid.launcher import DropgridLauncher
@@ -23,8 +23,9 @@ class DropgridSweeper(Sweeper):
     """Plans all cells, checks them together, and gives those not finished to the launcher."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.launcher: Any = instantiate(config.hydra.launcher)
-        self.launcher.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        self.launcher: Any = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
 
     def sweep(self, arguments: list[str]) -> Any:
         from dropgrid.sweeps.plan import check, plans

@@ -1,0 +1,249 @@
+"""The command, as a user types it: real processes, real files."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+ROOT = Path(__file__).parents[1]
+TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25", "trainer.max_epochs=2"]
+
+
+def command(*overrides, outputs, **more):
+    environment = {**os.environ, "DROPGRID_OUTPUTS": str(outputs), "COLUMNS": "160"}
+    line = [sys.executable, "scripts/train.py", *overrides]
+    return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, **more)
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """A sweep of two rows at two seeds, with what it printed."""
+    outputs = tmp_path_factory.mktemp("outputs")
+    done = command("-m", *TINY, "regularizer=none,dropblock", "seed=0,1", "name=tiny", outputs=outputs)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return outputs, done
+
+
+def results(outputs):
+    return {path.parent.name: json.loads(path.read_text()) for path in outputs.glob("runs/*/result.json")}
+
+
+def weights(outputs):
+    return {cell: result["weights"]["last"] for cell, result in results(outputs).items()}
+
+
+def test_a_sweep_has_a_name_and_a_report(sweep):
+    outputs, done = sweep
+    folder = outputs / "ablations" / "tiny"
+    for name in ("table.md", "table.csv", "table.tex", "table.json", "figure.png", "report.html"):
+        assert (folder / name).stat().st_size > 100
+        assert str(folder / name) in done.stdout
+    rows = json.loads((folder / "table.json").read_text())["rows"]
+    assert [(row["row"], row["n"]) for row in rows] == [("regularizer=none", 2), ("regularizer=dropblock", 2)]
+    assert "4 of 4 done" in done.stdout
+
+
+def test_a_run_leaves_its_files_and_no_others(sweep):
+    outputs, _ = sweep
+    wanted = {
+        "best.safetensors",
+        "config.yaml",
+        "environment.json",
+        "last.safetensors",
+        "lease",
+        "local.yaml",
+        "log.txt",
+        "metrics.csv",
+        "predictions.npz",
+        "result.json",
+    }
+    for folder in (outputs / "runs").iterdir():
+        assert {path.name for path in folder.iterdir()} == wanted
+    assert {path.name for path in outputs.iterdir()} - {".cache"} == {"runs", "ablations"}
+    links = list((outputs / "ablations" / "tiny" / "cells").glob("*/seed*"))
+    assert len(links) == 4 and all((link / "result.json").exists() for link in links)
+
+
+def test_the_same_command_again_finds_everything_finished(sweep):
+    outputs, _ = sweep
+    before = {path: path.stat().st_mtime_ns for path in outputs.glob("runs/*/*")}
+    again = command("-m", *TINY, "regularizer=none,dropblock", "seed=0,1", "name=tiny", outputs=outputs)
+    assert again.returncode == 0 and "4 cells, 4 already finished" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in outputs.glob("runs/*/*")} == before
+
+
+def test_the_same_command_elsewhere_gives_the_same_bits(sweep, tmp_path):
+    outputs, _ = sweep
+    command("-m", *TINY, "regularizer=dropblock,none", "seed=1,0", "sweep.jobs=1", outputs=tmp_path)
+    assert weights(tmp_path) == weights(outputs) and len(set(weights(outputs).values())) == 4
+    for folder in (outputs / "runs").iterdir():
+        twin = tmp_path / "runs" / folder.name
+        for name in ("metrics.csv", "config.yaml", "last.safetensors", "best.safetensors"):
+            assert (folder / name).read_bytes() == (twin / name).read_bytes()
+        one, two = (json.loads((each / "result.json").read_text()) for each in (folder, twin))
+        for result in (one, two):
+            del result["timing"], result["provenance"], result["reproduce"]
+        assert one == two
+
+
+def test_the_reproduce_line_names_the_same_cell(sweep, tmp_path):
+    outputs, _ = sweep
+    cell, result = next(iter(results(outputs).items()))
+    line = result["reproduce"].split()
+    assert line[:2] == ["python", "scripts/train.py"]
+    done = command(*line[2:], outputs=tmp_path)
+    assert done.returncode == 0 and weights(tmp_path) == {cell: result["weights"]["last"]}
+
+
+def test_more_seeds_join_the_table(sweep):
+    outputs, _ = sweep
+    done = command("-m", *TINY, "regularizer=none,dropblock", "seed=2", "name=tiny", outputs=outputs)
+    assert done.returncode == 0
+    rows = json.loads((outputs / "ablations" / "tiny" / "table.json").read_text())["rows"]
+    assert [row["n"] for row in rows] == [3, 3]
+
+
+def test_a_finished_cell_is_loaded_back(sweep):
+    from dropgrid.runs import load_cell
+
+    outputs, _ = sweep
+    cell, result = next(iter(results(outputs).items()))
+    net = load_cell(cell, outputs)
+    assert sum(p.numel() for p in net.parameters()) == result["parameters"] and not net.training
+    assert net(torch.zeros(1, 3, 12, 12)).shape == (1, 10)
+
+
+def test_an_ablation_is_a_tidy_frame(sweep):
+    import dropgrid.reports
+
+    outputs, _ = sweep
+    frame = dropgrid.reports.load("tiny", outputs=outputs)
+    assert set(frame["row"]) == {"regularizer=none", "regularizer=dropblock"}
+    assert frame["test/acc_last"].between(0, 1).all()
+
+
+def test_build_model_gives_the_network_of_a_composed_config(tmp_path, monkeypatch):
+    from hydra import compose
+
+    from dropgrid.sweeps.compose import hydra_context
+    from dropgrid.train import build_model
+
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    with hydra_context():
+        nets = [build_model(compose("train", [*TINY, f"seed={seed}"])) for seed in (0, 0, 1)]
+    states = [hashlib.sha256(net.fc.weight.detach().numpy().tobytes()).hexdigest() for net in nets]
+    assert states[0] == states[1] != states[2]
+
+
+def test_a_killed_cell_costs_itself_alone_and_the_command_says_so(tmp_path):
+    environment = {**os.environ, "DROPGRID_OUTPUTS": str(tmp_path)}
+    slow = ["data=fake", "data.train=500", "trainer.max_epochs=1,60", "name=kill", "sweep.jobs=2"]
+    line = [sys.executable, "scripts/train.py", "-m", *slow]
+    process = subprocess.Popen(line, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    victim = wait_for(lambda: next((s for s in states(tmp_path) if s["epochs"] == 60), None))
+    os.kill(victim["pid"], signal.SIGKILL)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "1 failed" in output and "SIGKILL" in output and "log.txt" in output
+    assert len(results(tmp_path)) == 1
+    assert [json.loads(p.read_text())["class"] for p in tmp_path.glob("runs/*/failure.json")] == ["SIGKILL"]
+
+
+def test_ctrl_c_leaves_cleanly_and_says_how_to_go_on(tmp_path):
+    environment = {**os.environ, "DROPGRID_OUTPUTS": str(tmp_path)}
+    line = [sys.executable, "scripts/train.py", "data=fake", "trainer.max_epochs=60"]
+    process = subprocess.Popen(line, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    child = wait_for(lambda: next(iter(states(tmp_path)), None))["pid"]
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130 and "the same command continues" in output
+    assert not results(tmp_path) and not list(tmp_path.glob("runs/*/failure.json"))
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_a_cell_does_not_outlive_its_sweep(tmp_path):
+    environment = {**os.environ, "DROPGRID_OUTPUTS": str(tmp_path)}
+    line = [sys.executable, "scripts/train.py", "data=fake", "trainer.max_epochs=60"]
+    process = subprocess.Popen(line, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    child = wait_for(lambda: next(iter(states(tmp_path)), None))["pid"]
+    process.kill()
+    process.wait()
+    assert wait_for(lambda: not alive(child))
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+
+
+def states(outputs):
+    return [json.loads(path.read_text()) for path in outputs.glob("runs/*/state.json")]
+
+
+def wait_for(question, seconds=60):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if answer := question():
+            return answer
+        time.sleep(0.1)
+    raise AssertionError("waited in vain")
+
+
+def test_the_basic_launcher_supervises_too(sweep, tmp_path):
+    outputs, _ = sweep
+    done = command("-m", *TINY, "regularizer=none,dropblock", "hydra/launcher=basic", outputs=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    seed_0 = {cell: result for cell, result in results(outputs).items() if result["seed"] == 0}
+    assert weights(tmp_path) == {cell: result["weights"]["last"] for cell, result in seed_0.items()}
+
+
+def test_cfg_job_prints_the_config(tmp_path):
+    done = command("--cfg", "job", "regularizer=dropblock", outputs=tmp_path)
+    assert done.returncode == 0 and yaml.safe_load(done.stdout)["regularizer"]["block_size"] == 7
+
+
+def test_help_lists_groups_and_options_without_torch(tmp_path):
+    done = command("--help", outputs=tmp_path)
+    assert done.returncode == 0
+    for text in ("regularizer: drop_path, dropblock", "ablation: demo", "model: resnet", "+ablation=demo"):
+        assert text in done.stdout
+    probe = "import sys; sys.argv = ['train.py', '--help']; import dropgrid.train; dropgrid.train.main()"
+    check = f"{probe}; assert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", check], capture_output=True).returncode == 0
+
+
+def test_shell_completion_knows_groups_and_options(tmp_path):
+    environment = {**os.environ, "COMP_LINE": "python scripts/train.py regularizer=drop", "COMP_POINT": "100"}
+    line = [sys.executable, "scripts/train.py", "-sc", "query=bash"]
+    done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert set(done.stdout.split()) == {"regularizer=dropblock", "regularizer=dropout", "regularizer=drop_path"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["regularizer=dropblok"], "error: regularizer has no option 'dropblok'; did you mean 'dropblock'?"),
+        (["-m", "seed=0,1", "optimizer.lrr=1"], "error: there is no key 'optimizer.lrr'"),
+        (["+ablation=demo", "regularizer.keep_prob=.5"], "error: regularizer.keep_prob is set by row 'baseline'"),
+        (["paths.outputs=/proc/none"], "error: cannot write /proc/none"),
+        (["--cfg", "job", "model=resnet19"], "error: model has no option 'resnet19'"),
+        (["regularizer=dropblock", "regularizer.keep_prob=1.5"], "error: regularizer: keep_prob must be a number"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path, overrides, message):
+    done = command(*overrides, outputs=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message) and len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stdout and not (tmp_path / "runs").exists()
