@@ -138,6 +138,6 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
     call("augment", augment(config), torch.zeros(2, *size), torch.zeros(2).long(), generator=torch.Generator())
     for step in (0, 50, 99):
         call("lr_schedule", instantiate("lr_schedule", config["lr_schedule"]), step, 100)
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # it tells what it sees of the machine
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.ERROR)  # it advertises
     make_trainer(config, local)
     return net

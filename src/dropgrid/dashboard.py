@@ -1,5 +1,6 @@
 """Weights & Biases: a view of the local files. The one file that imports wandb."""
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,9 +27,9 @@ class Wandb(AbstractLogger):
             name=cell["name"],
             project=project,
             entity=entity,
-            group=cell["ablation"],
-            job_type=cell["row"],
-            tags=[f"ablation:{cell['ablation']}", f"row:{cell['ablation']}/{cell['row']}"[:64]],
+            group=short(cell["ablation"]),
+            job_type=short(cell["row"]),
+            tags=[short(f"ablation:{cell['ablation']}"), short(f"row:{cell['ablation']}/{cell['row']}")],
             config=dict(cell["config"]),
             dir=str(folder.parent.parent),
             mode=mode or (None if os.environ.get("WANDB_MODE") or has_key() else "offline"),
@@ -44,6 +45,11 @@ class Wandb(AbstractLogger):
         for name, value in (summary or {}).items():
             self.run.summary[name] = value
         self.run.finish(exit_code=1 if summary is None else 0)
+
+
+def short(text: str) -> str:
+    """At most the 64 characters of a W&B tag; a longer text keeps its beginning and a hash of the whole."""
+    return text if len(text) <= 64 else f"{text[:55]}~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def has_key() -> bool:

@@ -108,8 +108,10 @@ def run(
     seen = evaluation(evenly(splits.train, TRAIN_IMAGES_MEASURED))
     train_logits, train_targets = predict(learner, seen)
     logits, targets = predict(learner, tests, limit)
-    net.load_state_dict(best.weights or last)
-    best_logits, _ = predict(learner, tests, limit)
+    best_logits = logits
+    if best.weights and best.epoch < trainer.current_epoch - 1:
+        net.load_state_dict(best.weights)
+        best_logits, _ = predict(learner, tests, limit)
 
     final = learner.epoch_metrics()
     metrics = {

@@ -29,14 +29,22 @@ class Heartbeat(Callback):
         if now - self.last < SECONDS_BETWEEN:
             return
         self.last = now
-        assert isinstance(learner, Learner)
         loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        self.write(trainer, learner, "training", float(loss) if isinstance(loss, Tensor) else None)
+
+    def on_fit_end(self, trainer: Trainer, learner: LightningModule) -> None:
+        self.write(trainer, learner, "measuring", None)
+
+    def write(self, trainer: Trainer, learner: LightningModule, phase: str, loss: float | None) -> None:
+        """state.json, whole."""
+        assert isinstance(learner, Learner)
         state = {
+            "phase": phase,
             "epoch": trainer.current_epoch,
             "epochs": trainer.max_epochs,
             "step": trainer.global_step,
             "steps": learner.steps,
-            "loss": float(loss) if isinstance(loss, Tensor) else None,
+            "loss": loss,
             "time": time.time(),
             "pid": os.getpid(),
             "host": socket.gethostname(),

@@ -199,7 +199,7 @@ class Planner:
         }
         about = {**about, "scale": scale}
         place = [str(each.input_line) for each in self.fixed if root_of(each) in PLACE]
-        return Plan(name, about, made, outputs, self.resolved["sweep"]["jobs"], [*place, f"name={name}"])
+        return Plan(name, about, made, outputs, self.resolved["sweep"]["jobs"], [*place, f"name='{name}'"])
 
     def fingerprint(self, config: Mapping[str, Any], local: Mapping[str, Any]) -> str:
         """The data's content, read once for all cells that use it."""

@@ -102,6 +102,8 @@ class Watch:
         state = read_json(run_folder(self.outputs, cell) / "state.json")
         if not state or not state.get("steps"):
             return 0.0, "starting"
+        if state["phase"] == "measuring":
+            return 1.0, "measuring on the test set"
         loss = "" if state["loss"] is None else f"  loss {state['loss']:.3f}"
         return state["step"] / state["steps"], f"epoch {state['epoch'] + 1}/{state['epochs']}{loss}"
 
