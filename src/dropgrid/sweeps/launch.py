@@ -66,7 +66,7 @@ def run(plan: Plan, train: Train) -> int:
     write_plan(plan)
     todo = unfinished(plan)
     count = len({cell.id for cell in plan.cells})
-    console.print(f"{plan.name}: {count} cells, {count - len(todo)} already finished", highlight=False)
+    console.print(f"{plan.name}: {count} cells, {count - len(todo)} already finished", highlight=False, soft_wrap=True)
     outcomes = run_cells(plan, todo, train, console) if todo else []
     code = finish(plan)
     if len(outcomes) < len(todo) or any(each.status == "stopped" for each in outcomes):
@@ -163,7 +163,10 @@ def show(plan: Plan, console: Console) -> None:
     from dropgrid.reports.report import write  # pandas and matplotlib: only once there is something to show
 
     report = write(plan.name, plan.outputs)
-    console.print(report.renderable)
+    if console.is_terminal:
+        console.print(report.renderable)
+    else:
+        console.print(report.text, highlight=False, soft_wrap=True)
     for path in report.paths:
         console.print(str(path), highlight=False, soft_wrap=True)
 

@@ -57,9 +57,11 @@ class Watch:
         if outcome.status == "finished":
             self.seconds.append(took)
         if outcome.status == "failed":
-            self.console.print(f"[red]failed[/red]   {label}: {outcome.failure}", highlight=False)
+            self.console.print(f"[red]failed[/red]   {label}: {outcome.failure}", highlight=False, soft_wrap=True)
         elif not self.console.is_terminal:
-            self.console.print(f"{outcome.status} {label} ({took:.1f} s)  {self.summary()}", highlight=False)
+            self.console.print(
+                f"{outcome.status} {label} ({took:.1f} s)  {self.summary()}", highlight=False, soft_wrap=True
+            )
 
     def refresh(self) -> None:
         """Where there is no terminal: a line now and then about what is running."""
@@ -67,7 +69,7 @@ class Watch:
             return
         self.last_line = time.monotonic()
         now = "; ".join(f"{label} {self.progress(cell)[1]}" for cell, (label, _) in list(self.running.items()))
-        self.console.print(f"running  {now}  {self.summary()}", highlight=False)
+        self.console.print(f"running  {now}  {self.summary()}", highlight=False, soft_wrap=True)
 
     def done(self) -> int:
         """Cells that are through."""
@@ -115,7 +117,9 @@ class Watch:
             share, words = self.progress(cell)
             bar = ProgressBar(total=1.0, completed=share, width=24)
             table.add_row(Text(label), bar, words, f"{time.monotonic() - since:.0f} s")
-        return Group(head, ProgressBar(total=self.total, completed=self.done(), width=72), table)
+        whole = Table.grid()
+        whole.add_row(ProgressBar(total=self.total, completed=self.done(), width=72))
+        return Group(head, whole, table)
 
 
 def minutes(seconds: float) -> str:
