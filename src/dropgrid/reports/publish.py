@@ -41,6 +41,7 @@ def publish(name: str, outputs: Path, root: Path) -> Path:
 
 
 def renewed(text: str, name: str, table: str) -> str:
-    """A README with the part marked for an ablation replaced by its table."""
+    """A README with the part marked for an ablation replaced by its table and notes, without their heading."""
+    body = table[table.index("|") :].strip()
     marked = re.compile(rf"(<!-- results/{re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-    return marked.sub(lambda found: f"{found[1]}{table.strip()}\n{found[2]}", text)
+    return marked.sub(lambda found: f"{found[1]}{body}\n{found[2]}", text)
