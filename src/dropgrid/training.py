@@ -2,9 +2,9 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from dropgrid.loggers.csv import Csv
 from dropgrid.loggers.logger import AbstractLogger
 from dropgrid.runs.environment import environment
 from dropgrid.runs.folder import write_atomically, write_json
-from dropgrid.runs.identity import FORMAT, unite
+from dropgrid.runs.identity import FORMAT
 from dropgrid.runs.measure import accuracy, calibration_error, nll, predict
 
 TRAIN_IMAGES_MEASURED = 10_000
@@ -37,12 +37,14 @@ def train(cell: Mapping[str, Any], folder: Path) -> None:
         cell: id, name, ablation, row, reproduce, config (what is hashed) and local (place, devices, logger).
         folder: the cell's own.
     """
-    started = time.time()
-    config, local = cell["config"], cell["local"]
     loggers = open_loggers(cell, folder)
     summary = None
     try:
-        summary = run(config, local, cell, folder, loggers, started)
+        trial = Trial(cell, folder, loggers)
+        trial.fit()
+        measured = trial.measure()
+        trial.write(measured)
+        summary = measured.metrics
     finally:
         for logger in loggers:
             logger.close(summary)
@@ -55,116 +57,135 @@ def open_loggers(cell: Mapping[str, Any], folder: Path) -> list[AbstractLogger]:
     return [chosen] if isinstance(chosen, Csv) else [Csv(folder=folder, cell=about), chosen]
 
 
-def run(
-    config: Mapping[str, Any],
-    local: Mapping[str, Any],
-    cell: Mapping[str, Any],
-    folder: Path,
-    loggers: list[AbstractLogger],
-    started: float,
-) -> dict[str, float | None]:
-    """Everything between the loggers' opening and their end; returns the metrics."""
-    arguments = unite(config, local, "trainer")
-    torch.set_num_threads(arguments["threads"])
-    source = build.source(config, local)
-    spec, splits = source.spec(), source.load()
-    net = build.network(config, spec)
-    build.initialise(config, net)
-    learner = Learner(
-        net,
-        loss=instantiate("loss", config["loss"]),
-        optimizer=instantiate("optimizer", config["optimizer"]),
-        lr_schedule=instantiate("lr_schedule", config["lr_schedule"]),
-        augment=build.augment(config),
-        penalty=instantiate("penalty", config["penalty"]),
-        mean=splits.mean,
-        std=splits.std,
-        seed=config["seed"],
-        channels_last=arguments["channels_last"],
-    )
-    data = config["data"]
-    treatment = Treatment(sites.shapes(net, (spec.channels, *spec.size)), data["batch_size"])
-    best = Best()
-    callbacks = [best, treatment, Metrics(loggers, treatment), Heartbeat(folder)]
-    trainer = build.make_trainer(config, local, default_root_dir=folder, callbacks=callbacks)
-    device = trainer.strategy.root_device
-    workers = local["data"].get("workers", 0)
-    order = Order(spec.train, config["seed"])
+class Measured(NamedTuple):
+    """What one pass over the test set gave: accuracies as shares, logits (N, classes), targets (N,)."""
 
-    def evaluation(split: Split) -> Any:
-        return batches(split, data["eval_batch_size"], order=None, drop_last=False, workers=workers, device=device)
+    metrics: dict[str, float | None]
+    last: Tensor
+    best: Tensor
+    targets: Tensor
 
-    loader = batches(splits.train, data["batch_size"], order=order, drop_last=True, workers=workers, device=device)
-    ready = time.time()
-    trainer.fit(learner, loader, evaluation(splits.val) if spec.val else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    fitted = time.time()
 
-    last = {k: v.detach().clone() for k, v in net.state_dict().items()}
-    learner.to(device)
-    tests = evaluation(splits.test)
-    limit = batch_limit(arguments["limit_test_batches"], len(tests))
-    seen = evaluation(evenly(splits.train, TRAIN_IMAGES_MEASURED))
-    train_logits, train_targets = predict(learner, seen)
-    logits, targets = predict(learner, tests, limit)
-    best_logits = logits
-    if best.weights and best.epoch < trainer.current_epoch - 1:
-        net.load_state_dict(best.weights)
-        best_logits, _ = predict(learner, tests, limit)
+class Trial:
+    """A cell's parts, built; then `fit`, `measure` and `write`, in that order and once."""
 
-    final = learner.epoch_metrics()
-    metrics = {
-        "test/acc_last": accuracy(logits, targets),
-        "test/acc_best": accuracy(best_logits, targets),
-        "test/top5_last": accuracy(logits, targets, top=5),
-        "test/nll_last": nll(logits, targets),
-        "test/ece_last": calibration_error(logits, targets),
-        "train/acc": accuracy(train_logits, train_targets),
-        "gap": accuracy(train_logits, train_targets) - accuracy(logits, targets),
-        "val/acc_last": final.get("val/acc"),
-        "val/acc_best": best.accuracy if best.weights else None,
-    }
-    write_weights(folder / "last.safetensors", last)
-    write_weights(folder / "best.safetensors", best.weights or last)
-    write_atomically(
-        folder / "predictions.npz",
-        lambda path: np.savez_compressed(path, last=logits.numpy(), best=best_logits.numpy(), targets=targets.numpy()),
-    )
-    about = environment(device)
-    write_json(folder / "environment.json", about)
-    now = time.time()
-    result = {
-        "format": FORMAT,
-        "cell": cell["id"],
-        "seed": config["seed"],
-        "metrics": metrics,
-        "best_epoch": best.epoch,
-        "epochs": trainer.current_epoch,
-        "steps": trainer.global_step,
-        "parameters": sum(p.numel() for p in net.parameters()),
-        "treatment": treatment.report(
-            learner.drops, trainer.global_step, learner.steps, arguments["accumulate_grad_batches"]
-        ),
-        "weights": {"last": weights_hash(last), "best": weights_hash(best.weights or last)},
-        "reproduce": cell["reproduce"],
-        "timing": {
-            "train_seconds": fitted - ready,
+    def __init__(self, cell: Mapping[str, Any], folder: Path, loggers: Sequence[AbstractLogger]):
+        self.times = [time.time()]
+        self.cell, self.folder = cell, folder
+        config, local = cell["config"], cell["local"]
+        self.config, self.data = config, config["data"]
+        self.workers = local["data"].get("workers", 0)
+        torch.set_num_threads(config["trainer"]["threads"])
+        source = build.source(config, local)
+        self.spec, self.splits = source.spec(), source.load()
+        self.network = build.network(config, self.spec)
+        build.initialise(config, self.network)
+        self.learner = Learner(
+            self.network,
+            loss=instantiate("loss", config["loss"]),
+            optimizer=instantiate("optimizer", config["optimizer"]),
+            lr_schedule=instantiate("lr_schedule", config["lr_schedule"]),
+            augment=build.augment(config),
+            penalty=instantiate("penalty", config["penalty"]),
+            mean=self.splits.mean,
+            std=self.splits.std,
+            seed=config["seed"],
+            channels_last=config["trainer"]["channels_last"],
+        )
+        shapes = sites.shapes(self.network, (self.spec.channels, *self.spec.size))
+        self.treatment = Treatment(shapes, self.data["batch_size"])
+        self.best = Best()
+        callbacks = [self.best, self.treatment, Metrics(loggers, self.treatment), Heartbeat(folder)]
+        self.trainer = build.make_trainer(config, local, default_root_dir=folder, callbacks=callbacks)
+        self.device = self.trainer.strategy.root_device
+
+    def batches(self, split: Split, size: int, order: Order | None = None) -> Any:
+        """Batches of a split: in training whole ones in the epoch's order, else all of it as it stands."""
+        whole = order is not None
+        return batches(split, size, order=order, drop_last=whole, workers=self.workers, device=self.device)
+
+    def fit(self) -> None:
+        """Train, validating each epoch."""
+        order = Order(self.spec.train, self.config["seed"])
+        loader = self.batches(self.splits.train, self.data["batch_size"], order)
+        validation = self.batches(self.splits.val, self.data["eval_batch_size"]) if self.spec.val else None
+        self.times.append(time.time())
+        self.trainer.fit(self.learner, loader, validation)
+        if self.trainer.interrupted:
+            raise KeyboardInterrupt
+        self.times.append(time.time())
+        self.last = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+
+    def measure(self) -> Measured:
+        """Read the test set, once: with the last weights, and with those of the best validation epoch."""
+        self.learner.to(self.device)
+        size = self.data["eval_batch_size"]
+        tests = self.batches(self.splits.test, size)
+        limit = batch_limit(self.config["trainer"]["limit_test_batches"], len(tests))
+        seen, labels = predict(self.learner, self.batches(evenly(self.splits.train, TRAIN_IMAGES_MEASURED), size))
+        last, targets = predict(self.learner, tests, limit)
+        best = last
+        if self.best.weights and self.best.epoch < self.trainer.current_epoch - 1:
+            self.network.load_state_dict(self.best.weights)
+            best, _ = predict(self.learner, tests, limit)
+        train_accuracy, test_accuracy = accuracy(seen, labels), accuracy(last, targets)
+        metrics = {
+            "test/acc_last": test_accuracy,
+            "test/acc_best": accuracy(best, targets),
+            "test/top5_last": accuracy(last, targets, top=5),
+            "test/nll_last": nll(last, targets),
+            "test/ece_last": calibration_error(last, targets),
+            "train/acc": train_accuracy,
+            "gap": train_accuracy - test_accuracy,
+            "val/acc_last": self.learner.epoch_metrics().get("val/acc"),
+            "val/acc_best": self.best.accuracy if self.best.weights else None,
+        }
+        return Measured(metrics, last, best, targets)
+
+    def write(self, measured: Measured) -> None:
+        """Weights, predictions, environment, and last the result: with it the cell is finished."""
+        best = self.best.weights or self.last
+        write_weights(self.folder / "last.safetensors", self.last)
+        write_weights(self.folder / "best.safetensors", best)
+        last, best_logits, targets = measured.last.numpy(), measured.best.numpy(), measured.targets.numpy()
+        write_atomically(
+            self.folder / "predictions.npz",
+            lambda path: np.savez_compressed(path, last=last, best=best_logits, targets=targets),
+        )
+        about = environment(self.device)
+        write_json(self.folder / "environment.json", about)
+        taken, micro = self.trainer.global_step, self.config["trainer"]["accumulate_grad_batches"]
+        result = {
+            "format": FORMAT,
+            "cell": self.cell["id"],
+            "seed": self.config["seed"],
+            "metrics": measured.metrics,
+            "best_epoch": self.best.epoch,
+            "epochs": self.trainer.current_epoch,
+            "steps": taken,
+            "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
+            "treatment": self.treatment.report(self.learner.drops, taken, self.learner.steps, micro),
+            "weights": {"last": weights_hash(self.last), "best": weights_hash(best)},
+            "reproduce": self.cell["reproduce"],
+            "timing": self.timing(),
+            "provenance": {
+                **{key: about[key] for key in ("device", "source", "versions", "host")},
+                "started": self.times[0],
+                "finished": time.time(),
+            },
+        }
+        write_json(self.folder / "result.json", result)
+
+    def timing(self) -> dict[str, float]:
+        """Seconds of setting up, training, measuring, and all of it."""
+        started, ready, fitted = self.times
+        now = time.time()
+        return {
             "setup_seconds": ready - started,
+            "train_seconds": fitted - ready,
             "measure_seconds": now - fitted,
             "total_seconds": now - started,
-        },
-        "provenance": {
-            "device": about["device"],
-            "source": about["source"],
-            "versions": about["versions"],
-            "host": about["host"],
-            "started": started,
-            "finished": now,
-        },
-    }
-    write_json(folder / "result.json", result)
-    return metrics
+        }
 
 
 def batch_limit(limit: int | float, count: int) -> int:

@@ -111,6 +111,20 @@ def test_duplicate_keys_in_an_ablations_yaml_are_refused(monkeypatch, tmp_path):
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["+ablation=demo", "trainer.max_epochs=2", "optimizer.lr=0.1,0.2", "seed=1,2"],
+        ["-m", "data=fake", "regularizer=none,dropblock"],
+        ["data=fake", "seed=3"],
+    ],
+)
+def test_the_command_that_made_a_sweep_is_kept(line):
+    overrides = [each for each in line if each != "-m"]
+    (plan,) = plans([*overrides, "paths.cache=/tmp/elsewhere"])
+    assert plan.about["command"] == " ".join(["python scripts/train.py", *line])
+
+
 def test_rows_are_edited_from_the_command_line():
     found = rows_of(cells(["+ablation=demo", "seed=0", "~ablation.rows.drop_path"]))
     assert "drop_path" not in found and "dropout" in found

@@ -197,9 +197,18 @@ class Planner:
             "metric": "test/acc_last",
             "swept": [*self.swept],
         }
-        about = {**about, "scale": scale}
+        about = {**about, "scale": scale, "command": self.command()}
         place = [str(each.input_line) for each in self.fixed if root_of(each) in PLACE]
         return Plan(name, about, made, outputs, self.resolved["sweep"]["jobs"], [*place, f"name='{name}'"])
+
+    def command(self) -> str:
+        """The line that makes this sweep again, wherever its outputs go."""
+        swept = [f"{key}={','.join(values)}" for key, values in self.swept.items()]
+        seeds = [f"seed={','.join(self.seed_values)}"] if self.seed_values else []
+        line = [*self.lines(without=PLACE), *swept, *seeds]
+        several = swept or len(self.seed_values) > 1
+        many = ["-m"] if several and not any(each.startswith("+ablation=") for each in line) else []
+        return shlex.join(["python", "scripts/train.py", *many, *line])
 
     def fingerprint(self, config: Mapping[str, Any], local: Mapping[str, Any]) -> str:
         """The data's content, read once for all cells that use it."""
