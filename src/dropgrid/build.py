@@ -109,6 +109,12 @@ def make_trainer(config: Mapping[str, Any], local: Mapping[str, Any], **extra: A
     return trainer
 
 
+def positive(key: str, value: Any, kind: Any, wanted: str) -> None:
+    """UserError unless the value is a number of that kind above 0."""
+    if isinstance(value, bool) or not isinstance(value, kind) or not value > 0:
+        raise UserError(f"{key} must be {wanted}, got {value!r}")
+
+
 def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn.Module:
     """Build every part on the meta device, and raise UserError for whatever would not train; the network built.
 
@@ -116,15 +122,13 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
     """
     data, trainer = config["data"], config["trainer"]
     for key in ("batch_size", "eval_batch_size"):
-        if isinstance(data[key], bool) or not isinstance(data[key], int) or data[key] < 1:
-            raise UserError(f"data.{key} must be a whole number, 1 or more, got {data[key]!r}")
+        positive(f"data.{key}", data[key], int, "a whole number, 1 or more")
+    for key in ("max_epochs", "threads"):
+        positive(f"trainer.{key}", trainer[key], int, "a whole number, 1 or more")
+    for key in ("limit_train_batches", "limit_test_batches"):
+        positive(f"trainer.{key}", trainer[key], int | float, "a count of batches or a share of them, above 0")
     if data["batch_size"] > spec.train:
         raise UserError(f"data.batch_size={data['batch_size']} is larger than the training set of {spec.train} images")
-    if isinstance(config["seed"], bool) or not isinstance(config["seed"], int):
-        raise UserError(f"seed must be a whole number, got {config['seed']!r}")
-    for key in ("max_epochs", "threads"):
-        if isinstance(trainer[key], bool) or not isinstance(trainer[key], int) or trainer[key] < 1:
-            raise UserError(f"trainer.{key} must be a whole number, 1 or more, got {trainer[key]!r}")
     with torch.device("meta"):
         net = network(config, spec)
         initialise(config, net)
