@@ -1,0 +1,37 @@
+"""A learner without a training, whose epoch's numbers a test sets."""
+
+import pytest
+import torch
+
+from dropgrid.learner import Learner
+from dropgrid.penalties.none import NoPenalty
+
+
+class At:
+    """The part of Lightning's trainer that callbacks read."""
+
+    def __init__(self, epoch=0, step=0):
+        self.current_epoch, self.global_step, self.max_epochs = epoch, step, 5
+
+
+@pytest.fixture
+def at():
+    return At
+
+
+@pytest.fixture
+def learner(monkeypatch):
+    made = Learner(
+        torch.nn.Linear(2, 2),
+        loss=torch.nn.CrossEntropyLoss(),
+        optimizer=None,
+        lr_schedule=None,
+        augment=None,
+        penalty=NoPenalty(),
+        mean=torch.zeros(1),
+        std=torch.ones(1),
+        seed=0,
+    )
+    made.row = {}
+    monkeypatch.setattr(Learner, "epoch_metrics", lambda self: self.row)
+    return made
