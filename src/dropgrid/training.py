@@ -18,12 +18,13 @@ from dropgrid.callbacks.metrics import Metrics
 from dropgrid.callbacks.treatment import Treatment
 from dropgrid.data.batches import Order, batches
 from dropgrid.data.split import Split, evenly
+from dropgrid.files import write_atomically
 from dropgrid.instantiate import instantiate
 from dropgrid.learner import Learner
 from dropgrid.loggers.csv import Csv
 from dropgrid.loggers.logger import AbstractLogger
 from dropgrid.runs.environment import environment
-from dropgrid.runs.folder import write_atomically, write_json
+from dropgrid.runs.folder import write_json
 from dropgrid.runs.identity import FORMAT
 from dropgrid.runs.measure import accuracy, calibration_error, nll, predict
 

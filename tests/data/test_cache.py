@@ -83,7 +83,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
 
     (tmp_path / "file").write_text("old")
     with pytest.raises(OSError, match="disk full"):
-        cache.write(tmp_path / "file", fail)
+        cache.write_atomically(tmp_path / "file", fail)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "old"
 

@@ -223,3 +223,17 @@ def test_where_it_acts():
     assert acts(site(4, "skip")) and not acts(site(4, "skip"), skip=False)
     assert not acts(site(4, "branch")) and not acts(Site("head", "head"))
     assert acts(site(1), groups=[1])
+
+
+def test_one_graph_while_rate_and_key_change():
+    """Dynamo captures it whole and never again; compiled and eager masks are the same to the bit."""
+    drop = DropBlock2d(0.3, 3, schedule="linear")
+    drop.advance(0.1, 1)
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    compiled = torch.compile(drop, backend="eager", fullgraph=True)
+    x = torch.randn(4, 3, 8, 8)
+    for step in range(20):
+        drop.advance(0.3 * step / 19, step)
+        assert torch.equal(compiled(x), drop_block2d(x, drop.drop_prob, 3, key=drop.key))
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1

@@ -6,11 +6,12 @@ A cached file appears whole or not at all, may be deleted at any time, and is ma
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
+from dropgrid.files import write_atomically
 
 FORMAT = 1
 """Raised when the same files no longer give the same arrays or fingerprints: what is cached is then made anew."""
@@ -35,7 +36,7 @@ def fingerprint(cache: Path, key: str, make: Callable[[], str]) -> str:
     if re.fullmatch("[0-9a-f]{16}", known):
         return known
     made = make()
-    write(path, lambda beside: beside.write_text(made))
+    write_atomically(path, lambda beside: beside.write_text(made))
     return made
 
 
@@ -52,24 +53,10 @@ def arrays(
     except Exception:  # np.load raises whatever its parser happened on: OSError, ValueError, TokenError, …
         made = make()
     for name in names:
-        write(folder / f"{name}.npy", lambda beside, array=made[name]: np.save(beside, array))  # type: ignore[misc]
+        write_atomically(folder / f"{name}.npy", lambda beside, array=made[name]: np.save(beside, array))  # type: ignore[misc]
     return mapped(folder, names)
 
 
 def mapped(folder: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """The arrays of a folder."""
     return {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in names}
-
-
-def write(path: Path, fill: Callable[[Path], object]) -> None:
-    """Let `fill` write a file beside `path`, then rename it: a reader sees the old file, or all of the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-    os.close(descriptor)
-    beside = Path(name)
-    try:
-        fill(beside)
-        beside.chmod(0o644)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from dropgrid.errors import UserError
-from dropgrid.runs.folder import write_atomically
+from dropgrid.files import write_atomically
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C ten times faster, where PyYAML was built with it
 
