@@ -12,6 +12,7 @@ from typing import Any
 from hydra import compose
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
 
 from dropgrid.errors import UserError
 from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide, treatment_id
@@ -244,8 +245,10 @@ def check(found: Sequence[Plan]) -> None:
             seen.add(treatment)
             try:
                 source = build.source(cell.config, cell.local)
-                build.check(cell.config, cell.local, source.spec())
-                source.prepare()
+                spec = source.spec()
+                build.check(cell.config, cell.local, spec)
+                with Console(stderr=True).status(f"reading {spec.train + spec.val + spec.test:,} images"):
+                    source.prepare()
             except (UserError, ValueError) as error:
                 problems.setdefault(str(error), []).append(cell.row)
     if problems:
