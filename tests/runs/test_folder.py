@@ -1,4 +1,14 @@
+import pytest
+
+from dropgrid.errors import UserError
 from dropgrid.runs.folder import read_json, run_folder
+
+
+def test_a_damaged_file_is_named_with_what_to_do(tmp_path):
+    (tmp_path / "cells.json").write_text("[{")
+    with pytest.raises(UserError, match=r"cannot read .*cells\.json: not JSON .* remove it") as caught:
+        read_json(tmp_path / "cells.json")
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_reading_what_is_not_there(tmp_path):

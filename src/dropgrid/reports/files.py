@@ -8,6 +8,7 @@ import yaml
 
 from dropgrid.errors import UserError
 from dropgrid.files import write_atomically
+from dropgrid.runs.folder import REMOVE
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C ten times faster, where PyYAML was built with it
 
@@ -28,7 +29,7 @@ def read_json(path: Path) -> Any:
     try:
         return None if text is None else json.loads(text)
     except json.JSONDecodeError as error:
-        raise UserError(f"cannot read {path}: not JSON ({error})") from error
+        raise UserError(f"cannot read {path}: not JSON ({error}); {REMOVE}") from error
 
 
 def read_yaml(path: Path) -> Any:
@@ -37,7 +38,7 @@ def read_yaml(path: Path) -> Any:
     try:
         return None if text is None else yaml.load(text, Loader)
     except yaml.YAMLError as error:
-        raise UserError(f"cannot read {path}: not YAML ({' '.join(str(error).split())})") from error
+        raise UserError(f"cannot read {path}: not YAML ({' '.join(str(error).split())}); {REMOVE}") from error
 
 
 def write(path: Path, content: str | bytes) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 
 import yaml
 
+from dropgrid.errors import UserError
 from dropgrid.files import write_atomically
+
+REMOVE = "remove it, and the command that made it makes it anew"
 
 
 def run_folder(outputs: Path | str, cell: str) -> Path:
@@ -25,8 +28,10 @@ def write_yaml(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value of a JSON file, or None where there is none."""
+    """The value of a JSON file, or None where there is none; UserError where it is damaged."""
     try:
         return json.loads(path.read_text())
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise UserError(f"cannot read {path}: not JSON ({error}); {REMOVE}") from error
