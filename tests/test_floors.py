@@ -16,7 +16,7 @@ AXES = {
     "penalties",
 }
 FLOORS = {
-    **dict.fromkeys({"errors", "streams", "sites", "masks", "instantiate", "paths", "files"}, 0),
+    **dict.fromkeys({"errors", "streams", "sites", "masks", "instantiate", "paths", "files", "commands"}, 0),
     **dict.fromkeys(AXES, 0),
     **dict.fromkeys({"models", "data"}, 1),
     **dict.fromkeys({"learner", "callbacks", "loggers", "runs", "reports", "dashboard", "build"}, 2),

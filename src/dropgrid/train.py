@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from dropgrid.commands import complain
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
 from dropgrid.sweeps.command_line import arguments
@@ -60,13 +61,6 @@ def task(cfg: DictConfig) -> dict[str, Any] | None:
     plan = plans(overrides)[0]
     outcome = supervise(plan.supervised(plan.cells[0]), plan.outputs, train_cell)
     return {"cell": outcome.cell, "status": outcome.status, "failure": outcome.failure}
-
-
-def complain(error: Exception) -> int:
-    """A user's mistake, a line each; the exit code."""
-    for line in str(error).splitlines():
-        print(f"error: {line}", file=sys.stderr)
-    return 2
 
 
 def main() -> None:

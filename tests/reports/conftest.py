@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -163,7 +164,8 @@ class Fake:
         run.mkdir(parents=True, exist_ok=True)
         (run / "config.yaml").write_text(yaml.safe_dump(cell["config"]))
         content = {"finished": ("result.json", cell["result"]), "failed": ("failure.json", cell["failure"])}
-        name, value = content.get(cell["status"], ("state.json", {"epoch": 3}))
+        lease = {"machine": "another", "time": time.time()}
+        name, value = content.get(cell["status"], ("lease", lease))
         (run / name).write_text(json.dumps(value))
         with open(run / "metrics.csv", "w", newline="") as file:
             writer = csv.DictWriter(file, list(cell["curve"][0]))

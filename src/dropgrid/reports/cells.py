@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dropgrid.errors import UserError
 from dropgrid.reports.files import read_json, read_text, read_yaml
 from dropgrid.runs.folder import run_folder
+from dropgrid.runs.status import status
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class Cell:
     """One run: a row at a seed within a combination of factors, and what its folder holds so far.
 
-    `result` is None until the cell is finished; `status` is finished, failed, running or pending.
+    `result` is None until the cell is finished; `status` is one of `dropgrid.runs.status.STATUSES`.
     """
 
     row: str
@@ -142,12 +143,7 @@ def unknown(name: str, known: Sequence[str], folder: Path) -> str:
 def read_cell(line: Mapping[str, Any], outputs: Path) -> Cell:
     """A line of cells.json and the folder it names."""
     folder = run_folder(outputs, line["cell"])
-    result, failure = read_json(folder / "result.json"), None
-    status = "finished"
-    if result is None:
-        failure = read_json(folder / "failure.json")
-        running = (folder / "state.json").exists()
-        status = "failed" if failure is not None else "running" if running else "pending"
+    result = read_json(folder / "result.json")
     return Cell(
         row=line["row"],
         factors={key: str(value) for key, value in (line.get("factors") or {}).items()},
@@ -155,10 +151,10 @@ def read_cell(line: Mapping[str, Any], outputs: Path) -> Cell:
         id=line["cell"],
         overrides=line.get("overrides") or [],
         folder=folder,
-        status=status,
+        status=status(folder),
         config=read_yaml(folder / "config.yaml"),
         result=result,
-        failure=failure,
+        failure=read_json(folder / "failure.json") if result is None else None,
     )
 
 
