@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -58,7 +59,6 @@ def test_a_run_leaves_its_files_and_no_others(sweep):
         "config.yaml",
         "environment.json",
         "last.safetensors",
-        "lease",
         "local.yaml",
         "log.txt",
         "metrics.csv",
@@ -146,7 +146,7 @@ def test_build_model_gives_the_network_of_a_composed_config(tmp_path, monkeypatc
 def test_a_killed_cell_costs_itself_alone_and_the_command_says_so(tmp_path):
     environment = {**os.environ, "DROPGRID_OUTPUTS": str(tmp_path)}
     slow = ["data=fake", "data.train=500", "trainer.max_epochs=1,60", "name=kill", "sweep.jobs=2"]
-    line = [sys.executable, "scripts/train.py", "-m", *slow]
+    line = [sys.executable, "scripts/train.py", "-m", *slow, "sweep.retries.SIGKILL=0"]
     process = subprocess.Popen(line, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     victim = wait_for(lambda: next((s for s in states(tmp_path) if s["epochs"] == 60), None))
     os.kill(victim["pid"], signal.SIGKILL)
@@ -157,17 +157,109 @@ def test_a_killed_cell_costs_itself_alone_and_the_command_says_so(tmp_path):
     assert [json.loads(p.read_text())["class"] for p in tmp_path.glob("runs/*/failure.json")] == ["SIGKILL"]
 
 
-def test_ctrl_c_leaves_cleanly_and_says_how_to_go_on(tmp_path):
-    environment = {**os.environ, "DROPGRID_OUTPUTS": str(tmp_path)}
-    line = [sys.executable, "scripts/train.py", "data=fake", "trainer.max_epochs=60"]
+def begun(outputs, *overrides):
+    """A command under way, and the state of its cell that trains."""
+    environment = {**os.environ, "DROPGRID_OUTPUTS": str(outputs), "COLUMNS": "160"}
+    line = [sys.executable, "scripts/train.py", *overrides]
     process = subprocess.Popen(line, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-    child = wait_for(lambda: next(iter(states(tmp_path)), None))["pid"]
-    process.send_signal(signal.SIGINT)
+    return process, wait_for(lambda: next((s for s in states(outputs) if s["step"] > 3), None))
+
+
+def log_of(outputs):
+    return "\n".join(path.read_text() for path in outputs.glob("runs/*/log.txt"))
+
+
+@pytest.mark.parametrize("request_to_stop", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_leaves_cleanly_and_the_same_command_goes_on_to_the_same_bits(tmp_path, request_to_stop):
+    line = [*TINY, "regularizer=dropblock", "trainer.max_epochs=40"]
+    process, state = begun(tmp_path / "stopped", *line)
+    process.send_signal(request_to_stop)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130 and "the same command continues" in output
-    assert not results(tmp_path) and not list(tmp_path.glob("runs/*/failure.json"))
+    assert not results(tmp_path / "stopped") and not list(tmp_path.glob("stopped/runs/*/failure.json"))
     with pytest.raises(ProcessLookupError):
-        os.kill(child, 0)
+        os.kill(state["pid"], 0)
+    step = int(log_of(tmp_path / "stopped").rpartition("stopped before step ")[2])
+    assert step >= state["step"]
+    done = command(*line, outputs=tmp_path / "stopped")
+    assert done.returncode == 0 and f"continues before step {step}\n" in log_of(tmp_path / "stopped")
+    command(*line, outputs=tmp_path / "alone")
+    assert weights(tmp_path / "stopped") == weights(tmp_path / "alone")
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path):
+    process, state = begun(tmp_path, "data=fake", "trainer.max_epochs=60")
+    os.kill(state["pid"], signal.SIGSTOP)  # a cell that cannot listen
+    process.send_signal(signal.SIGINT)
+    time.sleep(1)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130 and not alive(state["pid"])
+
+
+def test_a_killed_cell_goes_on_from_its_last_checkpoint(tmp_path):
+    line = [*TINY, "regularizer=dropblock", "trainer.max_epochs=40", "sweep.checkpoint.steps=2"]
+    process, state = begun(tmp_path / "killed", *line)
+    os.kill(state["pid"], signal.SIGKILL)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0 and "(2 attempts)" in output
+    assert "continues before step" in log_of(tmp_path / "killed")
+    command(*line, outputs=tmp_path / "alone")
+    assert weights(tmp_path / "killed") == weights(tmp_path / "alone")
+
+
+def test_a_sweep_started_twice_trains_each_cell_once(tmp_path):
+    line = ["-m", *TINY, "trainer.max_epochs=10", "regularizer=none,dropblock", "seed=0,1,2", "name=twice"]
+    environment = {**os.environ, "DROPGRID_OUTPUTS": str(tmp_path)}
+    line = [sys.executable, "scripts/train.py", *line, "sweep.jobs=1"]
+    both = [subprocess.Popen(line, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    printed = [each.communicate(timeout=120)[0] for each in both]
+    assert [each.returncode for each in both] == [0, 0]
+    assert len(results(tmp_path)) == 6 and all("0 running, 0 left" in text for text in printed)
+    logs = [path.read_text() for path in tmp_path.glob("runs/*/log.txt")]
+    assert [log.count("--- ") for log in logs] == [1] * 6
+
+
+def test_on_error_stop_lets_the_others_write_a_checkpoint(tmp_path):
+    line = ["-m", "data=fake", "trainer.max_epochs=59,60", "name=stop", "sweep.on_error=stop", "sweep.retries=null"]
+    process, state = begun(tmp_path, *line, "sweep.jobs=2")
+    wait_for(lambda: len([s for s in states(tmp_path) if s["step"] > 3]) == 2)
+    os.kill(state["pid"], signal.SIGKILL)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1 and "1 failed" in output and not results(tmp_path)
+    assert len(list(tmp_path.glob("runs/*/checkpoints/*.ckpt"))) == 1
+
+
+def test_a_full_disk_ends_the_cell_with_a_clear_message_and_the_same_command_goes_on(tmp_path):
+    line = [*TINY, "sweep.checkpoint.steps=2", "trainer.max_epochs=3"]
+    alone = command(*line, outputs=tmp_path / "alone")
+    assert alone.returncode == 0
+    checkpoint = 3 * next(tmp_path.glob("alone/runs/*/last.safetensors")).stat().st_size
+
+    def almost_full():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (checkpoint // 2, resource.RLIM_INFINITY))
+
+    done = command(*line, outputs=tmp_path / "full", preexec_fn=almost_full)
+    assert done.returncode == 1
+    assert "DiskFull: " in done.stdout and "make room, and the same command goes on" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr and not list(tmp_path.glob("full/runs/*/checkpoints/*"))
+    again = command(*line, outputs=tmp_path / "full")
+    assert again.returncode == 0 and weights(tmp_path / "full") == weights(tmp_path / "alone")
+
+
+def test_rerun_all_trains_again_and_keeps_what_was(sweep, tmp_path):
+    line = [*TINY, "seed=5"]
+    command(*line, outputs=tmp_path)
+    before = results(tmp_path)
+    done = command(*line, "sweep.rerun=all", outputs=tmp_path)
+    assert done.returncode == 0 and weights(tmp_path) == {c: r["weights"]["last"] for c, r in before.items()}
+    (kept,) = (tmp_path / "replaced").iterdir()
+    assert json.loads((kept / "result.json").read_text()) == next(iter(before.values()))
+    assert (
+        next(iter(results(tmp_path).values()))["provenance"]["finished"]
+        > next(iter(before.values()))["provenance"]["finished"]
+    )
 
 
 def test_a_cell_does_not_outlive_its_sweep(tmp_path):

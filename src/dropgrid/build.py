@@ -100,6 +100,7 @@ def make_trainer(config: Mapping[str, Any], local: Mapping[str, Any], **extra: A
     import pytorch_lightning as pl  # two seconds, which a sweep that is finished need not wait for
     from lightning_fabric.utilities.exceptions import MisconfigurationException
 
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.ERROR)  # it advertises
     node = {k: v for k, v in unite(config, local, "trainer").items() if k not in OURS_OF_THE_TRAINER}
     quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
     try:
@@ -142,6 +143,5 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
     call("augment", augment(config), torch.zeros(2, *size), torch.zeros(2).long(), generator=torch.Generator())
     for step in (0, 50, 99):
         call("lr_schedule", instantiate("lr_schedule", config["lr_schedule"]), step, 100)
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.ERROR)  # it advertises
     make_trainer(config, local)
     return net

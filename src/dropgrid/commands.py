@@ -35,6 +35,7 @@ def parser(command: str, doc: str) -> Parser:
     return Parser(
         prog=f"python scripts/{command}.py",
         description=doc,
+        epilog=f"{PLACE}DIR  where outputs lie; else DROPGRID_OUTPUTS says it, else they lie in outputs",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
@@ -42,14 +43,16 @@ def parser(command: str, doc: str) -> Parser:
 def run(act: Callable[[argparse.Namespace], int], arguments: Parser, given: Sequence[str] | None) -> int:
     """Parse and act; the exit code, 2 and a line on stderr for a user's mistake."""
     try:
-        return act(arguments.parse_args(given))
+        code = act(arguments.parse_args(given))
+        sys.stdout.flush()  # here, where a closed pipe is no trouble
+        return code
     except UserError as error:
         return complain(error)
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        return complain(UserError(f"cannot use {error.filename}: {error.strerror}"))
+        return complain(UserError(f"cannot use {error.filename}: {error.strerror}" if error.filename else str(error)))
     except KeyboardInterrupt:
         return 130
 

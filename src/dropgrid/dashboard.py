@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +37,9 @@ class Wandb(AbstractLogger):
             settings=wandb.Settings(console="off", silent=True),
         )
         self.run.define_metric("*", step_metric="step")
+
+    def resume(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Nothing: the run before has sent them, and what came after the checkpoint is sent again, equal to the bit."""
 
     def log(self, row: Mapping[str, float]) -> None:
         self.run.log(dict(row))

@@ -2,19 +2,39 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, then rename it: a reader sees the old file, or all of the new one."""
+    with beside(path) as partial:
+        write(partial)
+        partial.chmod(0o644)
+        os.replace(partial, path)
+
+
+def write_once(path: Path, write: Callable[[Path], object]) -> None:
+    """The same, durably, and only where there is no such file yet: of two writers the first has written."""
+    with beside(path) as partial:
+        write(partial)
+        partial.chmod(0o644)
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            pass
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """A hidden file in the same folder, gone afterwards unless it was renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(descriptor)
-    beside = Path(name)
     try:
-        write(beside)
-        beside.chmod(0o644)
-        os.replace(beside, path)
+        yield Path(name)
     finally:
-        beside.unlink(missing_ok=True)
+        Path(name).unlink(missing_ok=True)

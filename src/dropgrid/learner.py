@@ -82,6 +82,17 @@ class Learner(pl.LightningModule):
         images = (images.to(torch.float32) / 255 - self.mean) / self.std
         return images.to(memory_format=self.layout)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        sites = {name: (int(drop.dropped), int(drop.seen)) for name, drop in self.drops.items()}
+        checkpoint["epoch_so_far"] = {"sums": self.train_sums.clone(), "sites": sites}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        so_far = checkpoint["epoch_so_far"]
+        self.train_sums.copy_(so_far["sums"])
+        for name, (dropped, seen) in so_far["sites"].items():
+            self.drops[name].dropped.fill_(dropped)
+            self.drops[name].seen.fill_(seen)
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         optimizer = self.make_optimizer(self.network)
         for group in optimizer.param_groups:

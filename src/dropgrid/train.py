@@ -48,9 +48,9 @@ def train_cell(cell: Mapping[str, Any], folder: Path) -> None:
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
 def task(cfg: DictConfig) -> dict[str, Any] | None:
     """Hydra's task: alone a sweep of one cell; under a foreign launcher it supervises its cell, never raises."""
-    from dropgrid.runs.supervise import supervise
     from dropgrid.sweeps.launch import launch
     from dropgrid.sweeps.plan import plans
+    from dropgrid.sweeps.pool import one
 
     overrides = list(HydraConfig.get().overrides.task)
     if HydraConfig.get().mode == RunMode.RUN:
@@ -59,7 +59,9 @@ def task(cfg: DictConfig) -> dict[str, Any] | None:
         except UserError as error:
             sys.exit(complain(error))
     plan = plans(overrides)[0]
-    outcome = supervise(plan.supervised(plan.cells[0]), plan.outputs, train_cell)
+    outcome = one(plan, train_cell)
+    if outcome.status == "stopped":
+        sys.exit(130)
     return {"cell": outcome.cell, "status": outcome.status, "failure": outcome.failure}
 
 
@@ -77,3 +79,5 @@ def main() -> None:
         sys.exit(complain(explanation(error, get_args_parser().parse_intermixed_args().overrides)))
     except OSError as error:
         sys.exit(complain(UserError(f"cannot write {error.filename}: {error.strerror}")))
+    except KeyboardInterrupt:
+        sys.exit(130)

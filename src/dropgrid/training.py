@@ -2,17 +2,20 @@
 
 import hashlib
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from pytorch_lightning import Callback
 from safetensors.torch import save_file
 from torch import Tensor
 
 from dropgrid import build, sites
 from dropgrid.callbacks.best import Best
+from dropgrid.callbacks.checkpoint import Checkpoint
 from dropgrid.callbacks.heartbeat import Heartbeat
 from dropgrid.callbacks.metrics import Metrics
 from dropgrid.callbacks.treatment import Treatment
@@ -23,25 +26,27 @@ from dropgrid.instantiate import instantiate
 from dropgrid.learner import Learner
 from dropgrid.loggers.csv import Csv
 from dropgrid.loggers.logger import AbstractLogger
-from dropgrid.runs.environment import environment
-from dropgrid.runs.folder import write_json
+from dropgrid.runs import checkpoints
+from dropgrid.runs.environment import environment, stamp
+from dropgrid.runs.folder import write_json, write_json_once
 from dropgrid.runs.identity import FORMAT
 from dropgrid.runs.measure import accuracy, calibration_error, nll, predict
 
 TRAIN_IMAGES_MEASURED = 10_000
 
 
-def train(cell: Mapping[str, Any], folder: Path) -> None:
+def train(cell: Mapping[str, Any], folder: Path, callbacks: Sequence[Callback] = ()) -> None:
     """Train one cell and leave its files in `folder`, `result.json` last.
 
     Args:
         cell: id, name, ablation, row, reproduce, config (what is hashed) and local (place, devices, logger).
         folder: the cell's own.
+        callbacks: after our own.
     """
     loggers = open_loggers(cell, folder)
     summary = None
     try:
-        trial = Trial(cell, folder, loggers)
+        trial = Trial(cell, folder, loggers, callbacks)
         trial.fit()
         measured = trial.measure()
         trial.write(measured)
@@ -68,9 +73,18 @@ class Measured(NamedTuple):
 
 
 class Trial:
-    """A cell's parts, built; then `fit`, `measure` and `write`, in that order and once."""
+    """A cell's parts, built; then `fit`, `measure` and `write`, in that order and once.
 
-    def __init__(self, cell: Mapping[str, Any], folder: Path, loggers: Sequence[AbstractLogger]):
+    `fit` goes on from the newest sound checkpoint in the folder; with it or without, the same bits.
+    """
+
+    def __init__(
+        self,
+        cell: Mapping[str, Any],
+        folder: Path,
+        loggers: Sequence[AbstractLogger],
+        callbacks: Sequence[Callback] = (),
+    ):
         self.times = [time.time()]
         self.cell, self.folder = cell, folder
         config, local = cell["config"], cell["local"]
@@ -95,10 +109,14 @@ class Trial:
         )
         shapes = sites.shapes(self.network, (self.spec.channels, *self.spec.size))
         self.treatment = Treatment(shapes, self.data["batch_size"])
-        self.best = Best()
-        callbacks = [self.best, self.treatment, Metrics(loggers, self.treatment), Heartbeat(folder)]
-        self.trainer = build.make_trainer(config, local, default_root_dir=folder, callbacks=callbacks)
+        self.best, self.heartbeat = Best(), Heartbeat(folder)
+        ours = [self.best, self.treatment, Metrics(loggers, self.treatment), self.heartbeat]
+        self.trainer = build.make_trainer(config, local, default_root_dir=folder, callbacks=ours)
         self.device = self.trainer.strategy.root_device
+        self.order = Order(self.spec.train, config["seed"])
+        self.stamp = stamp(self.device)
+        self.checkpoint = Checkpoint(folder, self.stamp, self.order, **local["sweep"]["checkpoint"])
+        self.trainer.callbacks += [self.checkpoint, *callbacks]  # type: ignore[attr-defined]
 
     def batches(self, split: Split, size: int, order: Order | None = None) -> Any:
         """Batches of a split: in training whole ones in the epoch's order, else all of it as it stands."""
@@ -107,11 +125,12 @@ class Trial:
 
     def fit(self) -> None:
         """Train, validating each epoch."""
-        order = Order(self.spec.train, self.config["seed"])
-        loader = self.batches(self.splits.train, self.data["batch_size"], order)
+        loader = self.batches(self.splits.train, self.data["batch_size"], self.order)
         validation = self.batches(self.splits.val, self.data["eval_batch_size"]) if self.spec.val else None
         self.times.append(time.time())
-        self.trainer.fit(self.learner, loader, validation)
+        newest = checkpoints.newest(self.folder, self.stamp)
+        warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before")  # the order knows
+        self.trainer.fit(self.learner, loader, validation, ckpt_path=newest, weights_only=True if newest else None)
         if self.trainer.interrupted:
             raise KeyboardInterrupt
         self.times.append(time.time())
@@ -120,15 +139,16 @@ class Trial:
     def measure(self) -> Measured:
         """Read the test set, once: with the last weights, and with those of the best validation epoch."""
         self.learner.to(self.device)
-        size = self.data["eval_batch_size"]
+        size, beat = self.data["eval_batch_size"], self.heartbeat.beat
         tests = self.batches(self.splits.test, size)
         limit = batch_limit(self.config["trainer"]["limit_test_batches"], len(tests))
-        seen, labels = predict(self.learner, self.batches(evenly(self.splits.train, TRAIN_IMAGES_MEASURED), size))
-        last, targets = predict(self.learner, tests, limit)
+        trained = self.batches(evenly(self.splits.train, TRAIN_IMAGES_MEASURED), size)
+        seen, labels = predict(self.learner, trained, beat=beat)
+        last, targets = predict(self.learner, tests, limit, beat)
         best = last
         if self.best.weights and self.best.epoch < self.trainer.current_epoch - 1:
             self.network.load_state_dict(self.best.weights)
-            best, _ = predict(self.learner, tests, limit)
+            best, _ = predict(self.learner, tests, limit, beat)
         train_accuracy, test_accuracy = accuracy(seen, labels), accuracy(last, targets)
         metrics = {
             "test/acc_last": test_accuracy,
@@ -173,19 +193,24 @@ class Trial:
                 **{key: about[key] for key in ("device", "source", "versions", "host")},
                 "started": self.times[0],
                 "finished": time.time(),
+                "attempts": self.checkpoint.attempts,
             },
         }
-        write_json(self.folder / "result.json", result)
+        write_json_once(self.folder / "result.json", result)
 
     def timing(self) -> dict[str, float]:
-        """Seconds of setting up, training, measuring, and all of it."""
+        """Seconds of setting up, training (that of earlier attempts which was kept among it), of it writing
+        checkpoints in the last attempt, measuring, and all.
+        """
         started, ready, fitted = self.times
-        now = time.time()
+        setup, measure = ready - started, time.time() - fitted
+        train = fitted - ready + self.checkpoint.seconds
         return {
-            "setup_seconds": ready - started,
-            "train_seconds": fitted - ready,
-            "measure_seconds": now - fitted,
-            "total_seconds": now - started,
+            "setup_seconds": setup,
+            "train_seconds": train,
+            "checkpoint_seconds": self.checkpoint.written,
+            "measure_seconds": measure,
+            "total_seconds": setup + train + measure,
         }
 
 

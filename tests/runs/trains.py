@@ -1,6 +1,7 @@
 """What a cell's process runs in test_supervise: found by the forkserver's children through sys.path."""
 
 import os
+import resource
 import signal
 import sys
 import time
@@ -47,3 +48,41 @@ def hang(cell, folder):
 
 def do_nothing(cell, folder):
     pass
+
+
+def die_twice(cell, folder):
+    with open(folder / "count", "a") as file:
+        file.write("x")
+    if len((folder / "count").read_text()) < 3:
+        die(cell, folder)
+    finish(cell, folder)
+
+
+def wait_for_sigterm(cell, folder):
+    signal.signal(signal.SIGTERM, lambda *_: (folder / "asked").touch() or os._exit(4))
+    hang(cell, folder)
+
+
+def deaf(cell, folder):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    hang(cell, folder)
+
+
+def leave_partials(cell, folder):
+    (folder / ".result.json.1234.json").write_text("half")
+    die(cell, folder)
+
+
+def no_room_at_all(cell, folder):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    (folder / "weights").write_bytes(b"1" * 100)
+
+
+def show_variables(cell, folder):
+    (folder / "seen").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
+    finish(cell, folder)
+
+
+def stop_itself(cell, folder):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)

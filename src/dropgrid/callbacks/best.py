@@ -1,5 +1,7 @@
 """The weights of the best validation epoch."""
 
+from typing import Any
+
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
@@ -17,6 +19,12 @@ class Best(Callback):
         self.epoch = -1
         self.accuracy = -1.0
         self.weights: dict[str, Tensor] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epoch": self.epoch, "accuracy": self.accuracy, "weights": self.weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.epoch, self.accuracy, self.weights = (state_dict[key] for key in ("epoch", "accuracy", "weights"))
 
     def on_validation_end(self, trainer: Trainer, learner: LightningModule) -> None:
         assert isinstance(learner, Learner)

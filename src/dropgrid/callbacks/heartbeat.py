@@ -1,4 +1,4 @@
-"""state.json: where a running cell stands, which is all that live views read."""
+"""state.json: where a running cell stands, which is all that live views and the watch for hung cells read."""
 
 import os
 import socket
@@ -16,7 +16,10 @@ SECONDS_BETWEEN = 0.5
 
 
 class Heartbeat(Callback):
-    """Writes epoch, step, loss, pid and host, at most twice a second: the loss leaves the device only then."""
+    """Writes phase, epoch, step, loss, pid and host, at most twice a second: the loss leaves the device only then.
+
+    Phases: `training`, `validating`, `measuring`.
+    """
 
     def __init__(self, folder: Path):
         self.path = folder / "state.json"
@@ -25,19 +28,31 @@ class Heartbeat(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, learner: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        now = time.monotonic()
-        if now - self.last < SECONDS_BETWEEN:
-            return
-        self.last = now
-        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
-        self.write(trainer, learner, "training", float(loss) if isinstance(loss, Tensor) else None)
+        if self.due():
+            loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+            self.write(trainer, learner, "training", float(loss) if isinstance(loss, Tensor) else None)
+
+    def on_validation_batch_end(self, trainer: Trainer, learner: LightningModule, *_: Any) -> None:
+        if self.due():
+            self.write(trainer, learner, "validating", None)
 
     def on_fit_end(self, trainer: Trainer, learner: LightningModule) -> None:
         self.write(trainer, learner, "measuring", None)
 
+    def due(self) -> bool:
+        """Whether the last sign of life is old enough for another."""
+        return time.monotonic() - self.last >= SECONDS_BETWEEN
+
+    def beat(self) -> None:
+        """A sign of life where nothing else has changed."""
+        if self.due():
+            self.last = time.monotonic()
+            self.path.touch()
+
     def write(self, trainer: Trainer, learner: LightningModule, phase: str, loss: float | None) -> None:
         """state.json, whole."""
         assert isinstance(learner, Learner)
+        self.last = time.monotonic()
         state = {
             "phase": phase,
             "epoch": trainer.current_epoch,

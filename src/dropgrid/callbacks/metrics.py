@@ -1,6 +1,7 @@
 """One row of numbers an epoch, to every logger."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
@@ -18,9 +19,19 @@ class Metrics(Callback):
     def __init__(self, loggers: Sequence[AbstractLogger], treatment: Treatment):
         self.loggers = loggers
         self.treatment = treatment
+        self.rows: list[dict[str, float]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = state_dict["rows"]
+        for logger in self.loggers:
+            logger.resume(self.rows)
 
     def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
         assert isinstance(learner, Learner)
         row = {**learner.epoch_metrics(), **self.treatment.epoch_fractions}
+        self.rows.append(row)
         for logger in self.loggers:
             logger.log(row)

@@ -31,6 +31,12 @@ class Treatment(Callback):
         self.seen: dict[str, int] = dict.fromkeys(shapes, 0)
         self.epoch_fractions: dict[str, float] = {}
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"dropped": self.dropped, "seen": self.seen}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.dropped, self.seen = state_dict["dropped"], state_dict["seen"]
+
     def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
         for site, drop in drops(learner).items():
             dropped, seen = int(drop.dropped), int(drop.seen)

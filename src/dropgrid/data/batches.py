@@ -24,6 +24,18 @@ class Order(Sampler[int]):
         self.length = length
         self.seed = seed
         self.epoch = 0
+        self.resumed = (0, 0)
+
+    def resume(self, epoch: int, batch: int) -> None:
+        """Go on in the middle: that epoch, when it comes, starts at this batch."""
+        self.resumed = (epoch, batch)
+        self.epoch = epoch  # workers read ahead before Lightning sets it
+
+    @property
+    def first(self) -> int:
+        """The batch at which the epoch starts."""
+        epoch, batch = self.resumed
+        return batch if epoch == self.epoch else 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order comes next."""
@@ -59,7 +71,8 @@ class Indices:
 
     def __iter__(self) -> Iterator[Tensor]:
         order = torch.arange(self.length) if self.order is None else self.order.permutation()
-        yield from order.split(self.batch_size)[: len(self)]
+        first = 0 if self.order is None else self.order.first
+        yield from order.split(self.batch_size)[first : len(self)]
 
 
 class AbstractBatches(ABC):

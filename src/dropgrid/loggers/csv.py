@@ -1,7 +1,7 @@
 """metrics.csv, which every cell writes."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,10 @@ class Csv(AbstractLogger):
     def __init__(self, *, folder: Path, cell: Mapping[str, Any]):
         self.file = open(folder / "metrics.csv", "w", newline="")
         self.writer: csv.DictWriter[str] | None = None
+
+    def resume(self, rows: Sequence[Mapping[str, float]]) -> None:
+        for row in rows:  # the file began anew: what was logged after the checkpoint is logged again
+            self.log(row)
 
     def log(self, row: Mapping[str, float]) -> None:
         if self.writer is None:

@@ -1,7 +1,7 @@
 """What a logger is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -10,6 +10,10 @@ class AbstractLogger(ABC):
 
     Options are constructed with `folder` (the cell's) and `cell`: its id, name, config, ablation, row, seed, outputs.
     """
+
+    @abstractmethod
+    def resume(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Training goes on from a checkpoint, before which these rows were logged; called before any `log`."""
 
     @abstractmethod
     def log(self, row: Mapping[str, float]) -> None:

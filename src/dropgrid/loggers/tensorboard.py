@@ -1,6 +1,7 @@
 """TensorBoard event files in the cell's folder."""
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,13 @@ class TensorBoard(AbstractLogger):
             from torch.utils.tensorboard.writer import SummaryWriter
         except ImportError as error:
             raise UserError("logger=tensorboard needs tensorboard: pip install 'dropgrid[tensorboard]'") from error
+        shutil.rmtree(folder / "tensorboard", ignore_errors=True)  # of an attempt before
         self.writer = SummaryWriter(str(folder / "tensorboard"))
         self.step = 0
+
+    def resume(self, rows: Sequence[Mapping[str, float]]) -> None:
+        for row in rows:
+            self.log(row)
 
     def log(self, row: Mapping[str, float]) -> None:
         self.step = int(row["step"])

@@ -5,11 +5,12 @@ import difflib
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dropgrid.errors import UserError
+from dropgrid.reports.evaluations import Measured, measured
 from dropgrid.reports.files import read_json, read_text, read_yaml
 from dropgrid.runs.folder import run_folder
 from dropgrid.runs.status import status
@@ -35,6 +36,7 @@ class Cell:
     config: Mapping[str, Any] | None
     result: Mapping[str, Any] | None
     failure: Mapping[str, Any] | None
+    evaluations: Mapping[str, Measured] = field(default_factory=dict)
 
     def value(self, metric: str) -> float | None:
         """A metric as measured (accuracies are fractions); None where it was not, or is not finite."""
@@ -155,15 +157,17 @@ def read_cell(line: Mapping[str, Any], outputs: Path) -> Cell:
         config=read_yaml(folder / "config.yaml"),
         result=result,
         failure=read_json(folder / "failure.json") if result is None else None,
+        evaluations=measured(folder),
     )
 
 
 def load(name: str, outputs: Path | str = "outputs") -> "DataFrame":
     """An ablation as a tidy DataFrame, one line a cell, whether finished or not.
 
-    Columns: row, `factor:<key>` for each swept key, seed, cell, status; every metric as measured (accuracies are
-    fractions in [0, 1]); best_epoch, epochs, steps, parameters; seconds and train_seconds; keep_prob, drop_prob;
-    drop_nominal, drop_expected and drop_realised (means over the sites), flagged; device, source; failure.
+    Columns: row, `factor:<key>` for each swept key, seed, cell, status; every metric as measured, and
+    `<evaluation>/<metric>` of each evaluation (accuracies are fractions in [0, 1]); best_epoch, epochs, steps,
+    parameters; seconds and train_seconds; keep_prob, drop_prob; drop_nominal, drop_expected and drop_realised (means
+    over the sites), flagged; device, source; failure.
     What a cell does not have yet is NaN or None.
 
     Raises:
@@ -181,6 +185,7 @@ def tidy(cell: Cell) -> dict[str, Any]:
     line |= {f"factor:{key}": value for key, value in cell.factors.items()}
     line |= {"seed": cell.seed, "cell": cell.id, "status": cell.status}
     line |= cell.found("metrics")
+    line |= {name: each.value for name, each in cell.evaluations.items()}
     line |= {key: (cell.result or {}).get(key) for key in ("best_epoch", "epochs", "steps", "parameters")}
     line |= {"seconds": cell.found("timing").get("total_seconds")}
     line |= {"train_seconds": cell.found("timing").get("train_seconds")}

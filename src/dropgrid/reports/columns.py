@@ -1,12 +1,17 @@
 """The columns of the table as people read it, the same in the terminal, Markdown, LaTeX and the page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from dropgrid.reports.evaluations import SHARE, Measurement, ordered
 from dropgrid.reports.table import Row, Table
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "–"
+
+EVALUATIONS = 7
+"""The rank of the first column of an evaluation: after all others."""
 
 HEADLINES = {"test/acc_last": "Test accuracy", "test/acc_best": "Test accuracy at best validation epoch"}
 
@@ -48,8 +53,31 @@ def columns(table: Table) -> list[Column]:
         found.append(Column("Dropped: expected → realised", "%", dropped, 4))
     if any(row.published for row in rows):
         found.append(Column("Published", "%", published, 1))
+    found += evaluations(rows)
     found.append(Column("Verdict", "", verdict, 2, left=True))
     return found
+
+
+def evaluations(rows: Sequence[Row], only: str | None = None) -> list[Column]:
+    """A column for each metric of each evaluation, or of one; on a narrow terminal the last is left out first."""
+    named: dict[str, Measurement] = {}
+    for row in rows:
+        for name, each in row.evaluations.items():
+            if only in (None, name.rpartition("/")[0]):
+                named.setdefault(name, each)
+    return [
+        Column(each.heading, each.unit, partial(evaluated, name), EVALUATIONS + index)
+        for index, (name, each) in enumerate((name, named[name]) for name in ordered(named))
+    ]
+
+
+def evaluated(name: str, row: Row) -> str:
+    """Mean ± standard deviation of an evaluation's metric, and n where it is not that of the row."""
+    found = row.evaluations.get(name)
+    if found is None:
+        return NOTHING
+    text = plus_minus(found.sample.mean, found.sample.std, 2 if found.unit == SHARE else 3)
+    return text if found.sample.n == row.sample.n else f"{text} (n = {found.sample.n})"
 
 
 def headline(table: Table) -> str:
@@ -104,9 +132,9 @@ def verdict(row: Row) -> str:
     return row.verdict or (f"({why})" if why else NOTHING)
 
 
-def number(value: float | None) -> str:
-    """Two decimals."""
-    return NOTHING if value is None else f"{value:.2f}".replace("-", MINUS)
+def number(value: float | None, decimals: int = 2) -> str:
+    """Two decimals, or others."""
+    return NOTHING if value is None else f"{value:.{decimals}f}".replace("-", MINUS)
 
 
 def signed(value: float) -> str:
@@ -115,6 +143,6 @@ def signed(value: float) -> str:
     return text[1:] if text[1:] == "0.00" else text
 
 
-def plus_minus(mean: float | None, std: float | None) -> str:
+def plus_minus(mean: float | None, std: float | None, decimals: int = 2) -> str:
     """`mean ± std`, or what there is of it."""
-    return number(mean) if std is None else f"{number(mean)} ± {number(std)}"
+    return number(mean, decimals) if std is None else f"{number(mean, decimals)} ± {number(std, decimals)}"

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dropgrid.reports.columns import Column, columns
+from dropgrid.reports.evaluations import SHARE, Measurement
 from dropgrid.reports.notes import notes
 from dropgrid.reports.table import NATS, Row, Table, percent
 
@@ -140,7 +141,15 @@ def line(row: Row) -> dict[str, Any]:
         "metrics": dict(row.metrics),
         "parameters": row.parameters,
         "seconds": row.seconds,
+        "evaluations": {name: measurement(each) for name, each in row.evaluations.items()},
     }
+
+
+def measurement(found: Measurement) -> dict[str, Any]:
+    """A metric of an evaluation; a share in percent."""
+    sample = found.sample
+    about = {"heading": found.heading, "unit": "percent" if found.unit == SHARE else found.unit or None}
+    return {"n": sample.n, "mean": sample.mean, "std": sample.std, **about}
 
 
 def as_csv(table: Table) -> str:
@@ -166,6 +175,9 @@ def flat(values: Mapping[str, Any]) -> dict[str, Any]:
             found[key] = " ".join(value)
         elif key == "metrics":
             found |= value
+        elif key == "evaluations":
+            for name, each in value.items():
+                found |= {name: each["mean"], f"{name}:std": each["std"], f"{name}:n": each["n"]}
         elif key != "factors":
             found[key] = value
     return found

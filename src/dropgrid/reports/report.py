@@ -1,6 +1,6 @@
 """From finished cells to table, figures and page: `python scripts/report.py NAME [paths.outputs=DIR]`."""
 
-import os
+import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from dropgrid.commands import parser, run
 from dropgrid.errors import UserError
 from dropgrid.reports import formats, guard
 from dropgrid.reports.cells import names, read
@@ -15,7 +16,6 @@ from dropgrid.reports.files import write as write_file
 from dropgrid.reports.table import Table, tabulate
 from dropgrid.reports.terminal import Terminal, plain
 
-USAGE = "usage: python scripts/report.py NAME [paths.outputs=DIR]"
 PIPE_WIDTH = 180
 """Characters a line where the output is no terminal."""
 
@@ -84,16 +84,14 @@ def draw(table: Table) -> dict[str, bytes]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command: prints the table and the paths; 2 and one line for what cannot work."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if any(each in ("-h", "--help") for each in arguments):
-        print(f"{USAGE}\n\n{__doc__}")
-        return 0
-    try:
-        name, outputs = parse(arguments)
-        report = write(name, outputs)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    expected = parser("report", __doc__ or "")
+    expected.add_argument("names", metavar="NAME", nargs="*", help="an ablation or a sweep")
+    return run(act, expected, arguments)
+
+
+def act(given: argparse.Namespace) -> int:
+    """Write the report, and print it."""
+    report = write(one(given.names, given.outputs), given.outputs)
     if sys.stdout.isatty():
         Console().print(report.renderable)
     else:
@@ -103,21 +101,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parse(arguments: Sequence[str]) -> tuple[str, Path]:
-    """NAME and the outputs folder."""
-    place = "paths.outputs="
-    outputs = Path(os.environ.get("DROPGRID_OUTPUTS", "outputs"))
-    rest = []
-    for each in arguments:
-        if each.startswith(place):
-            outputs = Path(each.removeprefix(place))
-        else:
-            rest.append(each)
-    if len(rest) == 1:
-        return rest[0], outputs
-    if rest:
-        raise UserError(f"{USAGE}\ngot {len(rest)} names: {' '.join(rest)}")
+def one(given: Sequence[str], outputs: Path) -> str:
+    """The one NAME that was given."""
+    if len(given) == 1:
+        return given[0]
+    if given:
+        raise UserError(f"a report is of one NAME, got {len(given)} names: {' '.join(given)}")
     known = names(outputs)
-    raise UserError(
-        f"{USAGE}\n" + (f"NAME is one of: {', '.join(known)}" if known else f"none was run yet in {outputs}")
-    )
+    there = f"NAME is one of: {', '.join(known)}" if known else f"none was run yet in {outputs}"
+    raise UserError(f"of which ablation? {there}; usage: python scripts/report.py NAME [paths.outputs=DIR]")

@@ -8,6 +8,7 @@ from typing import Any
 
 from dropgrid.reports import statistics
 from dropgrid.reports.cells import Ablation, Block, Cell, mean_over_sites
+from dropgrid.reports.evaluations import Measurement, measurements
 from dropgrid.reports.treatment import Site, sites
 
 NATS = ("test/nll_last",)
@@ -41,6 +42,7 @@ class Row:
     statuses: Mapping[str, int]
     parameters: int | None
     seconds: float | None
+    evaluations: Mapping[str, Measurement]
 
     @property
     def complete(self) -> bool:
@@ -117,6 +119,7 @@ def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell]
         statuses=Counter(cell.status for cell in cells),
         parameters=result.get("parameters"),
         seconds=mean([cell.found("timing").get("total_seconds") for cell in cells]),
+        evaluations=measurements((cell.seed, cell.evaluations) for cell in cells),
     )
 
 

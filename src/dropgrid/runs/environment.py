@@ -4,6 +4,7 @@ import os
 import platform
 import socket
 import sys
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,12 @@ def environment(device: torch.device) -> dict[str, Any]:
         "device": device_class(device),
         "cuda": torch.version.cuda,
     }
+
+
+def stamp(device: torch.device) -> str:
+    """12 hex digits of what the bits of training depend on besides the cell's config: source, packages, device."""
+    about = [SOURCE, device_class(device), *(metadata.version(name) for name in PACKAGES if name != "dropgrid")]
+    return sha256("\0".join(about).encode()).hexdigest()[:12]
 
 
 def device_class(device: torch.device) -> str:

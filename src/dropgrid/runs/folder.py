@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from dropgrid.errors import UserError
-from dropgrid.files import write_atomically
+from dropgrid.files import write_atomically, write_once
 
 REMOVE = "remove it, and the command that made it makes it anew"
 
@@ -20,6 +20,11 @@ def run_folder(outputs: Path | str, cell: str) -> Path:
 def write_json(path: Path, value: Any) -> None:
     """JSON, atomically."""
     write_atomically(path, lambda beside: beside.write_text(json.dumps(value, indent=1) + "\n"))
+
+
+def write_json_once(path: Path, value: Any) -> None:
+    """JSON, durably, where there is none yet."""
+    write_once(path, lambda beside: beside.write_text(json.dumps(value, indent=1) + "\n"))
 
 
 def write_yaml(path: Path, value: Any) -> None:

@@ -1,6 +1,6 @@
 """One pass over a split, and what is measured on its logits."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 
 import torch
@@ -14,8 +14,10 @@ CALIBRATION_BINS = 15
 
 
 @torch.inference_mode()
-def predict(learner: Learner, batches: Iterable[Batch], limit: int | None = None) -> tuple[Tensor, Tensor]:
-    """Logits (N, classes) and targets (N,), on the CPU in float32; the learner in eval mode.
+def predict(
+    learner: Learner, batches: Iterable[Batch], limit: int | None = None, beat: Callable[[], object] = lambda: None
+) -> tuple[Tensor, Tensor]:
+    """Logits (N, classes) and targets (N,), on the CPU in float32; the learner in eval mode. `beat` is called a batch.
 
     Sites with `inference` on drop here too, with keys that are functions of the batch's number.
     """
@@ -27,6 +29,7 @@ def predict(learner: Learner, batches: Iterable[Batch], limit: int | None = None
             drop.advance(drop.target, streams.key(learner.seed, "inference", index, site))
         logits.append(learner(images.to(learner.device)).float().cpu())
         targets.append(labels.cpu())
+        beat()
     return torch.cat(logits), torch.cat(targets)
 
 

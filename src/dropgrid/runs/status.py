@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dropgrid.runs.checkpoints import checkpoints
 from dropgrid.runs.lease import holder
 
 STATUSES = ("finished", "running", "failed", "interrupted", "pending")
@@ -17,8 +18,3 @@ def status(folder: Path) -> str:
     if (folder / "failure.json").exists():
         return "failed"
     return "interrupted" if checkpoints(folder) or (folder / "state.json").exists() else "pending"
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """A cell's checkpoints, the newest first."""
-    return sorted((folder / "checkpoints").glob("step-*.ckpt"), reverse=True)

@@ -1,38 +1,76 @@
 """A cell in a process of its own, watched from outside: whatever happens there costs that cell alone."""
 
-import fcntl
 import multiprocessing
-import os
+import shutil
 import signal
-import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from dropgrid.errors import UserError
+from dropgrid.runs.child import DISK_FULL, STOPPED, Train, classify, enter
 from dropgrid.runs.folder import read_json, run_folder, write_json, write_yaml
+from dropgrid.runs.lease import Lease
 
-Train = Callable[[Mapping[str, Any], Path], None]
-FAILED = 3
-STOPPED = 4
+GRACE = 60.0
+"""Seconds for a cell that is asked to stop: until its next step, and a checkpoint."""
+
+Failure = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a cell ended: `finished`, `failed` or `stopped`; `already` finished before it was asked for."""
+    """How a cell ended: `finished`, `failed`, `stopped`, or `busy` under another supervisor; `already` finished before
+    it was asked for; `attempts` made here."""
 
     cell: str
     status: str
     already: bool = False
     failure: str = ""
     log: str = ""
+    attempts: int = 1
+
+
+class Stop:
+    """A request to stop: `asked` lets cells write a checkpoint, asked again they end `at_once`."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.at_once = threading.Event()
+
+    def ask(self) -> None:
+        """Once, or once more."""
+        (self.at_once if self.asked.is_set() else self.asked).set()
+
+
+def never(result: Mapping[str, Any]) -> bool:
+    """No result is outdated."""
+    return False
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a cell is watched.
+
+    Args:
+        retries: attempts more after a failure, by its class; each goes on from the last checkpoint.
+        hang_seconds: without a sign of life before a cell counts as hung.
+        outdated: of a result: it is put aside, and the cell trained again.
+        patient: wait for a cell that another supervisor has; else the outcome is `busy`.
+        variables: of the environment of the cell's process.
+    """
+
+    retries: Mapping[str, int] = field(default_factory=dict)
+    hang_seconds: float = 600.0
+    outdated: Callable[[Mapping[str, Any]], bool] = never
+    patient: bool = True
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def warm(modules: Iterable[str]) -> None:
@@ -44,96 +82,167 @@ def warm(modules: Iterable[str]) -> None:
     forkserver.ensure_running()
 
 
-def supervise(cell: Mapping[str, Any], outputs: Path, train: Train, stop: threading.Event | None = None) -> Outcome:
+def supervise(
+    cell: Mapping[str, Any],
+    outputs: Path,
+    train: Train,
+    stop: Stop | None = None,
+    policy: Policy | None = None,
+) -> Outcome:
     """Train a cell unless it is finished; never raises for what happens inside it.
 
     Args:
         cell: id, name, ablation, row, reproduce, config, local.
-        train: called in the child with the cell and its folder; leaves `result.json` there as its last act.
-        stop: when set, the child is ended and the outcome is `stopped`.
+        train: see `dropgrid.runs.child.enter`.
+        stop: when asked, the child is, and the outcome is `stopped`.
     """
     folder = run_folder(outputs, cell["id"])
-    folder.mkdir(parents=True, exist_ok=True)
-    with lease(folder, stop):
-        if (folder / "result.json").exists():
-            return Outcome(cell["id"], "finished", already=True)
-        (folder / "failure.json").unlink(missing_ok=True)
-        write_yaml(folder / "config.yaml", cell["config"])
-        write_yaml(folder / "local.yaml", cell["local"])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return Supervisor(cell, folder, train, stop or Stop(), policy or Policy()).outcome()
+    except (OSError, UserError) as error:  # a full disk, a damaged file: the other cells need not know
+        return Outcome(cell["id"], "failed", failure=": ".join(classify(error)), log=str(folder / "log.txt"))
+
+
+class Supervisor:
+    """One cell, from lease to outcome."""
+
+    def __init__(self, cell: Mapping[str, Any], folder: Path, train: Train, stop: Stop, policy: Policy):
+        self.cell, self.folder, self.train, self.stop, self.policy = cell, folder, train, stop, policy
+        self.id = cell["id"]
+        self.lease = Lease(folder)
+        self.failure: Failure | None = None
+
+    def outcome(self) -> Outcome:
+        """Under the lease: skip what is finished, else try, and try again as far as the failures' classes allow."""
+        while not self.lease.acquire():
+            if self.stop.asked.is_set():
+                return Outcome(self.id, "stopped")
+            if not self.policy.patient:
+                return Outcome(self.id, "busy")
+            time.sleep(0.2)
+        try:
+            if self.finished():
+                return Outcome(self.id, "finished", already=True)
+            return self.attempts()
+        finally:
+            self.lease.release()
+
+    def finished(self) -> bool:
+        """Whether there is a result that counts; one that does not is put aside."""
+        result = read_json(self.folder / "result.json")
+        if result is None:
+            return False
+        if not self.policy.outdated(result):
+            return True
+        (aside(self.folder) / "lease").unlink()
+        self.lease.release()
+        self.folder.mkdir()
+        self.lease = Lease(self.folder)
+        return not self.lease.acquire()
+
+    def attempts(self) -> Outcome:
+        """Until there is a result, a stop, or a failure that may not be tried again."""
+        (self.folder / "failure.json").unlink(missing_ok=True)
+        for partial in self.folder.glob(".*"):  # what a killed process was writing
+            partial.unlink()
+        write_yaml(self.folder / "config.yaml", self.cell["config"])
+        write_yaml(self.folder / "local.yaml", self.cell["local"])
+        left, attempt = dict(self.policy.retries), 0
+        while True:
+            attempt += 1
+            status = self.attempt()
+            if status == "finished":
+                shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+            if status != "failed":
+                return Outcome(self.id, status, attempts=attempt)
+            assert self.failure is not None, "said by the attempt"
+            kind = self.failure["class"]
+            if self.stop.asked.is_set() or left.get(kind, 0) < 1:
+                text = f"{kind}: {self.failure['message']}"
+                return Outcome(self.id, "failed", failure=text, log=str(self.folder / "log.txt"), attempts=attempt)
+            left[kind] -= 1
+            (self.folder / "failure.json").unlink(missing_ok=True)
+
+    def attempt(self) -> str:
+        """One process, to its end: `finished`, `stopped`, `busy` when the lease was lost, or `failed`."""
         child = multiprocessing.get_context("forkserver").Process(
-            target=enter, args=(train, dict(cell), folder), name=cell["id"]
+            target=enter, args=(self.train, dict(self.cell), self.folder, dict(self.policy.variables)), name=self.id
         )
         child.start()
-        while child.is_alive() and not (stop is not None and stop.is_set()):
+        ended = ""
+        try:
+            ended = self.watch(child)
+        finally:
+            end(child, GRACE if ended == "stopped" else 0.0, self.stop.at_once)
+            (self.folder / "state.json").unlink(missing_ok=True)
+        if (self.folder / "result.json").exists():
+            return "finished"
+        if ended in ("stopped", "busy"):
+            return ended
+        self.failure = self.why(child.exitcode, ended)
+        return "stopped" if self.failure is None else "failed"
+
+    def watch(self, child: BaseProcess) -> str:
+        """Until the child ends; `stopped`, `busy` or `Hang` where it must be ended."""
+        since = time.time()
+        while child.is_alive():
+            if self.stop.asked.is_set():
+                return "stopped"
+            if not self.lease.beat():
+                return "busy"
+            if time.time() - max(since, beaten(self.folder)) > self.policy.hang_seconds:
+                return "Hang"
             wait([child.sentinel], timeout=0.2)
-        if child.is_alive():
-            child.terminate()
-            child.join(5)
-            child.kill()
-        child.join()
-        (folder / "state.json").unlink(missing_ok=True)
-        if (folder / "result.json").exists():
-            return Outcome(cell["id"], "finished")
-        if stop is not None and stop.is_set():
-            return Outcome(cell["id"], "stopped")
-        return failed(cell["id"], folder, child.exitcode)
+        return ""
+
+    def why(self, exitcode: int | None, ended: str) -> Failure | None:
+        """The failure that the child could still tell, else what its end tells; kept in failure.json."""
+        failure: Failure | None = read_json(self.folder / "failure.json")
+        if failure is not None:
+            return failure
+        if exitcode == STOPPED and self.stop.asked.wait(1.0):  # a signal to all of us reached the child first
+            return None
+        kind, message = "Exit", f"ended with exit code {exitcode} and no result"
+        if exitcode == STOPPED:
+            kind, message = "SIGTERM", "asked to stop by another"
+        elif ended == "Hang":
+            kind, message = "Hang", f"no sign of life for {self.policy.hang_seconds:g} s: killed"
+        elif exitcode == DISK_FULL:
+            kind, message = "DiskFull", "the disk is full; make room, and the same command goes on"
+        elif exitcode is not None and exitcode < 0:
+            kind = signal.Signals(-exitcode).name
+            memory = " (the system does this when memory runs out)" if kind == "SIGKILL" else ""
+            message = f"killed by {kind}{memory}"
+        failure = {"class": kind, "message": message, "log": "log.txt"}
+        try:
+            write_json(self.folder / "failure.json", failure)
+        except OSError:  # a full disk; the outcome says it
+            pass
+        return failure
 
 
-def failed(cell: str, folder: Path, exitcode: int | None) -> Outcome:
-    """Say why in failure.json, unless the child could still say so itself."""
-    failure = read_json(folder / "failure.json")
-    if failure is None:
-        failure = {
-            "class": "Exit",
-            "message": f"ended with exit code {exitcode} and no result",
-            "log": "log.txt",
-        }
-        if exitcode is not None and exitcode < 0:
-            name = signal.Signals(-exitcode).name
-            memory = " (the system does this when memory runs out)" if name == "SIGKILL" else ""
-            failure = {"class": name, "message": f"killed by {name}{memory}", "log": "log.txt"}
-        write_json(folder / "failure.json", failure)
-    return Outcome(cell, "failed", failure=f"{failure['class']}: {failure['message']}", log=str(folder / "log.txt"))
-
-
-@contextmanager
-def lease(folder: Path, stop: threading.Event | None) -> Iterator[None]:
-    """Hold the cell's `lease`: a lock that the system frees when its holder ends, however it ends.
-
-    A second sweep that wants the same cell waits here, and then finds it finished.
-    """
-    with open(folder / "lease", "w") as file:
-        while not (stop is not None and stop.is_set()):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(0.2)
-        yield
-
-
-def enter(train: Train, cell: Mapping[str, Any], folder: Path) -> None:
-    """The child's first function: its output goes to log.txt, its end to the exit code."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(STOPPED))
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    for stream in (1, 2):
-        os.dup2(log, stream)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+def beaten(folder: Path) -> float:
+    """When the cell last gave a sign of life."""
     try:
-        train(cell, folder)
-    except Exception as error:
-        traceback.print_exc()
-        kind = "UserError" if isinstance(error, UserError) else type(error).__name__
-        message = (str(error).strip() or kind).splitlines()[-1]
-        write_json(folder / "failure.json", {"class": kind, "message": message, "log": "log.txt"})
-        sys.exit(FAILED)
+        return (folder / "state.json").stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
-def end_with_parent() -> None:
-    """End when the supervisor has: a cell nobody waits for would hold the machine."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(STOPPED)
+def end(child: BaseProcess, grace: float, at_once: threading.Event) -> None:
+    """Ask the child to end, and end it after the grace, or at once when that is asked for."""
+    if child.is_alive() and grace:
+        child.terminate()
+    deadline = time.monotonic() + grace
+    while child.is_alive() and time.monotonic() < deadline and not at_once.is_set():
+        child.join(0.1)
+    child.kill()
+    child.join()
+
+
+def aside(folder: Path) -> Path:
+    """Put a cell's folder into `outputs/replaced`, whole; where it is now."""
+    place = folder.parents[1] / "replaced"
+    place.mkdir(exist_ok=True)
+    return folder.rename(place / f"{folder.name}-{time.strftime('%Y%m%dT%H%M%S')}")

@@ -27,7 +27,7 @@ def arguments(given: list[str]) -> list[str]:
 def deferred(override: str) -> str:
     """`key=value` as a choice of one; what adds, deletes, sweeps, or is about Hydra or places stays."""
     key, equals, value = override.partition("=")
-    plain = equals and not key.startswith(("+", "~", "hydra", "paths"))
+    plain = equals and value != "null" and not key.startswith(("+", "~", "hydra", "paths"))  # no choice takes null
     try:
         swept = OverridesParser.create().parse_overrides([override])[0].is_sweep_override()
     except HydraException:

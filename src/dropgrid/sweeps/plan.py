@@ -56,6 +56,12 @@ class Plan:
     jobs: int | str
     place: list[str]
 
+    @property
+    def sweep(self) -> dict[str, Any]:
+        """What stands under `sweep.`: the same for all its cells."""
+        found: dict[str, Any] = self.cells[0].local["sweep"]
+        return found
+
     def supervised(self, cell: Cell) -> dict[str, Any]:
         """What a cell's process is given."""
         return {
@@ -86,6 +92,8 @@ def plans(overrides: Sequence[str]) -> list[Plan]:
         parsed = [parse(text) for text in overrides]
         named = [each for each in parsed if each.key_or_group == "ablation"]
         rest = [each for each in parsed if each.key_or_group != "ablation"]
+        if any(root_of(each) == "evaluate" for each in rest):
+            raise UserError("evaluate measures what is trained: python scripts/evaluate.py NAME +evaluate=…")
         if not named:
             return [Planner(rest).ad_hoc()]
         return [Planner([parse(f"+ablation={name}"), *rest]).ablation(name) for name in choices(named[-1])]
@@ -199,7 +207,10 @@ class Planner:
             "swept": [*self.swept],
         }
         about = {**about, "scale": scale, "command": self.command()}
-        place = [str(each.input_line) for each in self.fixed if root_of(each) in PLACE]
+        about_cells = [
+            each for each in self.fixed if root_of(each) in (*PLACE, "sweep") and key_of(each) != "sweep.seeds"
+        ]
+        place = [str(each.input_line) for each in about_cells]
         return Plan(name, about, made, outputs, self.resolved["sweep"]["jobs"], [*place, f"name='{name}'"])
 
     def command(self) -> str:
@@ -233,14 +244,14 @@ def plain(config: DictConfig) -> dict[str, Any]:
 def check(found: Sequence[Plan]) -> None:
     """Build what every unfinished cell needs on the meta device and read its data; all errors together, one a line."""
     from dropgrid import build
-    from dropgrid.runs.folder import run_folder
+    from dropgrid.sweeps.todo import outdated, todo
 
     problems: dict[str, list[str]] = {}
     seen: set[str] = set()
     for plan in found:
-        for cell in plan.cells:
+        for cell in todo(plan, outdated(plan)):
             treatment = treatment_id(cell.config)
-            if treatment in seen or (run_folder(plan.outputs, cell.id) / "result.json").exists():
+            if treatment in seen:
                 continue
             seen.add(treatment)
             try:

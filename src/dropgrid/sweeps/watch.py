@@ -27,6 +27,7 @@ class Watch:
         self.running: dict[str, tuple[str, float]] = {}
         self.counts = {"finished": 0, "failed": 0, "stopped": 0}
         self.already = 0
+        self.elsewhere: set[str] = set()
         self.seconds: list[float] = []
         self.began = self.last_line = time.monotonic()
         self.live = Live(get_renderable=self.panel, console=console, refresh_per_second=4, transient=True)
@@ -49,19 +50,31 @@ class Watch:
     def ended(self, outcome: Outcome) -> None:
         """A cell is through, one way or another."""
         label, since = self.running.pop(outcome.cell)
+        if outcome.status == "busy":
+            if outcome.cell not in self.elsewhere:
+                self.elsewhere.add(outcome.cell)
+                self.say(f"{label} is being trained by another supervisor: the others first")
+            return
         self.counts[outcome.status] += 1
         self.already += outcome.already
         if outcome.already:
+            if outcome.cell in self.elsewhere:
+                self.say(f"finished {label}, by another supervisor  {self.summary()}")
             return
         took = time.monotonic() - since
         if outcome.status == "finished":
             self.seconds.append(took)
+        label += f" ({outcome.attempts} attempts)" if outcome.attempts > 1 else ""
         if outcome.status == "failed":
             self.console.print(f"[red]failed[/red]   {label}: {outcome.failure}", highlight=False, soft_wrap=True)
         elif not self.console.is_terminal:
             self.console.print(
                 f"{outcome.status} {label} ({took:.1f} s)  {self.summary()}", highlight=False, soft_wrap=True
             )
+
+    def say(self, text: str) -> None:
+        """A line above the view."""
+        self.console.print(text, highlight=False, soft_wrap=True)
 
     def refresh(self) -> None:
         """Where there is no terminal: a line now and then about what is running."""

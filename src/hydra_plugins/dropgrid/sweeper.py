@@ -9,6 +9,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from dropgrid.errors import UserError
 from hydra_plugins.dropgrid.launcher import DropgridLauncher
 
 ConfigStore.instance().store(
@@ -33,12 +34,20 @@ class DropgridSweeper(Sweeper):
         found = plans(arguments)
         if isinstance(self.launcher, DropgridLauncher):
             sys.exit(self.launcher.launch_plans(found))
-        from dropgrid.sweeps.launch import finish, unfinished, write_plan
+        from dropgrid.sweeps.launch import finish
+        from dropgrid.sweeps.pool import policy
+        from dropgrid.sweeps.price import budget
+        from dropgrid.sweeps.record import write_plan
+        from dropgrid.sweeps.todo import todo
 
-        check(found)
+        rules = [policy(plan) for plan in found]
         for plan in found:
+            if budget(plan) is not None:
+                raise UserError("sweep.budget needs the slots of this machine: without hydra/launcher, or leave it out")
+        check(found)
+        for plan, each in zip(found, rules, strict=True):
             write_plan(plan)
-            todo = unfinished(plan)
-            if todo:
-                self.launcher.launch([[*cell.overrides, *plan.place] for cell in todo], initial_job_idx=0)
+            cells = todo(plan, each.outdated)
+            if cells:
+                self.launcher.launch([[*cell.overrides, *plan.place] for cell in cells], initial_job_idx=0)
         sys.exit(max(finish(plan) for plan in found))

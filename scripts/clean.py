@@ -1,0 +1,8 @@
+"""What takes room, and how to free it: python scripts/clean.py [NAME…] [FLAGS] [--yes]."""
+
+import sys
+
+from dropgrid.sweeps.clean import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,8 @@
+"""Measure finished cells again, without training: python scripts/evaluate.py NAME +evaluate=X [evaluate.key=value]."""
+
+import sys
+
+from dropgrid.evaluate import main
+
+if __name__ == "__main__":
+    sys.exit(main())

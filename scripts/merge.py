@@ -1,0 +1,8 @@
+"""Bring the finished cells of another outputs folder here: python scripts/merge.py FROM [--yes]."""
+
+import sys
+
+from dropgrid.sweeps.merge import main
+
+if __name__ == "__main__":
+    sys.exit(main())

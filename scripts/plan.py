@@ -1,0 +1,8 @@
+"""What would run and what it costs; trains nothing: python scripts/plan.py +ablation=NAME [OVERRIDES]."""
+
+import sys
+
+from dropgrid.sweeps.preview import main
+
+if __name__ == "__main__":
+    sys.exit(main())

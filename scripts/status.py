@@ -1,0 +1,8 @@
+"""Where sweeps stand: python scripts/status.py [NAME] [--failed] [--json] [--follow CELL]."""
+
+import sys
+
+from dropgrid.sweeps.status import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Checkpoints from which training goes on as if it had never stopped."""
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from dropgrid.data.batches import Order
+from dropgrid.runs import checkpoints
+from dropgrid.runs.child import STOPPED
+
+SHARE = 0.01
+"""Of training time that writing checkpoints by the clock may take; what was asked for by steps is written."""
+
+
+class Checkpoint(Callback):
+    """Writes a checkpoint before a step, when one is due, and when SIGTERM asks the cell to stop.
+
+    Before a step, because there alone Lightning's counters, the optimizer, our accumulators and the place in the data
+    agree; the place is our own count of batches. Between optimizer steps no gradient is under way. Everything random
+    is a function of the step, so nothing of it needs saving. A second SIGTERM ends the cell at once.
+
+    Args:
+        folder: the cell's.
+        stamp: by what it is written (`dropgrid.runs.environment.stamp`); only such a one is continued from.
+        order: of the training images; told where to go on.
+        minutes: between checkpoints, or longer where writing one takes more than 1 % of that; None is never.
+        steps: a checkpoint every so many optimizer steps; None is never.
+    """
+
+    def __init__(self, folder: Path, stamp: str, order: Order, *, minutes: float | None, steps: int | None):
+        self.folder, self.stamp, self.order = folder, stamp, order
+        self.minutes, self.steps = minutes, steps
+        self.seconds = 0.0  # of training, in attempts before this one
+        self.attempts: list[dict[str, Any]] = [{"host": socket.gethostname(), "step": 0}]
+        self.stopping = False
+        self.writing = 0.0  # seconds that the last checkpoint took, and all of this attempt
+        self.written = 0.0
+
+    def on_train_start(self, trainer: Trainer, learner: LightningModule) -> None:
+        self.began = self.last = time.monotonic()
+        self.saved = self.first = trainer.global_step
+        signal.signal(signal.SIGTERM, self.stop)  # after Lightning's own; it puts the one before back at the end
+
+    def stop(self, *_: Any) -> None:
+        """SIGTERM: stop before the next step; a second one at once."""
+        if self.stopping:
+            os._exit(STOPPED)
+        self.stopping = True
+
+    def on_train_batch_start(self, trainer: Trainer, learner: LightningModule, batch: Any, batch_idx: int) -> None:
+        if batch_idx % trainer.accumulate_grad_batches:
+            return
+        step, self.batch = trainer.global_step, batch_idx
+        if step > self.saved and (self.stopping or self.due(step)):
+            self.write(trainer)
+        if self.stopping:
+            print(f"stopped before step {step}", flush=True)
+            raise SystemExit(STOPPED)
+
+    def due(self, step: int) -> bool:
+        """Whether it is time for a checkpoint before this step."""
+        if self.steps is not None and step % self.steps == 0:
+            return True
+        wait = None if self.minutes is None else max(60 * self.minutes, self.writing / SHARE)
+        return wait is not None and time.monotonic() - self.last >= wait
+
+    def write(self, trainer: Trainer) -> None:
+        """A checkpoint of now."""
+        start = time.monotonic()
+        step = trainer.global_step
+        path = checkpoints.write(self.folder, step, self.stamp, trainer.save_checkpoint)
+        self.saved, self.last = step, time.monotonic()
+        self.writing = self.last - start
+        self.written += self.writing
+        print(f"checkpoint before step {step}: {path.name}", flush=True)
+
+    def trained(self) -> float:
+        """Seconds of training so far, those of earlier attempts that were not lost among them."""
+        return self.seconds + time.monotonic() - self.began
+
+    def on_save_checkpoint(self, trainer: Trainer, learner: LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint["dropgrid"] = {
+            "epoch": trainer.current_epoch,
+            "batch": self.batch,
+            "seconds": self.trained(),
+            "attempts": self.attempts,
+        }
+
+    def on_load_checkpoint(self, trainer: Trainer, learner: LightningModule, checkpoint: dict[str, Any]) -> None:
+        found = checkpoint["dropgrid"]
+        self.order.resume(found["epoch"], found["batch"])
+        self.seconds = found["seconds"]
+        self.attempts = [*found["attempts"], {"host": socket.gethostname(), "step": checkpoint["global_step"]}]
+        print(f"continues before step {checkpoint['global_step']}", flush=True)

@@ -1,0 +1,75 @@
+"""What was measured on finished cells after training: from their files to a row's statistics."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from dropgrid.reports import statistics
+from dropgrid.reports.files import read_json
+
+SHARE = "%"
+"""The unit of a value in [0, 1]."""
+
+
+class Measured(NamedTuple):
+    """A number, what it is called, and its unit: `%` of a share in [0, 1], `nats`, or nothing."""
+
+    value: float
+    heading: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A row's numbers of one metric of an evaluation; shares in percent."""
+
+    heading: str
+    unit: str
+    sample: statistics.Sample
+
+
+def measured(folder: Path) -> dict[str, Measured]:
+    """`<evaluation>/<metric>` -> what is under a cell's folder; numbers that are not finite are left out."""
+    files = [read_json(path) for path in sorted((folder / "evaluations").glob("*.json"))]
+    found: dict[str, Measured] = {}
+    for each in sorted(files, key=lambda file: file["evaluate"]):
+        arguments = each["evaluate"].partition("[")[2].rstrip("]")
+        suffix = f" ({arguments})" if arguments else ""
+        for metric, value in each["metrics"].items():
+            heading, unit = each["headings"][metric]
+            if math.isfinite(value):
+                found[f"{each['evaluate']}/{metric}"] = Measured(value, f"{heading}{suffix}", unit)
+    return found
+
+
+def measurements(cells: Iterable[tuple[int, Mapping[str, Measured]]]) -> dict[str, Measurement]:
+    """Statistics over the seeds that have a metric, by its name."""
+    values: dict[str, dict[int, Measured]] = {}
+    for seed, found_there in cells:
+        for name, each in found_there.items():
+            values.setdefault(name, {})[seed] = each
+    found = {}
+    for name, by_seed in values.items():
+        _, heading, unit = next(iter(by_seed.values()))
+        scale = 100 if unit == SHARE else 1
+        numbers = [round(scale * by_seed[seed].value, 10) for seed in sorted(by_seed)]
+        found[name] = Measurement(heading, unit, statistics.describe(numbers))
+    return found
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """By evaluation, then as they first came; those that differ in a level alone side by side, by that level."""
+    found = dict.fromkeys(names)
+    stems = {stem: place for place, stem in enumerate(dict.fromkeys(split(name)[0] for name in found))}
+    return sorted(found, key=lambda name: (name.rpartition("/")[0], stems[split(name)[0]], split(name)[1]))
+
+
+def split(name: str) -> tuple[str, float]:
+    """`noise/gaussian_noise_0.1` as what is measured and its level."""
+    stem, _, level = name.rpartition("_")
+    try:
+        return stem, float(level)
+    except ValueError:
+        return name, 0.0

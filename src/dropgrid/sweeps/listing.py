@@ -1,0 +1,70 @@
+"""What status, clean and merge print: in colour on a terminal; plain, and never wrapped, elsewhere."""
+
+from collections.abc import Collection, Sequence
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+WIDE = 10_000
+"""Characters a line where the output is no terminal: more than any line has."""
+
+NOTHING = "–"
+
+
+def show(*parts: RenderableType) -> None:
+    """Print texts, which a terminal wraps as it likes, so that they can be copied, and tables, one under another."""
+    console = Console()
+    texts = [Text(part) if isinstance(part, str) else part for part in parts]  # a [word] in them is no markup
+    if console.is_terminal:
+        for part in texts:
+            console.print(part, soft_wrap=isinstance(part, Text))
+        return
+    wide = Console(width=WIDE, color_system=None, force_terminal=False, legacy_windows=False)
+    with wide.capture() as capture:
+        for part in texts:
+            wide.print(part, soft_wrap=isinstance(part, Text))
+    for line in capture.get().splitlines():
+        print(line.rstrip())
+
+
+def table(
+    headings: Sequence[str], rows: Sequence[Sequence[str | Text]], left: Collection[int] = (0,)
+) -> RenderableType:
+    """Columns under dim headings: those of the indices `left` to the left, the others, numbers, to the right."""
+    made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    for index, heading in enumerate(headings):
+        made.add_column(heading, justify="left" if index in left else "right", overflow="fold")
+    for row in rows:
+        made.add_row(*(each if isinstance(each, Text) else Text(each) for each in row))
+    return Padding(made, (0, 0, 0, 2), expand=False)
+
+
+def count(number: int, style: str = "") -> Text:
+    """A number, in its colour where there is something to see."""
+    return Text(str(number), style=style) if number else Text(NOTHING, style="dim")
+
+
+def cells(number: int) -> str:
+    """`1 cell`, `2 cells`."""
+    return f"{number} cell{'' if number == 1 else 's'}"
+
+
+def size(number: float) -> str:
+    """Bytes as people say them: `45.1 MB`."""
+    if not number:
+        return NOTHING
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 999.5:
+            return f"{number:.0f} {unit}" if unit == "B" or number >= 99.95 else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
+
+
+def ago(seconds: float) -> str:
+    """`3 min ago`."""
+    for span, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * span:
+            return f"{seconds / span:.0f} {unit} ago"
+    return f"{max(seconds, 0):.0f} s ago"

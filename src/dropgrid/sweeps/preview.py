@@ -1,0 +1,145 @@
+"""What would run and what it costs; trains nothing: `python scripts/plan.py +ablation=NAME [OVERRIDES] [--json]`.
+
+Takes what train.py takes. Every cell is checked, and those that are not finished are timed in a few seconds of real
+training of each kind. sweep.budget=2h says whether they would fit; sweep.detect=0.3 is the difference, in points, for
+which it says how many seeds are needed.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from hydra._internal.utils import get_args_parser
+from rich import box
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from dropgrid.commands import complain
+from dropgrid.errors import UserError
+from dropgrid.sweeps.command_line import arguments
+from dropgrid.sweeps.pilot import advice, command, detect, pilot
+from dropgrid.sweeps.price import Line, Price, Pricing, budget, within_budget
+from dropgrid.sweeps.watch import minutes
+
+PIPE_WIDTH = 180
+"""Characters a line where the output is no terminal."""
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """The command; 2 and a line on stderr for each mistake, and where `sweep.budget` would be exceeded."""
+    given = list(sys.argv[1:] if given is None else given)
+    if any(each in ("-h", "--help") for each in given):
+        print(__doc__)
+        return 0
+    try:
+        overrides = get_args_parser().parse_intermixed_args(arguments([g for g in given if g != "--json"])).overrides
+        return preview(overrides, "--json" in given)
+    except UserError as error:
+        return complain(error)
+    except OSError as error:
+        return complain(UserError(f"cannot use {error.filename}: {error.strerror}"))
+    except KeyboardInterrupt:
+        return 130
+
+
+def preview(overrides: Sequence[str], as_json: bool) -> int:
+    """Plan, check as a launch does, measure, and show."""
+    from dropgrid.runs.supervise import warm
+    from dropgrid.sweeps.launch import modules
+    from dropgrid.sweeps.plan import check, plans
+    from dropgrid.sweeps.pool import policy
+    from dropgrid.sweeps.slots import slots
+    from dropgrid.sweeps.todo import todo
+
+    found = plans(overrides)
+    for plan in found:
+        _ = slots(plan), budget(plan), detect(plan)  # what is wrong with `sweep.` is said before anything is built
+    cells = [cell for plan in found for cell in todo(plan, policy(plan).outdated)]
+    if cells:
+        warm(sorted({module for cell in cells for module in modules(cell)}))
+    check(found)
+    pricing = Pricing()
+    prices = [pricing.price(plan) for plan in found]
+    if as_json:
+        print(json.dumps({"plans": [tree(each) for each in prices]}, indent=1))
+    else:
+        console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+        for each in prices:
+            show(each, console)
+    within_budget(found, pricing.paces)
+    return 0
+
+
+def show(price: Price, console: Console) -> None:
+    """The table, the totals, and what is known of power."""
+    console.print(f"{price.plan.name}: {price.plan.about.get('question') or 'a sweep'}", highlight=False, style="bold")
+    console.print(table(price))
+    to_train = [f"to train: {command(price.plan)}"] if price.todo else []
+    for line in [total(price), *power(price), *to_train]:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def table(price: Price) -> Table:
+    """A line a row and combination of factors."""
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    factors = any(line.factors for line in price.lines)
+    for heading in (*(["factors"] if factors else []), "row"):
+        shown.add_column(heading, overflow="fold")
+    for heading in ("seeds", "parameters", "FLOPs an image", "sites", "finished", "older source", "to train", "a cell"):
+        shown.add_column(heading, justify="right")
+    for line in price.lines:
+        label = ", ".join(f"{key}={value}" for key, value in line.factors.items())
+        shown.add_row(*([label] if factors else []), line.row, *numbers(line))
+    shown.caption = "FLOPs of the forward pass in convolutions and matrix products, a multiply-add counted as 2."
+    shown.caption_justify = "left"
+    return shown
+
+
+def numbers(line: Line) -> list[str]:
+    """The line's, as the table shows them."""
+    counts = [str(each) if each else "–" for each in (line.facts.sites, line.finished, line.older, line.todo)]
+    seconds = "–" if line.seconds is None else minutes(line.seconds) if line.seconds >= 10 else f"{line.seconds:.1f} s"
+    return [str(len(line.seeds)), f"{line.facts.parameters:,}", prefixed(line.facts.flops), *counts, seconds]
+
+
+def prefixed(number: float) -> str:
+    """Three digits and k, M, G, T or P."""
+    for prefix in ("", "k", "M", "G", "T"):
+        if number < 999.5:
+            return f"{number:.3g} {prefix}".strip()
+        number /= 1000
+    return f"{number:,.3g} P"
+
+
+def total(price: Price) -> str:
+    """`40 cells, 38 distinct, 12 finished (3 by older source), 26 to train: about 3 min 10 s on 2 slots, 85 MB …`."""
+    parts = [f"{price.cells} {'cell' if price.cells == 1 else 'cells'}"]
+    parts += [f"{price.distinct} distinct"] if price.distinct < price.cells else []
+    older = f" ({price.older} by older source)" if price.older else ""
+    parts += [f"{price.finished} finished{older}"] if price.finished else []
+    if not price.todo:
+        return ", ".join([*parts, "nothing to train"])
+    slots = f"{price.slots} {'slot' if price.slots == 1 else 'slots'}"
+    return (
+        f"{', '.join([*parts, f'{price.todo} to train'])}: about {minutes(price.seconds)} on {slots}, "
+        f"{decimal(price.files)} on disk (while they train up to {decimal(price.checkpoints)} more, in checkpoints)"
+    )
+
+
+def power(price: Price) -> list[str]:
+    """Lines about the seeds that a difference takes; none where there is nothing to compare."""
+    if len({line.row for line in price.lines}) < 2:
+        return []
+    found = pilot(price)
+    return [advice(price.plan)] if found is None else found.lines
+
+
+def tree(price: Price) -> dict[str, Any]:
+    """As JSON has it; seconds, bytes and FLOPs as plain numbers."""
+    found = pilot(price)
+    plain = {key: value for key, value in vars(price).items() if key not in ("plan", "lines")}
+    about = {"name": price.plan.name, "command": command(price.plan), "budget_seconds": budget(price.plan)}
+    return {**about, **plain, "rows": [asdict(line) for line in price.lines], "power": found and found.tree}

@@ -1,0 +1,49 @@
+"""What an ablation's folder says was asked: ablation.json, cells.json, and links to the runs."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dropgrid.runs.folder import read_json, run_folder, write_json
+from dropgrid.runs.identity import treatment_id
+
+if TYPE_CHECKING:
+    from dropgrid.sweeps.plan import Plan  # imports hydra, which merging two folders need not wait for
+
+
+def write_plan(plan: "Plan") -> None:
+    """The ablation's folder: what was asked, its cells, and links to their runs.
+
+    Cells of the same rows at seeds of an earlier command stay in the table: asking for more seeds adds them.
+    """
+    folder = plan.outputs / "ablations" / plan.name
+    lines = [
+        {
+            "row": cell.row,
+            "factors": cell.factors,
+            "seed": cell.seed,
+            "cell": cell.id,
+            "overrides": cell.overrides,
+            "treatment": treatment_id(cell.config),
+        }
+        for cell in plan.cells
+    ]
+    rows = {(line["row"], str(line["factors"]), line["treatment"]) for line in lines}
+    present = {line["cell"] for line in lines}
+    for old in read_json(folder / "cells.json") or []:
+        same = (old["row"], str(old["factors"]), old["treatment"]) in rows
+        if same and old["cell"] not in present and (run_folder(plan.outputs, old["cell"]) / "result.json").exists():
+            lines.append(old)
+    write_json(folder / "ablation.json", plan.about)
+    write_json(folder / "cells.json", lines)
+    for line in lines:
+        link(folder, line, plan.outputs)
+
+
+def link(folder: Path, line: dict[str, Any], outputs: Path) -> None:
+    """`cells/<factors>/<row>/seed<k>`, a relative link to the run."""
+    factors = ",".join(f"{key}={value}" for key, value in line["factors"].items())
+    place = folder / "cells" / factors.replace("/", "_") / line["row"].replace("/", "_") / f"seed{line['seed']}"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to(os.path.relpath(run_folder(outputs, line["cell"]), place.parent))

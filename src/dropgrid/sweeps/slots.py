@@ -1,0 +1,50 @@
+"""How many cells train side by side on this machine, and on which GPU each."""
+
+import os
+
+from dropgrid.errors import UserError
+from dropgrid.sweeps.plan import Cell, Plan
+
+
+def cores() -> int:
+    """The CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpus() -> list[str]:
+    """The GPUs this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [each.strip() for each in named.split(",") if each.strip()]
+    import torch  # counts them without waking them
+
+    return [str(index) for index in range(torch.cuda.device_count())]
+
+
+def slots(plan: Plan) -> int:
+    """How many cells train side by side: `auto` is as many as their threads leave cores for, one on each GPU.
+
+    More CPU threads than cores make every cell several times slower, and are refused; several cells on a GPU are not.
+    """
+    on_cpu = plan.cells[0].local["trainer"]["accelerator"] == "cpu"
+    threads = max(cell.config["trainer"]["threads"] for cell in plan.cells)
+    fitting = max(1, cores() // threads)
+    if plan.jobs == "auto":
+        return fitting if on_cpu else max(1, min(len(gpus()), fitting))
+    if isinstance(plan.jobs, bool) or not isinstance(plan.jobs, int) or plan.jobs < 1:
+        raise UserError(f"sweep.jobs must be auto or a whole number, 1 or more, got {plan.jobs!r}")
+    if plan.jobs > fitting:
+        raise UserError(
+            f"sweep.jobs={plan.jobs} cells of trainer.threads={threads} need {plan.jobs * threads} cores, there are "
+            f"{cores()}: each cell would run several times slower; use sweep.jobs={fitting}"
+        )
+    return plan.jobs
+
+
+def variables(cell: Cell, slot: int) -> dict[str, str]:
+    """The environment of the cell in a slot: on GPUs the one it may see, slots dealt to them in turn."""
+    trainer = cell.local["trainer"]
+    if trainer["accelerator"] == "cpu" or trainer["devices"] != 1:
+        return {}
+    found = gpus()
+    return {"CUDA_VISIBLE_DEVICES": found[slot % len(found)]} if found else {}

@@ -1,0 +1,65 @@
+"""Which cells of a plan are to be trained, as `sweep.rerun` says."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dropgrid.errors import UserError
+from dropgrid.runs.folder import read_json, run_folder
+from dropgrid.runs.identity import source_fingerprint
+from dropgrid.runs.supervise import never
+from dropgrid.sweeps.plan import Cell, Plan
+
+RERUNS = ("none", "failed", "stale", "all")
+Result = Mapping[str, Any]
+
+
+def distinct(plan: Plan) -> list[Cell]:
+    """The plan's cells, each once."""
+    return list({cell.id: cell for cell in plan.cells}.values())
+
+
+def result(plan: Plan, cell: Cell) -> Result | None:
+    """A cell's result, once it has one."""
+    found: Result | None = read_json(run_folder(plan.outputs, cell.id) / "result.json")
+    return found
+
+
+def failure(plan: Plan, cell: Cell) -> dict[str, Any] | None:
+    """Why a cell failed when it was last tried."""
+    found: dict[str, Any] | None = read_json(run_folder(plan.outputs, cell.id) / "failure.json")
+    return found
+
+
+def unfinished(plan: Plan) -> list[Cell]:
+    """The cells that have no result."""
+    return [cell for cell in distinct(plan) if not (run_folder(plan.outputs, cell.id) / "result.json").exists()]
+
+
+def stale(found: Result) -> bool:
+    """Whether a result is by another source than this."""
+    return bool(found["provenance"]["source"] != source_fingerprint())
+
+
+def outdated(plan: Plan) -> Callable[[Result], bool]:
+    """Of a result: whether it is to be made again."""
+    rerun, now = plan.sweep["rerun"], time.time()
+    if rerun == "stale":
+        return stale
+    if rerun == "all":
+        return lambda found: bool(found["provenance"]["finished"] < now)
+    if rerun not in RERUNS:
+        raise UserError(f"sweep.rerun must be one of {', '.join(RERUNS)}, got {rerun!r}")
+    return never
+
+
+def todo(plan: Plan, again: Callable[[Result], bool]) -> list[Cell]:
+    """The cells to train: what has no result, unless it failed and `sweep.rerun=none`, and what is outdated."""
+    chosen = []
+    for cell in distinct(plan):
+        found = result(plan, cell)
+        if found is not None and again(found):
+            chosen.append(cell)
+        if found is None and (plan.sweep["rerun"] != "none" or failure(plan, cell) is None):
+            chosen.append(cell)
+    return chosen

@@ -1,0 +1,24 @@
+"""Subjects that nobody trained: a tiny network of random weights with its data."""
+
+import torch
+from hydra import compose
+
+from dropgrid import build
+from dropgrid.evaluations.subject import Subject
+from dropgrid.runs.identity import divide
+from dropgrid.sweeps.compose import hydra_context
+from dropgrid.sweeps.plan import plain
+
+TINY = ["data=fake", "data.size=12", "data.train=64", "data.val=40", "data.test=60", "model.width=0.25"]
+
+
+def make(outputs, *overrides):
+    """A subject; overrides are the command line's."""
+    with hydra_context():
+        config, local = divide(plain(compose("train", [*TINY, f"paths.outputs={outputs}", *overrides])))
+    source = build.source(config, local)
+    net = build.network(config, source.spec()).eval()
+    build.initialise(config, net)
+    with torch.no_grad():
+        net.fc.weight.mul_(20)  # confident, so that predictions differ
+    return Subject(config, local, net, net.state_dict(), source.spec(), source.load(), torch.device("cpu"))

@@ -1,0 +1,52 @@
+"""How many cells side by side, and on which GPU each."""
+
+import pytest
+
+from dropgrid.errors import UserError
+from dropgrid.sweeps import slots as module
+from dropgrid.sweeps.plan import plans
+from dropgrid.sweeps.slots import slots, variables
+
+TINY = ["data=fake", "trainer.max_epochs=1"]
+
+
+@pytest.fixture(autouse=True)
+def four_cores(monkeypatch, tmp_path):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    monkeypatch.setattr(module, "cores", lambda: 4)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "wanted"),
+    [
+        ([], 4),
+        (["trainer.threads=2"], 2),
+        (["trainer.threads=8"], 1),
+        (["sweep.jobs=3"], 3),
+        (["sweep.jobs=1", "trainer.threads=8"], 1),
+        (["trainer=gpu"], 1),
+    ],
+)
+def test_slots_times_threads_stay_within_the_cores(overrides, wanted):
+    assert slots(plans([*TINY, *overrides])[0]) == wanted
+
+
+@pytest.mark.parametrize("jobs", ["5", "0", "-1", "many", "2.5"])
+def test_jobs_that_cannot_be_are_refused(jobs):
+    with pytest.raises(UserError, match="sweep.jobs"):
+        slots(plans([*TINY, f"sweep.jobs={jobs}"])[0])
+
+
+def test_one_cell_a_gpu_and_several_on_request(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    (plan,) = plans([*TINY, "trainer=gpu", "trainer.threads=1"])
+    assert slots(plan) == 2
+    (several,) = plans([*TINY, "trainer=gpu", "trainer.threads=1", "sweep.jobs=4"])
+    assert slots(several) == 4
+    seen = [variables(several.cells[0], slot)["CUDA_VISIBLE_DEVICES"] for slot in range(4)]
+    assert seen == ["2", "5", "2", "5"]
+
+
+def test_cells_on_the_cpu_see_what_there_is():
+    assert variables(plans(TINY)[0].cells[0], 0) == {}

@@ -1,0 +1,62 @@
+"""What `sweep.rerun` chooses."""
+
+import json
+
+import pytest
+
+from dropgrid.errors import UserError
+from dropgrid.runs.identity import source_fingerprint
+from dropgrid.sweeps.plan import plans
+from dropgrid.sweeps.todo import outdated, todo
+
+STATES = ("pending", "failed", "finished", "stale")
+
+
+@pytest.fixture
+def plan_of(tmp_path, monkeypatch):
+    """A plan of four cells, one in each state."""
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+
+    def make(*overrides):
+        (plan,) = plans(["data=fake", "seed=0,1,2,3", *overrides])
+        for cell, state in zip(plan.cells, STATES, strict=True):
+            folder = tmp_path / "runs" / cell.id
+            folder.mkdir(parents=True, exist_ok=True)
+            if state == "failed":
+                (folder / "failure.json").write_text(json.dumps({"class": "x", "message": "y", "log": "log.txt"}))
+            if state in ("finished", "stale"):
+                source = source_fingerprint() if state == "finished" else "0ld"
+                about = {"provenance": {"source": source, "finished": 1.0}}
+                (folder / "result.json").write_text(json.dumps(about))
+        return plan
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("rerun", "chosen"),
+    [
+        ("none", ["pending"]),
+        ("failed", ["pending", "failed"]),
+        ("stale", ["pending", "failed", "stale"]),
+        ("all", ["pending", "failed", "finished", "stale"]),
+    ],
+)
+def test_rerun(plan_of, rerun, chosen):
+    plan = plan_of(f"sweep.rerun={rerun}")
+    assert [STATES[cell.seed] for cell in todo(plan, outdated(plan))] == chosen
+
+
+def test_the_default_tries_failed_cells_again_and_keeps_results(plan_of):
+    plan = plan_of()
+    assert [STATES[cell.seed] for cell in todo(plan, outdated(plan))] == ["pending", "failed"]
+
+
+def test_all_does_not_train_again_what_another_has_just_trained(plan_of):
+    again = outdated(plan_of("sweep.rerun=all"))
+    assert again({"provenance": {"finished": 1.0}}) and not again({"provenance": {"finished": 1e12}})
+
+
+def test_another_word_is_refused(plan_of):
+    with pytest.raises(UserError, match="sweep.rerun must be one of none, failed, stale, all, got 'some'"):
+        outdated(plan_of("sweep.rerun=some"))
