@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint lock
+.PHONY: help install demo test test-slow test-faults lint lock
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,10 +20,13 @@ demo: install  ## the main job: train the demo ablation, show its table, figure 
 	$(BIN)/python scripts/train.py +ablation=demo
 
 test: install  ## the test suite, under 10 minutes on 2 cores
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not faults"
 
 test-slow: install  ## the slow suites
 	$(BIN)/python -m pytest -m slow
+
+test-faults: install  ## a sweep through a hundred kills, a full disk and damaged checkpoints: about 8 minutes
+	DROPGRID_FAULTS=$(or $(FAULTS),outputs/faults.json) $(BIN)/python -m pytest -m faults
 
 lint: install  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -209,6 +209,14 @@ def test_a_killed_cell_goes_on_from_its_last_checkpoint(tmp_path):
     assert weights(tmp_path / "killed") == weights(tmp_path / "alone")
 
 
+def test_a_hung_cell_is_killed_and_tried_again(tmp_path):
+    line = [*TINY, "trainer.max_epochs=40", "sweep.checkpoint.steps=2", "sweep.hang_minutes=0.05"]
+    process, state = begun(tmp_path, *line)
+    os.kill(state["pid"], signal.SIGSTOP)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0 and "(2 attempts)" in output and not alive(state["pid"])
+
+
 def test_a_sweep_started_twice_trains_each_cell_once(tmp_path):
     line = ["-m", *TINY, "trainer.max_epochs=10", "regularizer=none,dropblock", "seed=0,1,2", "name=twice"]
     environment = {**os.environ, "DROPGRID_OUTPUTS": str(tmp_path)}
@@ -329,6 +337,9 @@ def test_shell_completion_knows_groups_and_options(tmp_path):
         (["regularizer=dropblok"], "error: regularizer has no option 'dropblok'; did you mean 'dropblock'?"),
         (["-m", "seed=0,1", "optimizer.lrr=1"], "error: there is no key 'optimizer.lrr'"),
         (["+ablation=demo", "regularizer.keep_prob=.5"], "error: regularizer.keep_prob is set by row 'baseline'"),
+        (["+evaluate=noise"], "error: evaluate measures what is trained: python scripts/evaluate.py NAME"),
+        (["-m", "seed=0,1", "sweep.budget=long"], "error: sweep.budget must be a time above 0 with its unit"),
+        (["sweep.on_error=ignore"], "error: sweep.on_error must be continue or stop, got 'ignore'"),
         (["paths.outputs=/proc/none"], "error: cannot write /proc/none"),
         (["--cfg", "job", "model=resnet19"], "error: model has no option 'resnet19'"),
         (["regularizer=dropblock", "regularizer.keep_prob=1.5"], "error: regularizer: keep_prob must be a number"),

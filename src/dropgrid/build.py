@@ -100,7 +100,8 @@ def make_trainer(config: Mapping[str, Any], local: Mapping[str, Any], **extra: A
     import pytorch_lightning as pl  # two seconds, which a sweep that is finished need not wait for
     from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.ERROR)  # it advertises
+    for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):  # it advertises, and repeats itself
+        logging.getLogger(f"pytorch_lightning.{name}").setLevel(logging.ERROR)
     node = {k: v for k, v in unite(config, local, "trainer").items() if k not in OURS_OF_THE_TRAINER}
     quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
     try:

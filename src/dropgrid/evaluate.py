@@ -67,9 +67,9 @@ def act(given: argparse.Namespace) -> int:
     failed = measure(plan, evaluation)
     show(plan, evaluation)
     if failed:
-        from dropgrid.sweeps.launch import failure_table
+        from dropgrid.sweeps.launch import show_failures
 
-        Console().print(failure_table(plan, failed))
+        show_failures(plan, failed)
     return 1 if failed else 0
 
 

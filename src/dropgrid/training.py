@@ -199,8 +199,9 @@ class Trial:
         write_json_once(self.folder / "result.json", result)
 
     def timing(self) -> dict[str, float]:
-        """Seconds of setting up, training (that of earlier attempts which was kept among it), of it writing
-        checkpoints in the last attempt, measuring, and all.
+        """Seconds of setting up, of training (that of earlier attempts which was kept among it), of measuring, of all.
+
+        Of the last attempt alone: writing checkpoints, from its fork to its first step, and from its last step on.
         """
         started, ready, fitted = self.times
         setup, measure = ready - started, time.time() - fitted
@@ -210,6 +211,8 @@ class Trial:
             "train_seconds": train,
             "checkpoint_seconds": self.checkpoint.written,
             "measure_seconds": measure,
+            "fork_to_first_step_seconds": self.checkpoint.first_step - self.cell.get("forked", started),
+            "last_step_to_result_seconds": time.time() - self.checkpoint.last_step,
             "total_seconds": setup + train + measure,
         }
 

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+
+from dropgrid.runs import identity
 from dropgrid.runs.identity import cell_id, divide, source_fingerprint, treatment_id, unite
 
 RESOLVED = {
@@ -75,3 +79,26 @@ def test_both_parts_make_an_axis_whole_again():
 
 def test_the_source_has_one_fingerprint():
     assert source_fingerprint() == source_fingerprint() and len(source_fingerprint()) == 12
+
+
+def test_source_that_trains_nothing_leaves_results_as_they_are(tmp_path, monkeypatch):
+    package = tmp_path / "dropgrid"
+    for name in ("runs/identity.py", "reports/table.py", "learner.py"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("one")
+    monkeypatch.setattr(identity, "__file__", str(package / "runs" / "identity.py"))
+    before = source_fingerprint()
+    (package / "reports" / "table.py").write_text("two")
+    assert source_fingerprint() == before
+    (package / "learner.py").write_text("two")
+    assert source_fingerprint() != before
+
+
+def test_what_trains_imports_nothing_that_does_not():
+    probe = (
+        "import sys, dropgrid.training; from dropgrid.runs.identity import TRAINS_NOTHING; "
+        "print([m for m in sys.modules if m.startswith('dropgrid.') and m.split('.')[1] + '.py' in TRAINS_NOTHING"
+        " or m.startswith('dropgrid.') and m.split('.')[1] in TRAINS_NOTHING])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -40,6 +40,7 @@ class Checkpoint(Callback):
         self.stopping = False
         self.writing = 0.0  # seconds that the last checkpoint took, and all of this attempt
         self.written = 0.0
+        self.first_step, self.last_step = 0.0, 0.0  # when this attempt's first began and its last ended
 
     def on_train_start(self, trainer: Trainer, learner: LightningModule) -> None:
         self.began = self.last = time.monotonic()
@@ -52,7 +53,11 @@ class Checkpoint(Callback):
             os._exit(STOPPED)
         self.stopping = True
 
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.last_step = time.time()
+
     def on_train_batch_start(self, trainer: Trainer, learner: LightningModule, batch: Any, batch_idx: int) -> None:
+        self.first_step = self.first_step or time.time()
         if batch_idx % trainer.accumulate_grad_batches:
             return
         step, self.batch = trainer.global_step, batch_idx

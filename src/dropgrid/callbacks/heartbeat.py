@@ -32,9 +32,14 @@ class Heartbeat(Callback):
             loss = outputs["loss"] if isinstance(outputs, dict) else outputs
             self.write(trainer, learner, "training", float(loss) if isinstance(loss, Tensor) else None)
 
-    def on_validation_batch_end(self, trainer: Trainer, learner: LightningModule, *_: Any) -> None:
-        if self.due():
-            self.write(trainer, learner, "validating", None)
+    def on_validation_end(self, trainer: Trainer, learner: LightningModule) -> None:
+        self.write(trainer, learner, "training", None)
+
+    def on_validation_start(self, trainer: Trainer, learner: LightningModule) -> None:
+        self.write(trainer, learner, "validating", None)
+
+    def on_validation_batch_end(self, *_: Any) -> None:
+        self.beat()
 
     def on_fit_end(self, trainer: Trainer, learner: LightningModule) -> None:
         self.write(trainer, learner, "measuring", None)

@@ -1,6 +1,6 @@
 """One row of numbers an epoch, to every logger."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -33,5 +33,12 @@ class Metrics(Callback):
         assert isinstance(learner, Learner)
         row = {**learner.epoch_metrics(), **self.treatment.epoch_fractions}
         self.rows.append(row)
+        print(words(row, trainer.max_epochs), flush=True)
         for logger in self.loggers:
             logger.log(row)
+
+
+def words(row: Mapping[str, float], epochs: int | None) -> str:
+    """A row as the log shows it: `epoch 3/15  train/loss 0.2410  val/acc 0.9120`."""
+    shown = [f"{name} {row[name]:.4f}" for name in ("train/loss", "train/acc", "val/loss", "val/acc") if name in row]
+    return "  ".join([f"epoch {row['epoch'] + 1}/{epochs}", *shown])

@@ -48,10 +48,16 @@ def treatment_id(config: Mapping[str, Any]) -> str:
     return cell_id({k: v for k, v in config.items() if k != "seed"})
 
 
+TRAINS_NOTHING = ("reports", "sweeps", "evaluations", "evaluate.py", "verify_resume.py", "commands.py", "train.py")
+"""Of the package, what no cell's process runs while it trains and measures."""
+
+
 def source_fingerprint() -> str:
-    """sha256 of the package's Python files: which dropgrid trained a cell; 12 hex digits."""
+    """sha256 of the package's Python files that train: which dropgrid made a result; 12 hex digits."""
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+        place = path.relative_to(package)
+        if place.parts[0] not in TRAINS_NOTHING:
+            digest.update(place.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]

@@ -167,7 +167,9 @@ class Supervisor:
     def attempt(self) -> str:
         """One process, to its end: `finished`, `stopped`, `busy` when the lease was lost, or `failed`."""
         child = multiprocessing.get_context("forkserver").Process(
-            target=enter, args=(self.train, dict(self.cell), self.folder, dict(self.policy.variables)), name=self.id
+            target=enter,
+            args=(self.train, {**self.cell, "forked": time.time()}, self.folder, dict(self.policy.variables)),
+            name=self.id,
         )
         child.start()
         ended = ""

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from dropgrid.runs.child import Train
 from dropgrid.runs.folder import run_folder
 from dropgrid.runs.supervise import Policy, Stop, warm
+from dropgrid.sweeps import listing
 from dropgrid.sweeps.plan import Cell, Plan, check, label
 from dropgrid.sweeps.pool import Pool, policy, stoppable
 from dropgrid.sweeps.price import within_budget
@@ -77,7 +77,7 @@ def finish(plan: Plan) -> int:
     found = [(cell, failure(plan, cell)) for cell in unfinished(plan)]
     failed = [(cell, why) for cell, why in found if why is not None]
     if failed:
-        console.print(failure_table(plan, failed))
+        show_failures(plan, failed)
     return 1 if failed else 0
 
 
@@ -94,12 +94,10 @@ def show(plan: Plan, console: Console) -> None:
         console.print(str(path), highlight=False, soft_wrap=True)
 
 
-def failure_table(plan: Plan, failed: Sequence[tuple[Cell, dict[str, Any]]]) -> Table:
+def show_failures(plan: Plan, failed: Sequence[tuple[Cell, dict[str, Any]]]) -> None:
     """The cells that failed: class and last line, and where the whole log is."""
-    table = Table(title=f"{len(failed)} failed", title_style="red", title_justify="left")
-    for heading in ("cell", "failure", "log"):
-        table.add_column(heading, overflow="fold")
-    for cell, why in failed:
-        log = run_folder(plan.outputs, cell.id) / why["log"]
-        table.add_row(label(cell), f"{why['class']}: {why['message']}", str(log))
-    return table
+    lines = [
+        (label(cell), f"{why['class']}: {why['message']}", str(run_folder(plan.outputs, cell.id) / why["log"]))
+        for cell, why in failed
+    ]
+    listing.show(f"{len(failed)} failed", listing.table(("cell", "failure", "log"), lines, left=(0, 1, 2)))
