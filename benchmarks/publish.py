@@ -14,7 +14,7 @@ def faults(found: dict) -> str:
     return (
         f"`make test-faults` put a sweep of {found['cells']} cells through {sum(kills.values())} SIGKILLs "
         f"({kills['training']} in training steps, {kills['parent']} to the command itself, {kills['validation']} in "
-        f"validation, {kills['checkpoint write']} in the writing of checkpoints and {kills['result write']} of results), "
+        f"validation, {kills['checkpoint write']} in writing checkpoints, {kills['result write']} in writing results), "
         f"{others['damaged checkpoint']} damaged checkpoints, a file system without room, and the same command started "
         f"twice: after {found['attempts']} attempts and {found['commands']} commands it {same} as a sweep left alone."
     )

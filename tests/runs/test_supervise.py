@@ -11,8 +11,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import trains
 
-from dropgrid.runs.lease import Lease
-from dropgrid.runs.supervise import Policy, Stop, supervise
+from dropgrid.runs.lease import Lease, machine_id
+from dropgrid.runs.supervise import Policy, Stop, supervise, tidy
 
 CELL = {"id": "abc", "name": "n", "config": {"seed": 1}, "local": {"paths": {}}}
 
@@ -103,6 +103,28 @@ def test_what_a_killed_process_was_writing_is_cleared_away(tmp_path):
     assert [path.name for path in folder.glob(".*")] == [".result.json.1234.json"]  # of the last attempt
     assert supervise(CELL, tmp_path, trains.finish).status == "finished"
     assert not list(folder.glob(".*"))
+
+
+def test_what_a_killed_supervisor_left_of_a_finished_cell_is_tidied_up_but_not_under_anothers_lease(tmp_path):
+    supervise(CELL, tmp_path, trains.leave_partials)
+    supervise(CELL, tmp_path, trains.finish)
+    folder = tmp_path / "runs" / "abc"
+    before = sorted(path.name for path in folder.iterdir())
+
+    def leave():
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        for name in ("checkpoints/step", "state.json", ".best.safetensors.1.safetensors", "lease"):
+            (folder / name).write_text("")
+
+    leave()
+    (folder / "lease").write_text(json.dumps({"machine": machine_id(), "time": 1.0}))  # its lock went with its holder
+    tidy(folder)
+    assert sorted(path.name for path in folder.iterdir()) == before
+    held = Lease(folder)
+    assert held.acquire()
+    (folder / "state.json").write_text("")
+    tidy(folder)
+    assert (folder / "state.json").exists()
 
 
 def test_an_outdated_result_is_put_aside_whole(tmp_path):

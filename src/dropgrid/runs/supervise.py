@@ -144,8 +144,7 @@ class Supervisor:
     def attempts(self) -> Outcome:
         """Until there is a result, a stop, or a failure that may not be tried again."""
         (self.folder / "failure.json").unlink(missing_ok=True)
-        for partial in self.folder.glob(".*"):  # what a killed process was writing
-            partial.unlink()
+        clear_partials(self.folder)
         write_yaml(self.folder / "config.yaml", self.cell["config"])
         write_yaml(self.folder / "local.yaml", self.cell["local"])
         left, attempt = dict(self.policy.retries), 0
@@ -153,7 +152,7 @@ class Supervisor:
             attempt += 1
             status = self.attempt()
             if status == "finished":
-                shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+                clear(self.folder)
             if status != "failed":
                 return Outcome(self.id, status, attempts=attempt)
             assert self.failure is not None, "said by the attempt"
@@ -241,6 +240,28 @@ def end(child: BaseProcess, grace: float, at_once: threading.Event) -> None:
         child.join(0.1)
     child.kill()
     child.join()
+
+
+def tidy(folder: Path) -> None:
+    """Of a finished cell remove what a supervisor that was killed before it could has left; another's is not touched."""
+    if any((folder / name).exists() for name in ("lease", "state.json", "checkpoints")):
+        lease = Lease(folder)
+        if lease.acquire():
+            clear(folder)
+            lease.release()
+
+
+def clear(folder: Path) -> None:
+    """Remove what a finished cell no longer needs."""
+    clear_partials(folder)
+    (folder / "state.json").unlink(missing_ok=True)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+
+
+def clear_partials(folder: Path) -> None:
+    """Remove what a killed process was writing."""
+    for partial in folder.glob(".*"):
+        partial.unlink()
 
 
 def aside(folder: Path) -> Path:

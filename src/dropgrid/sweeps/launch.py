@@ -7,7 +7,7 @@ from rich.console import Console
 
 from dropgrid.runs.child import Train
 from dropgrid.runs.folder import run_folder
-from dropgrid.runs.supervise import Policy, Stop, warm
+from dropgrid.runs.supervise import Policy, Stop, tidy, warm
 from dropgrid.sweeps import listing
 from dropgrid.sweeps.plan import Cell, Plan, check, label
 from dropgrid.sweeps.pool import Pool, policy, stoppable
@@ -48,6 +48,9 @@ def run(plan: Plan, rules: Policy, train: Train) -> int:
     console = Console()
     write_plan(plan)
     cells = todo(plan, rules.outdated)
+    for cell in distinct(plan):
+        if result(plan, cell) is not None:
+            tidy(run_folder(plan.outputs, cell.id))
     console.print(head(plan), highlight=False, soft_wrap=True)
     stop = Stop()
     if cells:
