@@ -243,7 +243,7 @@ def end(child: BaseProcess, grace: float, at_once: threading.Event) -> None:
 
 
 def tidy(folder: Path) -> None:
-    """Of a finished cell remove what a supervisor that was killed before it could has left; another's is not touched."""
+    """Remove what a supervisor that was killed before it could left of a finished cell; not under another's lease."""
     if any((folder / name).exists() for name in ("lease", "state.json", "checkpoints")):
         lease = Lease(folder)
         if lease.acquire():
