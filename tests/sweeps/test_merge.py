@@ -57,7 +57,7 @@ def test_into_an_empty_folder_comes_all_that_is_finished_with_its_links(theirs, 
     theirs.write()
     for name in ("lease", "state.json", "checkpoints/step", "evaluations/ab.json"):
         (run(theirs, 0) / name).parent.mkdir(exist_ok=True)
-        (run(theirs, 0) / name).write_text("{}")
+        (run(theirs, 0) / name).write_text('{"evaluate": "noise", "metrics": {}}')
     before = everything(theirs.outputs)
     assert merge(theirs, ours, capsys, "--yes")[0] == 0
     assert everything(theirs.outputs) == before
