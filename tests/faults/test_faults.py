@@ -5,7 +5,6 @@
 
 import json
 import os
-import platform
 import re
 import sys
 import time
@@ -137,6 +136,7 @@ def test_the_figures_are_kept(alone, disturbed):
     place = os.environ.get("DROPGRID_FAULTS")
     if not place:
         pytest.skip("DROPGRID_FAULTS names no file")
+    machine = json.loads(next(sweep.outputs.glob("runs/*/environment.json")).read_text())
     figures = {
         "cells": 16,
         "kills": {what: chaos.done[what] for what in KILLS},
@@ -145,7 +145,7 @@ def test_the_figures_are_kept(alone, disturbed):
         "commands": sweep.starts,
         "seconds": {"left alone": round(alone.seconds, 1), "disturbed": round(sweep.seconds, 1)},
         "identical": True,
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()},
+        "machine": {key: machine[key] for key in ("processor", "cores", "python", "versions", "source")},
     }
     Path(place).parent.mkdir(parents=True, exist_ok=True)
     Path(place).write_text(json.dumps(figures, indent=1) + "\n")
