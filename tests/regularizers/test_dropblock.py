@@ -3,6 +3,7 @@ import functools
 import numpy as np
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 from dropgrid.regularizers.dropblock import (
@@ -24,6 +25,7 @@ DEFAULTS = {
     "schedule": "linear",
     "per_channel": True,
     "gamma": "paper",
+    "seeds": "fits",
     "per_group_rate": True,
     "inference": False,
 }
@@ -44,10 +46,8 @@ def slow_reference(height, width, block, drop_prob, draws, rng):
 
 
 def our_masks(shape, block, drop_prob, key=0, **kwargs):
-    options = {"per_channel": True, "gamma": "paper", **kwargs}
-    return drop_block_mask(
-        torch.ones(shape), torch.tensor(drop_prob), torch.tensor(key), block, options["per_channel"], options["gamma"]
-    )
+    options = {"per_channel": True, "gamma": "paper", "seeds": "fits", **kwargs}
+    return drop_block_mask(torch.ones(shape), torch.tensor(drop_prob), torch.tensor(key), block, *options.values())
 
 
 @pytest.mark.parametrize(("height", "width", "block"), [(6, 6, 3), (5, 8, 2), (7, 7, 7), (8, 5, 4), (4, 4, 1)])
@@ -81,6 +81,63 @@ def test_realised_fraction_is_the_expected_one(size, block, published):
     realised = float(drop.dropped / drop.seen)
     error = float(drop.variance((32, size, size), np.array([0.1]))[0] / (64 * repeats)) ** 0.5
     assert abs(realised - expected) < 5 * error
+
+
+# the same of timm (1.0.23: paper's γ, seeded anywhere) and of miguelvr/dropblock (p / b², seeded anywhere)
+OTHERS = [
+    ("paper", 14, 7, 0.209),
+    ("paper", 7, 7, 0.930),
+    ("paper", 8, 7, 0.619),
+    ("paper", 8, 5, 0.250),
+    ("paper", 4, 3, 0.245),
+    ("area", 14, 7, 0.074),
+    ("area", 7, 7, 0.055),
+    ("area", 8, 7, 0.060),
+    ("area", 8, 5, 0.070),
+    ("area", 4, 3, 0.067),
+]
+
+
+@pytest.mark.parametrize(("gamma", "size", "block", "known"), OTHERS)
+def test_seeds_anywhere_drop_what_those_who_draw_them_so_drop(gamma, size, block, known):
+    rate = seed_rate(0.1, size, size, block, gamma)
+    expected = float(expected_fraction(np.array(rate), size, size, block, "anywhere"))
+    assert expected == pytest.approx(known, abs=6e-4)
+    drop = DropBlock2d(0.1, block, gamma=gamma, seeds="anywhere")
+    for _ in range(10):
+        drop(torch.ones(64, 32, size, size))
+    error = float(drop.variance((32, size, size), np.array([0.1]))[0] / 640) ** 0.5
+    assert abs(float(drop.dropped / drop.seen) - expected) < 5 * error
+
+
+@pytest.mark.parametrize(("height", "width", "block"), [(6, 6, 3), (5, 8, 2), (7, 7, 7), (8, 5, 4)])
+def test_blocks_seeded_anywhere_are_centred_and_cut_off_at_the_border(height, width, block):
+    """Cell by cell against a slow reference: max-pooled seeds, trimmed where the block is even."""
+    draws, rate = 3000, 0.02
+    rng = np.random.default_rng(0)
+    reference = np.ones((draws, height, width))
+    for mask, seeded in zip(reference, rng.random((draws, height, width)) < rate, strict=True):
+        for row, column in np.argwhere(seeded):
+            top, left = row - (block - 1) // 2, column - (block - 1) // 2
+            mask[max(top, 0) : top + block, max(left, 0) : left + block] = 0
+    drop_prob = rate * block**2
+    ours = our_masks((draws, 1, height, width), block, drop_prob, gamma="area", seeds="anywhere")[:, 0].numpy()
+    error = (0.25 / draws * 2) ** 0.5
+    assert np.abs(ours.mean(0) - reference.mean(0)).max() < 5 * error
+    counts = cover_counts(height, width, block, "anywhere")
+    assert np.abs((1 - rate) ** counts - reference.mean(0)).max() < 5 * error
+    pairs = [np.abs((m[:, :, :-1] * m[:, :, 1:]).mean(0)) for m in (ours, reference)]
+    assert np.abs(pairs[0] - pairs[1]).max() < 5 * error
+
+
+@pytest.mark.parametrize(("size", "block"), [(14, 7), (8, 5), (7, 7)])
+def test_the_papers_law_is_torchvisions(size, block):
+    draws = 4000
+    torch.manual_seed(0)
+    x = torch.ones(draws, 1, size, size)
+    theirs = (torchvision.ops.drop_block2d(x, 0.1, block) > 0).double().mean(0)
+    ours = our_masks((draws, 1, size, size), block, 0.1).double().mean(0)
+    assert (theirs - ours).abs().max() < 5 * (0.25 / draws * 2) ** 0.5
 
 
 def test_papers_gamma_gives_21_percent_at_a_nominal_25():
@@ -187,7 +244,7 @@ def test_gradient_is_the_mask_times_the_scale():
 
 
 def test_op_is_a_proper_custom_op():
-    arguments = (torch.randn(2, 3, 6, 6), torch.tensor(0.2), torch.tensor(3), 3, True, "paper")
+    arguments = (torch.randn(2, 3, 6, 6), torch.tensor(0.2), torch.tensor(3), 3, True, "paper", "fits")
     torch.library.opcheck(drop_block_mask, arguments, test_utils=["test_schema", "test_faketensor"])
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +28,8 @@ class ImageNet(AbstractSource):
     Args:
         root: the folder.
         train: count of training images; None takes all that validation leaves.
-        val: count of validation images, or share of the training folder; drawn before training's.
+        val: count of validation images, or share of the training folder; drawn before training's. `test`: the test
+            images themselves, as in papers that report the best epoch on the evaluation set (optimistic).
         split_seed: of the draw; no part of a run's own seed.
         crop, resize: pixels.
         mean, std: of each channel, in units of the [0, 1] image.
@@ -39,7 +41,7 @@ class ImageNet(AbstractSource):
         *,
         root: os.PathLike[str] | str | None,
         train: float | None,
-        val: float,
+        val: float | str,
         split_seed: int,
         crop: int,
         resize: int,
@@ -54,7 +56,8 @@ class ImageNet(AbstractSource):
         for part in ("train", "val"):
             if not (self.root / part).is_dir():
                 raise ValueError(f"{self.root} has no folder {part}/: wanted are train/<class>/ and val/<class>/")
-        self.wanted = {"train": train, "val": val}
+        self.on_test = val == "test"
+        self.wanted: dict[str, Any] = {"train": train, "val": 0 if self.on_test else val}
         self.split_seed = split_seed
         self.crop, self.resize = crop, resize
 
@@ -68,6 +71,8 @@ class ImageNet(AbstractSource):
         """Which image is in which split."""
         first, test = (np.flatnonzero(self.files.part == part) for part in (0, 1))
         drawn = divided(self.files.labels[first], self.split_seed, sizes_of(len(first), **self.wanted))
+        if self.on_test:
+            drawn["val"] = test
         return Rows(**drawn, test=test)
 
     def spec(self) -> Spec:

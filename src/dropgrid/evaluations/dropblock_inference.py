@@ -45,6 +45,7 @@ def dropblock_inference(
         "schedule": "constant",
         "per_channel": per_channel,
         "gamma": gamma,
+        "seeds": "fits",
         "per_group_rate": per_group_rate,
         "inference": True,
     }

@@ -11,41 +11,55 @@ from dropgrid.masks import bernoulli_positions, count_zeros, storage
 from dropgrid.sites import AbstractDrop, Site, drop_prob_of
 
 
-def cover_counts(height: int, width: int, block: int) -> np.ndarray:
-    """In how many blocks that fit the map each cell lies: (height, width), between 1 and block²."""
+GAMMAS = ("paper", "exact", "area")
+SEEDS = ("fits", "anywhere")
+
+
+def places(size: int, block: int, seeds: str) -> int:
+    """At how many places of a line of `size` cells a block may be seeded."""
+    return size - block + 1 if seeds == "fits" else size
+
+
+def cover_counts(height: int, width: int, block: int, seeds: str = "fits") -> np.ndarray:
+    """In how many of the blocks that may be seeded each cell lies: (height, width), between 1 and block²."""
 
     def line(size: int) -> np.ndarray:
-        cell = np.arange(size)
-        return np.minimum(cell, size - block) - np.maximum(cell - block + 1, 0) + 1
+        first = np.arange(size) - block + 1 + (0 if seeds == "fits" else (block - 1) // 2)
+        return np.minimum(first + block, places(size, block, seeds)) - np.maximum(first, 0)
 
     return np.outer(line(height), line(width))
 
 
-def expected_fraction(seed_rate: np.ndarray, height: int, width: int, block: int) -> np.ndarray:
+def expected_fraction(seed_rate: np.ndarray, height: int, width: int, block: int, seeds: str = "fits") -> np.ndarray:
     """The exact expectation of the dropped fraction: mean over cells of 1 - (1 - γ)^(blocks that cover the cell)."""
-    counts, cells = np.unique(cover_counts(height, width, block), return_counts=True)
+    counts, cells = np.unique(cover_counts(height, width, block, seeds), return_counts=True)
     kept = (1 - np.asarray(seed_rate, dtype=float)[..., None]) ** counts
     return 1 - kept @ (cells / (height * width))
 
 
-def seed_rate(drop_prob: float, height: int, width: int, block: int, gamma: str = "paper") -> float:
-    """γ, the rate at which blocks are seeded where they fit.
+def seed_rate(
+    drop_prob: float, height: int, width: int, block: int, gamma: str = "paper", seeds: str = "fits"
+) -> float:
+    """γ, the rate at which blocks are seeded.
 
     paper: γ = drop_prob / block² · H·W / ((H - block + 1)(W - block + 1)) (§3, eq. 1), capped at 1; blocks overlap,
     so a little less than drop_prob is dropped. exact: the γ at which the expected dropped fraction is drop_prob.
+    area: γ = drop_prob / block².
     """
     if gamma == "exact":
-        return exact_seed_rate(drop_prob, height, width, block)
+        return exact_seed_rate(drop_prob, height, width, block, seeds)
+    if gamma == "area":
+        return drop_prob / block**2
     return min(1.0, drop_prob / block**2 * (height * width) / ((height - block + 1) * (width - block + 1)))
 
 
 @lru_cache(maxsize=4096)
-def exact_seed_rate(drop_prob: float, height: int, width: int, block: int) -> float:
+def exact_seed_rate(drop_prob: float, height: int, width: int, block: int, seeds: str = "fits") -> float:
     """Bisection: the expected fraction grows with γ, from 0 at 0 to 1 at 1."""
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
-        if expected_fraction(np.array(middle), height, width, block) < drop_prob:
+        if expected_fraction(np.array(middle), height, width, block, seeds) < drop_prob:
             low = middle
         else:
             high = middle
@@ -53,16 +67,31 @@ def exact_seed_rate(drop_prob: float, height: int, width: int, block: int) -> fl
 
 
 @torch.library.custom_op("dropgrid::drop_block_mask", mutates_args=())
-def drop_block_mask(input: Tensor, drop_prob: Tensor, key: Tensor, block: int, per_channel: bool, gamma: str) -> Tensor:
-    """The 0-1 mask of DropBlock for input (N, C, H, W): (N, C, H, W), or (N, 1, H, W) when channels share it."""
+def drop_block_mask(
+    input: Tensor, drop_prob: Tensor, key: Tensor, block: int, per_channel: bool, gamma: str, seeds: str
+) -> Tensor:
+    """The 0-1 mask of DropBlock for input (N, C, H, W): (N, C, H, W), or (N, 1, H, W) when channels share it.
+
+    A block seeded anywhere is drawn where it fits on a map that is larger by block - 1, and cut to the map's size.
+    """
     probability, seed = float(drop_prob), int(key)
-    count, channels, height, width = input.shape
-    rows, columns = height - block + 1, width - block + 1
-    rate = seed_rate(probability, height, width, block, gamma)
+    count, _, height, width = input.shape
+    rate = seed_rate(probability, height, width, block, gamma, seeds)
     generator = torch.Generator(input.device).manual_seed(seed)
-    mask = torch.ones_like(input) if per_channel else input.new_ones(count, 1, height, width)
-    channels = channels if per_channel else 1
-    if input.device.type == "cpu":
+    like = input if per_channel else input.new_empty(count, 1, height, width)
+    if seeds == "anywhere":
+        before, larger = (block - 1) // 2, (height + block - 1, width + block - 1)
+        whole = blocks(input.new_empty(count, like.shape[1], *larger), rate, block, generator)
+        return torch.empty_like(like).copy_(whole[:, :, before : before + height, before : before + width])
+    return blocks(like, rate, block, generator)
+
+
+def blocks(like: Tensor, rate: float, block: int, generator: torch.Generator) -> Tensor:
+    """Ones of the shape (N, C, H, W) of `like`, 0 in every block seeded at the rate where a whole one fits."""
+    count, channels, height, width = like.shape
+    rows, columns = height - block + 1, width - block + 1
+    mask = torch.ones_like(like)
+    if like.device.type == "cpu":
         position = bernoulli_positions(count * channels * rows * columns, rate, generator)
         stride = mask.stride()
         corner = (position % columns) * stride[3]
@@ -74,34 +103,36 @@ def drop_block_mask(input: Tensor, drop_prob: Tensor, key: Tensor, block: int, p
         window = (within[:, None] * stride[2] + within * stride[3]).view(-1)
         storage(mask).index_fill_(0, (corner[:, None] + window).view(-1), 0)
         return mask
-    uniform = torch.rand(count, channels, rows, columns, generator=generator, device=input.device)
-    seeds = nn.functional.pad((uniform < rate).to(input.dtype), [block - 1] * 4)
+    uniform = torch.rand(count, channels, rows, columns, generator=generator, device=like.device)
+    seeds = nn.functional.pad((uniform < rate).to(like.dtype), [block - 1] * 4)
     return mask - nn.functional.max_pool2d(seeds, block, stride=1)
 
 
 @drop_block_mask.register_fake
-def _(input: Tensor, drop_prob: Tensor, key: Tensor, block: int, per_channel: bool, gamma: str) -> Tensor:
+def _(input: Tensor, drop_prob: Tensor, key: Tensor, block: int, per_channel: bool, gamma: str, seeds: str) -> Tensor:
     return torch.empty_like(input) if per_channel else input.new_empty(input.shape[0], 1, *input.shape[2:])
 
 
 def drop_block(
-    input: Tensor, drop_prob: Tensor, key: Tensor, block_size: int, per_channel: bool, gamma: str
+    input: Tensor, drop_prob: Tensor, key: Tensor, block_size: int, per_channel: bool, gamma: str, seeds: str
 ) -> tuple[Tensor, Tensor, int]:
     """The output of DropBlock, how many mask cells are 0, and how many there are."""
     block = min(block_size, *input.shape[2:])
-    mask = drop_block_mask(input.detach(), drop_prob, key, block, per_channel, gamma)
+    mask = drop_block_mask(input.detach(), drop_prob, key, block, per_channel, gamma, seeds)
     dropped, cells = count_zeros(mask), mask.numel()
     # one scalar a tensor, in float32 so that half precision rounds once; nothing kept gives zeros, not NaN
     scale = cells / (cells - dropped).clamp(min=1).to(torch.float32)
     return (input * mask * scale).to(input.dtype), dropped, cells
 
 
-def check(block_size: object, gamma: object, per_channel: object = True) -> None:
+def check(block_size: object, gamma: object, per_channel: object = True, seeds: object = "fits") -> None:
     """Refuse what DropBlock cannot mean."""
     if isinstance(block_size, bool) or not isinstance(block_size, int) or block_size < 1:
         raise ValueError(f"block_size must be a whole number of cells, 1 or more, got {block_size!r}")
-    if gamma not in ("paper", "exact"):
-        raise ValueError(f"gamma must be paper or exact, got {gamma!r}")
+    if gamma not in GAMMAS:
+        raise ValueError(f"gamma must be one of {', '.join(GAMMAS)}, got {gamma!r}")
+    if seeds not in SEEDS:
+        raise ValueError(f"seeds must be one of {', '.join(SEEDS)}, got {seeds!r}")
     if not isinstance(per_channel, bool):
         raise ValueError(f"per_channel must be true or false, got {per_channel!r}")
 
@@ -113,12 +144,13 @@ def drop_block2d(
     *,
     per_channel: bool = True,
     gamma: str = "paper",
+    seeds: str = "fits",
     training: bool = True,
     key: Tensor | None = None,
 ) -> Tensor:
     """Drop square blocks of a feature map and rescale what is kept: input · mask · count(mask) / count_ones(mask).
 
-    Seeds are drawn at rate γ (`seed_rate`) only where a whole block fits; each zeroes its block_size × block_size
+    Seeds are drawn at rate γ (`seed_rate`), only where a whole block fits; each zeroes its block_size × block_size
     block. The block is clamped to the map's shorter side; even sizes and H ≠ W are fine. What is kept is the mean over
     the tensor, not each cell's: borders are dropped less often than the centre.
 
@@ -127,14 +159,15 @@ def drop_block2d(
         drop_prob: 1 - keep_prob, in [0, 1]: a number, or a 0-dim tensor.
         block_size: side of a block in cells.
         per_channel: a mask for each channel (the paper: "tends to work better"), or one shared by all.
-        gamma: `paper`, or `exact` (see `seed_rate`).
+        gamma: `paper`, `exact` or `area` (see `seed_rate`).
+        seeds: `fits`, only where a whole block fits (the paper), or `anywhere`, the block cut off at the border.
         training: False gives the input back.
         key: 0-dim int64; the mask is a function of it. None draws one from torch's default generator.
 
     Raises:
         ValueError: for a value outside these, or an input that is not (N, C, H, W).
     """
-    check(block_size, gamma, per_channel)
+    check(block_size, gamma, per_channel, seeds)
     if input.dim() != 4:
         raise ValueError(f"input must be (N, C, H, W), got shape {tuple(input.shape)}")
     if not isinstance(drop_prob, Tensor):
@@ -145,7 +178,7 @@ def drop_block2d(
         return input
     if key is None:
         key = torch.randint(2**62, ())
-    return drop_block(input, drop_prob, key, block_size, per_channel, gamma)[0]
+    return drop_block(input, drop_prob, key, block_size, per_channel, gamma, seeds)[0]
 
 
 class DropBlock2d(AbstractDrop):
@@ -153,7 +186,7 @@ class DropBlock2d(AbstractDrop):
 
     Args:
         drop_prob, schedule, inference: as in `AbstractDrop`.
-        block_size, per_channel, gamma: as in `drop_block2d`.
+        block_size, per_channel, gamma, seeds: as in `drop_block2d`.
     """
 
     def __init__(
@@ -163,33 +196,35 @@ class DropBlock2d(AbstractDrop):
         *,
         per_channel: bool = True,
         gamma: str = "paper",
+        seeds: str = "fits",
         schedule: str = "constant",
         inference: bool = False,
     ):
         super().__init__(drop_prob, schedule=schedule, inference=inference)
-        check(block_size, gamma, per_channel)
+        check(block_size, gamma, per_channel, seeds)
         self.block_size = block_size
         self.per_channel = per_channel
         self.gamma = gamma
+        self.seeds = seeds
 
     def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, Tensor, int]:
-        return drop_block(input, self.drop_prob, key, self.block_size, self.per_channel, self.gamma)
+        return drop_block(input, self.drop_prob, key, self.block_size, self.per_channel, self.gamma, self.seeds)
 
     def rates(self, shape: Sequence[int], drop_prob: np.ndarray) -> tuple[np.ndarray, int, int, int]:
         """γ at each nominal rate, and the map's height, width and clamped block."""
         _, height, width = shape
         block = min(self.block_size, height, width)
-        rates = [seed_rate(float(each), height, width, block, self.gamma) for each in np.ravel(drop_prob)]
+        rates = [seed_rate(float(each), height, width, block, self.gamma, self.seeds) for each in np.ravel(drop_prob)]
         return np.array(rates), height, width, block
 
     def expected(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
         rate, height, width, block = self.rates(shape, drop_prob)
-        return expected_fraction(rate, height, width, block)
+        return expected_fraction(rate, height, width, block, self.seeds)
 
     def variance(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
         rate, height, width, block = self.rates(shape, drop_prob)
         masks = shape[0] if self.per_channel else 1
-        draws = masks * (height - block + 1) * (width - block + 1)
+        draws = masks * places(height, block, self.seeds) * places(width, block, self.seeds)
         # a seed drops at most block² cells; overlaps only make the sum vary less
         return draws * rate * (1 - rate) * (block**2 / (masks * height * width)) ** 2
 
@@ -198,7 +233,8 @@ class DropBlock2d(AbstractDrop):
 
     def extra_repr(self) -> str:
         return (
-            f"{super().extra_repr()}, block_size={self.block_size}, per_channel={self.per_channel}, gamma={self.gamma}"
+            f"{super().extra_repr()}, block_size={self.block_size}, per_channel={self.per_channel}, "
+            f"gamma={self.gamma}, seeds={self.seeds}"
         )
 
 
@@ -212,6 +248,7 @@ def dropblock(
     schedule: str,
     per_channel: bool,
     gamma: str,
+    seeds: str,
     per_group_rate: bool,
     inference: bool,
 ) -> nn.Module:
@@ -220,7 +257,7 @@ def dropblock(
     With `per_group_rate` group j of G has drop_prob (1 - keep_prob) / 4^(G - j): the last group has the full rate
     (the released code's rule, which numbers its four groups).
     """
-    check(block_size, gamma, per_channel)
+    check(block_size, gamma, per_channel, seeds)
     drop_prob = drop_prob_of(keep_prob)
     if not (site.place == "conv" or (skip and site.place == "skip")) or not site.in_groups(groups):
         return nn.Identity()
@@ -231,6 +268,7 @@ def dropblock(
         block_size,
         per_channel=per_channel,
         gamma=gamma,
+        seeds=seeds,
         schedule=schedule,
         inference=inference,
     )

@@ -203,7 +203,7 @@ class Planner:
             **about,
             "name": name,
             "baseline": baseline,
-            "metric": "test/acc_last",
+            "metric": self.resolved["report"]["metric"] or about.get("metric") or "test/acc_last",
             "swept": [*self.swept],
         }
         about = {**about, "scale": scale, "command": self.command()}
