@@ -28,6 +28,22 @@ def test_every_seed_is_a_dot_and_every_mean_has_its_interval(fake):
     assert bars == [pytest.approx(row.difference.ci95) for row in table.rows[1:]]
 
 
+def test_the_interval_that_holds_for_all_rows_at_once_is_a_thin_line(fake):
+    table = table_of(fake.add(["baseline", "dropout", "drop_path"]))
+    _, right = figure.draw(table).axes
+    thin = [tuple(line.get_xdata()) for line in right.lines if line.get_marker() == "|"]
+    assert thin == [pytest.approx(row.comparison.ci95) for row in table.rows[1:]]
+    low, high = right.get_xlim()
+    assert all(low < end < high for interval in thin for end in interval)
+
+
+def test_a_long_name_over_a_curve_keeps_both_ends():
+    assert figure_curves.fitting("dropout", 2.0) == ("dropout", 9)
+    name = "a_very_long_name_of_a_series_that_goes_on_and_on keep_prob=0.95"
+    shown, size = figure_curves.fitting(name, 2.0)
+    assert size == 7 and len(shown) < 40 and shown.startswith("a_very_long") and shown.endswith("keep_prob=0.95")
+
+
 def test_rows_stand_in_the_order_of_the_table_from_the_top(fake):
     left, _ = figure.draw(table_of(fake.add(["baseline", "dropout", "drop_path"], seeds=2))).axes
     assert [label.get_text() for label in left.get_yticklabels()] == ["baseline", "dropout", "drop_path"]
@@ -90,6 +106,25 @@ def test_the_caller_s_settings_and_backend_come_back(fake):
     before = dict(matplotlib.rcParams)
     figure.draw(table_of(fake.add(["baseline", "dropout"], seeds=2)))
     assert dict(matplotlib.rcParams) == before
+
+
+def luminance(colour):
+    """Relative luminance of a colour (WCAG 2.2): what a grey print keeps of it."""
+    parts = np.array(matplotlib.colors.to_rgb(colour))
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def test_up_to_40_series_are_told_apart_without_colour_and_8_by_their_marks_alone():
+    looks = [plotting.look(index) for index in range(40)]
+    assert len({(marker, str(dash)) for _, marker, dash in looks}) == 40
+    assert len({marker for _, marker, _ in looks[:8]}) == 8
+    assert len({colour for colour, _, _ in looks[:7]}) == 7
+
+
+def test_every_colour_is_seen_on_white_in_grey():
+    for colour in plotting.CYCLE:
+        assert 1.05 / (luminance(colour) + 0.05) > 2  # contrast
 
 
 def test_verdicts_are_told_apart_without_colour():

@@ -28,7 +28,7 @@ def nasty(fake):
 
 
 def test_json_has_the_contract_s_fields(fake):
-    fake.about["published"] = {"dropout": {"mean": 76.8, "std": 0.04, "note": "Table 1"}}
+    fake.about["published"] = {"rows": {"dropout": {"mean": 76.8, "std": 0.04, "note": "Table 1"}}}
     value = json.loads(formats.as_json(table_of(fake.add(["baseline", "dropout"]))))
     assert (value["metric"], value["unit"]) == ("test/acc_last", "percent")
     baseline, row = value["rows"]
@@ -111,7 +111,7 @@ def test_blocks_are_headed_by_their_factors_everywhere(fake):
 def test_published_numbers_stand_beside_ours_only_where_there_are_any(fake):
     fake.add(["baseline", "dropout"])
     assert "Published" not in formats.markdown(table_of(fake))
-    fake.about["published"] = {"dropout": {"mean": 76.8}}
+    fake.about["published"] = {"rows": {"dropout": {"mean": 76.8}}}
     assert "Published" in formats.markdown(table_of(fake)) and "76.80" in plain(table_of(fake))
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from dropgrid.errors import UserError
 from dropgrid.reports.publish import publish, renewed
+from dropgrid.reports.report import write
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,6 +18,23 @@ def test_the_marked_part_of_a_readme_is_renewed_and_nothing_else():
 def test_what_is_not_finished_is_not_published(tmp_path):
     with pytest.raises(UserError, match="not finished"):
         publish("nothing", tmp_path, tmp_path)
+
+
+def test_every_figure_is_kept_as_png_and_old_ones_go(fake):
+    root = fake.outputs / "root"
+    kept = root / "results" / "demo"
+    kept.mkdir(parents=True)
+    (kept / "figure_gone.png").write_bytes(b"old")
+    (root / "README.md").write_text("<!-- results/demo -->\n<!-- end -->\n")
+    fake.add(["baseline", "dropout"], seeds=2)
+    write(fake.write(), fake.outputs)
+    facts = dict.fromkeys(("processor", "cores", "threads", "device", "python", "versions", "source"), "x")
+    run = fake.outputs / "runs" / fake.cells[0]["line"]["cell"]
+    (run / "environment.json").write_text(json.dumps(facts))
+    publish("demo", fake.outputs, root)
+    figures = {"figure.png", "figure_curves.png", "figure_treatment.png"}
+    assert {path.name for path in kept.iterdir()} == figures | {"table.md", "table.json", "machine.json"}
+    assert "| **baseline**" in (root / "README.md").read_text()
 
 
 @pytest.mark.parametrize("folder", sorted((ROOT / "results").glob("*/")), ids=lambda path: path.name)

@@ -12,7 +12,8 @@ from dropgrid.errors import UserError
 from dropgrid.reports.report import main, write
 
 TABLES = ["table.md", "table.csv", "table.tex", "table.json"]
-FIGURES = ["figure.png", "figure_curves.png", "figure_treatment.png"]
+FIGURES = [f"{name}.{kind}" for name in ("figure", "figure_curves", "figure_treatment") for kind in ("png", "pdf")]
+KINDS = {".png": b"\x89PNG", ".pdf": b"%PDF"}
 
 
 def content(paths):
@@ -28,7 +29,7 @@ def test_write_leaves_tables_figures_and_page_and_nothing_else(fake):
         "ablation.json",
         "cells.json",
     }
-    assert all((folder / figure).read_bytes().startswith(b"\x89PNG") for figure in FIGURES)
+    assert all((folder / figure).read_bytes().startswith(KINDS[Path(figure).suffix]) for figure in FIGURES)
     assert "dropout" in report.text
 
 
@@ -37,12 +38,22 @@ def test_writing_twice_gives_the_same_bytes(fake):
     assert content(write(name, fake.outputs).paths) == content(write(name, fake.outputs).paths)
 
 
+def test_a_pdf_says_nothing_of_when_and_by_what_it_was_made(fake, monkeypatch):
+    name = fake.add(["baseline", "dropout"], seeds=2).write()
+    before = content(write(name, fake.outputs).paths)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")  # another day
+    assert content(write(name, fake.outputs).paths) == before
+    pdf = before["figure.pdf"]
+    assert not any(word in pdf for word in (b"/CreationDate", b"/Producer", b"/Creator", b"atplotlib"))
+    assert b"/Type3" not in pdf  # outlines that journals refuse
+
+
 def test_nothing_finished_is_a_report_without_figures_and_removes_old_ones(fake):
     fake.add(["baseline", "dropout"], seeds=2)
     report = write(fake.write(), fake.outputs)
     shutil.rmtree(fake.outputs / "runs")
     assert [path.name for path in write("demo", fake.outputs).paths] == [*TABLES, "report.html"]
-    assert not report.paths[4].exists()
+    assert not any(path.exists() for path in report.paths[4:-1])
 
 
 def test_rows_that_are_not_comparable_leave_the_old_report_alone(fake):

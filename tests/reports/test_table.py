@@ -115,8 +115,10 @@ def test_notes_say_what_the_intervals_cover(fake):
         "n = 5 seeds",
         "paired by seed",
         "randomness of training alone",
-        "same test images",
-        "8 such intervals",
+        "on these test images",
+        "hold for 8 comparisons together",
+        "the cells have no predictions to tell more",
+        "with 80 % power",
     ):
         assert part in text
 

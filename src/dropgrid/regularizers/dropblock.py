@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from dropgrid.masks import bernoulli_positions, count_zeros, storage
 from dropgrid.sites import AbstractDrop, Site, drop_prob_of
 
-
 GAMMAS = ("paper", "exact", "area")
 SEEDS = ("fits", "anywhere")
 

@@ -89,6 +89,8 @@ class Ablation:
     name: str
     about: Mapping[str, Any]
     blocks: Sequence[Block]
+    frozen: Mapping[str, Any] | None = None
+    """Its claims.json: what it claimed before it trained."""
 
     @property
     def cells(self) -> list[Cell]:
@@ -99,6 +101,11 @@ class Ablation:
     def baseline(self) -> str:
         """The row that the others of its block are compared with."""
         return str(self.about["baseline"])
+
+    @property
+    def alpha(self) -> float:
+        """Of one look at the table: 5 %, or its share of 5 % where seeds are added after looks (`sweep.seeds=auto`)."""
+        return float(self.about.get("alpha") or 0.05)
 
     @property
     def metric(self) -> str:
@@ -130,7 +137,7 @@ def read(name: str, outputs: Path | str = "outputs") -> Ablation:
     lacking = next((block for block in found if baseline not in block.rows), None)
     if lacking is not None:
         raise UserError(f"{name}: the baseline {baseline!r} is no row; rows: {', '.join(lacking.rows)}")
-    return Ablation(name, about, found)
+    return Ablation(name, about, found, read_json(folder / "claims.json"))
 
 
 def unknown(name: str, known: Sequence[str], folder: Path) -> str:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from dropgrid.reports.evaluations import SHARE, Measurement, ordered
-from dropgrid.reports.table import Row, Table
+from dropgrid.reports.statistics import Interval
+from dropgrid.reports.table import NATS, Row, Table
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "–"
@@ -13,7 +14,14 @@ NOTHING = "–"
 EVALUATIONS = 7
 """The rank of the first column of an evaluation: after all others."""
 
-HEADLINES = {"test/acc_last": "Test accuracy", "test/acc_best": "Test accuracy at best validation epoch"}
+HEADLINES = {
+    "test/acc_last": "Test accuracy",
+    "test/acc_best": "Test accuracy at best validation epoch",
+    "test/top5_last": "Top-5",
+    "test/nll_last": "NLL, test",
+    "test/ece_last": "Calibration error",
+    "train/acc": "Train accuracy",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,13 @@ def columns(table: Table) -> list[Column]:
         Column(headline(table), "%", accuracy),
         Column("Difference to baseline", "points [95 % CI]", difference),
     ]
+    if any(row.comparison is not None for row in rows):
+        found.append(Column("All rows at once, other test images too", "[95 % CI]", simultaneous, 1))
+    for also in rows[0].also:
+        unit = "nats" if also in NATS else "%"
+        found.append(Column(HEADLINES.get(also, also), unit, partial(further, also), 3))
+        if any((row.published or {}).get(also) for row in rows):
+            found.append(Column(f"Published {HEADLINES.get(also, also).lower()}", unit, partial(published, also), 4))
     if metric != best and any(row.metrics.get(best) is not None for row in rows):
         found.append(Column("At best val. epoch", "%", lambda row: number(row.metrics.get(best)), 5))
     if any(row.metrics.get("train/acc") is not None for row in rows):
@@ -52,9 +67,13 @@ def columns(table: Table) -> list[Column]:
     if any(row.expected is not None for row in rows):
         found.append(Column("Dropped: expected → realised", "%", dropped, 4))
     if any(row.published for row in rows):
-        found.append(Column("Published", "%", published, 1))
+        found.append(Column("Published", "%", partial(published, None), 1))
+    if any(row.effect for row in rows):
+        found.append(Column("Published difference", "points", effect, 2))
     found += evaluations(rows)
     found.append(Column("Verdict", "", verdict, 2, left=True))
+    if any(row.against for row in rows):
+        found.append(Column("Against published", "", lambda row: row.against or NOTHING, 2, left=True))
     return found
 
 
@@ -104,8 +123,13 @@ def difference(row: Row) -> str:
     mean = signed(row.difference.mean)
     if row.difference.ci95 is None:
         return mean
-    low, high = row.difference.ci95
-    return f"{mean} [{signed(low)}, {signed(high)}]"
+    return f"{mean} {interval(row.difference.ci95)}"
+
+
+def interval(bounds: Interval) -> str:
+    """`[low, high]`, with signs."""
+    low, high = bounds
+    return f"[{signed(low)}, {signed(high)}]"
 
 
 def keep_prob(row: Row) -> str:
@@ -121,9 +145,27 @@ def dropped(row: Row) -> str:
     return f"{100 * row.expected:.2f} → {realised}"
 
 
-def published(row: Row) -> str:
-    """The published mean, and its standard deviation where one was."""
-    return plus_minus(row.published.get("mean"), row.published.get("std")) if row.published else NOTHING
+def simultaneous(row: Row) -> str:
+    """The interval of the difference that holds for all rows at once."""
+    return interval(row.comparison.ci95) if row.comparison else NOTHING
+
+
+def further(metric: str, row: Row) -> str:
+    """Mean ± standard deviation of a further metric."""
+    found = row.also[metric]
+    return plus_minus(found.mean, found.std, 3 if metric in NATS else 2)
+
+
+def published(metric: str | None, row: Row) -> str:
+    """The published mean, of the headline or a further metric, and its standard deviation where one was."""
+    found = row.published or {}
+    each = found if metric is None else found.get(metric) or {}
+    return plus_minus(each.get("mean"), each.get("std"))
+
+
+def effect(row: Row) -> str:
+    """The published difference to the published baseline."""
+    return signed(row.effect.effect) if row.effect else NOTHING
 
 
 def verdict(row: Row) -> str:

@@ -24,8 +24,8 @@ from dropgrid.reports.statistics import Interval
 from dropgrid.reports.table import Row, Table
 
 WIDTH, MARGIN, LINE = 10.5, 0.3, 0.38
-PANEL, GAP, NUMBERS = 2.9, 0.26, 1.7
-"""Inches: the figure, its margin, a row; a panel, the gap between the two, the numbers at the right."""
+NAMES, GAP, NUMBERS = (1.5, 2.8), 0.26, 1.7
+"""Inches: the figure, its margin, a row; the names at least and at most, the gap between panels, the numbers."""
 
 RAISED = 0.12
 """How far above the middle of its line a mean stands; the seeds' dots are below."""
@@ -48,23 +48,25 @@ def compose(table: Table) -> Figure:
     accuracies = limits([row.accuracies.values() for row in table.rows], [row.sample.ci95 for row in table.rows])
     differences = limits(
         [row.differences.values() for row in table.rows],
-        [row.difference.ci95 if row.difference else None for row in table.rows],
+        [each.ci95 for row in table.rows for each in (row.difference, row.comparison) if each],
         around=0,
     )
-    left = WIDTH - MARGIN - NUMBERS - 2 * PANEL - GAP
+    names = min(max(NAMES[0], max(len(row.name) for row in table.rows) * 0.56 * 9 / 72), NAMES[1])
+    left = MARGIN + names + 0.15
+    panel = (WIDTH - MARGIN - NUMBERS - GAP - left) / 2
     for (block, rows), height in zip(table.blocks, heights, strict=True):
         head = top
         if block.factors:
             write_text(figure, MARGIN, head, block.label, fontsize=10, fontstyle="italic")
             head += 0.28
-        for offset, text in ((0, f"{headline(table)}, %"), (PANEL + GAP, "Difference to baseline, points")):
+        for offset, text in ((0, f"{headline(table)}, %"), (panel + GAP, "Difference to baseline, points")):
             write_text(figure, left + offset, head, text, fontsize=9, fontweight="bold")
         body = LINE * len(rows)
-        one = place(figure, left, head + 0.26, PANEL, body)
-        other = place(figure, left + PANEL + GAP, head + 0.26, PANEL, body)
+        one = place(figure, left, head + 0.26, panel, body)
+        other = place(figure, left + panel + GAP, head + 0.26, panel, body)
         for axes, limit in ((one, accuracies), (other, differences)):
             frame(axes, len(rows), limit)
-        name_rows(one, rows, left - MARGIN - 0.15)
+        name_rows(one, rows, names)
         for position, row in enumerate(rows):
             draw_accuracy(one, position, row)
             draw_difference(other, position, row)
@@ -134,6 +136,9 @@ def draw_difference(axes: Axes, position: int, row: Row) -> None:
     if row.difference is not None and row.difference.mean is not None:
         scatter(axes, position, list(row.differences.values()), look(row)[0])
         mark(axes, position, row.difference.mean, row.difference.ci95, look(row))
+    if row.comparison is not None:
+        line = (position - RAISED, position - RAISED)
+        axes.plot(row.comparison.ci95, line, color=look(row)[0], linewidth=0.9, marker="|", markersize=4, zorder=2)
     axes.annotate(
         text, (1, position), (8, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
         va="center", fontsize=8.5, color=colour,
@@ -162,8 +167,10 @@ def explanation(table: Table) -> str:
     n = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     if sizes[-1] == 1:
         return "One seed a row: no intervals. ◆ and dotted line: the baseline."
+    once = "● no verdict, "
+    if any(row.comparison for row in table.rows):
+        once = "Thin lines: the 95 % interval for all rows at once; ▲ ▼ it lies above or below 0, ● it does not, "
     return (
         f"Dots: single seeds (n = {n}). Bars: mean and its 95 % interval (Student t), differences paired by seed. "
-        "▲ ▼ the whole interval lies above or below 0, ● it does not, ○ no interval; ◆ and dotted line: the baseline. "
-        "The intervals cover the randomness of training, not the choice of test images."
+        f"{once}○ no interval; ◆ and dotted line: the baseline. Bars cover the randomness of training alone."
     )

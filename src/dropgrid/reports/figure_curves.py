@@ -87,10 +87,20 @@ def columns(count: int) -> int:
     return min(max(count, 2), 4) if count <= 4 else min((4, 3), key=lambda across: -count % across)
 
 
+def fitting(row: str, inches: float) -> tuple[str, float]:
+    """A row's name and a size in points at which it fits; one too long keeps both ends: rows may differ in either."""
+    room = {size: int(inches * 72 / (0.57 * size)) for size in (9.0, 8.0, 7.0)}
+    for size, count in room.items():
+        if len(row) <= count:
+            return row, size
+    half = (count - 1) // 2
+    return f"{row[:half]}…{row[-half:]}", size
+
+
 def panel(axes: Axes, row: str, own: Curve | None, reference: Curve | None, baseline: bool) -> None:
     """One row's curve before the baseline's."""
-    name = row if len(row) <= 32 else f"{row[:31]}…"
-    axes.set_title(name, fontsize=9, color=INK, loc="left", pad=4, fontweight="bold" if baseline else "normal")
+    name, size = fitting(row, axes.get_window_extent().width / axes.figure.dpi)
+    axes.set_title(name, fontsize=size, color=INK, loc="left", pad=4, fontweight="bold" if baseline else "normal")
     axes.locator_params(axis="x", nbins=5, integer=True)
     axes.locator_params(axis="y", nbins=5)
     if reference is not None and not baseline:

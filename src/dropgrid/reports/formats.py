@@ -6,24 +6,23 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from dropgrid.reports import width
 from dropgrid.reports.columns import Column, columns
 from dropgrid.reports.evaluations import SHARE, Measurement
 from dropgrid.reports.notes import notes
+from dropgrid.reports.outcomes import Judged
 from dropgrid.reports.table import NATS, Row, Table, percent
+from dropgrid.reports.tex import tex
 
-LATEX = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    **{"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"},
-    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "[": "{[}", "]": "{]}"},
-    **{"±": r"$\pm$", "−": "$-$", "→": r"$\to$", "×": r"$\times$", "–": "--", "“": "``", "”": "''", "’": "'"},
-}
-"""What pdfLaTeX would misread, or lacks: brackets after a line's end would be its optional argument."""
+ROOM = 3000
+"""Characters of notes that fit under a table on its page; more of them follow it as text that runs on."""
 
 
 def markdown(table: Table) -> str:
-    """A pipe table for each block, aligned in the source too, under the question and above the notes."""
+    """A pipe table for each block, aligned in the source too, under the question and above the notes; then widths."""
     shown = columns(table)
     parts = [f"# {markdown_text(table.title)}", markdown_text(table.question)]
     for block, rows in table.blocks:
@@ -31,23 +30,30 @@ def markdown(table: Table) -> str:
             parts.append(f"## {markdown_text(block.label)}")
         parts.append(pipe_table(shown, rows))
     parts.append("\n".join(f"- {markdown_text(note)}" for note in notes(table)))
+    if width.widths(table):
+        lines = [[markdown_text(text) for text in line] for line in width.rows(table)]
+        parts.append(f"## {markdown_text(width.title(table))}")
+        parts += [aligned(lines, [True] + [False] * (len(lines[0]) - 1)), markdown_text(width.note(table))]
     return "\n\n".join(parts) + "\n"
 
 
 def pipe_table(shown: Sequence[Column], rows: Sequence[Row]) -> str:
-    """One block's lines, padded so that the bars stand in columns; the baseline in bold."""
+    """One block's lines; the baseline in bold."""
     lines = [[column.full for column in shown]]
     for row in rows:
         texts = [markdown_text(column.text(row)) for column in shown]
         lines.append([f"**{texts[0]}**" if row.baseline else texts[0], *texts[1:]])
-    widths = [max(3, *(len(line[i]) for line in lines)) for i in range(len(shown))]
-    rule = [
-        "-" * width if column.left else "-" * (width - 1) + ":" for column, width in zip(shown, widths, strict=True)
-    ]
+    return aligned(lines, [column.left for column in shown])
+
+
+def aligned(lines: Sequence[Sequence[str]], left: Sequence[bool]) -> str:
+    """Headings and lines as a pipe table, padded so that the bars stand in columns."""
+    sizes = [max(3, *(len(line[i]) for line in lines)) for i in range(len(left))]
+    rule = ["-" * size if at_left else "-" * (size - 1) + ":" for at_left, size in zip(left, sizes, strict=True)]
     padded = [
         [
-            text.ljust(width) if column.left else text.rjust(width)
-            for column, text, width in zip(shown, line, widths, strict=True)
+            text.ljust(size) if at_left else text.rjust(size)
+            for at_left, text, size in zip(left, line, sizes, strict=True)
         ]
         for line in lines
     ]
@@ -68,7 +74,7 @@ def latex(table: Table) -> str:
         "% needs \\usepackage{booktabs,graphicx}",
         "\\begin{table}",
         "\\centering",
-        f"\\caption{{{latex_text(table.question)}}}",
+        f"\\caption{{{tex(table.question)}}}",
         f"\\label{{tab:{re.sub('[^A-Za-z0-9]+', '-', table.ablation.name).strip('-')}}}",
         "\\resizebox{\\linewidth}{!}{%",
         f"\\begin{{tabular}}{{{''.join('l' if column.left else 'r' for column in shown)}}}",
@@ -78,23 +84,29 @@ def latex(table: Table) -> str:
     for block, rows in table.blocks:
         lines.append("\\midrule")
         if block.factors:
-            lines.append(f"\\multicolumn{{{len(shown)}}}{{l}}{{\\emph{{{latex_text(block.label)}}}}} \\\\")
+            lines.append(f"\\multicolumn{{{len(shown)}}}{{l}}{{\\emph{{{tex(block.label)}}}}} \\\\")
         for row in rows:
-            first, *others = [latex_text(column.text(row)) for column in shown]
+            first, *others = [tex(column.text(row)) for column in shown]
             lines.append(" & ".join([f"\\textbf{{{first}}}" if row.baseline else first, *others]) + " \\\\")
-    lines += ["\\bottomrule", "\\end{tabular}}", "", "\\medskip", "\\begin{minipage}{\\linewidth}\\footnotesize"]
-    lines += [f"{latex_text(note)}\\par" for note in notes(table)]
-    return "\n".join([*lines, "\\end{minipage}", "\\end{table}"]) + "\n"
+    lines += ["\\bottomrule", "\\end{tabular}}"]
+    below = [f"{tex(note)}\\par" for note in notes(table)]
+    if sum(map(len, below)) <= ROOM:
+        below = [
+            "",
+            "\\medskip",
+            "\\begin{minipage}{\\linewidth}\\footnotesize",
+            *below,
+            "\\end{minipage}",
+            "\\end{table}",
+        ]
+    else:
+        below = ["\\end{table}", "{\\footnotesize\\noindent", *below, "}"]
+    return "\n".join([*lines, *below]) + "\n"
 
 
 def latex_line(texts: Sequence[str]) -> str:
     """A line of headings."""
-    return " & ".join(latex_text(text) for text in texts) + " \\\\"
-
-
-def latex_text(text: str) -> str:
-    """Text that LaTeX shows as it is."""
-    return "".join(LATEX.get(character, character) for character in " ".join(text.split()))
+    return " & ".join(tex(text) for text in texts) + " \\\\"
 
 
 def as_json(table: Table) -> str:
@@ -109,10 +121,18 @@ def as_json(table: Table) -> str:
         "unit": "percent",
         "units": dict.fromkeys(NATS, "nats"),
         "baseline": table.ablation.baseline,
+        "claims": [claim(each) for each in table.claims],
         "rows": [line(row) for row in table.rows],
+        "widths": width.as_json(table),
         "notes": notes(table),
     }
     return json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def claim(judged: Judged) -> dict[str, Any]:
+    """A stated claim and what came of it."""
+    comparison = judged.comparison and asdict(judged.comparison)
+    return {"claim": judged.claim.text, "block": judged.block, "outcome": judged.outcome, "comparison": comparison}
 
 
 def line(row: Row) -> dict[str, Any]:
@@ -130,9 +150,15 @@ def line(row: Row) -> dict[str, Any]:
         "delta": difference and difference.mean,
         "delta_ci95": difference and difference.ci95,
         "p_value": difference and difference.p_value,
+        "welch_ci95": row.welch,
+        "correlation": row.correlation,
+        "simultaneous": row.comparison and asdict(row.comparison),
         "verdict": row.verdict,
         "withheld": row.withheld,
         "published": row.published,
+        "against_published": row.against,
+        "differs": list(row.differs),
+        "also": {metric: asdict(each) for metric, each in row.also.items()},
         "keep_prob": row.keep_prob,
         "drop_prob": None if row.keep_prob is None else round(1 - row.keep_prob, 12),
         "dropped_expected": None if row.expected is None else percent(row.expected),
@@ -166,13 +192,20 @@ def flat(values: Mapping[str, Any]) -> dict[str, Any]:
     """A row of table.json without nesting."""
     found: dict[str, Any] = {f"factor:{key}": value for key, value in values["factors"].items()}
     for key, value in values.items():
-        if key in ("ci95", "delta_ci95"):
+        if key in ("ci95", "delta_ci95", "welch_ci95"):
             low, high = value or (None, None)
             found |= {f"{key}_low": low, f"{key}_high": high}
         elif key == "published":
             found |= {f"published_{part}": (value or {}).get(part) for part in ("mean", "std")}
+        elif key == "simultaneous":
+            found |= {f"{key}_{part}": each for part, each in flat_interval(value or {}).items()}
+        elif key == "also":
+            for name, each in value.items():
+                found |= {f"{name}:{part}": number for part, number in flat_interval(each).items() if part != "mean"}
         elif key == "flagged":
             found[key] = " ".join(value)
+        elif key == "differs":
+            found[key] = "; ".join(value)
         elif key == "metrics":
             found |= value
         elif key == "evaluations":
@@ -181,6 +214,12 @@ def flat(values: Mapping[str, Any]) -> dict[str, Any]:
         elif key != "factors":
             found[key] = value
     return found
+
+
+def flat_interval(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with `ci95` as two numbers."""
+    low, high = values.get("ci95") or (None, None)
+    return {**{key: value for key, value in values.items() if key != "ci95"}, "ci95_low": low, "ci95_high": high}
 
 
 def finite(value: Any) -> Any:

@@ -2,21 +2,33 @@
 
 from collections.abc import Sequence
 
-from dropgrid.reports import provenance
-from dropgrid.reports.statistics import ABOVE
+from dropgrid.reports import imported, outcomes, provenance
+from dropgrid.reports import published as publications
+from dropgrid.reports.cells import Ablation
+from dropgrid.reports.columns import interval, signed
+from dropgrid.reports.statistics import ABOVE, ROUNDING
 from dropgrid.reports.table import Row, Table
 
+STANDS = {
+    outcomes.HOLDS: "holds",
+    outcomes.REFUTED: "is refuted",
+    outcomes.OPEN: "is open",
+    outcomes.INCOMPLETE: "waits for its rows",
+}
+
 RULE = (
-    "Verdict: “above baseline” where the whole 95 % interval of the difference lies above 0, “below baseline” where it "
+    "Verdict: “above baseline” where the whole interval for all rows at once lies above 0, “below baseline” where it "
     "lies below 0, “no difference shown” otherwise."
 )
 
 
 def notes(table: Table) -> list[str]:
     """One sentence or a few each, in the order in which a reader wants them."""
-    found = [*outcome(table), *intervals(table)]
+    found = [*claims(table), *outcome(table), *intervals(table)]
     if any(row.verdict for row in table.rows):
         found.append(RULE)
+        found += power(table)
+    found += design(table.ablation) + against(table) + imported.notes(table)
     found += [
         text for block, rows in table.blocks for text in missing(rows, f" ({block.label})" if block.factors else "")
     ]
@@ -29,9 +41,19 @@ def notes(table: Table) -> list[str]:
             )
     if table.ablation.about.get("protocol"):
         found.append(f"Protocol: {table.ablation.about['protocol']}")
-    published = {row.name: row.published for row in table.rows if row.published}
-    found += [f"Published, “{name}”: {each['note']}" for name, each in published.items() if each.get("note")]
     return found
+
+
+def claims(table: Table) -> list[str]:
+    """The claims stated beforehand, first of all."""
+    if not table.claims:
+        return []
+    found = [outcomes.standing(table.ablation)]
+    for each in table.claims:
+        where = f" ({each.block})" if each.block else ""
+        told = f": {signed(each.comparison.mean)} {interval(each.comparison.ci95)}" if each.comparison else ""
+        found.append(f"Claim “{each.claim.text}”{where} {STANDS[each.outcome]}{told}.")
+    return [*found, outcomes.RULE]
 
 
 def outcome(table: Table) -> list[str]:
@@ -54,15 +76,88 @@ def intervals(table: Table) -> list[str]:
     if not judged:
         one = "One seed a row: no standard deviation, no interval, no verdict; a single pair shows nothing."
         return [one] if sizes == [1] else []
-    several = (
-        f" Each is for one comparison, not for all at once: of {len(judged)} such intervals {0.05 * len(judged):.2g} "
-        "miss 0 by chance, on average, where nothing differs."
-    )
+    shown = [row for row in judged if row.comparison is not None]
+    once = any(row.comparison.examples is not None for row in shown if row.comparison)
     return [
-        f"Intervals: 95 %, Student t, n = {n} seeds; differences are paired by seed. They cover the randomness of "
-        "training alone (initial weights, order of data, masks): every run is tested on the same test images, and "
-        f"another test set would move all rows.{several if len(judged) > 1 else ''}"
+        f"Differences: Student t, 95 %, n = {n} seeds, paired by seed; each interval is for one comparison and covers "
+        "the randomness of training alone (initial weights, order of data, masks) on these test images.",
+        *together(shown, once),
     ]
+
+
+def together(rows: Sequence[Row], images: bool) -> list[str]:
+    """What the simultaneous intervals are, and how rows vary together."""
+    compared = [row.comparison for row in rows if row.comparison is not None]
+    if not compared:
+        return []
+    family = max(each.family for each in compared)
+    covers = (
+        "They cover training and the choice of test images (seeds × images, from the predictions): other images of the "
+        "same kind would move all rows."
+        if images
+        else "They cover training alone, on these test images: the cells have no predictions to tell more."
+    )
+    found = [
+        f"All rows at once: Dunnett's intervals against the one baseline with seeds as blocks, which hold for "
+        f"{family} comparison{'s' if family > 1 else ''} together with 95 % (rows taken to vary alike). {covers}"
+    ]
+    known = [row.correlation for row in rows if row.correlation is not None]
+    if known:
+        found.append(
+            f"Correlation with the baseline over seeds: {signed(min(known))} to {signed(max(known))}; where it is low, "
+            "pairing gains nothing, and Welch's interval (in table.json) is the fairer one of a single row."
+        )
+    return found
+
+
+def power(table: Table) -> list[str]:
+    """The difference that could have been shown."""
+    sizes = sorted(row.comparison.detectable for row in table.rows if row.comparison is not None and row.verdict)
+    if not sizes or sizes[-1] <= ROUNDING:
+        return []
+    range_ = f"{sizes[0]:.2f}" if sizes[-1] - sizes[0] < 0.005 else f"{sizes[0]:.2f} to {sizes[-1]:.2f}"
+    return [f"Differences of {range_} points, by row, would be shown with 80 % power by as many seeds and test images."]
+
+
+def design(ablation: Ablation) -> list[str]:
+    """How seeds and settings were chosen, where the sweep did that."""
+    found = []
+    looks, tuned = ablation.about.get("looks"), ablation.about.get("tuned")
+    if looks:
+        level = f"{100 * (1 - ablation.alpha):.4g} %"
+        found.append(
+            f"Seeds were added after looks at {', '.join(map(str, looks))} seeds, to the rows whose answer was open "
+            f"alone: the intervals for all rows at once are at {level}, so that those of all looks hold together with "
+            "95 % under any rule of stopping. Those of single rows do not allow for it."
+        )
+    if tuned:
+        trials = len(next(iter(tuned.values()))["tried"])
+        chosen = "; ".join(f"{row} {each['chosen']}" for row, each in tuned.items())
+        found.append(f"Tuned on validation, {trials} settings a row, with seeds of their own: {chosen}.")
+    return found
+
+
+def against(table: Table) -> list[str]:
+    """Where the published numbers are from, the rule of their verdicts, and why some are not comparable."""
+    rows = [row for row in table.rows if row.published]
+    if not rows:
+        return []
+    about = publications.about(table.ablation)
+    found = [f"Published: {about['source']}, n = {about.get('n', 1)}."] if about.get("source") else []
+    if any(row.against and row.against != publications.NOT_COMPARABLE for row in rows):
+        found.append(publications.RULE)
+    differing: dict[str, list[str]] = {}
+    for row in rows:
+        if row.differs:
+            differing.setdefault("; ".join(row.differs), []).append(row.name)
+    for what, names in differing.items():
+        whose = "all rows" if len(names) == len(rows) else ", ".join(names)
+        found.append(f"Not comparable with the published ({whose}): {what}.")
+    unknown = [row.name for row in rows if row.effect and not row.effect.error]
+    if unknown:
+        found.append(f"No spread was published for {', '.join(unknown)}: its error counts as 0.")
+    remarks = {row.name: (row.published or {}).get("note") for row in rows}
+    return found + [f"Published, “{name}”: {note}." for name, note in remarks.items() if note]
 
 
 def missing(rows: Sequence[Row], where: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from dropgrid.reports import provenance
+from dropgrid.reports import provenance, width
 from dropgrid.reports.cells import Block, Cell
 from dropgrid.reports.columns import MINUS, NOTHING, columns, number
 from dropgrid.reports.guard import MISSING, covered_key, own_overrides, row_differences
@@ -17,6 +17,7 @@ from dropgrid.reports.table import NATS, Row, Table
 
 CAPTIONS = {
     "figure.png": "Accuracy of every row, and its difference to the baseline, paired by seed",
+    "figure_lines.png": "Accuracy against a setting, a line a series",
     "figure_curves.png": "Validation accuracy by epoch",
     "figure_treatment.png": "Dropped fraction of every site, realised against expected",
 }
@@ -24,7 +25,7 @@ FACTS = ("claim", "cost", "protocol", "scale")
 
 
 def render(table: Table, pictures: Mapping[str, bytes]) -> str:
-    """The page as HTML: pictures inlined, no script, no address, the same bytes for the same cells."""
+    """The page as HTML: pictures and script inlined, no address, the same bytes for the same cells."""
     environment = Environment(
         loader=PackageLoader("dropgrid.reports", ""),
         autoescape=True,
@@ -42,13 +43,16 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
         notes=notes(table),
         row_class=row_class,
         figures=[(name, CAPTIONS.get(name, name), inline(content)) for name, content in pictures.items()],
+        widths=width.rows(table) if width.widths(table) else [],
+        width=width,
         metrics=list(dict.fromkeys(name for row in table.rows for name in row.metrics)),
         differences=[(block, settings(block), row_differences(block, ablation.baseline)) for block, _ in table.blocks],
         shown=lambda cell: metric(None if (found := cell.value(ablation.metric)) is None else 100 * found),
         unfinished=[cell for cell in ablation.cells if cell.status != "finished"],
         finished=sum(cell.status == "finished" for cell in ablation.cells),
         seconds=sum(seconds(cell) for cell in {cell.id: cell for cell in ablation.cells}.values()),
-        has_sites=any(row.sites for row in table.rows),
+        sites=[site for row in table.rows for site in row.sites],
+        flagged_sites=sum(len(row.flagged) for row in table.rows),
         environment=provenance.environment(ablation),
         nothing=NOTHING,
     )

@@ -9,7 +9,7 @@ from dropgrid.errors import UserError
 from dropgrid.reports.files import read_json, write
 from dropgrid.runs.folder import run_folder
 
-KEPT = ("table.md", "table.json", "figure.png", "figure_treatment.png")
+KEPT = ("table.md", "table.json")
 
 
 def publish(name: str, outputs: Path, root: Path) -> Path:
@@ -26,7 +26,9 @@ def publish(name: str, outputs: Path, root: Path) -> Path:
     if not results or None in results:
         raise UserError(f"{name} is not finished in {outputs}; train it first")
     target.mkdir(parents=True, exist_ok=True)
-    for file in KEPT:
+    for old in target.glob("figure*.png"):
+        old.unlink()
+    for file in [*KEPT, *sorted(path.name for path in source.glob("figure*.png"))]:
         shutil.copy(source / file, target / file)
     environment = read_json(run_folder(outputs, cells[0]["cell"]) / "environment.json")
     machine = {

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from dropgrid.commands import parser, run
 from dropgrid.errors import UserError
-from dropgrid.reports import formats, guard
+from dropgrid.reports import formats, guard, imported
 from dropgrid.reports.cells import names, read
 from dropgrid.reports.files import write as write_file
 from dropgrid.reports.table import Table, tabulate
@@ -39,7 +39,7 @@ class Report:
 
 
 def write(name: str, outputs: Path | str = "outputs") -> Report:
-    """Write table.{md,csv,tex,json}, figure*.png and report.html of an ablation, from what is finished so far.
+    """Write table.{md,csv,tex,json}, figure*.{png,pdf} and report.html of an ablation, from what is finished so far.
 
     Every file is replaced as a whole; a figure for which there is nothing to draw is removed.
 
@@ -48,7 +48,8 @@ def write(name: str, outputs: Path | str = "outputs") -> Report:
     """
     ablation = read(name, outputs)
     guard.check(ablation)
-    table = tabulate(ablation)
+    folder = Path(outputs) / "ablations" / name
+    table = imported.added(tabulate(ablation), folder)
     pictures = draw(table)
     from dropgrid.reports import page
 
@@ -58,40 +59,53 @@ def write(name: str, outputs: Path | str = "outputs") -> Report:
         "table.tex": formats.latex(table),
         "table.json": formats.as_json(table),
         **pictures,
-        "report.html": page.render(table, pictures),
+        "report.html": page.render(table, {file: each for file, each in pictures.items() if file.endswith(".png")}),
     }
-    folder = Path(outputs) / "ablations" / name
     for file, content in contents.items():
         write_file(folder / file, content)
-    for path in folder.glob("figure*.png"):
+    for path in [*folder.glob("figure*.png"), *folder.glob("figure*.pdf")]:
         if path.name not in contents:
             path.unlink()
     return Report(table, [folder / file for file in contents])
 
 
 def draw(table: Table) -> dict[str, bytes]:
-    """File name -> PNG of each figure that has something to show."""
+    """File name -> PNG and PDF of each figure that has something to show."""
     # here, not above: a mistyped NAME need not wait for matplotlib
-    from dropgrid.reports import figure, figure_curves, figure_treatment, plotting
+    from dropgrid.reports import figure, figure_curves, figure_lines, figure_treatment, plotting
 
     drawn = {
-        "figure.png": figure.draw(table) if any(row.accuracies for row in table.rows) else None,
-        "figure_curves.png": figure_curves.draw(table),
-        "figure_treatment.png": figure_treatment.draw(table),
+        "figure": figure.draw(table) if any(row.accuracies for row in table.rows) else None,
+        "figure_lines": figure_lines.draw(table),
+        "figure_curves": figure_curves.draw(table),
+        "figure_treatment": figure_treatment.draw(table),
     }
-    return {file: plotting.png(each) for file, each in drawn.items() if each is not None}
+    there = {name: each for name, each in drawn.items() if each is not None}
+    return {
+        f"{name}.{kind}": make(each)
+        for name, each in there.items()
+        for kind, make in (("png", plotting.png), ("pdf", plotting.pdf))
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command: prints the table and the paths; 2 and one line for what cannot work."""
     expected = parser("report", __doc__ or "")
     expected.add_argument("names", metavar="NAME", nargs="*", help="an ablation or a sweep")
+    more = "add the rows of a CSV (columns row, seed, accuracy), in later reports too"
+    expected.add_argument("--import", metavar="FILE", dest="imports", type=Path, action="append", default=[], help=more)
+    expected.add_argument("--forget", metavar="FILE", action="append", default=[], help="undo the import of a file")
     return run(act, expected, arguments)
 
 
 def act(given: argparse.Namespace) -> int:
     """Write the report, and print it."""
-    report = write(one(given.names, given.outputs), given.outputs)
+    name = one(given.names, given.outputs)
+    for path in given.imports:
+        imported.remember(path, read(name, given.outputs), given.outputs / "ablations" / name)
+    for file in given.forget:
+        imported.forget(file, given.outputs / "ablations" / name)
+    report = write(name, given.outputs)
     if sys.stdout.isatty():
         Console().print(report.renderable)
     else:

@@ -64,6 +64,36 @@ def paired(values: Mapping[int, float], baseline: Mapping[int, float]) -> Differ
     return Difference(sample.n, sample.mean, sample.std, sample.ci95, 2 * float(stdtr(sample.n - 1, -abs(t))))
 
 
+def welch(values: Mapping[int, float], baseline: Mapping[int, float]) -> Interval | None:
+    """The 95 % interval of the difference of means as if seeds were not shared; None for fewer than 2 on either side.
+
+    m₁ - m₂ ± t(0.975; ν) · √(s₁²/n₁ + s₂²/n₂), ν by Welch (1947). Where rows do not vary together it has more degrees
+    of freedom than the paired interval, and at few seeds is the narrower.
+    """
+    one, two = describe([values[s] for s in sorted(values)]), describe([baseline[s] for s in sorted(baseline)])
+    if one.mean is None or two.mean is None or one.std is None or two.std is None:
+        return None
+    parts = [one.std**2 / one.n, two.std**2 / two.n]
+    variance = math.fsum(parts)
+    if variance <= ROUNDING**2:
+        return one.mean - two.mean, one.mean - two.mean
+    freedom = variance**2 / (parts[0] ** 2 / (one.n - 1) + parts[1] ** 2 / (two.n - 1))
+    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(variance)
+    return one.mean - two.mean - half, one.mean - two.mean + half
+
+
+def correlation(values: Mapping[int, float], baseline: Mapping[int, float]) -> float | None:
+    """Pearson's r of two rows over the seeds that both have; None for fewer than 3, or where one never varies."""
+    both = sorted(values.keys() & baseline.keys())
+    if len(both) < 3:
+        return None
+    first, second = ([found[s] for s in both] for found in (values, baseline))
+    means = [math.fsum(each) / len(each) for each in (first, second)]
+    products = math.fsum((a - means[0]) * (b - means[1]) for a, b in zip(first, second, strict=True))
+    sizes = [math.fsum((a - mean) ** 2 for a in each) for each, mean in zip((first, second), means, strict=True)]
+    return products / math.sqrt(sizes[0] * sizes[1]) if min(sizes) > ROUNDING**2 else None
+
+
 def differences(values: Mapping[int, float], baseline: Mapping[int, float]) -> list[float]:
     """Value less the baseline's value, for each seed that both have, in the order of seeds."""
     return [values[seed] - baseline[seed] for seed in sorted(values.keys() & baseline.keys())]

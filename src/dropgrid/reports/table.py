@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dropgrid.reports import published as publications
 from dropgrid.reports import statistics
 from dropgrid.reports.cells import Ablation, Block, Cell, mean_over_sites
+from dropgrid.reports.dunnett import Comparison
 from dropgrid.reports.evaluations import Measurement, measurements
+from dropgrid.reports.judging import complete, judged, percent, percents
+from dropgrid.reports.outcomes import Judged, judge
 from dropgrid.reports.treatment import Site, sites
 
 NATS = ("test/nll_last",)
@@ -20,7 +24,10 @@ class Row:
     """One line. Accuracies in percent, differences in points, fractions of sites in [0, 1].
 
     `withheld` says in a word why there is no difference or no verdict; None where there is one, or the row is the
-    baseline. `accuracies` and `differences` are those of the single seeds.
+    baseline. `accuracies` and `differences` are those of the single seeds. `difference` is paired by seed, `welch` its
+    interval as if seeds were not shared, `correlation` that with the baseline over seeds; `comparison`, from which the
+    verdict is, judges all rows of the block at once. `against` is the verdict against the published effect, `differs`
+    in what the protocols do. `also` are the statistics of the ablation's further metrics.
     """
 
     name: str
@@ -29,12 +36,19 @@ class Row:
     planned: int
     sample: statistics.Sample
     difference: statistics.Difference | None
+    welch: statistics.Interval | None
+    correlation: float | None
+    comparison: Comparison | None
     verdict: str | None
     withheld: str | None
     accuracies: Mapping[int, float]
     differences: Mapping[int, float]
     metrics: Mapping[str, float | None]
+    also: Mapping[str, statistics.Sample]
     published: Mapping[str, Any] | None
+    effect: publications.Published | None
+    against: str | None
+    differs: Sequence[str]
     keep_prob: float | None
     expected: float | None
     realised: float | None
@@ -57,10 +71,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The blocks of an ablation as rows, in order; each block's rows are compared with the block's baseline."""
+    """The blocks of an ablation as rows, in order; each block's rows are compared with the block's baseline.
+
+    `claims` are those that the ablation stated, judged.
+    """
 
     ablation: Ablation
     blocks: Sequence[tuple[Block, Sequence[Row]]]
+    claims: Sequence[Judged] = ()
 
     @property
     def rows(self) -> list[Row]:
@@ -80,38 +98,59 @@ class Table:
 
 def tabulate(ablation: Ablation) -> Table:
     """Compute the table of an ablation from the cells finished so far."""
-    return Table(ablation, [(block, block_rows(ablation, block)) for block in ablation.blocks])
+    return Table(ablation, [(block, block_rows(ablation, block)) for block in ablation.blocks], judge(ablation))
 
 
 def block_rows(ablation: Ablation, block: Block) -> list[Row]:
     """The rows of a block, each against the block's baseline."""
+    compared = comparisons(ablation, block)
+    return [block_row(ablation, block, name, cells, compared.get(name)) for name, cells in block.rows.items()]
+
+
+def comparisons(ablation: Ablation, block: Block) -> dict[str, Comparison]:
+    """The block's complete rows, judged together; test images counted where every cell has its predictions."""
+    whole = {name: cells for name, cells in block.rows.items() if complete(cells, ablation.metric)}
+    if ablation.baseline not in whole or len(whole) < 2:
+        return {}
+    pairs = [(name, ablation.baseline) for name in whole if name != ablation.baseline]
+    found = judged(whole, ablation.metric, pairs, 1 - ablation.alpha)
+    return {name: each for (name, _), each in zip(pairs, found, strict=False)}
+
+
+def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell], comparison: Comparison | None) -> Row:
+    """One row: its cells' statistics, and their difference to the baseline's cells."""
     reference = block.rows[ablation.baseline]
-    return [block_row(ablation, block, name, cells, reference) for name, cells in block.rows.items()]
-
-
-def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell], reference: Sequence[Cell]) -> Row:
-    """One row: its cells' statistics, and their difference to the reference's cells."""
     own, other = percents(cells, ablation.metric), percents(reference, ablation.metric)
     baseline = name == ablation.baseline
-    complete = len(own) == len(cells)
-    comparable = not baseline and complete and len(other) == len(reference)
+    whole = complete(cells, ablation.metric)
+    comparable = not baseline and whole and complete(reference, ablation.metric)
     difference = statistics.paired(own, other) if comparable else None
     found = sites(name, cells)
-    why = None if baseline else withheld(complete, difference, found, sites(ablation.baseline, reference))
+    why = None if baseline else withheld(whole, difference, found, sites(ablation.baseline, reference))
     result = next((cell.result for cell in cells if cell.result), {})
+    effect = None if baseline else publications.effect(ablation, name)
+    differs = publications.differs(ablation, next(iter(cells), None)) if publications.entry(ablation, name) else []
+    judged = comparison if why is None else None
     return Row(
         name=name,
         factors=block.factors,
         baseline=baseline,
         planned=len(cells),
-        sample=sample(own, complete),
+        sample=sample(own, whole),
         difference=difference,
-        verdict=statistics.verdict(difference.ci95) if difference and why is None else None,
+        welch=statistics.welch(own, other) if comparable else None,
+        correlation=statistics.correlation(own, other) if comparable else None,
+        comparison=comparison,
+        verdict=statistics.verdict(judged.ci95) if judged else None,
         withheld=why,
         accuracies=own,
         differences={seed: own[seed] - other[seed] for seed in own if seed in other} if comparable else {},
         metrics=means(cells),
-        published=(ablation.about.get("published") or {}).get(name),
+        also={metric: further(cells, metric, whole) for metric in ablation.about.get("metrics") or []},
+        published=publications.entry(ablation, name),
+        effect=effect,
+        against=against(judged, effect, differs),
+        differs=differs,
         keep_prob=next((cell.keep_prob for cell in cells if cell.keep_prob is not None), None),
         expected=mean_over_sites(cells, "expected"),
         realised=mean_over_sites(cells, "realised"),
@@ -121,6 +160,13 @@ def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell]
         seconds=mean([cell.found("timing").get("total_seconds") for cell in cells]),
         evaluations=measurements((cell.seed, cell.evaluations) for cell in cells),
     )
+
+
+def against(comparison: Comparison | None, effect: publications.Published | None, differs: Sequence[str]) -> str | None:
+    """The verdict against the published effect; None where there is none, or nothing to judge."""
+    if effect is None or comparison is None:
+        return None
+    return publications.NOT_COMPARABLE if differs else publications.judge(comparison, effect)
 
 
 def withheld(
@@ -138,16 +184,18 @@ def withheld(
     return "one seed" if difference.ci95 is None else None
 
 
-def percents(cells: Sequence[Cell], metric: str) -> dict[int, float]:
-    """Seed -> the metric in percent, of the cells that have it."""
-    values = {cell.seed: cell.value(metric) for cell in cells}
-    return {seed: percent(value) for seed, value in values.items() if value is not None}
-
-
 def sample(values: Mapping[int, float], complete: bool) -> statistics.Sample:
     """Statistics of the seeds; no interval while some are missing, for those that are may be missing for a reason."""
     found = statistics.describe([values[seed] for seed in sorted(values)])
     return found if complete else statistics.Sample(found.n, found.mean, found.std, None)
+
+
+def further(cells: Sequence[Cell], metric: str, whole: bool) -> statistics.Sample:
+    """Statistics of another metric than the headline."""
+    if metric not in NATS:
+        return sample(percents(cells, metric), whole)
+    values = {cell.seed: value for cell in cells if (value := cell.value(metric)) is not None}
+    return sample(values, whole)
 
 
 def means(cells: Sequence[Cell]) -> dict[str, float | None]:
@@ -155,11 +203,6 @@ def means(cells: Sequence[Cell]) -> dict[str, float | None]:
     names = dict.fromkeys(name for cell in cells for name in cell.found("metrics"))
     found = {name: mean([cell.value(name) for cell in cells]) for name in names}
     return {name: value if value is None or name in NATS else percent(value) for name, value in found.items()}
-
-
-def percent(share: float) -> float:
-    """A share in percent, without the 1e-14 that the factor adds."""
-    return round(100 * share, 10)
 
 
 def mean(values: Sequence[float | None]) -> float | None:

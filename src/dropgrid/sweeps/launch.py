@@ -8,8 +8,9 @@ from rich.console import Console
 from dropgrid.runs.child import Train
 from dropgrid.runs.folder import run_folder
 from dropgrid.runs.supervise import Policy, Stop, tidy, warm
-from dropgrid.sweeps import listing
-from dropgrid.sweeps.plan import Cell, Plan, check, label
+from dropgrid.sweeps import listing, tune
+from dropgrid.sweeps.looks import grown
+from dropgrid.sweeps.plan import Cell, Plan, check, label, plans
 from dropgrid.sweeps.pool import Pool, policy, stoppable
 from dropgrid.sweeps.price import within_budget
 from dropgrid.sweeps.record import write_plan
@@ -34,7 +35,18 @@ def launch(plans: Sequence[Plan], train: Train) -> int:
         codes.append(run(plan, rules, train))
         if codes[-1] == STOPPED or (codes[-1] and plan.sweep["on_error"] == "stop"):
             break
+        if plan.then is not None:
+            codes.append(launch(tuned(plan, plan.then), train))
     return max(codes, default=0)
+
+
+def tuned(trials: Plan, overrides: Sequence[str]) -> list[Plan]:
+    """The plan that the trials were for, with what they chose."""
+    chosen = tune.choose(trials)
+    console = Console()
+    for row, found in chosen.items():
+        console.print(f"{row}: {found['chosen']} is best on validation", highlight=False, soft_wrap=True, markup=False)
+    return plans(overrides, chosen)
 
 
 def modules(cell: Cell) -> set[str]:
@@ -46,6 +58,20 @@ def modules(cell: Cell) -> set[str]:
 def run(plan: Plan, rules: Policy, train: Train) -> int:
     """One plan, from its files to its table."""
     console = Console()
+    stop = train_cells(plan, rules, train, console)
+    while not stop.asked.is_set() and (more := grown(plan)) is not None:
+        added = len(more.cells) - len(plan.cells)
+        console.print(f"the answer is open in some rows: {added} cells more (sweep.seeds=auto)", highlight=False)
+        plan = more
+        stop = train_cells(plan, rules, train, console)
+    code = finish(plan)
+    if stop.asked.is_set():
+        console.print("stopped; the same command continues with what is not finished", style="yellow")
+    return code if code and plan.sweep["on_error"] == "stop" else STOPPED if stop.asked.is_set() else code
+
+
+def train_cells(plan: Plan, rules: Policy, train: Train, console: Console) -> Stop:
+    """What of a plan is to be trained; whether someone asked to stop."""
     write_plan(plan)
     cells = todo(plan, rules.outdated)
     for cell in distinct(plan):
@@ -57,10 +83,7 @@ def run(plan: Plan, rules: Policy, train: Train) -> int:
         jobs = min(slots(plan), len(cells))
         with stoppable() as stop, Watch(plan.name, len(cells), jobs, plan.outputs, console) as watch:
             Pool(plan, train, jobs, watch, rules, stop).run(cells)
-    code = finish(plan)
-    if stop.asked.is_set():
-        console.print("stopped; the same command continues with what is not finished", style="yellow")
-    return code if code and plan.sweep["on_error"] == "stop" else STOPPED if stop.asked.is_set() else code
+    return stop
 
 
 def head(plan: Plan) -> str:

@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from dropgrid.errors import UserError
+from dropgrid.reports import claims
 from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide, treatment_id
 from dropgrid.sweeps import rows as ablation_rows
+from dropgrid.sweeps import seeds as seeding
+from dropgrid.sweeps import tune
 from dropgrid.sweeps.compose import choices, hydra_context, key_of, parse, root_of, settled
 from dropgrid.sweeps.explain import explained
 
@@ -39,6 +42,12 @@ class Cell:
     config: dict[str, Any]
     local: dict[str, Any]
 
+    def at(self, seed: int) -> "Cell":
+        """The same run at another seed."""
+        config = {**self.config, "seed": seed}
+        line = [*self.overrides[:-1], f"seed={seed}"]
+        return Cell(cell_id(config), self.row, self.factors, seed, line, config, self.local)
+
     @property
     def reproduce(self) -> str:
         """The one command line that trains this cell again."""
@@ -47,7 +56,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep: its name, what it asks (ablation.json), and its cells in the order of the table."""
+    """A sweep: its name, what it asks (ablation.json), and its cells in the order of the table.
+
+    `then` are the overrides of the sweep that its trials are for, where it tunes.
+    """
 
     name: str
     about: dict[str, Any]
@@ -55,6 +67,7 @@ class Plan:
     outputs: Path
     jobs: int | str
     place: list[str]
+    then: Sequence[str] | None = None
 
     @property
     def sweep(self) -> dict[str, Any]:
@@ -86,8 +99,11 @@ def cells(overrides: Sequence[str]) -> list[Cell]:
     return [cell for plan in plans(overrides) for cell in plan.cells]
 
 
-def plans(overrides: Sequence[str]) -> list[Plan]:
-    """A plan for each ablation named (`+ablation=a,b` is two); without one, a plan of the sweep or the single run."""
+def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None) -> list[Plan]:
+    """A plan for each ablation named (`+ablation=a,b` is two); without one, a plan of the sweep or the single run.
+
+    With `sweep.tune` it is a plan of trials; `tuned`, what they chose, makes the plan that they are for.
+    """
     with hydra_context(), explained(overrides):
         parsed = [parse(text) for text in overrides]
         named = [each for each in parsed if each.key_or_group == "ablation"]
@@ -96,13 +112,14 @@ def plans(overrides: Sequence[str]) -> list[Plan]:
             raise UserError("evaluate measures what is trained: python scripts/evaluate.py NAME +evaluate=…")
         if not named:
             return [Planner(rest).ad_hoc()]
-        return [Planner([parse(f"+ablation={name}"), *rest]).ablation(name) for name in choices(named[-1])]
+        return [Planner([parse(f"+ablation={name}"), *rest]).ablation(name, tuned) for name in choices(named[-1])]
 
 
 class Planner:
     """What the two kinds of sweep share: the command line, divided into what is fixed, swept, and seeds."""
 
     def __init__(self, overrides: Sequence[Override]):
+        self.all = overrides
         self.seed_values = [v for each in overrides if each.key_or_group == "seed" for v in choices(each)]
         others = [each for each in overrides if each.key_or_group != "seed"]
         self.fixed = [settled(each) for each in others if len(choices(each)) == 1]
@@ -128,7 +145,7 @@ class Planner:
         name = self.name("" if self.swept or len(self.seeds()) > 1 else "run")
         return self.plan(name, {"ablation": None}, found, [{}])
 
-    def ablation(self, name: str) -> Plan:
+    def ablation(self, name: str, tuned: tune.Tuned | None = None) -> Plan:
         """The rows of an ablation, in every combination of the factors swept on the command line."""
         about_rows = [str(each.input_line) for each in self.fixed if root_of(each) in ("ablation", "scale")]
         node = plain(compose("train", overrides=about_rows))["ablation"]
@@ -136,25 +153,29 @@ class Planner:
         ablation_rows.conflicts(found, [key_of(o) for o in self.fixed] + [*self.swept])
         self.resolved = self.compose([*self.first, *next(iter(found.values()))])
         factors = [dict(zip(self.swept, values, strict=True)) for values in product(*self.swept.values())]
-        about = {k: v for k, v in node.items() if k != "rows"}
+        about = {k: v for k, v in node.items() if k not in ("rows", "tune")}
         about["ablation"] = name
+        claims.parse(about.get("claims") or [], found)
         scale = next((o.get_value_element_as_str() for o in self.fixed if o.key_or_group == "scale"), None)
-        return self.plan(self.name(name, scale), about, found, factors)
+        made = self.name(name, scale)
+        count = self.resolved["sweep"]["tune"]
+        if count is None:
+            return self.plan(made, about, found, factors)
+        if factors != [{}]:
+            raise UserError(f"sweep.tune takes no factors: {', '.join(self.swept)} is swept")
+        if tuned is None:
+            about = {key: about[key] for key in about if key in ("ablation", "title", "question", "metric")}
+            trials = tune.trials(found, node.get("tune"), count)
+            line = [str(each.input_line) for each in self.all]
+            return replace(
+                self.plan(f"{made}+tuning", about, trials, factors, tune.seeds(self.resolved["sweep"])), then=line
+            )
+        best = {row: tune.replaced(found[row], tune.setting(tuned[row]["chosen"])) for row in found}
+        return self.plan(made, {**about, "tuned": tuned}, best, factors)
 
     def seeds(self) -> list[int]:
         """Those of the command line, else the sweep's, else the config's one."""
-        seeds: Any = self.seed_values or self.resolved["sweep"]["seeds"]
-        if seeds is None:
-            seeds = [self.resolved["seed"]]
-        if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds > 0:
-            seeds = range(seeds)
-        try:
-            found = [int(str(each)) for each in seeds]
-        except (TypeError, ValueError):
-            raise UserError(f"seeds are whole numbers (seed=0,1,2 or sweep.seeds=5), got {seeds!r}") from None
-        if len(set(found)) < len(found):
-            raise UserError(f"a seed is named twice: {found}")
-        return found
+        return seeding.seeds(self.seed_values, self.resolved["sweep"], self.resolved["seed"])
 
     def name(self, ablation: str, scale: str | None = None) -> str:
         """`<ablation>[@<scale>][+<key=value,…>]`, or what `name=` says."""
@@ -174,8 +195,9 @@ class Planner:
         about: dict[str, Any],
         found: Mapping[str, Sequence[str]],
         factors: Sequence[Mapping[str, str]],
+        seeds: Sequence[int] | None = None,
     ) -> Plan:
-        """Compose once a row and combination, then set the seeds."""
+        """Compose once a row and combination, then set the seeds, those of the sweep where none are given."""
         scale = (self.resolved["scale"] or {}).get("name")
         scale_line = [f"scale={scale}"] if scale else []
         made: list[Cell] = []
@@ -191,7 +213,7 @@ class Planner:
                     *chosen,
                     *overrides,
                 ]
-                for seed in self.seeds():
+                for seed in seeds or self.seeds():
                     full = {**config, "seed": seed}
                     line = [*typed, f"seed={seed}"]
                     made.append(Cell(cell_id(full), row, dict(combination), seed, line, full, local))
@@ -207,6 +229,9 @@ class Planner:
             "swept": [*self.swept],
         }
         about = {**about, "scale": scale, "command": self.command()}
+        if self.resolved["sweep"]["seeds"] == seeding.AUTO and not self.seed_values and seeds is None:
+            counts = seeding.counts(self.resolved["sweep"])
+            about = {**about, "looks": counts, "alpha": seeding.alpha(counts)}
         about_cells = [
             each for each in self.fixed if root_of(each) in (*PLACE, "sweep") and key_of(each) != "sweep.seeds"
         ]

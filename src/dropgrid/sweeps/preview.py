@@ -21,7 +21,9 @@ from dropgrid.commands import complain
 from dropgrid.errors import UserError
 from dropgrid.sweeps.command_line import arguments
 from dropgrid.sweeps.pilot import advice, command, detect, pilot
+from dropgrid.sweeps.plan import Plan
 from dropgrid.sweeps.price import Line, Price, Pricing, budget, within_budget
+from dropgrid.sweeps.tune import SEPARATOR
 from dropgrid.sweeps.watch import minutes
 
 PIPE_WIDTH = 180
@@ -78,7 +80,7 @@ def show(price: Price, console: Console) -> None:
     console.print(f"{price.plan.name}: {price.plan.about.get('question') or 'a sweep'}", highlight=False, style="bold")
     console.print(table(price))
     to_train = [f"to train: {command(price.plan)}"] if price.todo else []
-    for line in [total(price), *power(price), *to_train]:
+    for line in [total(price), *later(price.plan), *power(price), *to_train]:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -129,9 +131,19 @@ def total(price: Price) -> str:
     )
 
 
+def later(plan: Plan) -> list[str]:
+    """What the same command trains after these cells, which depends on them."""
+    if plan.then is not None:
+        rows = len({cell.row.partition(SEPARATOR)[0] for cell in plan.cells})
+        return [f"then: {rows} rows with what is best on validation, at the sweep's own seeds"]
+    looks = plan.about.get("looks")
+    most = looks and looks[-1] * len({(str(cell.factors), cell.row) for cell in plan.cells})
+    return [f"then: seeds up to {looks[-1]} where the answer is open, {most} cells at most"] if looks else []
+
+
 def power(price: Price) -> list[str]:
     """Lines about the seeds that a difference takes; none where there is nothing to compare."""
-    if len({line.row for line in price.lines}) < 2:
+    if len({line.row for line in price.lines}) < 2 or price.plan.then is not None:
         return []
     found = pilot(price)
     return [advice(price.plan)] if found is None else found.lines

@@ -1,9 +1,11 @@
 """What an ablation's folder says was asked: ablation.json, cells.json, and links to the runs."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dropgrid.reports.claims import digest
 from dropgrid.runs.folder import read_json, run_folder, write_json
 from dropgrid.runs.identity import treatment_id
 
@@ -34,10 +36,23 @@ def write_plan(plan: "Plan") -> None:
         same = (old["row"], str(old["factors"]), old["treatment"]) in rows
         if same and old["cell"] not in present and (run_folder(plan.outputs, old["cell"]) / "result.json").exists():
             lines.append(old)
+    freeze_claims(plan, folder)
     write_json(folder / "ablation.json", plan.about)
     write_json(folder / "cells.json", lines)
     for line in lines:
         link(folder, line, plan.outputs)
+
+
+def freeze_claims(plan: "Plan", folder: Path) -> None:
+    """Write down the ablation's claims once, with how many of its cells are trained at that moment."""
+    texts = plan.about.get("claims")
+    if not texts or (folder / "claims.json").exists():
+        return
+    ids = {cell.id for cell in plan.cells}
+    known = sum((run_folder(plan.outputs, each) / "result.json").exists() for each in ids)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    stated = {"claims": texts, "sha256": digest(texts), "recorded": now, "finished": known, "cells": len(ids)}
+    write_json(folder / "claims.json", stated)
 
 
 def link(folder: Path, line: dict[str, Any], outputs: Path) -> None:

@@ -42,6 +42,8 @@ class DropgridSweeper(Sweeper):
 
         rules = [policy(plan) for plan in found]
         for plan in found:
+            if plan.then is not None or plan.about.get("looks"):
+                raise UserError("sweep.tune and sweep.seeds=auto decide between cells: without hydra/launcher")
             if budget(plan) is not None:
                 raise UserError("sweep.budget needs the slots of this machine: without hydra/launcher, or leave it out")
         check(found)

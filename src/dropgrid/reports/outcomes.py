@@ -1,0 +1,72 @@
+"""What came of the claims that an ablation stated."""
+
+from dataclasses import dataclass
+
+from dropgrid.reports.cells import Ablation
+from dropgrid.reports.claims import Claim, digest, parse
+from dropgrid.reports.dunnett import Comparison
+from dropgrid.reports.judging import complete, judged
+from dropgrid.reports.statistics import ROUNDING
+
+HOLDS, REFUTED, OPEN, INCOMPLETE = "holds", "refuted", "open", "incomplete"
+
+RULE = (
+    "A claim holds where the whole interval of its difference is on the claimed side, is refuted where all of it is on "
+    "the other, and is open otherwise; the intervals hold for all claims together with 95 % (Šidák)."
+)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim, the factors of its block as text, and what came of it; None while its rows are not complete."""
+
+    claim: Claim
+    block: str
+    comparison: Comparison | None
+
+    @property
+    def outcome(self) -> str:
+        """holds, refuted or open; `incomplete` while there is nothing to judge."""
+        if self.comparison is None:
+            return INCOMPLETE
+        low, high = (end - self.claim.bound for end in self.comparison.ci95)
+        above, below = low > ROUNDING, high < -ROUNDING
+        if self.claim.sign == "<":
+            above, below = below, above
+        return HOLDS if above else REFUTED if below else OPEN
+
+
+def judge(ablation: Ablation) -> list[Judged]:
+    """The claims that were stated first, judged together in every block."""
+    texts = (ablation.frozen or {}).get("claims") or ablation.about.get("claims") or []
+    if not texts:
+        return []
+    blocks = [(block, parse(texts, block.rows)) for block in ablation.blocks]
+    confidence = 1 - ablation.alpha / len(blocks)
+    found = []
+    for block, claims in blocks:
+        whole = {name: cells for name, cells in block.rows.items() if complete(cells, ablation.metric)}
+        ready = [claim for claim in claims if claim.one in whole and claim.other in whole]
+        # all stated claims count, ready or not: a family does not shrink because cells are missing
+        share = 1 - (1 - confidence) * len(ready) / len(claims)
+        pairs = [(claim.one, claim.other) for claim in ready]
+        compared = dict(zip(ready, judged(whole, ablation.metric, pairs, share) if ready else [], strict=False))
+        found += [Judged(claim, block.label, compared.get(claim)) for claim in claims]
+    return found
+
+
+def standing(ablation: Ablation) -> str:
+    """Whether the claims were stated before anything was known."""
+    frozen, texts = ablation.frozen, ablation.about.get("claims") or []
+    if not frozen:
+        return "These claims were not recorded before training: what follows is exploratory."
+    known = frozen["finished"]
+    when = f"recorded {frozen['recorded']}, sha256 {frozen['sha256'][:12]}"
+    first = (
+        f"Stated before the first cell trained ({when})."
+        if not known
+        else f"Stated when {known} of {frozen['cells']} cells were trained already ({when}): exploratory."
+    )
+    if digest(texts) != frozen["sha256"]:
+        first += " The ablation's claims have been changed since; judged are those stated first."
+    return f"{first} All other comparisons are exploratory."

@@ -1,0 +1,31 @@
+import pytest
+
+from dropgrid.errors import UserError
+from dropgrid.reports.claims import Claim, digest, parse
+
+ROWS = ["baseline", "dropblock keep_prob=0.9", "drop_path"]
+
+
+def test_a_claim_is_two_rows_a_side_and_a_bound():
+    assert parse(["dropblock keep_prob=0.9 - baseline > 0.5", "drop_path - baseline < -1"], ROWS) == [
+        Claim("dropblock keep_prob=0.9 - baseline > 0.5", "dropblock keep_prob=0.9", "baseline", ">", 0.5),
+        Claim("drop_path - baseline < -1", "drop_path", "baseline", "<", -1.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["dropblock is best"], "not of the form"),
+        (["drop_path - baseline > much"], "not of the form"),
+        (["cutout - baseline > 0"], "'cutout' is no row; rows: baseline"),
+        ("drop_path - baseline > 0", "is a list such as"),
+    ],
+)
+def test_what_is_no_claim_is_refused(texts, message):
+    with pytest.raises(UserError, match=message):
+        parse(texts, ROWS)
+
+
+def test_the_digest_is_of_texts_and_order():
+    assert digest(["a", "b"]) == digest(("a", "b")) != digest(["b", "a"]) != digest(["ba"])
