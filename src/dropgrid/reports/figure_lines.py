@@ -62,12 +62,13 @@ def compose(table: Table, figure: Mapping[str, Any], found: Sequence[Lines]) -> 
     across = 1 if alone else 2
     longest = max(len(part) for name in names_of(found) for part in broken(name, LABELS[1]).split("\n"))
     beside = min(max(LABELS[0], longest * 0.56 * SIZE / 72 + SAMPLE + 0.15), LABELS[1])
-    wide = (WIDTH - 2 * MARGIN - GAP * (across - 1)) / across - AXIS - beside
-    deep = HEIGHT + (0.6 if alone else 0)
-    # blocks of one panel each stand side by side, those split into panels below one another
+    # blocks of one panel each stand side by side, those split into panels below one another, with names above the axes
     split = bool(figure.get("panels"))
+    wide = (WIDTH - 2 * MARGIN - GAP * (across - 1)) / across - AXIS - (0.15 if split else beside)
+    deep = HEIGHT + (0.6 if alone else 0)
+    strip = LEADING * max(len(chosen) + len(without) for each in panels for _, chosen, without in each) + 0.1
     grid = panels if split else [[panel for each in panels for panel in each]]
-    above = TITLE if any(name for each in panels for name, _, _ in each) else 0.0
+    above = (TITLE if any(name for each in panels for name, _, _ in each) else 0.0) + (strip if split else 0.0)
     heights = [-(-len(each) // across) * (above + deep + BELOW) for each in grid]
     heads = [0.3 if split and each.block.factors else 0.0 for each in found]
     top = MARGIN + 0.24 * lines(title) + 0.2
@@ -78,17 +79,19 @@ def compose(table: Table, figure: Mapping[str, Any], found: Sequence[Lines]) -> 
             write_text(drawn, MARGIN, top, found[number].block.label, fontsize=10, fontstyle="italic")
         for index, panel in enumerate(each):
             down, right = divmod(index, across)
-            left = MARGIN + AXIS + right * (wide + AXIS + beside + GAP)
+            left = MARGIN + AXIS + right * (wide + AXIS + (0.15 if split else beside) + GAP)
             upper = top + head + down * (above + deep + BELOW)
             write_text(drawn, left, upper, panel[0], fontsize=9.5, fontweight="bold")
             axes = place(drawn, left, upper + above, wide, deep)
             # panels of one block share their axis, blocks may be of different worlds
-            limit = vertical(each if split else [panel])
+            limit = vertical(each if split else [panel], figure.get("down_to"))
             ticks(axes, [x for one in panel[1] for x, _ in one.points], wide)
             fill(axes, panel, names, limit, aside(panel[1], axes, wide))
             axes.set_ylabel(f"{headline(table)}, %" if right == 0 else "", fontsize=9)
             axes.set_xlabel(series.label(figure), fontsize=9)
-            name_lines(place(drawn, left + wide, upper + above, beside, deep), axes, panel, names, (beside, deep))
+            room = (wide, strip) if split else (beside, deep)
+            corner = (left - 0.1, upper + above - strip) if split else (left + wide, upper + above)
+            name_lines(place(drawn, *corner, *room), axes, panel, names, room)
         top += head + height
     write_text(drawn, MARGIN, top, caption, fontsize=8, color=GREY, linespacing=1.35)
     return drawn
@@ -104,11 +107,16 @@ def panels_of(figure: Mapping[str, Any], found: Lines) -> list[Panel]:
     return [(str(title), chosen, without) for title, chosen in split if chosen] or [("", found.series, without)]
 
 
-def vertical(panels: Sequence[Panel]) -> tuple[float, float]:
-    """Limits that hold all means and intervals of some panels."""
+def vertical(panels: Sequence[Panel], down_to: float | None) -> tuple[float, float]:
+    """Limits that hold all means and intervals of some panels, but nothing `down_to` points below the best mean."""
     rows = [row for _, chosen, without in panels for row in [*(r for one in chosen for _, r in one.points), *without]]
     means = [[row.sample.mean] for row in rows if row.sample.mean is not None]
-    return limits(means, [row.sample.ci95 for row in rows])
+    low, high = limits(means, [row.sample.ci95 for row in rows])
+    if down_to is None:
+        return low, high
+    low = max(low, max(mean for (mean,) in means) - down_to)
+    top = max([mean for (mean,) in means] + [row.sample.ci95[1] for row in rows if row.sample.ci95])
+    return low, top + 0.06 * (top - low)
 
 
 def names_of(found: Sequence[Lines]) -> list[str]:
@@ -145,6 +153,10 @@ def fill(axes: Axes, panel: Panel, names: Sequence[str], limit: tuple[float, flo
         inches = (index - (len(chosen) - 1) / 2) * apart_by / 72
         moved = axes.transData + ScaledTranslation(inches, 0, axes.figure.dpi_scale_trans)
         line(axes, each, look(names.index(each.name)), moved)
+        lower = [(x, row.sample.mean) for x, row in each.points if (row.sample.mean or limit[0]) < limit[0]]
+        for x, mean in lower:
+            text, colour = f"{mean:.1f} ↓", look(names.index(each.name))[0]
+            axes.text(x, limit[0], text, color=colour, fontsize=SIZE, ha="center", va="bottom", zorder=5)
     axes.set_ylim(*limit)
     axes.locator_params(axis="y", nbins=7)
 
@@ -230,6 +242,8 @@ def explanation(
     ]
     if figure.get("baseline", True) and any(each.without for each in found):
         parts.append(f"Grey: rows without {series.label(figure)}{'' if sizes == [1] else ', the interval as a band'}.")
+    if figure.get("down_to") is not None:
+        parts.append("What lies lower than the axis is told by its value and an arrow.")
     if any(not row.complete for each in found for one in each.series for _, row in one.points):
         parts.append("Open mark: seeds are missing.")
     if any(len(chosen) > 1 for each in panels for _, chosen, _ in each):

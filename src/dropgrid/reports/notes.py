@@ -99,7 +99,8 @@ def together(rows: Sequence[Row], images: bool) -> list[str]:
     )
     found = [
         f"All rows at once: Dunnett's intervals against the one baseline with seeds as blocks, which hold for "
-        f"{family} comparison{'s' if family > 1 else ''} together with 95 % (rows taken to vary alike). {covers}"
+        f"{family} comparison{'s' if family > 1 else ''} together with 95 %; each row's spread is moderated by the "
+        f"others', never below its own. {covers}"
     ]
     known = [row.correlation for row in rows if row.correlation is not None]
     if known:

@@ -1,6 +1,7 @@
 """An ablation's rows as series over one key of their configs, as `ablation.figure` in its YAML asks for.
 
-    figure: {x: regularizer.keep_prob, label: keep_prob, baseline: true, within: 0.5, panels: {title: [series, …]}}
+    figure: {x: regularizer.keep_prob, label: keep_prob, baseline: true, within: 0.5, down_to: 12,
+             panels: {title: [series, …]}}
 
 Rows made from a mapping are named `<series> <key>=<value>`; a row's series is its name without that part.
 """
@@ -15,7 +16,7 @@ from dropgrid.errors import UserError
 from dropgrid.reports.cells import Block, Cell
 from dropgrid.reports.table import Row, Table
 
-KEYS = ("x", "label", "baseline", "within", "panels")
+KEYS = ("x", "label", "baseline", "within", "down_to", "panels")
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,14 @@ def asked(table: Table) -> Mapping[str, Any] | None:
     unknown = [key for key in figure if key not in KEYS]
     if unknown:
         raise UserError(f"{where} has no key {unknown[0]!r}; it has {', '.join(KEYS)}")
-    panels, within = figure.get("panels"), figure.get("within")
+    panels = figure.get("panels")
     if panels is not None and not (
         isinstance(panels, Mapping) and all(isinstance(each, list) for each in panels.values())
     ):
         raise UserError(f"{where}.panels must map titles to lists of series, got {panels!r}")
-    if within is not None and (number(within) or 0) <= 0:
-        raise UserError(f"{where}.within must be a number of points above 0, got {within!r}")
+    for key in ("within", "down_to"):
+        if figure.get(key) is not None and (number(figure[key]) or 0) <= 0:
+            raise UserError(f"{where}.{key} must be a number of points above 0, got {figure[key]!r}")
     return figure
 
 

@@ -1,0 +1,97 @@
+"""`sweep.tune`: equal budgets on validation, then fresh seeds; the grid alone, and a real sweep."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dropgrid.errors import UserError
+from dropgrid.sweeps.compose import hydra_context
+from dropgrid.sweeps.tune import replaced, seeds, trials
+
+ROOT = Path(__file__).parents[2]
+ROWS = {"baseline": ["regularizer=none"], "dropout": ["regularizer=dropout", "regularizer.keep_prob=0.9"]}
+SPACE = {
+    "default": {"optimizer.lr": [0.05, 0.1, 0.2]},
+    "dropout": {"regularizer.keep_prob": [0.9, 0.8], "regularizer.schedule": ["linear", "constant"]},
+}
+
+
+def test_every_row_gets_the_first_settings_of_its_grid():
+    with hydra_context():
+        found = trials(ROWS, SPACE, 3)
+    assert list(found) == [
+        "baseline | optimizer.lr=0.05",
+        "baseline | optimizer.lr=0.1",
+        "baseline | optimizer.lr=0.2",
+        "dropout | regularizer.keep_prob=0.9, regularizer.schedule=linear",
+        "dropout | regularizer.keep_prob=0.9, regularizer.schedule=constant",
+        "dropout | regularizer.keep_prob=0.8, regularizer.schedule=linear",
+    ]
+    last = found["dropout | regularizer.keep_prob=0.8, regularizer.schedule=linear"]
+    assert last == ["regularizer=dropout", "regularizer.keep_prob=0.8", "regularizer.schedule=linear"]
+
+
+@pytest.mark.parametrize(
+    ("space", "count", "message"),
+    [
+        (SPACE, 1, "a count of settings a row, 2 or more"),
+        (SPACE, "all", "a count of settings a row"),
+        (SPACE, 4, "row 'baseline' has 3 settings to try; every row gets as many"),
+        (None, 2, "needs ablation.tune"),
+        ({"cutout": {}}, 2, "names 'cutout', which is no row"),
+        ({"dropout": {"regularizer.keep_prob": [0.9, 0.8]}}, 2, "for row 'baseline', nor as `default`"),
+    ],
+)
+def test_unequal_budgets_and_typos_are_refused(space, count, message):
+    with hydra_context(), pytest.raises(UserError, match=message):
+        trials(ROWS, space, count)
+
+
+def test_a_setting_replaces_what_the_row_said():
+    with hydra_context():
+        assert replaced(["+augment@augment_2=cutout", "augment_2.size=8"], ["augment_2.size=4"]) == [
+            "+augment@augment_2=cutout",
+            "augment_2.size=4",
+        ]
+
+
+def test_trials_have_seeds_of_their_own():
+    assert seeds({"tune_seeds": 2}) == [1000, 1001]
+    with pytest.raises(UserError, match="sweep.tune_seeds must be a whole number"):
+        seeds({"tune_seeds": 0})
+
+
+def test_a_tuned_sweep_from_the_command_line(tmp_path):
+    """Trials, the choice, fresh seeds with it, the note; asked again nothing trains and the choice stays."""
+    tiny = [
+        "data=mnist5k",
+        "data.train=100",
+        "data.val=100",
+        "data.test=100",
+        "trainer.max_epochs=1",
+        "model.width=0.25",
+    ]
+    keep = ["cutout", "autoaugment", "label_smoothing", "dropblock_label_smoothing", "spatial_dropout", "drop_path"]
+    without = [f"~ablation.rows.{row}" for row in keep] + [f"~ablation.tune.{row}" for row in keep[2:]]
+    line = [sys.executable, "scripts/train.py", "+ablation=dropblock_table1", *tiny, *without, "ablation.claims=[]"]
+    line += ["sweep.tune=2", "sweep.seeds=2", "name=t", f"paths.outputs={tmp_path}"]
+    first = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "6 of 6 done" in first.stdout and "is best on validation" in first.stdout
+    about = json.loads((tmp_path / "ablations/t/ablation.json").read_text())
+    assert set(about["tuned"]) == {"baseline", "dropout", "dropblock"}
+    for row, found in about["tuned"].items():
+        tried = found["tried"]
+        assert len(tried) == 2 and tried[found["chosen"]] == max(tried.values())
+        (key, _, value) = found["chosen"].rpartition("=")
+        for each in json.loads((tmp_path / "ablations/t/cells.json").read_text()):
+            if each["row"] == row:
+                assert f"{key}={value}" in each["overrides"] and each["seed"] in (0, 1)
+    trained = json.loads((tmp_path / "ablations/t+tuning/cells.json").read_text())
+    assert {each["seed"] for each in trained} == {1000}
+    assert "Tuned on validation, 2 settings a row" in (tmp_path / "ablations/t/table.md").read_text()
+    again = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert again.returncode == 0 and "6 cells, 6 already finished" in again.stdout and "done" not in again.stdout
