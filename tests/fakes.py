@@ -133,6 +133,7 @@ class Fake:
                     "versions": {"torch": "2.11.0", "dropgrid": "0.1.0"},
                     "host": "bench",
                     "started": 1_790_000_000.0 + seed,
+                    "finished": 1_790_000_003.0 + seed,
                 },
             },
             "failure": {"class": "ValueError", "message": "loss is not finite at step 31", "log": "log.txt"},

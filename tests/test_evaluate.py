@@ -1,5 +1,6 @@
 """The command, on cells that were really trained."""
 
+import io
 import json
 import os
 import signal
@@ -7,11 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import dropgrid.reports
-from dropgrid.errors import UserError
-from dropgrid.evaluate import compose
 
 ROOT = Path(__file__).parents[1]
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25", "trainer.max_epochs=2"]
@@ -76,6 +76,22 @@ def test_what_does_not_apply_is_said_and_leaves_the_row_without(outputs):
     assert frame["monte_carlo/acc_2"].notna().tolist() == [row == "regularizer=dropblock" for row in frame["row"]]
 
 
+def test_arrays_lie_beside_the_result_and_without_them_it_is_measured_again(outputs):
+    words = ["tiny", "evaluate=cam", "evaluate.smallest=3", "evaluate.images=3"]
+    done = command("evaluate", *words, outputs=outputs)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (outputs / "ablations" / "tiny" / "figure_cam.png").exists()
+    made = sorted(outputs.glob("runs/*/evaluations/*.npz"))
+    assert len(made) == 4 and all(path.with_suffix(".json").exists() for path in made)
+    content = made[0].read_bytes()
+    made[0].unlink()
+    again = command("evaluate", *words, outputs=outputs)
+    assert again.returncode == 0 and "cam[images=3,smallest=3]: 4 cells, 3 already measured" in again.stdout
+    with np.load(made[0]) as file, np.load(io.BytesIO(content)) as before:
+        assert {"images", "maps", "targets", "predicted"} <= set(file) == set(before)
+        assert all(np.array_equal(file[name], before[name]) for name in file)
+
+
 def test_another_data_set_is_known_by_its_content(outputs):
     words = ["tiny", "evaluate=other_data", "evaluate.data=fake", "evaluate.data.size=12", "evaluate.data.test=50"]
     done = command("evaluate", *words, outputs=outputs)
@@ -130,36 +146,6 @@ def test_a_mistake_costs_a_line_and_exit_code_2(outputs, words, told):
     done = command("evaluate", *words, outputs=outputs)
     assert done.returncode == 2 and told in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
     assert all(path.is_file() for path in files(outputs))
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["evaluate=noise", "optimizer.lr=1"], "cells are as they are"),
-        (["evaluate=noise,corruption"], "one evaluation at a time"),
-        (["evaluate=noise", "evaluate.seed=1,2"], "one evaluation at a time"),
-        (["evaluate=noise", "evaluate.weights=first"], "evaluate.weights must be last or best, got 'first'"),
-        (["evaluate=other_data", "evaluate.data=image_folder", "evaluate.data.root=/nowhere"], "/nowhere"),
-    ],
-)
-def test_overrides_are_of_the_evaluation_alone(tmp_path, words, told):
-    with pytest.raises(UserError, match=told):
-        compose(words, tmp_path)
-
-
-def test_the_label_names_what_is_not_the_default_and_is_no_list(tmp_path):
-    made = {
-        words: compose(words.split(), tmp_path)[0]
-        for words in (
-            "evaluate=noise",
-            "evaluate=noise evaluate.seed=0",
-            "evaluate=noise evaluate.sigmas=[1]",
-            "+evaluate=noise evaluate.seed=2 evaluate.weights=best",
-        )
-    }
-    plain, same, levels, other = made.values()
-    assert [each.label for each in made.values()] == ["noise"] * 3 + ["noise[seed=2,weights=best]"]
-    assert plain.id == same.id and len({plain.id, levels.id, other.id}) == 3
 
 
 def test_the_command_needs_no_torch_until_it_measures():

@@ -6,11 +6,12 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 
-from dropgrid.evaluations.subject import DoesNotApply, Measure
+from dropgrid.evaluations.subject import DoesNotApply, Found, Measure
 from dropgrid.instantiate import instantiate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -32,8 +33,13 @@ def option(name):
     return instantiate("evaluate", {k: v for k, v in node.items() if k not in COMMON}), node
 
 
+def parts(found):
+    """The measures, and the arrays of an evaluation that leaves some."""
+    return found if isinstance(found, Found) else (found, {})
+
+
 def test_there_are_options():
-    wanted = {"corruption", "noise", "dropblock_inference", "monte_carlo", "calibration", "other_data"}
+    wanted = {"cam", "corruption", "noise", "dropblock_inference", "monte_carlo", "calibration", "other_data"}
     assert wanted <= set(OPTIONS)
 
 
@@ -54,16 +60,17 @@ def test_arguments_bind_to_the_signature_and_their_defaults_live_in_the_yaml(nam
 
 @pytest.mark.parametrize("name", [name for name in OPTIONS if name != "other_data"])
 def test_it_measures_a_cell_the_same_each_time_and_leaves_it_and_the_shared_randomness_alone(name, subject):
-    function, cell = option(name)[0], subject("regularizer=dropblock", "regularizer.block_size=2")
+    function, cell = option(name)[0], subject("data.size=20", "regularizer=dropblock", "regularizer.block_size=2")
     before = {key: value.clone() for key, value in cell.network.state_dict().items()}
     state = torch.get_rng_state()
-    found = function(cell)
-    assert found and function(cell) == found
+    (found, arrays), (again, others) = (parts(function(cell)) for _ in range(2))
+    assert found and again == found and set(arrays) == set(others)
+    assert all(np.array_equal(each, others[key]) and each.dtype != object for key, each in arrays.items())
     assert torch.equal(state, torch.get_rng_state()) and not cell.network.training
     assert all(torch.equal(value, before[key]) for key, value in cell.network.state_dict().items())
     for metric, each in found.items():
         assert isinstance(each, Measure) and isinstance(each.value, float) and math.isfinite(each.value), metric
-        assert each.unit in ("%", "nats", "") and each.label and (each.unit != "%" or 0 <= each.value <= 1)
+        assert each.unit in ("%", "points", "nats", "") and each.label and (each.unit != "%" or 0 <= each.value <= 1)
     assert len({each.label for each in found.values()}) == len(found)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from dropgrid.errors import UserError
-from dropgrid.reports.publish import publish, renewed
+from dropgrid.reports.publish import pages, publish, renewed
 from dropgrid.reports.report import write
 
 ROOT = Path(__file__).parents[2]
@@ -12,7 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_marked_part_of_a_readme_is_renewed_and_nothing_else():
     text = "a\n<!-- results/x -->\nold\n<!-- end -->\nb\n<!-- results/y -->\nkept\n<!-- end -->\n"
-    assert renewed(text, "x", "# Title\n\nquestion\n\n| new\\1 |\n") == text.replace("old", "| new\\1 |")
+    machine = {"device": "cpu", "processor": "P", "threads": 1, "cells": 4, "seconds_of_all_cells": 90, "date": "today"}
+    new = "| new\\1 |\n- 4 cells, 2 minutes of a slot, P, 1 thread, today."
+    assert renewed(text, "x", "# Title\n\nquestion\n\n| new\\1 |\n", machine) == text.replace("old", new)
 
 
 def test_what_is_not_finished_is_not_published(tmp_path):
@@ -38,12 +40,13 @@ def test_every_figure_is_kept_as_png_and_old_ones_go(fake):
 
 
 @pytest.mark.parametrize("folder", sorted((ROOT / "results").glob("*/")), ids=lambda path: path.name)
-def test_the_readme_shows_the_results_that_are_kept(folder):
-    readme = (ROOT / "README.md").read_text()
-    table = (folder / "table.md").read_text().strip()
-    assert renewed(readme, folder.name, table) == readme and table[table.index("|") :] in readme
-    assert f"results/{folder.name}/figure.png" in readme
+def test_the_pages_show_the_results_that_are_kept(folder):
     machine = json.loads((folder / "machine.json").read_text())
+    table = (folder / "table.md").read_text().strip()
+    texts = [page.read_text() for page in pages(ROOT)]
+    assert all(renewed(text, folder.name, table, machine) == text for text in texts)
+    assert any(table[table.index("|") :] in text for text in texts)
+    assert any(f"results/{folder.name}/figure" in text for text in texts)
     assert machine["processor"] and machine["versions"]["torch"]
     rows = json.loads((folder / "table.json").read_text())["rows"]
     assert all(row["row"] in table for row in rows)

@@ -52,7 +52,14 @@ def columns(table: Table) -> list[Column]:
         Column("Difference to baseline", "points [95 % CI]", difference),
     ]
     if any(row.comparison is not None for row in rows):
-        found.append(Column("All rows at once, other test images too", "[95 % CI]", simultaneous, 1))
+        found.append(Column("Simultaneous", "[95 % CI]", simultaneous, 1))
+    found.append(Column("Verdict", "", verdict, 2, left=True))
+    if any(row.published for row in rows):
+        found.append(Column("Published", "%", partial(published, None), 1))
+    if any(row.effect for row in rows):
+        found.append(Column("Published difference", "points", effect, 2))
+    if any(row.against for row in rows):
+        found.append(Column("Against published", "", lambda row: row.against or NOTHING, 2, left=True))
     for also in rows[0].also:
         unit = "nats" if also in NATS else "%"
         found.append(Column(HEADLINES.get(also, also), unit, partial(further, also), 3))
@@ -66,15 +73,7 @@ def columns(table: Table) -> list[Column]:
         found.append(Column("keep_prob", "", keep_prob, 6))
     if any(row.expected is not None for row in rows):
         found.append(Column("Dropped: expected → realised", "%", dropped, 4))
-    if any(row.published for row in rows):
-        found.append(Column("Published", "%", partial(published, None), 1))
-    if any(row.effect for row in rows):
-        found.append(Column("Published difference", "points", effect, 2))
-    found += evaluations(rows)
-    found.append(Column("Verdict", "", verdict, 2, left=True))
-    if any(row.against for row in rows):
-        found.append(Column("Against published", "", lambda row: row.against or NOTHING, 2, left=True))
-    return found
+    return found + evaluations(rows)
 
 
 def evaluations(rows: Sequence[Row], only: str | None = None) -> list[Column]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dropgrid.reports import statistics
 from dropgrid.reports.files import read_json
@@ -41,6 +41,17 @@ def measured(folder: Path) -> dict[str, Measured]:
             heading, unit = each["headings"][metric]
             if math.isfinite(value):
                 found[f"{each['evaluate']}/{metric}"] = Measured(value, f"{heading}{suffix}", unit)
+    return found
+
+
+def kept(folder: Path, option: str) -> dict[str, tuple[Path, Mapping[str, Any]]]:
+    """Label -> the arrays that evaluations by an option have left under a cell's folder, and their arguments."""
+    found = {}
+    for path in sorted((folder / "evaluations").glob("*.json")):
+        each = read_json(path)
+        arrays = path.with_suffix(".npz")
+        if each.get("arrays") and each["config"]["evaluate"] == option and arrays.exists():
+            found[each["evaluate"]] = (arrays, each["config"])
     return found
 
 

@@ -17,7 +17,7 @@ STANDS = {
 }
 
 RULE = (
-    "Verdict: “above baseline” where the whole interval for all rows at once lies above 0, “below baseline” where it "
+    "Verdict: “above baseline” where the whole simultaneous interval lies above 0, “below baseline” where it "
     "lies below 0, “no difference shown” otherwise."
 )
 
@@ -98,7 +98,7 @@ def together(rows: Sequence[Row], images: bool) -> list[str]:
         else "They cover training alone, on these test images: the cells have no predictions to tell more."
     )
     found = [
-        f"All rows at once: Dunnett's intervals against the one baseline with seeds as blocks, which hold for "
+        f"Simultaneous: Dunnett's intervals against the one baseline with seeds as blocks, which hold for "
         f"{family} comparison{'s' if family > 1 else ''} together with 95 %; each row's spread is moderated by the "
         f"others', never below its own. {covers}"
     ]
@@ -128,7 +128,7 @@ def design(ablation: Ablation) -> list[str]:
         level = f"{100 * (1 - ablation.alpha):.4g} %"
         found.append(
             f"Seeds were added after looks at {', '.join(map(str, looks))} seeds, to the rows whose answer was open "
-            f"alone: the intervals for all rows at once are at {level}, so that those of all looks hold together with "
+            f"alone: simultaneous intervals are at {level}, so that those of all looks hold together with "
             "95 % under any rule of stopping. Those of single rows do not allow for it."
         )
     if tuned:

@@ -11,7 +11,7 @@ from dropgrid.reports import provenance, width
 from dropgrid.reports.cells import Block, Cell
 from dropgrid.reports.columns import MINUS, NOTHING, columns, number
 from dropgrid.reports.guard import MISSING, covered_key, own_overrides, row_differences
-from dropgrid.reports.notes import notes
+from dropgrid.reports.notes import claims, notes
 from dropgrid.reports.statistics import ABOVE, BELOW
 from dropgrid.reports.table import NATS, Row, Table
 
@@ -19,6 +19,8 @@ CAPTIONS = {
     "figure.png": "Accuracy of every row, and its difference to the baseline, paired by seed",
     "figure_lines.png": "Accuracy against a setting, a line a series",
     "figure_curves.png": "Validation accuracy by epoch",
+    "figure_robustness.png": "Accuracy with DropBlock on at inference, a panel a block size",
+    "figure_cam.png": "Class activation maps of a few test images",
     "figure_treatment.png": "Dropped fraction of every site, realised against expected",
 }
 FACTS = ("claim", "cost", "protocol", "scale")
@@ -34,13 +36,14 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"share": share, "value": value, "metric": metric, "number": number}
-    ablation = table.ablation
+    ablation, stated = table.ablation, claims(table)
     return environment.get_template("page.html.j2").render(
         table=table,
         about=ablation.about,
         facts=[(key.capitalize(), ablation.about[key]) for key in FACTS if ablation.about.get(key)],
         columns=columns(table),
-        notes=notes(table),
+        claims=stated,
+        notes=notes(table)[len(stated) :],
         row_class=row_class,
         figures=[(name, CAPTIONS.get(name, name), inline(content)) for name, content in pictures.items()],
         widths=width.rows(table) if width.widths(table) else [],

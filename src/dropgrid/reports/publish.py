@@ -1,9 +1,12 @@
-"""An ablation's small result files into `results/`, and its table into the README: numbers there are never typed."""
+"""An ablation's small result files into `results/`, its table into README and docs: numbers there are never typed."""
 
 import json
 import re
 import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.reports.files import read_json, write
@@ -13,9 +16,9 @@ KEPT = ("table.md", "table.json")
 
 
 def publish(name: str, outputs: Path, root: Path) -> Path:
-    """Copy a finished ablation's table and figures to `root/results/<name>` with the machine, and renew the README.
+    """Copy a finished ablation's table and figures to `root/results/<name>` with machine and date, and renew the pages.
 
-    The README's part between `<!-- results/<name> -->` and `<!-- end -->` becomes the table.
+    In README.md and docs/*.md what stands between `<!-- results/<name> -->` and `<!-- end -->` becomes the table.
 
     Raises:
         UserError: no such ablation, or not all of its cells are finished.
@@ -35,15 +38,25 @@ def publish(name: str, outputs: Path, root: Path) -> Path:
         key: environment[key] for key in ("processor", "cores", "threads", "device", "python", "versions", "source")
     }
     seconds = sum(result["timing"]["total_seconds"] for result in results)
-    machine |= {"cells": len(results), "seconds_of_all_cells": round(seconds, 1)}
+    last = max(result["provenance"]["finished"] for result in results)
+    date = datetime.fromtimestamp(last, UTC).date().isoformat()
+    machine |= {"cells": len(results), "seconds_of_all_cells": round(seconds, 1), "date": date}
     (target / "machine.json").write_text(json.dumps(machine, indent=1) + "\n")
-    readme = root / "README.md"
-    write(readme, renewed(readme.read_text(), name, (target / "table.md").read_text()))
+    for page in pages(root):
+        write(page, renewed(page.read_text(), name, (target / "table.md").read_text(), machine))
     return target
 
 
-def renewed(text: str, name: str, table: str) -> str:
-    """A README with the part marked for an ablation replaced by its table and notes, without their heading."""
-    body = table[table.index("|") :].strip()
+def pages(root: Path) -> list[Path]:
+    """Where results are shown."""
+    return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+
+
+def renewed(text: str, name: str, table: str, machine: Mapping[str, Any]) -> str:
+    """A page with the part marked for an ablation replaced by its table and notes, without heading, and by what on."""
+    where = machine["device"] if machine["device"] != "cpu" else f"{machine['processor']}, {machine['threads']} thread"
+    minutes = machine["seconds_of_all_cells"] / 60
+    made = f"- {machine['cells']} cells, {minutes:.0f} minutes of a slot, {where}, {machine['date']}."
+    body = f"{table[table.index('|') :].strip()}\n{made}"
     marked = re.compile(rf"(<!-- results/{re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
     return marked.sub(lambda found: f"{found[1]}{body}\n{found[2]}", text)

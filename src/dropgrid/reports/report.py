@@ -72,12 +72,22 @@ def write(name: str, outputs: Path | str = "outputs") -> Report:
 def draw(table: Table) -> dict[str, bytes]:
     """File name -> PNG and PDF of each figure that has something to show."""
     # here, not above: a mistyped NAME need not wait for matplotlib
-    from dropgrid.reports import figure, figure_curves, figure_lines, figure_treatment, plotting
+    from dropgrid.reports import (
+        figure,
+        figure_cam,
+        figure_curves,
+        figure_lines,
+        figure_robustness,
+        figure_treatment,
+        plotting,
+    )
 
     drawn = {
         "figure": figure.draw(table) if any(row.accuracies for row in table.rows) else None,
         "figure_lines": figure_lines.draw(table),
         "figure_curves": figure_curves.draw(table),
+        "figure_robustness": figure_robustness.draw(table),
+        "figure_cam": figure_cam.draw(table),
         "figure_treatment": figure_treatment.draw(table),
     }
     there = {name: each for name, each in drawn.items() if each is not None}
