@@ -53,3 +53,51 @@ def test_the_demos_blocks_are_not_the_whole_map(tmp_path, monkeypatch):
             assert min(shape[1:]) >= 7 and not sites.drops(net)[site].clamped(shape)
             seen += 1
     assert seen > 30
+
+
+PAPER = [name for name in ABLATIONS if name.startswith("dropblock_")]
+LARGER = [*((name, "cifar10_cpu") for name in PAPER), ("dropblock_table1", "cifar10"), ("dropblock_mask", "cifar100")]
+
+
+@pytest.mark.parametrize(("name", "scale"), LARGER)
+def test_the_papers_ablations_build_at_the_scales_of_cifar(name, scale, tmp_path, monkeypatch):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    found = plans([f"+ablation={name}", f"scale={scale}", "data=fake", "data.size=32", "data.channels=3", "seed=0"])
+    check(found)
+    assert found[0].about["scale"] == scale and found[0].cells[0].config["data"]["batch_size"] in (64, 128)
+
+
+@pytest.mark.parametrize("scale", ["imagenet", "imagenet_released"])
+def test_table_1_is_comparable_at_the_papers_own_scale_alone(scale, tmp_path, monkeypatch):
+    """Every row builds, and its protocol is the published one; another count of epochs is named."""
+    from dropgrid.reports.cells import Ablation, Block, Cell
+    from dropgrid.reports.published import differs
+
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    for part in ("train", "val"):
+        for label in ("n01", "n02"):
+            (tmp_path / "data" / part / label).mkdir(parents=True)
+            for index in range(512):
+                (tmp_path / "data" / part / label / f"{index}.JPEG").touch()
+    line = ["+ablation=dropblock_table1", f"scale={scale}", f"data.root={tmp_path / 'data'}", "seed=0"]
+    (plan,) = plans(line)
+    check([plan])
+    assert plan.about["metric"] == "test/acc_best"
+    for each in plan.cells:
+        cell = Cell(each.row, {}, 0, each.id, each.overrides, tmp_path, "planned", each.config, None, None)
+        assert differs(Ablation("x", plan.about, [Block({}, {})]), cell) == []
+        short = {**each.config, "trainer": {**each.config["trainer"], "max_epochs": 90}}
+        cell = Cell(each.row, {}, 0, each.id, each.overrides, tmp_path, "planned", short, None, None)
+        assert differs(Ablation("x", plan.about, [Block({}, {})]), cell) == ["trainer.max_epochs 90 (published: 270)"]
+
+
+def test_an_ablation_at_another_scale_sets_no_block_as_large_as_the_paper_s(tmp_path, monkeypatch):
+    """Block sizes come from the scale: no site of the main rows is clamped on CIFAR's maps."""
+    from dropgrid import build, sites
+
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    line = ["+ablation=dropblock_table1", "scale=cifar10", "data=fake", "data.size=32", "data.channels=3", "seed=0"]
+    (cell,) = [cell for cell in plans(line)[0].cells if cell.row == "dropblock"]
+    net = build.network(cell.config, build.source(cell.config, cell.local).spec())
+    shapes = sites.shapes(net, (3, 32, 32))
+    assert shapes and not any(sites.drops(net)[site].clamped(shape) for site, shape in shapes.items())

@@ -124,3 +124,13 @@ def test_folders_that_are_not_there(tmp_path, tiny):
     tiny.tree(tmp_path, {"train": 2})
     with pytest.raises(ValueError, match="has no folder val/"):
         source(tmp_path)
+
+
+def test_validation_may_be_the_test_set_itself(root):
+    """The protocol of papers that report the best epoch on the evaluation set."""
+    own = source(root, val="test")
+    splits = own.load()
+    assert own.spec()[-3:] == (20, 6, 6)
+    assert (splits.val.names == splits.test.names).all() and len(splits.train) == 20
+    with pytest.raises(ValueError, match=r"data\.val must be a count of images or a share"):
+        source(root, val="train").spec()
