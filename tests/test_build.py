@@ -5,7 +5,8 @@ import torch
 
 from dropgrid import build
 from dropgrid.errors import UserError
-from dropgrid.sweeps.plan import check, plans
+from dropgrid.sweeps.check import check
+from dropgrid.sweeps.plan import plans
 
 FAKE = ["data=fake", "trainer.max_epochs=1"]
 

@@ -22,8 +22,9 @@ from dropgrid.commands import Parser, parser, run
 from dropgrid.errors import UserError
 from dropgrid.runs.folder import read_json, run_folder
 from dropgrid.runs.supervise import Outcome, supervise, warm
+from dropgrid.sweeps.check import check
 from dropgrid.sweeps.command_line import arguments
-from dropgrid.sweeps.plan import Cell, Plan, check, plans
+from dropgrid.sweeps.plan import Cell, Plan, plans
 from dropgrid.training import train
 
 FILES = ("last.safetensors", "best.safetensors", "metrics.csv", "predictions.npz")

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dropgrid.sweeps.plan import check, plans
+from dropgrid.sweeps.check import check
+from dropgrid.sweeps.plan import plans
 
 FOLDER = Path(__file__).parents[2] / "conf" / "ablation"
 ABLATIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from dropgrid.errors import UserError
+from dropgrid.sweeps.check import check
 from dropgrid.sweeps.evaluation import asked, compose
-from dropgrid.sweeps.plan import Plan, check, plans
+from dropgrid.sweeps.plan import Plan, plans
 
 ROOT = Path(__file__).parents[2]
 TINY = ["data.train=50", "data.val=50", "data.test=60", "trainer.max_epochs=1", "model.width=0.25", "seed=0"]
@@ -65,7 +66,7 @@ def test_an_ablation_lists_options_with_their_overrides_as_the_command_has_them(
     ]
     cam, blocks = asked(plan_of(texts[:2], tmp_path))
     assert (cam.name, cam.label) == ("cam", "cam")
-    assert blocks.label == "dropblock_inference[skip=false]".replace("false", "False")
+    assert blocks.label == "dropblock_inference[skip=False]"
     assert blocks.node["block_sizes"] == [1, 3] and blocks.node["skip"] is False
     words = ["evaluate=dropblock_inference", "evaluate.block_sizes=[1,3]", "evaluate.skip=false"]
     assert blocks == compose(words, tmp_path)[0]
@@ -135,7 +136,7 @@ def test_a_measurement_that_fails_is_said_and_hides_neither_table_nor_the_others
     listed = "ablation.evaluate=['noise evaluate.sigmas=[-1]', 'noise evaluate.sigmas=[0.25]']"
     done = command("train", "+ablation=dropblock_cam", *TINY, listed, "name=tiny", outputs=outputs)
     assert done.returncode == 1 and "noise: 3 failed" in done.stdout and "must be a number 0 or more" in done.stdout
-    assert "Test accuracy" in " ".join(done.stdout.split()) or "table.md" in done.stdout
+    assert "table.md" in done.stdout
     assert all("noise/gaussian_noise_0.25" in each for each in evaluations(outputs))
 
 

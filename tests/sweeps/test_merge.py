@@ -126,6 +126,19 @@ def test_evaluations_that_ours_lacks_are_added(theirs, ours, capsys):
     }
 
 
+def test_an_evaluation_s_arrays_come_with_it_and_before_it(theirs, ours, capsys, monkeypatch):
+    for fake in (theirs, ours):
+        fake.add(["baseline"], seeds=1).write()
+    (run(theirs, 0) / "evaluations").mkdir()
+    for suffix in ("json", "npz"):
+        (run(theirs, 0) / "evaluations" / f"ab.{suffix}").write_text(suffix)
+    brought, write = [], bring.write_atomically
+    monkeypatch.setattr(bring, "write_atomically", lambda path, copy: (brought.append(path.name), write(path, copy)))
+    assert merge(theirs, ours, capsys, "--yes")[0] == 0
+    assert brought == ["ab.npz", "ab.json"]
+    assert (run(ours, 0) / "evaluations" / "ab.npz").read_text() == "npz"
+
+
 def test_rows_that_mean_other_configs_stop_that_ablation_alone(theirs, ours, capsys):
     ours.add(["baseline"], seeds=1).write()
     theirs.add(["baseline"], seeds=2)

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dropgrid.evaluations.subject import DoesNotApply, load
+import numpy as np
+
+from dropgrid.evaluations.subject import DoesNotApply, Found, load
+from dropgrid.files import write_atomically
 from dropgrid.instantiate import call, instantiate
 from dropgrid.runs.environment import environment
 from dropgrid.runs.folder import write_json
@@ -14,15 +17,19 @@ from dropgrid.runs.folder import write_json
 def measure(job: Mapping[str, Any], folder: Path) -> None:
     """Measure a cell, and leave the result beside `folder`, which holds the log, as `<folder>.json`.
 
+    Arrays that the evaluation found are in `<folder>.npz`, written before: where there is a result they are whole.
+
     Args:
-        job: an option's name, its label, its node and the weights; see `dropgrid.evaluate.Evaluation`.
+        job: an option's name, its label, its node and the weights; see `dropgrid.sweeps.evaluation.Evaluation`.
         folder: `evaluations/<hash>` in the cell's own.
     """
     began = time.time()
     subject = load(folder.parents[1], job["weights"])
     note, found = None, {}
+    arrays: dict[str, Any] = {}
     try:
-        found = call("evaluate", instantiate("evaluate", {**job["node"], "_partial_": True}), subject)
+        made = call("evaluate", instantiate("evaluate", {**job["node"], "_partial_": True}), subject)
+        found, arrays = made if isinstance(made, Found) else (made, {})
     except DoesNotApply as error:
         note = str(error)
     about = environment(subject.device)
@@ -32,8 +39,11 @@ def measure(job: Mapping[str, Any], folder: Path) -> None:
         "weights": job["weights"],
         "metrics": {name: each.value for name, each in found.items()},
         "headings": {name: [each.label, each.unit] for name, each in found.items()},
+        "arrays": list(arrays),
         "note": note,
         "provenance": {key: about[key] for key in ("device", "source", "versions", "host")},
         "seconds": time.time() - began,
     }
+    if arrays:
+        write_atomically(folder.with_suffix(".npz"), lambda beside: np.savez_compressed(beside, **arrays))
     write_json(folder.with_suffix(".json"), result)

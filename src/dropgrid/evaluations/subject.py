@@ -27,16 +27,26 @@ from dropgrid.runs.measure import predict
 SHARE = "%"
 """The unit of a share: the value is in [0, 1], and shown in percent."""
 
+POINTS = "points"
+"""The unit of a difference of two shares, in percentage points."""
+
 Corrupt = Callable[[Tensor, int], Tensor]
 """From uint8 images (N, C, H, W), on the CPU, and the place of the first in its split, to others of that shape."""
 
 
 class Measure(NamedTuple):
-    """A number, what the field calls it, and its unit: `SHARE`, `nats`, or nothing."""
+    """A number, what the field calls it, and its unit: `SHARE`, `POINTS`, `nats`, or nothing."""
 
     value: float
     label: str
     unit: str = SHARE
+
+
+class Found(NamedTuple):
+    """What an evaluation found that leaves arrays beside its numbers; one that leaves none gives the numbers alone."""
+
+    measures: dict[str, Measure]
+    arrays: dict[str, np.ndarray]
 
 
 def listed(key: str, values: Any) -> list[Any]:
@@ -105,6 +115,13 @@ class Subject:
         device = self.device if corrupt is None else torch.device("cpu")
         loader = batches(split, size, order=None, drop_last=False, workers=workers, device=device)
         return predict(learner, loader if corrupt is None else corrupted(loader, corrupt))
+
+    def images(self, split: Split) -> Tensor:
+        """uint8 (N, C, H, W) of a split, on the CPU."""
+        size = self.config["data"]["eval_batch_size"]
+        return torch.cat(
+            [images for images, _ in batches(split, size, order=None, drop_last=False, workers=0, device="cpu")]
+        )
 
     def learner(self, network: nn.Module, seed: int) -> Learner:
         """A network with the cell's own normalization of images, loss and optimizer."""

@@ -94,7 +94,7 @@ def evaluated(name: str, row: Row) -> str:
     found = row.evaluations.get(name)
     if found is None:
         return NOTHING
-    text = plus_minus(found.sample.mean, found.sample.std, 2 if found.unit == SHARE else 3)
+    text = plus_minus(found.sample.mean, found.sample.std, 2 if found.unit in (SHARE, "points") else 3)
     return text if found.sample.n == row.sample.n else f"{text} (n = {found.sample.n})"
 
 

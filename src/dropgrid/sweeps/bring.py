@@ -39,6 +39,7 @@ def evaluations(theirs: Path, ours: Path, yes: bool) -> int:
     """Bring the evaluations of a cell that ours lacks; how many."""
     found = [each for each in sorted(theirs.glob("evaluations/*")) if each.is_file() and not each.name.startswith(".")]
     lacking = [each for each in found if not (ours / "evaluations" / each.name).exists()]
+    lacking.sort(key=lambda each: each.suffix == ".json")  # a result comes after its arrays
     for each in lacking if yes else []:
         write_atomically(ours / "evaluations" / each.name, partial(shutil.copyfile, each))
     return len(lacking)

@@ -1,7 +1,7 @@
 """Run a plan's cells side by side on this machine, show them, and hand back the table."""
 
+import sys
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
 
@@ -9,8 +9,11 @@ from dropgrid.runs.child import Train
 from dropgrid.runs.folder import run_folder
 from dropgrid.runs.supervise import Policy, Stop, tidy, warm
 from dropgrid.sweeps import listing, tune
+from dropgrid.sweeps.check import check
+from dropgrid.sweeps.evaluation import asked
 from dropgrid.sweeps.looks import grown
-from dropgrid.sweeps.plan import Cell, Plan, check, label, plans
+from dropgrid.sweeps.measuring import Failed, finished, measure
+from dropgrid.sweeps.plan import Cell, Plan, label, plans
 from dropgrid.sweeps.pool import Pool, policy, stoppable
 from dropgrid.sweeps.price import within_budget
 from dropgrid.sweeps.record import write_plan
@@ -64,7 +67,7 @@ def run(plan: Plan, rules: Policy, train: Train) -> int:
         console.print(f"the answer is open in some rows: {added} cells more (sweep.seeds=auto)", highlight=False)
         plan = more
         stop = train_cells(plan, rules, train, console)
-    code = finish(plan)
+    code = finish(plan, stop.asked.is_set())
     if stop.asked.is_set():
         console.print("stopped; the same command continues with what is not finished", style="yellow")
     return code if code and plan.sweep["on_error"] == "stop" else STOPPED if stop.asked.is_set() else code
@@ -96,34 +99,47 @@ def head(plan: Plan) -> str:
     return f"{plan.name}: {len(distinct(plan))} cells, {len(found)} already finished{remark}{how}"
 
 
-def finish(plan: Plan) -> int:
-    """Show the table and what failed; 1 when something did."""
-    console = Console()
-    show(plan, console)
+def finish(plan: Plan, stopped: bool = False) -> int:
+    """Measure what the ablation asks for, unless stopped; then the table, and what failed; 1 when something did."""
     found = [(cell, failure(plan, cell)) for cell in unfinished(plan)]
-    failed = [(cell, why) for cell, why in found if why is not None]
-    if failed:
-        show_failures(plan, failed)
-    return 1 if failed else 0
+    failed: list[tuple[str, Failed]] = [("", [(cell, why) for cell, why in found if why is not None])]
+    if not stopped and len(found) < len(distinct(plan)):
+        failed += [(each.label, measure(finished(plan.name, plan.outputs, plan.jobs), each)) for each in asked(plan)]
+    return conclude(plan, failed)
 
 
-def show(plan: Plan, console: Console) -> None:
-    """The table on the terminal and the paths of what was written."""
-    from dropgrid.reports.report import write  # pandas and matplotlib: only once there is something to show
+def conclude(plan: Plan, failed: Sequence[tuple[str, Failed]]) -> int:
+    """The table, and what failed of each part: training has no name, an evaluation its label; 1 when something did."""
+    show(plan, [name for name, _ in failed if name])
+    for name, each in failed:
+        if each:
+            show_failures(plan, each, name)
+    return 1 if any(each for _, each in failed) else 0
 
+
+def show(plan: Plan, evaluations: Sequence[str]) -> None:
+    """The table on the terminal, under it what was measured (there may be no room for it there), and the paths."""
+    from dropgrid.reports.listing import listing as metrics
+    from dropgrid.reports.report import PIPE_WIDTH, write  # pandas and matplotlib: once there is something to show
+
+    console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
     report = write(plan.name, plan.outputs)
     if console.is_terminal:
         console.print(report.renderable)
     else:
         console.print(report.text, highlight=False, markup=False, soft_wrap=True)
+    for name in dict.fromkeys(evaluations):
+        for each in metrics(report.table, name):
+            console.print(each)
     for path in report.paths:
         console.print(str(path), highlight=False, soft_wrap=True)
 
 
-def show_failures(plan: Plan, failed: Sequence[tuple[Cell, dict[str, Any]]]) -> None:
+def show_failures(plan: Plan, failed: Failed, name: str) -> None:
     """The cells that failed: class and last line, and where the whole log is."""
     lines = [
         (label(cell), f"{why['class']}: {why['message']}", str(run_folder(plan.outputs, cell.id) / why["log"]))
         for cell, why in failed
     ]
-    listing.show(f"{len(failed)} failed", listing.table(("cell", "failure", "log"), lines, left=(0, 1, 2)))
+    heading = f"{name}: {len(failed)} failed" if name else f"{len(failed)} failed"
+    listing.show(heading, listing.table(("cell", "failure", "log"), lines, left=(0, 1, 2)))

@@ -12,11 +12,10 @@ from typing import Any
 from hydra import compose
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from dropgrid.errors import UserError
 from dropgrid.reports import claims
-from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide, treatment_id
+from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide
 from dropgrid.sweeps import rows as ablation_rows
 from dropgrid.sweeps import seeds as seeding
 from dropgrid.sweeps import tune
@@ -264,39 +263,6 @@ def plain(config: DictConfig) -> dict[str, Any]:
     """A composed config, resolved, as a dict."""
     resolved: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     return {"scale": None, **resolved}
-
-
-def check(found: Sequence[Plan]) -> None:
-    """Build what every unfinished cell needs on the meta device and read its data; all errors together, one a line."""
-    from dropgrid import build
-    from dropgrid.sweeps.todo import outdated, todo
-
-    problems: dict[str, list[str]] = {}
-    seen: set[str] = set()
-    for plan in found:
-        for cell in todo(plan, outdated(plan)):
-            treatment = treatment_id(cell.config)
-            if treatment in seen:
-                continue
-            seen.add(treatment)
-            try:
-                source = build.source(cell.config, cell.local)
-                spec = source.spec()
-                build.check(cell.config, cell.local, spec)
-                with Console(stderr=True).status(f"reading {spec.train + spec.val + spec.test:,} images"):
-                    source.prepare()
-            except (UserError, ValueError) as error:
-                problems.setdefault(str(error), []).append(cell.row)
-    if problems:
-        rows = len({cell.row for plan in found for cell in plan.cells})
-        raise UserError(
-            "\n".join(
-                message
-                if rows == 1 or len(set(where)) == rows
-                else f"{message} (row {', '.join(dict.fromkeys(where))})"
-                for message, where in problems.items()
-            )
-        )
 
 
 def safe(name: str) -> str:

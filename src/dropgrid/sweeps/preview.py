@@ -50,8 +50,9 @@ def main(given: Sequence[str] | None = None) -> int:
 def preview(overrides: Sequence[str], as_json: bool) -> int:
     """Plan, check as a launch does, measure, and show."""
     from dropgrid.runs.supervise import warm
+    from dropgrid.sweeps.check import check
     from dropgrid.sweeps.launch import modules
-    from dropgrid.sweeps.plan import check, plans
+    from dropgrid.sweeps.plan import plans
     from dropgrid.sweeps.pool import policy
     from dropgrid.sweeps.slots import slots
     from dropgrid.sweeps.todo import todo

@@ -29,7 +29,8 @@ class DropgridSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        from dropgrid.sweeps.plan import check, plans
+        from dropgrid.sweeps.check import check
+        from dropgrid.sweeps.plan import plans
 
         found = plans(arguments)
         if isinstance(self.launcher, DropgridLauncher):

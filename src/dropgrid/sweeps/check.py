@@ -1,0 +1,44 @@
+"""Every cell of a sweep checked before the first trains, all errors together."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from dropgrid.errors import UserError
+from dropgrid.runs.identity import treatment_id
+from dropgrid.sweeps.plan import Plan
+
+
+def check(found: Sequence[Plan]) -> None:
+    """Build what every unfinished cell needs on the meta device and read its data; all errors together, one a line."""
+    from dropgrid import build
+    from dropgrid.sweeps.evaluation import asked
+    from dropgrid.sweeps.todo import outdated, todo
+
+    problems: dict[str, list[str]] = {}
+    seen: set[str] = set()
+    for plan in found:
+        asked(plan)  # a misspelt evaluation is not found hours later
+        for cell in todo(plan, outdated(plan)):
+            treatment = treatment_id(cell.config)
+            if treatment in seen:
+                continue
+            seen.add(treatment)
+            try:
+                source = build.source(cell.config, cell.local)
+                spec = source.spec()
+                build.check(cell.config, cell.local, spec)
+                with Console(stderr=True).status(f"reading {spec.train + spec.val + spec.test:,} images"):
+                    source.prepare()
+            except (UserError, ValueError) as error:
+                problems.setdefault(str(error), []).append(cell.row)
+    if problems:
+        rows = len({cell.row for plan in found for cell in plan.cells})
+        raise UserError(
+            "\n".join(
+                message
+                if rows == 1 or len(set(where)) == rows
+                else f"{message} (row {', '.join(dict.fromkeys(where))})"
+                for message, where in problems.items()
+            )
+        )
