@@ -1,6 +1,7 @@
 """The columns of the table as people read it, the same in the terminal, Markdown, LaTeX and the page."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,6 +11,9 @@ from dropgrid.reports.table import NATS, Row, Table
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "–"
+
+FEW = 3
+"""Metrics of an evaluation that stand in the table itself."""
 
 EVALUATIONS = 7
 """The rank of the first column of an evaluation: after all others."""
@@ -73,15 +77,35 @@ def columns(table: Table) -> list[Column]:
         found.append(Column("keep_prob", "", keep_prob, 6))
     if any(row.expected is not None for row in rows):
         found.append(Column("Dropped: expected → realised", "%", dropped, 4))
-    return found + evaluations(rows)
+    separate = apart(rows)
+    few = {evaluation_of(name) for row in rows for name in row.evaluations}.difference(separate)
+    return found + evaluations(rows, few)
 
 
-def evaluations(rows: Sequence[Row], only: str | None = None) -> list[Column]:
-    """A column for each metric of each evaluation, or of one; on a narrow terminal the last is left out first."""
+def evaluation_of(name: str) -> str:
+    """The evaluation of a metric's full name."""
+    return name.rpartition("/")[0]
+
+
+def apart(rows: Sequence[Row]) -> list[str]:
+    """The evaluations with more metrics than the table has room for: they have tables of their own."""
+    names = dict.fromkeys(name for row in rows for name in row.evaluations)
+    counts = Counter(map(evaluation_of, names))
+    return [name for name, count in counts.items() if count > FEW]
+
+
+def lines_of(rows: Sequence[Row], evaluation: str) -> list[list[str]]:
+    """An evaluation as a table with a line a metric, headed by the rows' names."""
+    found = [["", *(row.name for row in rows)]]
+    return found + [[each.full, *(each.text(row) for row in rows)] for each in evaluations(rows, [evaluation])]
+
+
+def evaluations(rows: Sequence[Row], only: Collection[str]) -> list[Column]:
+    """A column for each metric of some evaluations; on a narrow terminal the last is left out first."""
     named: dict[str, Measurement] = {}
     for row in rows:
         for name, each in row.evaluations.items():
-            if only in (None, name.rpartition("/")[0]):
+            if evaluation_of(name) in only:
                 named.setdefault(name, each)
     return [
         Column(each.heading, each.unit, partial(evaluated, name), EVALUATIONS + index)

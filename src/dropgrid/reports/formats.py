@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from dropgrid.reports import width
-from dropgrid.reports.columns import Column, columns
+from dropgrid.reports.columns import Column, apart, columns, lines_of
 from dropgrid.reports.evaluations import SHARE, Measurement
 from dropgrid.reports.notes import notes
 from dropgrid.reports.outcomes import Judged
@@ -30,6 +30,12 @@ def markdown(table: Table) -> str:
             parts.append(f"## {markdown_text(block.label)}")
         parts.append(pipe_table(shown, rows))
     parts.append("\n".join(f"- {markdown_text(note)}" for note in notes(table)))
+    for evaluation in apart(table.rows):
+        for block, rows in table.blocks:
+            heading = f"{evaluation} ({block.label})" if block.factors else evaluation
+            lines = [[markdown_text(text) for text in line] for line in lines_of(rows, evaluation)]
+            if len(lines) > 1:
+                parts += [f"## {markdown_text(heading)}", aligned(lines, [True] + [False] * len(rows))]
     if width.widths(table):
         lines = [[markdown_text(text) for text in line] for line in width.rows(table)]
         parts.append(f"## {markdown_text(width.title(table))}")

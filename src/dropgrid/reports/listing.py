@@ -17,7 +17,7 @@ def listing(table: Table, evaluation: str) -> list[RichTable]:
         shown.add_column()
         for row in rows:
             shown.add_column(Text(row.name), justify="right", vertical="bottom", overflow="fold")
-        for column in evaluations(rows, evaluation):
+        for column in evaluations(rows, [evaluation]):
             shown.add_row(Text(column.full), *(Text(column.text(row)) for row in rows))
         if shown.row_count:
             found.append(shown)

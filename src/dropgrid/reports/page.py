@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from dropgrid.reports import provenance, width
 from dropgrid.reports.cells import Block, Cell
-from dropgrid.reports.columns import MINUS, NOTHING, columns, number
+from dropgrid.reports.columns import MINUS, NOTHING, apart, columns, lines_of, number
 from dropgrid.reports.guard import MISSING, covered_key, own_overrides, row_differences
 from dropgrid.reports.notes import claims, notes
 from dropgrid.reports.statistics import ABOVE, BELOW
@@ -45,6 +45,8 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
         claims=stated,
         notes=notes(table)[len(stated) :],
         row_class=row_class,
+        measured=apart(table.rows),
+        lines_of=lines_of,
         figures=[(name, CAPTIONS.get(name, name), inline(content)) for name, content in pictures.items()],
         widths=width.rows(table) if width.widths(table) else [],
         width=width,

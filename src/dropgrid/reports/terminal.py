@@ -8,7 +8,8 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from dropgrid.reports.columns import Column, columns, difference, verdict
+from dropgrid.reports.columns import Column, apart, columns, difference, verdict
+from dropgrid.reports.listing import listing
 from dropgrid.reports.notes import notes
 from dropgrid.reports.statistics import ABOVE, BELOW
 from dropgrid.reports.table import Row, Table
@@ -39,6 +40,8 @@ class Terminal:
             yield rich_table(shown, rows)
         for note in notes(self.table):
             yield bullet(note)
+        for evaluation in apart(self.table.rows):
+            yield from listing(self.table, evaluation)
         if left_out:
             yield bullet(f"Left out on this narrow terminal: {', '.join(left_out)}.")
 

@@ -119,6 +119,7 @@ def conclude(plan: Plan, failed: Sequence[tuple[str, Failed]]) -> int:
 
 def show(plan: Plan, evaluations: Sequence[str]) -> None:
     """The table on the terminal, under it what was measured (there may be no room for it there), and the paths."""
+    from dropgrid.reports.columns import apart
     from dropgrid.reports.listing import listing as metrics
     from dropgrid.reports.report import PIPE_WIDTH, write  # pandas and matplotlib: once there is something to show
 
@@ -128,7 +129,8 @@ def show(plan: Plan, evaluations: Sequence[str]) -> None:
         console.print(report.renderable)
     else:
         console.print(report.text, highlight=False, markup=False, soft_wrap=True)
-    for name in dict.fromkeys(evaluations):
+    shown = apart(report.table.rows)  # with the table
+    for name in dict.fromkeys(each for each in evaluations if each not in shown):
         for each in metrics(report.table, name):
             console.print(each)
     for path in report.paths:
