@@ -156,6 +156,13 @@ class Fake:
             self.write_cell(cell)
         return self.about["name"]
 
+    def asked(self, label: str) -> None:
+        """That an evaluation was asked of this ablation."""
+        path = self.outputs / "ablations" / self.about["name"] / "evaluations.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = json.loads(path.read_text())["asked"] if path.exists() else []
+        path.write_text(json.dumps({"asked": [*before, label]}))
+
     def write_cell(self, cell: dict) -> None:
         """One run's folder; a pending cell has none."""
         if cell["status"] == "pending":

@@ -20,6 +20,7 @@ HEADINGS = {"gaussian_noise_0.1": ["Gaussian noise σ = 0.1", "%"], "nll": ["NLL
 def evaluate(fake, row, values, label="corruption", metric="gaussian_noise_0.1"):
     """Leave a value on each cell of a row that has one."""
     for cell, value in zip(fake.of(row), values, strict=False):
+        fake.asked(label)
         folder = fake.outputs / "runs" / cell["line"]["cell"] / "evaluations"
         folder.mkdir(exist_ok=True)
         found = {"evaluate": label, "metrics": {metric: value}, "headings": HEADINGS}
@@ -95,3 +96,16 @@ def test_levels_stand_side_by_side_in_their_order_whatever_file_they_came_from()
     names = ["b/acc_64", "b/nll_64", "b/plain", "b/acc_8", "b/nll_8", "a/x_0.5", "b/acc_100"]
     found = ["a/x_0.5", "b/acc_8", "b/acc_64", "b/acc_100", "b/nll_8", "b/nll_64", "b/plain"]
     assert ordered(names) == found
+
+
+def test_what_was_measured_for_another_ablation_is_not_shown(fake):
+    """A shared cell has it: not this table, unless every row has it and nothing else was asked."""
+    fake.add(["baseline", "dropout"], seeds=2).write()
+    evaluate(fake, "baseline", [0.8, 0.7])
+    (fake.outputs / "ablations/demo/evaluations.json").unlink()
+    assert not any(row.evaluations for row in tabulate(read("demo", fake.outputs)).rows)
+    evaluate(fake, "dropout", [0.8, 0.7])
+    (fake.outputs / "ablations/demo/evaluations.json").unlink()
+    assert all(row.evaluations for row in tabulate(read("demo", fake.outputs)).rows)
+    fake.asked("noise")
+    assert not any(row.evaluations for row in tabulate(read("demo", fake.outputs)).rows)

@@ -19,6 +19,7 @@ def leave(fake, row, label="cam", images=IMAGES, spread=(0.2, 0.3, 0.4), **facto
     """Arrays and a result on each cell of a row; the map's one hot place is its seed."""
     for cell, value in zip(fake.of(row, **factors), spread, strict=False):
         seed = cell["line"]["seed"]
+        fake.asked(label)
         folder = fake.outputs / "runs" / cell["line"]["cell"] / "evaluations"
         folder.mkdir(parents=True, exist_ok=True)
         maps = np.zeros((len(images), 5, 5), np.float32)

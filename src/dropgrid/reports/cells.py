@@ -5,12 +5,12 @@ import difflib
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dropgrid.errors import UserError
-from dropgrid.reports.evaluations import Measured, measured
+from dropgrid.reports.evaluations import Measured, evaluation_of, measured
 from dropgrid.reports.files import read_json, read_text, read_yaml
 from dropgrid.runs.folder import run_folder
 from dropgrid.runs.status import status
@@ -127,8 +127,8 @@ def read(name: str, outputs: Path | str = "outputs") -> Ablation:
     folder = outputs / "ablations" / name
     about = read_json(folder / "ablation.json") or {}
     blocks: dict[tuple[tuple[str, str], ...], dict[str, list[Cell]]] = {}
-    for line in read_json(folder / "cells.json"):
-        cell = read_cell(line, outputs)
+    asked = (read_json(folder / "evaluations.json") or {}).get("asked", [])
+    for cell in measured_here([read_cell(line, outputs) for line in read_json(folder / "cells.json")], asked):
         blocks.setdefault(tuple(cell.factors.items()), {}).setdefault(cell.row, []).append(cell)
     if not blocks:
         raise UserError(f"{folder / 'cells.json'} lists no cells")
@@ -138,6 +138,23 @@ def read(name: str, outputs: Path | str = "outputs") -> Ablation:
     if lacking is not None:
         raise UserError(f"{name}: the baseline {baseline!r} is no row; rows: {', '.join(lacking.rows)}")
     return Ablation(name, about, found, read_json(folder / "claims.json"))
+
+
+def measured_here(cells: Sequence[Cell], asked: Sequence[str]) -> list[Cell]:
+    """The cells with the evaluations asked of this ablation; where none is on record, with those that every row has.
+
+    A cell that another ablation shares may have been measured for that one.
+    """
+    rows: dict[tuple[str, str], set[str]] = {}
+    for cell in cells:
+        if cell.result is not None:
+            own = {evaluation_of(name) for name in cell.evaluations}
+            rows.setdefault((str(cell.factors), cell.row), set()).update(own)
+    wanted = set(asked) or (set.intersection(*rows.values()) if rows else set())
+    return [
+        replace(cell, evaluations={n: each for n, each in cell.evaluations.items() if evaluation_of(n) in wanted})
+        for cell in cells
+    ]
 
 
 def unknown(name: str, known: Sequence[str], folder: Path) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from dropgrid.reports.evaluations import SHARE, Measurement, ordered
+from dropgrid.reports.evaluations import SHARE, Measurement, evaluation_of, ordered
 from dropgrid.reports.statistics import Interval
 from dropgrid.reports.table import NATS, Row, Table
 
@@ -80,11 +80,6 @@ def columns(table: Table) -> list[Column]:
     separate = apart(rows)
     few = {evaluation_of(name) for row in rows for name in row.evaluations}.difference(separate)
     return found + evaluations(rows, few)
-
-
-def evaluation_of(name: str) -> str:
-    """The evaluation of a metric's full name."""
-    return name.rpartition("/")[0]
 
 
 def apart(rows: Sequence[Row]) -> list[str]:

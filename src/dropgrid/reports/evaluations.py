@@ -70,11 +70,16 @@ def measurements(cells: Iterable[tuple[int, Mapping[str, Measured]]]) -> dict[st
     return found
 
 
+def evaluation_of(name: str) -> str:
+    """The evaluation of a metric's full name."""
+    return name.rpartition("/")[0]
+
+
 def ordered(names: Iterable[str]) -> list[str]:
     """By evaluation, then as they first came; those that differ in a level alone side by side, by that level."""
     found = dict.fromkeys(names)
     stems = {stem: place for place, stem in enumerate(dict.fromkeys(split(name)[0] for name in found))}
-    return sorted(found, key=lambda name: (name.rpartition("/")[0], stems[split(name)[0]], split(name)[1]))
+    return sorted(found, key=lambda name: (evaluation_of(name), stems[split(name)[0]], split(name)[1]))
 
 
 def split(name: str) -> tuple[str, float]:

@@ -15,7 +15,7 @@ from matplotlib.patheffects import withStroke
 from dropgrid.errors import UserError
 from dropgrid.reports.cells import Block, Cell
 from dropgrid.reports.columns import plus_minus
-from dropgrid.reports.evaluations import kept
+from dropgrid.reports.evaluations import evaluation_of, kept
 from dropgrid.reports.plotting import GREY, INK, canvas, lines, place, style, wrap, write_text
 from dropgrid.reports.table import Row, Table
 
@@ -75,7 +75,8 @@ def draw(table: Table) -> Figure | None:
 def sheet(block: Block, rows: Sequence[Row]) -> Sheet | None:
     """A block's pictures; of several evaluations by the option the plainest."""
     there = {row.name: {cell.seed: kept(cell.folder, OPTION) for cell in finished(block, row)} for row in rows}
-    labels = sorted({label for seeds in there.values() for each in seeds.values() for label in each})
+    here = {evaluation_of(name) for row in rows for name in row.evaluations}
+    labels = sorted({label for seeds in there.values() for each in seeds.values() for label in each if label in here})
     if not labels:
         return None
     label = labels[0]

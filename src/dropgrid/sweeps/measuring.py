@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dropgrid.errors import UserError
-from dropgrid.runs.folder import read_json, run_folder
+from dropgrid.runs.folder import read_json, run_folder, write_json
 from dropgrid.sweeps.evaluation import Evaluation
 from dropgrid.sweeps.plan import Cell, Plan, label
 
@@ -59,6 +59,7 @@ def measure(plan: Plan, evaluation: Evaluation) -> Failed:
     todo = [cell for cell in plan.cells if not measured(plan, cell, evaluation)]
     cached = f", {len(plan.cells) - len(todo)} already measured" if len(todo) < len(plan.cells) else ""
     console.print(f"{evaluation.label}: {len(plan.cells)} cells{cached}", highlight=False, soft_wrap=True, markup=False)
+    remember(plan, evaluation)
     failed: Failed = []
     if todo:
         warm(["dropgrid.evaluations.measure", str(evaluation.node["_target_"]).rpartition(".")[0]])
@@ -78,6 +79,14 @@ def measure(plan: Plan, evaluation: Evaluation) -> Failed:
     for note, rows in notes(plan, evaluation).items():
         console.print(f"does not apply to {', '.join(rows)}: {note}", highlight=False, soft_wrap=True, markup=False)
     return failed
+
+
+def remember(plan: Plan, evaluation: Evaluation) -> None:
+    """That this was asked of this ablation: cells that another shares may be measured for that one."""
+    path = plan.outputs / "ablations" / plan.name / "evaluations.json"
+    asked = (read_json(path) or {}).get("asked", [])
+    if evaluation.label not in asked:
+        write_json(path, {"asked": [*asked, evaluation.label]})
 
 
 def refuse(plan: Plan, evaluation: Evaluation, failed: Failed) -> None:
