@@ -17,12 +17,13 @@ def predict(fake, seed=0):
     """Predictions that have exactly the accuracies of the fake cells, rounded to an image."""
     random = np.random.default_rng(seed)
     targets = random.integers(0, 10, IMAGES)
+    hard = {row: random.normal(size=IMAGES) for row in ("baseline", "dropout", "drop_path")}  # what each finds hard
     for cell in fake.cells:
         run = fake.outputs / "runs" / cell["line"]["cell"]
         share = round(cell["result"]["metrics"]["test/acc_last"] * IMAGES) / IMAGES
         cell["result"]["metrics"]["test/acc_last"] = share
         (run / "result.json").write_text(json.dumps(cell["result"]))
-        right = random.permutation(IMAGES) < round(share * IMAGES)
+        right = hard[cell["line"]["row"]].argsort().argsort() < round(share * IMAGES)
         logits = np.eye(10)[np.where(right, targets, (targets + 1) % 10)]
         np.savez_compressed(run / "predictions.npz", last=logits, best=logits, targets=targets)
 

@@ -23,7 +23,7 @@ def correct(rows: Mapping[str, Sequence[Cell]], metric: str) -> Correct | None:
     for row, cells in rows.items():
         for cell in cells:
             try:
-                with np.load(cell.folder / "predictions.npz") as file:
+                with open(cell.folder / "predictions.npz", "rb") as opened, np.load(opened) as file:
                     logits, labels = file[WEIGHTS[metric]], file["targets"]
             except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
                 return None
