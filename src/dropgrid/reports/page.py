@@ -1,7 +1,7 @@
 """report.html: everything about an ablation on one page that needs nothing else."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from dropgrid.reports import provenance, width
 from dropgrid.reports.cells import Block, Cell
-from dropgrid.reports.columns import MINUS, NOTHING, apart, columns, lines_of, number
+from dropgrid.reports.columns import MINUS, NOTHING, apart, columns, interval, lines_of, number, signed
 from dropgrid.reports.guard import MISSING, covered_key, own_overrides, row_differences
 from dropgrid.reports.notes import claims, notes
 from dropgrid.reports.statistics import ABOVE, BELOW
@@ -36,6 +36,7 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"share": share, "value": value, "metric": metric, "number": number}
+    environment.filters |= {"signed": or_nothing(signed), "interval": or_nothing(interval)}
     ablation, stated = table.ablation, claims(table)
     return environment.get_template("page.html.j2").render(
         table=table,
@@ -45,6 +46,7 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
         claims=stated,
         notes=notes(table)[len(stated) :],
         row_class=row_class,
+        has_differences=any(row.difference for row in table.rows),
         measured=apart(table.rows),
         lines_of=lines_of,
         figures=[(name, CAPTIONS.get(name, name), inline(content)) for name, content in pictures.items()],
@@ -61,6 +63,11 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
         environment=provenance.environment(ablation),
         nothing=NOTHING,
     )
+
+
+def or_nothing(text: Callable[[Any], str]) -> Callable[[Any], str]:
+    """The same of None too."""
+    return lambda value: NOTHING if value is None else text(value)
 
 
 def inline(png: bytes) -> Markup:
