@@ -106,7 +106,7 @@ def together(rows: Sequence[Row], images: bool) -> list[str]:
     if known:
         found.append(
             f"Correlation with the baseline over seeds: {signed(min(known))} to {signed(max(known))}; where it is low, "
-            "pairing gains nothing, and Welch's interval (on the page, in table.json) is the fairer one of a single row."
+            "pairing gains nothing, and Welch's interval (on the page, in table.json) is the fairer one."
         )
     return found
 
