@@ -168,3 +168,20 @@ def test_mistakes_get_one_clear_line(overrides, message):
     with pytest.raises(UserError, match=message) as caught:
         plans(overrides)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_the_headline_is_a_metric_that_cells_have(tmp_path, monkeypatch):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    assert plans(["data=fake", "report.metric=test/acc_best"])[0].about["metric"] == "test/acc_best"
+    with pytest.raises(UserError, match="report.metric must be one of test/acc_last, .* got 'test/nope'"):
+        plans(["data=fake", "report.metric=test/nope"])
+
+
+def test_claims_and_measurements_may_be_added_to_an_ablation_that_has_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    (plan,) = plans(
+        ["+ablation=demo", "seed=0", "+ablation.claims=['dropout - baseline > 0']", "+ablation.evaluate=[cam]"]
+    )
+    assert plan.about["claims"] == ["dropout - baseline > 0"] and plan.about["evaluate"] == ["cam"]
+    with pytest.raises(UserError, match="one slip away"):
+        plans(["+ablation=demo", "+ablation.claimz=x"])

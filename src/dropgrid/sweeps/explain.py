@@ -40,6 +40,10 @@ def explanation(error: Exception, overrides: Sequence[str]) -> UserError:
         return UserError(reason(error, overrides))
 
 
+MAY_HAVE = tuple(f"ablation.{key}" for key in ("claims", "evaluate", "figure", "metrics", "published", "tune"))
+"""Keys that an ablation may have and its YAML may lack: no misspellings of those that it has."""
+
+
 def refuse(overrides: Sequence[str]) -> None:
     """A list where one option belongs (Hydra merges the files), a `+key` that exists, and one that is a misspelling."""
     parsed = [parse(text) for text in overrides]
@@ -58,7 +62,7 @@ def refuse(overrides: Sequence[str]) -> None:
         key = each.key_or_group
         if key in known and not each.is_force_add():
             raise UserError(f"{key} exists already; override it without the +")
-        if key in known or key.startswith(("ablation.rows.", "hydra")):
+        if key in known or key in MAY_HAVE or key.startswith(("ablation.rows.", "ablation.tune.", "hydra")):
             continue
         near = next((other for other in sorted(known) if distance(key, other) <= min(NEAR, len(key) - 1)), None)
         if near is not None:

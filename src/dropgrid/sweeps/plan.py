@@ -25,6 +25,9 @@ from dropgrid.sweeps.explain import explained
 ABOUT_THE_SWEEP = ("ablation", "sweep", "name", "report", "hydra")
 """Overrides that a cell's own command does without."""
 
+HEADLINES = ("test/acc_last", "test/acc_best", "test/top5_last", "val/acc_last", "val/acc_best", "train/acc")
+"""What a table may be about: shares, in percent."""
+
 PLACE = ("paths", "logger")
 """Overrides of where things go; neither in a sweep's name nor in the command that reproduces a cell."""
 
@@ -224,7 +227,7 @@ class Planner:
             **about,
             "name": name,
             "baseline": baseline,
-            "metric": self.resolved["report"]["metric"] or about.get("metric") or "test/acc_last",
+            "metric": headline(self.resolved["report"]["metric"] or about.get("metric")),
             "swept": [*self.swept],
         }
         about = {**about, "scale": scale, "command": self.command()}
@@ -263,6 +266,13 @@ def plain(config: DictConfig) -> dict[str, Any]:
     """A composed config, resolved, as a dict."""
     resolved: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     return {"scale": None, **resolved}
+
+
+def headline(metric: Any) -> str:
+    """The metric that the table is about."""
+    if metric is not None and metric not in HEADLINES:
+        raise UserError(f"report.metric must be one of {', '.join(HEADLINES)}, got {metric!r}")
+    return metric or HEADLINES[0]
 
 
 def safe(name: str) -> str:
