@@ -137,3 +137,11 @@ def test_a_table_with_imported_rows_is_written_in_every_format(ours, tmp_path):
     table = imported.added(tabulate(read("demo", ours.outputs)), folder)
     for text in (formats.markdown(table), formats.latex(table), formats.as_csv(table)):
         assert "old (imported)" in text
+
+
+def test_claims_are_judged_as_without_them(ours, tmp_path):
+    ours.about["claims"] = ["dropout - baseline > 0"]
+    ours.write()
+    assert run(ours, "--import", file(tmp_path, "row,seed,accuracy\nold,0,0.95\n")) == 0
+    (claim,) = json.loads((ours.outputs / "ablations/demo/table.json").read_text())["claims"]
+    assert claim["claim"] == "dropout - baseline > 0" and claim["comparison"] is not None

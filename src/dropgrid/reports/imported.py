@@ -86,7 +86,7 @@ def added(table: Table, folder: Path) -> Table:
         notes.append(note(path.name, lines))
     blocks = [(block, [*rows, *found.get(block.label, [])]) for block, rows in table.blocks]
     about = {**table.ablation.about, FOLDER: notes}
-    return Table(replace(table.ablation, about=about), blocks) if notes else table
+    return replace(table, ablation=replace(table.ablation, about=about), blocks=blocks) if notes else table
 
 
 def notes(table: Table) -> list[str]:
