@@ -134,8 +134,8 @@ class AbstractDrop(nn.Module, ABC):
         return output
 
     @abstractmethod
-    def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, Tensor, int]:
-        """The output, how many cells of the mask are 0 (0-dim, int64), and how many cells the mask has."""
+    def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, float | Tensor, int]:
+        """The output, how many cells of the mask are 0 (a tensor where it lies on a device), and how many it has."""
 
     @abstractmethod
     def expected(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dropgrid.masks import count_zeros, keep_mask
+from dropgrid.masks.uniform import count_zeros, keep_mask
 from dropgrid.sites import AbstractDrop, Site, drop_prob_of
 
 

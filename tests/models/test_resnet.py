@@ -7,6 +7,7 @@ from torch import nn
 
 from dropgrid.norms.batch import batch
 from dropgrid.norms.none import none
+from dropgrid.regularizers.dropblock import dropblock
 from dropgrid.sites import drops
 
 
@@ -191,3 +192,23 @@ def test_bad_values_are_named(build, changes, message):
 def test_site_in_groups_counts_from_the_end(asked):
     last = [site for site in asked("resnet14") if site.in_groups([-1])]
     assert last and {site.group for site in last} == {3}
+
+
+def test_one_graph_with_scheduled_dropblock(build):
+    """Forward and backward captured whole, and never again while the rates and keys of all sites change."""
+    option = partial(
+        dropblock, keep_prob=0.9, block_size=3, groups=[-2, -1], skip=True, schedule="linear",
+        per_channel=True, gamma="paper", seeds="fits", per_group_rate=True, inference=False,
+    )  # fmt: skip
+    net = build("resnet20", classes=3, sites=[option])
+    sites = drops(net)
+    assert len(sites) > 12
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    compiled = torch.compile(net, backend="aot_eager", fullgraph=True)
+    for step in range(10):
+        for index, drop in enumerate(sites.values()):
+            drop.advance(drop.rate_at(step / 9), 100 * step + index)
+        compiled(torch.randn(4, 3, 16, 16)).sum().backward()
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+    assert not torch._dynamo.utils.counters["graph_break"]

@@ -10,7 +10,6 @@ from dropgrid.regularizers.dropblock import (
     DropBlock2d,
     cover_counts,
     drop_block2d,
-    drop_block_mask,
     dropblock,
     expected_fraction,
     seed_rate,
@@ -46,8 +45,7 @@ def slow_reference(height, width, block, drop_prob, draws, rng):
 
 
 def our_masks(shape, block, drop_prob, key=0, **kwargs):
-    options = {"per_channel": True, "gamma": "paper", "seeds": "fits", **kwargs}
-    return drop_block_mask(torch.ones(shape), torch.tensor(drop_prob), torch.tensor(key), block, *options.values())
+    return (drop_block2d(torch.ones(shape), drop_prob, block, key=torch.tensor(key), **kwargs) > 0).float()
 
 
 @pytest.mark.parametrize(("height", "width", "block"), [(6, 6, 3), (5, 8, 2), (7, 7, 7), (8, 5, 4), (4, 4, 1)])
@@ -243,11 +241,6 @@ def test_gradient_is_the_mask_times_the_scale():
     assert torch.allclose(x.grad, drop_block2d(torch.ones_like(x), 0.3, 3, key=key))
 
 
-def test_op_is_a_proper_custom_op():
-    arguments = (torch.randn(2, 3, 6, 6), torch.tensor(0.2), torch.tensor(3), 3, True, "paper", "fits")
-    torch.library.opcheck(drop_block_mask, arguments, test_utils=["test_schema", "test_faketensor"])
-
-
 @pytest.mark.parametrize("block_size", [0, -1, 2.5, "3", True, None])
 def test_block_size_must_be_a_whole_number(block_size):
     with pytest.raises(ValueError, match="block_size must be a whole number of cells, 1 or more"):
@@ -282,15 +275,30 @@ def test_where_it_acts():
     assert acts(site(1), groups=[1])
 
 
-def test_one_graph_while_rate_and_key_change():
-    """Dynamo captures it whole and never again; compiled and eager masks are the same to the bit."""
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_one_graph_while_rate_and_key_change(backend):
+    """Captured whole, and never again over 1,000 rates and keys; compiled and eager are the same to the bit."""
     drop = DropBlock2d(0.3, 3, schedule="linear")
     drop.advance(0.1, 1)
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
-    compiled = torch.compile(drop, backend="eager", fullgraph=True)
-    x = torch.randn(4, 3, 8, 8)
-    for step in range(20):
-        drop.advance(0.3 * step / 19, step)
-        assert torch.equal(compiled(x), drop_block2d(x, drop.drop_prob, 3, key=drop.key))
+    compiled = torch.compile(drop, backend=backend, fullgraph=True)
+    x = torch.randn(2, 3, 6, 6, requires_grad=True)
+    for step in range(1000):
+        drop.advance(0.3 * step / 999, step)
+        output = compiled(x)
+        assert torch.equal(output, drop_block2d(x, drop.drop_prob, 3, key=drop.key))
+        if step % 100 == 0:
+            (gradient,) = torch.autograd.grad(output.sum(), x)
+            assert torch.equal(gradient, drop_block2d(torch.ones_like(x), drop.drop_prob, 3, key=drop.key))
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+    assert not torch._dynamo.utils.counters["recompile_limit"] and not torch._dynamo.utils.counters["graph_break"]
+
+
+@pytest.mark.parametrize("gamma", ["exact", "area"])
+def test_compiled_follows_every_gamma(gamma):
+    drop = DropBlock2d(0.3, 3, gamma=gamma)
+    drop.advance(0.2, 9)
+    torch._dynamo.reset()
+    x = torch.randn(4, 3, 8, 8)
+    assert torch.equal(torch.compile(drop, backend="eager", fullgraph=True)(x), drop(x))

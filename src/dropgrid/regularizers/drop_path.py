@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor, nn
 
-from dropgrid.masks import count_zeros, keep_mask
+from dropgrid.masks.uniform import count_zeros, keep_mask
 from dropgrid.sites import AbstractDrop, Site, drop_prob_of
 
 
@@ -16,8 +16,8 @@ class DropPath(AbstractDrop):
     form of Larsson et al. §2.2). Not DropConnect, although EfficientNet's code calls it so.
     """
 
-    def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, Tensor, int]:
-        mask = keep_mask(input.detach(), self.drop_prob, key, [input.shape[0], *[1] * (input.dim() - 1)])
+    def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, float | Tensor, int]:
+        mask = keep_mask(input, self.drop_prob, key, [input.shape[0], *[1] * (input.dim() - 1)])
         return input * mask / (1 - self.drop_prob), count_zeros(mask), mask.numel()
 
     def expected(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:

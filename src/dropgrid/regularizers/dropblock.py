@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dropgrid.masks import bernoulli_positions, count_zeros, storage
+from dropgrid.masks.drop import drop, on_host
+from dropgrid.masks.grid import Grid
 from dropgrid.sites import AbstractDrop, Site, drop_prob_of
 
 GAMMAS = ("paper", "exact", "area")
@@ -36,10 +38,8 @@ def expected_fraction(seed_rate: np.ndarray, height: int, width: int, block: int
     return 1 - kept @ (cells / (height * width))
 
 
-def seed_rate(
-    drop_prob: float, height: int, width: int, block: int, gamma: str = "paper", seeds: str = "fits"
-) -> float:
-    """γ, the rate at which blocks are seeded.
+def seed_rate(drop_prob: Any, height: int, width: int, block: int, gamma: str = "paper", seeds: str = "fits") -> Any:
+    """γ, the rate at which blocks are seeded, of a number or, but for exact, a 0-dim tensor.
 
     paper: γ = drop_prob / block² · H·W / ((H - block + 1)(W - block + 1)) (§3, eq. 1), capped at 1; blocks overlap,
     so a little less than drop_prob is dropped. exact: the γ at which the expected dropped fraction is drop_prob.
@@ -49,7 +49,8 @@ def seed_rate(
         return exact_seed_rate(drop_prob, height, width, block, seeds)
     if gamma == "area":
         return drop_prob / block**2
-    return min(1.0, drop_prob / block**2 * (height * width) / ((height - block + 1) * (width - block + 1)))
+    rate = drop_prob / block**2 * (height * width) / ((height - block + 1) * (width - block + 1))
+    return rate.clamp(max=1) if isinstance(rate, Tensor) else min(rate, 1.0)
 
 
 @lru_cache(maxsize=4096)
@@ -65,63 +66,31 @@ def exact_seed_rate(drop_prob: float, height: int, width: int, block: int, seeds
     return (low + high) / 2
 
 
-@torch.library.custom_op("dropgrid::drop_block_mask", mutates_args=())
-def drop_block_mask(
-    input: Tensor, drop_prob: Tensor, key: Tensor, block: int, per_channel: bool, gamma: str, seeds: str
-) -> Tensor:
-    """The 0-1 mask of DropBlock for input (N, C, H, W): (N, C, H, W), or (N, 1, H, W) when channels share it.
-
-    A block seeded anywhere is drawn where it fits on a map that is larger by block - 1, and cut to the map's size.
-    """
-    probability, seed = float(drop_prob), int(key)
-    count, _, height, width = input.shape
-    rate = seed_rate(probability, height, width, block, gamma, seeds)
-    generator = torch.Generator(input.device).manual_seed(seed)
-    like = input if per_channel else input.new_empty(count, 1, height, width)
-    if seeds == "anywhere":
-        before, larger = (block - 1) // 2, (height + block - 1, width + block - 1)
-        whole = blocks(input.new_empty(count, like.shape[1], *larger), rate, block, generator)
-        return torch.empty_like(like).copy_(whole[:, :, before : before + height, before : before + width])
-    return blocks(like, rate, block, generator)
+@torch.library.custom_op("dropgrid::exact_seed_rate", mutates_args=())
+def exact_seed_rate_op(drop_prob: Tensor, height: int, width: int, block: int, seeds: str) -> Tensor:
+    """`exact_seed_rate` of a 0-dim tensor, which is read back to the host."""
+    rate = exact_seed_rate(float(drop_prob), height, width, block, seeds)
+    return torch.tensor(rate, dtype=torch.float64, device=drop_prob.device)
 
 
-def blocks(like: Tensor, rate: float, block: int, generator: torch.Generator) -> Tensor:
-    """Ones of the shape (N, C, H, W) of `like`, 0 in every block seeded at the rate where a whole one fits."""
-    count, channels, height, width = like.shape
-    rows, columns = height - block + 1, width - block + 1
-    mask = torch.ones_like(like)
-    if like.device.type == "cpu":
-        position = bernoulli_positions(count * channels * rows * columns, rate, generator)
-        stride = mask.stride()
-        corner = (position % columns) * stride[3]
-        position = position // columns
-        corner += (position % rows) * stride[2]
-        position = position // rows
-        corner += (position % channels) * stride[1] + (position // channels) * stride[0]
-        within = torch.arange(block)
-        window = (within[:, None] * stride[2] + within * stride[3]).view(-1)
-        storage(mask).index_fill_(0, (corner[:, None] + window).view(-1), 0)
-        return mask
-    uniform = torch.rand(count, channels, rows, columns, generator=generator, device=like.device)
-    seeds = nn.functional.pad((uniform < rate).to(like.dtype), [block - 1] * 4)
-    return mask - nn.functional.max_pool2d(seeds, block, stride=1)
-
-
-@drop_block_mask.register_fake
-def _(input: Tensor, drop_prob: Tensor, key: Tensor, block: int, per_channel: bool, gamma: str, seeds: str) -> Tensor:
-    return torch.empty_like(input) if per_channel else input.new_empty(input.shape[0], 1, *input.shape[2:])
+@exact_seed_rate_op.register_fake
+def _(drop_prob: Tensor, height: int, width: int, block: int, seeds: str) -> Tensor:
+    return drop_prob.new_empty((), dtype=torch.float64)
 
 
 def drop_block(
     input: Tensor, drop_prob: Tensor, key: Tensor, block_size: int, per_channel: bool, gamma: str, seeds: str
-) -> tuple[Tensor, Tensor, int]:
+) -> tuple[Tensor, float | Tensor, int]:
     """The output of DropBlock, how many mask cells are 0, and how many there are."""
-    block = min(block_size, *input.shape[2:])
-    mask = drop_block_mask(input.detach(), drop_prob, key, block, per_channel, gamma, seeds)
-    dropped, cells = count_zeros(mask), mask.numel()
-    # one scalar a tensor, in float32 so that half precision rounds once; nothing kept gives zeros, not NaN
-    scale = cells / (cells - dropped).clamp(min=1).to(torch.float32)
-    return (input * mask * scale).to(input.dtype), dropped, cells
+    _, _, height, width = input.shape
+    block = min(block_size, height, width)
+    if on_host(input):
+        rate: float | Tensor = seed_rate(float(drop_prob), height, width, block, gamma, seeds)
+    elif gamma == "exact":
+        rate = exact_seed_rate_op(drop_prob, height, width, block, seeds)
+    else:
+        rate = seed_rate(drop_prob.double(), height, width, block, gamma, seeds)
+    return drop(input, rate, key, Grid.over(height, width, block, seeds, shared=not per_channel))
 
 
 def check(block_size: object, gamma: object, per_channel: object = True, seeds: object = "fits") -> None:
@@ -206,7 +175,7 @@ class DropBlock2d(AbstractDrop):
         self.gamma = gamma
         self.seeds = seeds
 
-    def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, Tensor, int]:
+    def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, float | Tensor, int]:
         return drop_block(input, self.drop_prob, key, self.block_size, self.per_channel, self.gamma, self.seeds)
 
     def rates(self, shape: Sequence[int], drop_prob: np.ndarray) -> tuple[np.ndarray, int, int, int]:

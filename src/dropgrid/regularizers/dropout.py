@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor, nn
 
-from dropgrid.masks import count_zeros, keep_mask
+from dropgrid.masks.drop import drop, on_host
+from dropgrid.masks.grid import Grid
 from dropgrid.sites import AbstractDrop, Site, drop_prob_of
 
 
@@ -16,9 +17,13 @@ class Dropout(AbstractDrop):
     inference is the identity).
     """
 
-    def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, Tensor, int]:
-        mask = keep_mask(input.detach(), self.drop_prob, key, input.shape)
-        return input * mask / (1 - self.drop_prob), count_zeros(mask), mask.numel()
+    def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, float | Tensor, int]:
+        # blocks of one cell; what has no map is a map of one cell
+        cells = input if input.dim() == 4 else input.reshape(input.shape[0], -1, 1, 1)
+        rate = float(self.drop_prob) if on_host(input) else self.drop_prob
+        height, width = cells.shape[2:]
+        output, dropped, seen = drop(cells, rate, key, Grid.over(height, width, block=1), 1 / (1 - rate))
+        return output.view(input.shape) if input.dim() != 4 else output, dropped, seen
 
     def expected(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
         return drop_prob

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor, nn
 
-from dropgrid.masks import count_zeros, keep_mask
+from dropgrid.masks.uniform import count_zeros, keep_mask
 from dropgrid.sites import AbstractDrop, Site, drop_prob_of
 
 
@@ -15,9 +15,9 @@ class SpatialDropout(AbstractDrop):
     Shapes: (N, C, …) -> the same. Source: Tompson et al. 2015, §3.2.
     """
 
-    def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, Tensor, int]:
+    def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, float | Tensor, int]:
         shape = [*input.shape[:2], *[1] * (input.dim() - 2)]
-        mask = keep_mask(input.detach(), self.drop_prob, key, shape)
+        mask = keep_mask(input, self.drop_prob, key, shape)
         return input * mask / (1 - self.drop_prob), count_zeros(mask), mask.numel()
 
     def expected(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from dropgrid.masks import bernoulli_positions, count_zeros, keep_mask
+from dropgrid.masks.positions import bernoulli_positions
 
 
 def generator(seed=0):
@@ -34,25 +34,3 @@ def test_edges():
     assert len(bernoulli_positions(0, 0.5, generator())) == 0
     assert bernoulli_positions(5, 1.0, generator()).tolist() == [0, 1, 2, 3, 4]
     assert len(bernoulli_positions(10, 1e-12, generator())) == 0
-
-
-def test_mask_does_not_depend_on_the_memory_format():
-    x = torch.zeros(3, 5, 4, 6)
-    p, key = torch.tensor(0.4), torch.tensor(11)
-    plain = keep_mask(x, p, key, x.shape)
-    last = keep_mask(x.contiguous(memory_format=torch.channels_last), p, key, x.shape)
-    assert torch.equal(plain, last)
-    assert last.is_contiguous(memory_format=torch.channels_last)
-
-
-def test_counting_does_not_overflow_in_half_precision():
-    mask = torch.ones(70_000, 2, dtype=torch.float16)
-    mask[:3] = 0
-    assert count_zeros(mask) == 6
-
-
-def test_op_is_a_proper_custom_op():
-    x = torch.randn(2, 3, 4, 4)
-    torch.library.opcheck(
-        keep_mask, (x, torch.tensor(0.5), torch.tensor(3), [2, 3, 1, 1]), test_utils=["test_schema", "test_faketensor"]
-    )

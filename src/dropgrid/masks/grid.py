@@ -1,0 +1,26 @@
+"""Where blocks may be seeded on a feature map."""
+
+from typing import NamedTuple
+
+
+class Grid(NamedTuple):
+    """Places of seeds over one map, and the block that each zeroes.
+
+    A seed at (row, column), 0 ≤ row < rows, 0 ≤ column < columns, zeroes the cells from row - before to
+    row - before + block - 1, and so for columns; what lies outside the map is cut off. Seeds are numbered in the order
+    of (image, channel, row, column), whatever the tensor's strides.
+    """
+
+    rows: int
+    columns: int
+    block: int
+    before: int = 0
+    shared: bool = False
+    """One mask for all channels of an image, or one for each."""
+
+    @classmethod
+    def over(cls, height: int, width: int, block: int, seeds: str = "fits", shared: bool = False) -> "Grid":
+        """Seeds `fits`: only where a whole block fits; `anywhere`: at each cell, which is the block's centre."""
+        if seeds == "fits":
+            return cls(height - block + 1, width - block + 1, block, 0, shared)
+        return cls(height, width, block, (block - 1) // 2, shared)

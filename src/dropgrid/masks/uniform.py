@@ -1,0 +1,41 @@
+"""Random numbers as a function of a key that lies on the device: nothing is read back, one graph while keys change."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+BITS = 0xFFFFFFFF
+
+
+def uniform(key: Tensor, shape: Sequence[int]) -> Tensor:
+    """Numbers uniform on [0, 1) in steps of 2⁻²⁴ (float32), on the key's device and the same on all.
+
+    Number i is a hash of i and the key's two halves: two rounds of (x ⊕ x ≫ 16) · 0x45d9f3b, each of three such
+    steps. The factor is below 2³¹, so that no product of 32-bit numbers overflows int64.
+
+    Args:
+        key: 0-dim int64.
+        shape: fewer than 2³² numbers.
+    """
+    index = torch.arange(math.prod(shape), device=key.device)
+    mixed = mix(mix(index ^ (key & BITS)) ^ (key >> 32))
+    return ((mixed >> 8).to(torch.float32) * 2**-24).view(tuple(shape))
+
+
+def mix(x: Tensor) -> Tensor:
+    """A bijection of 32-bit numbers that spreads every bit over all."""
+    for _ in range(3):
+        x = ((x >> 16) ^ x) * 0x45D9F3B & BITS
+    return (x >> 16) ^ x
+
+
+def keep_mask(input: Tensor, drop_prob: Tensor, key: Tensor, shape: Sequence[int]) -> Tensor:
+    """A mask of 1 with independent zeros at rate `drop_prob`, in input's dtype; `shape` broadcasts to input's."""
+    return (uniform(key, shape) >= drop_prob).to(input.dtype)
+
+
+def count_zeros(mask: Tensor) -> Tensor:
+    """How many cells of a 0-1 mask are 0 (0-dim, int64); counted in float32, where half precision cannot overflow."""
+    return mask.numel() - mask.sum(dtype=torch.float32).to(torch.int64)
