@@ -91,6 +91,8 @@ class Trial:
         self.config, self.data = config, config["data"]
         self.workers = local["data"].get("workers", 0)
         torch.set_num_threads(config["trainer"]["threads"])
+        # what deterministic algorithms would write to each new tensor, and nobody reads: 5 % of a step
+        torch.utils.deterministic.fill_uninitialized_memory = False
         source = build.source(config, local)
         self.spec, self.splits = source.spec(), source.load()
         self.network = build.network(config, self.spec)

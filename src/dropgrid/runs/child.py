@@ -1,5 +1,6 @@
 """A cell's own process: its output to log.txt, its end to the exit code, its failure to failure.json."""
 
+import ctypes
 import errno
 import faulthandler
 import multiprocessing
@@ -22,6 +23,9 @@ Train = Callable[[Mapping[str, Any], Path], None]
 FAILED, STOPPED, DISK_FULL = 3, 4, 5
 """Exit codes: failure.json says why; asked to stop; no room even for that."""
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Of glibc's malloc.h; the largest threshold it takes is 32 MiB."""
+
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -37,6 +41,7 @@ def enter(train: Train, cell: Mapping[str, Any], folder: Path, variables: Mappin
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file too large is an OSError
     threading.Thread(target=end_with_parent, daemon=True).start()
     os.environ.update(variables)
+    keep_memory()
     log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(log, stream)
@@ -53,6 +58,19 @@ def enter(train: Train, cell: Mapping[str, Any], folder: Path, variables: Mappin
         except OSError:
             os._exit(DISK_FULL)
         sys.exit(FAILED)
+
+
+def keep_memory() -> None:
+    """Have glibc keep what is freed for the next tensor of that size, and not give it back to be zeroed again.
+
+    A step frees and takes the same tensors; in float32 that costs a tenth of its time. Elsewhere nothing happens.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    for option, bytes_ in ((M_MMAP_THRESHOLD, 2**25), (M_TRIM_THRESHOLD, 2**31 - 1)):
+        mallopt(option, bytes_)
 
 
 def classify(error: Exception) -> tuple[str, str]:

@@ -73,12 +73,16 @@ class Policy:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
+ALWAYS = ("dropgrid.training", "dropgrid.masks.native")
+"""What every cell's process needs; a module that cannot be imported here is passed over."""
+
+
 def warm(modules: Iterable[str]) -> None:
     """Start the forkserver: one process imports these modules, every cell is a fork of it, started in milliseconds.
 
     All cells of a sweep then run the code that was there when it began.
     """
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["dropgrid.training", *modules])
+    multiprocessing.get_context("forkserver").set_forkserver_preload([*ALWAYS, *modules, "dropgrid.runs.frozen"])
     forkserver.ensure_running()
 
 

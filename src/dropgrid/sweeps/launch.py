@@ -30,7 +30,8 @@ def launch(plans: Sequence[Plan], train: Train) -> int:
     begun = [(plan, policy(plan)) for plan in plans if slots(plan)]
     cells = [cell for plan, rules in begun for cell in todo(plan, rules.outdated)]
     if cells:
-        warm(sorted({module for cell in cells for module in modules(cell)}))  # while the cells are checked
+        used = {module for cell in cells for module in modules(cell)}
+        warm(sorted({train.__module__, *used}))  # while the cells are checked
     check(plans)
     within_budget(plans)
     codes = []

@@ -1,0 +1,75 @@
+"""What the benchmarks share: calls timed in turn, ratios with their spread, and one JSON file for each benchmark.
+
+Ratios carry from machine to machine, seconds do not: a file holds ratios, and the machine they were found on.
+"""
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results" / "benchmarks"
+
+
+def interleaved(calls: Mapping[str, Callable[[], Any]], rounds: int, warmup: int = 2) -> dict[str, list[float]]:
+    """Seconds of each call in each round; the calls of a round one after the other, so that all meet the same noise."""
+    for call in calls.values():
+        for _ in range(warmup):
+            call()
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median and quartiles."""
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    return {"median": middle, "low": low, "high": high}
+
+
+def ratio(over: Sequence[float], under: Sequence[float]) -> dict[str, float]:
+    """Median and quartiles of over / under, round by round."""
+    return spread([a / b for a, b in zip(over, under, strict=True)])
+
+
+def machine() -> dict[str, Any]:
+    """On what it was measured."""
+    import torch
+
+    from dropgrid.runs.environment import environment
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    about = environment(device)
+    named = ("processor", "cores", "threads", "device", "python", "versions")
+    return {**{key: about[key] for key in named}, "load_average": os.getloadavg()[0]}
+
+
+def rounded(tree: Any) -> Any:
+    """Numbers to four figures."""
+    if isinstance(tree, float):
+        return float(f"{tree:.4g}")
+    if isinstance(tree, Mapping):
+        return {key: rounded(value) for key, value in tree.items()}
+    return [rounded(each) for each in tree] if isinstance(tree, list | tuple) else tree
+
+
+def keep(name: str, ratios: Mapping[str, Mapping[str, float]], **more: Any) -> None:
+    """`<name>.json` in $BENCH_RESULTS, else results/benchmarks: ratios by name, each with median, low and high."""
+    folder = Path(os.environ.get("BENCH_RESULTS", RESULTS))
+    folder.mkdir(parents=True, exist_ok=True)
+    found = rounded({"ratios": ratios, **more, "machine": machine()})
+    (folder / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def show(ratios: Mapping[str, Mapping[str, float]]) -> None:
+    """Print them: median, and the middle half of the rounds."""
+    for name, found in ratios.items():
+        print(f"{found['median']:8.3g}  [{found['low']:.3g}, {found['high']:.3g}]  {name}", flush=True)
