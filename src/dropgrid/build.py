@@ -1,6 +1,8 @@
 """From the plain config of a cell to its parts."""
 
 import logging
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from dropgrid import sites, streams
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.errors import UserError
 from dropgrid.instantiate import call, instantiate
+from dropgrid.optimizers.fused import fused
 from dropgrid.regularizers.none import none
 from dropgrid.runs.identity import unite
 
@@ -21,8 +24,12 @@ if TYPE_CHECKING:
 OF_THE_LOADER = ("batch_size", "eval_batch_size", "workers", "fingerprint")
 """Keys of `data` that are not the source's arguments."""
 
-OURS_OF_THE_TRAINER = ("threads", "channels_last")
+OURS_OF_THE_TRAINER = ("threads", "channels_last", "compile", "fused")
 """Keys of `trainer` that are not Lightning's."""
+
+
+COMPILERS = (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")
+"""What torch.compile looks for."""
 
 
 def source(config: Mapping[str, Any], local: Mapping[str, Any]) -> AbstractSource:
@@ -87,6 +94,12 @@ def augment(config: Mapping[str, Any]) -> Callable[..., tuple[Tensor, Tensor]]:
     return stacked
 
 
+def optimizer(config: Mapping[str, Any]) -> Callable[[nn.Module], torch.optim.Optimizer]:
+    """network -> the optimizer of a cell, in torch's fused form where the trainer asks for it."""
+    make = instantiate("optimizer", config["optimizer"])
+    return (lambda net: fused(make(net))) if config["trainer"]["fused"] else make
+
+
 def initialise(config: Mapping[str, Any], net: nn.Module) -> None:
     """Draw the initial weights, each from the stream of its own name."""
     init = instantiate("init", config["init"])
@@ -129,6 +142,11 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
         positive(f"trainer.{key}", trainer[key], int, "a whole number, 1 or more")
     for key in ("limit_train_batches", "limit_test_batches"):
         positive(f"trainer.{key}", trainer[key], int | float, "a count of batches or a share of them, above 0")
+    for key in ("channels_last", "compile", "fused"):
+        if not isinstance(trainer[key], bool):
+            raise UserError(f"trainer.{key} must be true or false, got {trainer[key]!r}")
+    if trainer["compile"] and not any(map(shutil.which, COMPILERS)):
+        raise UserError(f"trainer.compile needs a C++ compiler, and none of {', '.join(COMPILERS)} is on the PATH")
     if data["batch_size"] > spec.train:
         raise UserError(f"data.batch_size={data['batch_size']} is larger than the training set of {spec.train} images")
     with torch.device("meta"):
@@ -137,8 +155,7 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
         size = (spec.channels, *spec.size)
         images, targets = torch.zeros(2, *size), torch.zeros(2, dtype=torch.int64)
         call("model", net, images)
-        optimizer = call("optimizer", instantiate("optimizer", config["optimizer"]), net)
-        assert optimizer.param_groups, "an optimizer has parameters"
+        assert call("optimizer", optimizer(config), net).param_groups, "an optimizer has parameters"
         instantiate("loss", config["loss"])(torch.zeros(2, len(spec.classes)), targets)
         call("penalty", instantiate("penalty", config["penalty"]).term, net)
     call("augment", augment(config), torch.zeros(2, *size), torch.zeros(2).long(), generator=torch.Generator())

@@ -92,7 +92,7 @@ class Trial:
         self.workers = local["data"].get("workers", 0)
         torch.set_num_threads(config["trainer"]["threads"])
         # what deterministic algorithms would write to each new tensor, and nobody reads: 5 % of a step
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         source = build.source(config, local)
         self.spec, self.splits = source.spec(), source.load()
         self.network = build.network(config, self.spec)
@@ -100,7 +100,7 @@ class Trial:
         self.learner = Learner(
             self.network,
             loss=instantiate("loss", config["loss"]),
-            optimizer=instantiate("optimizer", config["optimizer"]),
+            optimizer=build.optimizer(config),
             lr_schedule=instantiate("lr_schedule", config["lr_schedule"]),
             augment=build.augment(config),
             penalty=instantiate("penalty", config["penalty"]),
@@ -110,6 +110,8 @@ class Trial:
             channels_last=config["trainer"]["channels_last"],
         )
         shapes = sites.shapes(self.network, (self.spec.channels, *self.spec.size))
+        if config["trainer"]["compile"]:
+            self.network.compile()
         self.treatment = Treatment(shapes, self.data["batch_size"])
         self.best, self.heartbeat = Best(), Heartbeat(folder)
         ours = [self.best, self.treatment, Metrics(loggers, self.treatment), self.heartbeat]

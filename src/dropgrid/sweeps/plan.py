@@ -113,8 +113,15 @@ def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None) -> list[Pla
         if any(root_of(each) == "evaluate" for each in rest):
             raise UserError("evaluate measures what is trained: python scripts/evaluate.py NAME +evaluate=…")
         if not named:
-            return [Planner(rest).ad_hoc()]
-        return [Planner([parse(f"+ablation={name}"), *rest]).ablation(name, tuned) for name in choices(named[-1])]
+            made = [Planner(rest).ad_hoc()]
+        else:
+            names = choices(named[-1])
+            made = [Planner([parse(f"+ablation={name}"), *rest]).ablation(name, tuned) for name in names]
+    if any("auto" in cell.config["trainer"].values() for plan in made for cell in plan.cells):
+        from dropgrid.sweeps.fastest import settled  # it measures, in processes of its own
+
+        made = [settled(plan) for plan in made]
+    return made
 
 
 class Planner:
