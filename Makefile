@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-faults lint lock
+.PHONY: help install demo test test-slow test-faults bench lint lock
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ test-slow: install  ## the slow suites
 
 test-faults: install  ## a sweep through a hundred kills, a full disk and damaged checkpoints: about 8 minutes
 	DROPGRID_FAULTS=$(or $(FAULTS),outputs/faults.json) $(BIN)/python -m pytest -m faults
+
+bench: install  ## the quick benchmarks, compared with the committed ratios: under 5 minutes
+	$(BIN)/python benchmarks/quick.py
 
 lint: install  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Put the kept figures of `results/*.json` into the README: `python benchmarks/publish.py`. Nothing there is typed."""
+"""Put the kept figures of `results/` into README.md and docs/: `python benchmarks/publish.py`. None there is typed."""
 
 import json
 import re
@@ -31,20 +31,150 @@ def overhead(found: dict) -> str:
     )
 
 
+def times(found: dict, digits: int = 1) -> str:
+    """A ratio as a table has it: median, and the middle half of the rounds."""
+    low, middle, high = (f"{found[key]:.{digits}f}" for key in ("low", "median", "high"))
+    return f"{middle} [{low}, {high}]"
+
+
+def where(found: dict) -> str:
+    """The machine, in a few words."""
+    about = found["machine"]
+    threads = f"{about['threads']} thread" + ("s" if about["threads"] > 1 else "")
+    return f"{about['processor']}, {threads}, torch {about['versions']['torch']}"
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Markdown; all columns but the first to the right."""
+    line = ["---", *["--:"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(each) + " |" for each in (header, line, *rows))
+
+
+def cases(ratios: dict) -> dict[str, dict]:
+    """case -> comparison -> ratio, of names `case: comparison`."""
+    found: dict[str, dict] = {}
+    for name, each in ratios.items():
+        case, _, what = name.partition(": ")
+        found.setdefault(case, {})[what] = each
+    return found
+
+
+def op(found: dict) -> str:
+    """The op's table."""
+    columns = {
+        "ours": "dropgrid / floor",
+        "ours without Numba": "dropgrid without Numba / floor",
+        "torchvision": "torchvision / floor",
+        "torchvision / ours": "torchvision / dropgrid",
+        "our dropout": "dropgrid's dropout / floor",
+        "F.dropout": "F.dropout / floor",
+    }
+    rows = [
+        [case, *(times(each[name], 1) if name in each else "" for name in columns.values())]
+        for case, each in cases(found["ratios"]).items()
+    ]
+    kept = found["kept_for_backward"].values()
+    return (
+        f"{table(['p = 0.1, float32', *columns], rows)}\n\n"
+        f"Multiples of `x.mul`, forward and backward: median [middle half of the rounds]. Kept for backward: "
+        f"{100 * min(kept):.1f} to {100 * max(kept):.1f} % of x. {where(found)}; `benchmarks/op.py`."
+    )
+
+
+def step(found: dict) -> str:
+    """What a training step costs with each."""
+    names = {"ours": "dropgrid / none", "torchvision": "torchvision / none", "F.dropout": "F.dropout / none"}
+    found_cases = cases(found["ratios"]).items()
+    rows = [[case, *(times(each[name], 2) for name in names.values())] for case, each in found_cases]
+    return (
+        f"{table(['step / the same without dropping', *names], rows)}\n\n"
+        f"keep_prob 0.9, block 7, on the last two groups. {where(found)}; `benchmarks/step.py`."
+    )
+
+
+def loop(found: dict) -> str:
+    """Our loop against one by hand."""
+    (each,) = found["ratios"].values()
+    return (
+        f"Our training loop, Lightning, checkpoints' clock, metrics and heartbeat included, reaches {times(each, 3)} of "
+        f"the rate of a loop written by hand in PyTorch, on the demo's cell; the two end with the same bits in every "
+        f"weight. {where(found)}; `benchmarks/loop.py`."
+    )
+
+
+def peers(found: dict) -> str:
+    """One sweep in three tools."""
+    titles = {"template": "lightning-hydra-template", "timm": "timm's train.py"}
+    rows = []
+    for name, title in titles.items():
+        apart = found["accuracy_difference_points"][name]
+        rows.append(
+            [
+                title,
+                times(found["ratios"][f"{name} / dropgrid"], 1),
+                f"{apart['mean']:+.2f} [{apart['low']:+.2f}, {apart['high']:+.2f}], n = {apart['n']}".replace("-", "−"),
+            ]
+        )
+    header = ["the same sweep in", "its seconds / ours", "ours − its accuracy, points [95 % CI]"]
+    return f"{table(header, rows)}\n\n{found['about']} {where(found)}; `benchmarks/peers.py`."
+
+
+def scaling(found: dict) -> str:
+    """How costs grow."""
+    grown = {name.removesuffix(": exponent"): each["median"] for name, each in found["ratios"].items()}
+    rows = [[name, f"{k:.2f}"] for name, k in grown.items()]
+    return f"{table(['cost ∝ work^k between the middle point and the last', 'k'], rows)}\n\n{where(found)}."
+
+
+def summary(_: dict) -> str:
+    """The README's few lines."""
+    folder = ROOT / "results" / "benchmarks"
+    kept = {name: json.loads((folder / f"{name}.json").read_text()) for name in ("op", "step", "loop")}
+    seven = {case: each for case, each in cases(kept["op"]["ratios"]).items() if case.startswith("block 7,")}
+    ours = [each["dropgrid / floor"]["median"] for each in seven.values()]
+    gain = [each["torchvision / dropgrid"]["median"] for each in seven.values()]
+    steps = cases(kept["step"]["ratios"])
+    small = next(each for case, each in steps.items() if case.startswith("ResNet-20"))
+    (rate,) = kept["loop"]["ratios"].values()
+    over = {name: 100 * (small[f"{name} / none"]["median"] - 1) for name in ("dropgrid", "torchvision")}
+    return (
+        f"DropBlock, forward and backward, takes {min(ours):.1f} to {max(ours):.1f} times what `x.mul` takes (block 7, "
+        f"five shapes, two memory formats), {min(gain):.0f} to {max(gain):.0f} times less than torchvision's; it adds "
+        f"{over['dropgrid']:.0f} % to a ResNet-20's training step, where torchvision's adds {over['torchvision']:.0f} %. "
+        f"The training loop has {100 * rate['median']:.0f} % of the rate of one written by hand ({where(kept['op'])})."
+    )
+
+
+PARTS = {
+    "faults": faults,
+    "overhead": overhead,
+    "benchmarks/op": op,
+    "benchmarks/step": step,
+    "benchmarks/loop": loop,
+    "benchmarks/peers": peers,
+    "benchmarks/scaling": scaling,
+    "benchmarks/summary": summary,
+}
+"""What stands between `<!-- results/NAME -->` and `<!-- end -->`, made of results/NAME.json."""
+
+PAGES = ("README.md", "docs/speed.md")
+
+
 def renewed(text: str) -> str:
-    """A README whose marked parts say what the kept figures say now."""
-    for name, sentence in (("faults", faults), ("overhead", overhead)):
-        path = ROOT / "results" / f"{name}.json"
-        if path.exists():
-            said = sentence(json.loads(path.read_text()))
-            marked = re.compile(rf"(<!-- results/{name} -->\n).*?(<!-- end -->)", re.DOTALL)
-            text = marked.sub(lambda found, said=said: f"{found[1]}{said}\n{found[2]}", text)
+    """A page whose marked parts say what the kept figures say now."""
+    for name, said in PARTS.items():
+        marked = re.compile(rf"(<!-- results/{name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        if marked.search(text):
+            path = ROOT / "results" / f"{name}.json"
+            now = said(json.loads(path.read_text()) if path.exists() else {})
+            text = marked.sub(lambda found, now=now: f"{found[1]}{now}\n{found[2]}", text)
     return text
 
 
 def main() -> None:
-    readme = ROOT / "README.md"
-    readme.write_text(renewed(readme.read_text()))
+    for page in PAGES:
+        path = ROOT / page
+        path.write_text(renewed(path.read_text()))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -13,9 +15,20 @@ def load():
     return module
 
 
-def test_the_readme_says_what_the_kept_figures_say():
-    readme = (ROOT / "README.md").read_text()
-    assert load().renewed(readme) == readme
-    for path in (ROOT / "results").glob("*.json"):
+PAGES = [ROOT / page for page in load().PAGES]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_says_what_the_kept_figures_say(page):
+    text = page.read_text()
+    assert load().renewed(text) == text
+
+
+def test_every_kept_figure_is_published():
+    said = "".join(page.read_text() for page in PAGES)
+    kept = [*(ROOT / "results").glob("*.json"), *(ROOT / "results/benchmarks").glob("*.json")]
+    assert len(kept) >= 7
+    for path in kept:
+        name = path.relative_to(ROOT / "results").with_suffix("").as_posix()
         assert json.loads(path.read_text())
-        assert re.search(rf"<!-- results/{path.stem} -->\n.+\n<!-- end -->", readme), path.name
+        assert re.search(rf"<!-- results/{name} -->\n.+?\n<!-- end -->", said, re.DOTALL), name

@@ -1,9 +1,12 @@
 import os
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dropgrid.data import cache
+from dropgrid.data.digits import Digits
 
 
 def numbers():
@@ -103,3 +106,14 @@ def test_parts_of_a_digest_do_not_run_into_one_another():
     lists = [("ab", "c"), ("a", "bc"), ("abc",), ("abc", ""), ("", "abc"), ()]
     assert len({cache.digest(*parts) for parts in lists}) == len(lists)
     assert cache.digest(b"ab", "c") == cache.digest("ab", "c")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_cells_share_the_pages_of_their_images(tmp_path):
+    """What a cell trains on is the cached file itself, mapped: processes side by side hold it once."""
+    source = Digits(train=100, val=50, test=50, split_seed=0, cache=tmp_path)
+    source.load()  # writes the cache
+    pool = source.load().train.pool
+    held = [line for line in Path("/proc/self/maps").read_text().splitlines() if str(tmp_path) in line]
+    inside = [[int(end, 16) for end in line.split()[0].split("-")] for line in held if "images" in line]
+    assert any(begin <= pool.data_ptr() and pool.data_ptr() + pool.nbytes <= end for begin, end in inside)

@@ -44,8 +44,18 @@ def test_one_cell_a_gpu_and_several_on_request(monkeypatch):
     assert slots(plan) == 2
     (several,) = plans([*TINY, "trainer=gpu", "trainer.threads=1", "sweep.jobs=4"])
     assert slots(several) == 4
+    (shared,) = plans([*TINY, "trainer=gpu", "trainer.threads=1", "sweep.per_gpu=2"])
+    assert slots(shared) == 4
+    (bounded,) = plans([*TINY, "trainer=gpu", "trainer.threads=1", "sweep.per_gpu=3"])
+    assert slots(bounded) == 4  # of 6: there are four cores
     seen = [variables(several.cells[0], slot)["CUDA_VISIBLE_DEVICES"] for slot in range(4)]
     assert seen == ["2", "5", "2", "5"]
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "auto", "1.5"])
+def test_cells_of_a_gpu_that_cannot_be_are_refused(count):
+    with pytest.raises(UserError, match="sweep.per_gpu must be a whole number, 1 or more"):
+        slots(plans([*TINY, f"sweep.per_gpu={count}"])[0])
 
 
 def test_cells_on_the_cpu_see_what_there_is():

@@ -22,15 +22,18 @@ def gpus() -> list[str]:
 
 
 def slots(plan: Plan) -> int:
-    """How many cells train side by side: `auto` is as many as their threads leave cores for, one on each GPU.
+    """How many cells train side by side: `auto` is as many as their threads leave cores for, `sweep.per_gpu` on a GPU.
 
     More CPU threads than cores make every cell several times slower, and are refused; several cells on a GPU are not.
     """
+    per_gpu = plan.sweep["per_gpu"]
+    if isinstance(per_gpu, bool) or not isinstance(per_gpu, int) or per_gpu < 1:
+        raise UserError(f"sweep.per_gpu must be a whole number, 1 or more, got {per_gpu!r}")
     on_cpu = plan.cells[0].local["trainer"]["accelerator"] == "cpu"
     threads = max(cell.config["trainer"]["threads"] for cell in plan.cells)
     fitting = max(1, cores() // threads)
     if plan.jobs == "auto":
-        return fitting if on_cpu else max(1, min(len(gpus()), fitting))
+        return fitting if on_cpu else max(1, min(per_gpu * len(gpus()), fitting))
     if isinstance(plan.jobs, bool) or not isinstance(plan.jobs, int) or plan.jobs < 1:
         raise UserError(f"sweep.jobs must be auto or a whole number, 1 or more, got {plan.jobs!r}")
     if plan.jobs > fitting:
