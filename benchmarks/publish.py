@@ -102,6 +102,15 @@ def loop(found: dict) -> str:
     )
 
 
+def augment(found: dict) -> str:
+    """Crop and flip, all images at once."""
+    (each,) = found["ratios"].values()
+    return (
+        f"A crop and a flip of each image of a batch of 128 at 32² take torchvision's transforms, image by image, "
+        f"{times(each, 0)} times as long as ours take on the batch. {where(found)}; `benchmarks/augment.py`."
+    )
+
+
 def peers(found: dict) -> str:
     """One sweep in three tools."""
     titles = {"template": "lightning-hydra-template", "timm": "timm's train.py"}
@@ -151,6 +160,7 @@ PARTS = {
     "benchmarks/op": op,
     "benchmarks/step": step,
     "benchmarks/loop": loop,
+    "benchmarks/augment": augment,
     "benchmarks/peers": peers,
     "benchmarks/scaling": scaling,
     "benchmarks/summary": summary,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from measure import RESULTS
 
-QUICK = ("op", "step", "loop")
+QUICK = ("op", "step", "loop", "augment")
 APART = 0.1
 
 

@@ -1,12 +1,13 @@
 """The classes of failure, by which cells are retried."""
 
+import ctypes
 import errno
 
 import pytest
 import torch
 
 from dropgrid.errors import UserError
-from dropgrid.runs.child import classify
+from dropgrid.runs.child import classify, keep_memory
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,20 @@ def test_a_cause_behind_the_error_counts():
             raise RuntimeError("could not write") from cause
     except RuntimeError as error:
         assert classify(error)[0] == "DiskFull"
+
+
+def test_memory_is_kept_where_glibc_is_and_left_alone_elsewhere(monkeypatch):
+    keep_memory()
+    asked = []
+
+    class Library:
+        @staticmethod
+        def mallopt(option, value):
+            asked.append((option, value))
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Library)
+    keep_memory()
+    assert asked == [(-3, 2**25), (-1, 2**31 - 1)]
+    for library in (lambda name: object(), lambda name: (_ for _ in ()).throw(OSError("no library"))):
+        monkeypatch.setattr(ctypes, "CDLL", library)
+        keep_memory()
