@@ -131,7 +131,7 @@ def positive(key: str, value: Any, kind: Any, wanted: str) -> None:
 
 
 def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn.Module:
-    """Build every part on the meta device, and raise UserError for whatever would not train; the network built.
+    """Build every part but the trainer on the meta device, and raise UserError for what would not train; the network.
 
     Nothing is computed and no memory taken: a sweep is checked whole before its first cell trains.
     """
@@ -161,5 +161,4 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
     call("augment", augment(config), torch.zeros(2, *size), torch.zeros(2).long(), generator=torch.Generator())
     for step in (0, 50, 99):
         call("lr_schedule", instantiate("lr_schedule", config["lr_schedule"]), step, 100)
-    make_trainer(config, local)
     return net

@@ -73,16 +73,26 @@ class Policy:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-ALWAYS = ("dropgrid.training", "dropgrid.masks.native")
+AXES = (
+    "regularizers", "norms", "activations", "initializers", "optimizers", "lr_schedules", "augments", "losses",
+    "penalties", "models", "data", "loggers",
+)  # fmt: skip
+"""Packages of which a cell may name any module."""
+
+ALWAYS = ("dropgrid.runs.bound", "dropgrid.training", "dropgrid.masks.native")
 """What every cell's process needs; a module that cannot be imported here is passed over."""
 
 
-def warm(modules: Iterable[str]) -> None:
-    """Start the forkserver: one process imports these modules, every cell is a fork of it, started in milliseconds.
+def warm(modules: Iterable[str] = ()) -> None:
+    """Start the forkserver, once: one process imports what cells may need and these modules, every cell is a fork of
+    it, started in milliseconds.
 
     All cells of a sweep then run the code that was there when it began.
     """
-    multiprocessing.get_context("forkserver").set_forkserver_preload([*ALWAYS, *modules, "dropgrid.runs.frozen"])
+    package = Path(__file__).parents[1]
+    found = [f"dropgrid.{axis}.{path.stem}" for axis in AXES for path in sorted((package / axis).glob("[!_]*.py"))]
+    wanted = dict.fromkeys([*ALWAYS, *found, *modules, "dropgrid.runs.frozen"])
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(wanted))
     forkserver.ensure_running()
 
 

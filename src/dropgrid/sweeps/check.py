@@ -1,12 +1,38 @@
 """Every cell of a sweep checked before the first trains, all errors together."""
 
-from collections.abc import Sequence
+import json
+import multiprocessing
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 from rich.console import Console
 
 from dropgrid.errors import UserError
 from dropgrid.runs.identity import treatment_id
 from dropgrid.sweeps.plan import Plan
+
+
+def check_trainer(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
+    """UserError where Lightning refuses its trainer; asked in a process that has Lightning loaded.
+
+    This one need not spend seconds on loading it, the process that cells are forks of has it.
+    """
+    from dropgrid.build import make_trainer
+
+    if "pytorch_lightning" in sys.modules:
+        make_trainer(config, local)
+        return
+    with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as other:
+        other.submit(refused, config, local).result()
+
+
+def refused(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
+    """make_trainer, its result dropped: it stays in that process."""
+    from dropgrid.build import make_trainer
+
+    make_trainer(config, local)
 
 
 def check(found: Sequence[Plan]) -> None:
@@ -17,6 +43,7 @@ def check(found: Sequence[Plan]) -> None:
 
     problems: dict[str, list[str]] = {}
     seen: set[str] = set()
+    trainers: set[str] = set()
     for plan in found:
         asked(plan)  # a misspelt evaluation is not found hours later
         for cell in todo(plan, outdated(plan)):
@@ -28,6 +55,10 @@ def check(found: Sequence[Plan]) -> None:
                 source = build.source(cell.config, cell.local)
                 spec = source.spec()
                 build.check(cell.config, cell.local, spec)
+                trainer = json.dumps([cell.config["trainer"], cell.local["trainer"]])
+                if trainer not in trainers:
+                    check_trainer(cell.config, cell.local)
+                trainers.add(trainer)
                 with Console(stderr=True).status(f"reading {spec.train + spec.val + spec.test:,} images"):
                     source.prepare()
             except (UserError, ValueError) as error:

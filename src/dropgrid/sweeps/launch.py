@@ -7,13 +7,13 @@ from rich.console import Console
 
 from dropgrid.runs.child import Train
 from dropgrid.runs.folder import run_folder
-from dropgrid.runs.supervise import Policy, Stop, tidy, warm
+from dropgrid.runs.supervise import Policy, Stop, tidy
 from dropgrid.sweeps import listing, tune
 from dropgrid.sweeps.check import check
 from dropgrid.sweeps.evaluation import asked
 from dropgrid.sweeps.looks import grown
 from dropgrid.sweeps.measuring import Failed, finished, measure
-from dropgrid.sweeps.plan import Cell, Plan, label, plans
+from dropgrid.sweeps.plan import Plan, label, plans
 from dropgrid.sweeps.pool import Pool, policy, stoppable
 from dropgrid.sweeps.price import within_budget
 from dropgrid.sweeps.record import write_plan
@@ -28,10 +28,6 @@ STOPPED = 130
 def launch(plans: Sequence[Plan], train: Train) -> int:
     """Check every cell of all plans, then run them; the exit code: 0, 1 when a cell failed, 130 when stopped."""
     begun = [(plan, policy(plan)) for plan in plans if slots(plan)]
-    cells = [cell for plan, rules in begun for cell in todo(plan, rules.outdated)]
-    if cells:
-        used = {module for cell in cells for module in modules(cell)}
-        warm(sorted({train.__module__, *used}))  # while the cells are checked
     check(plans)
     within_budget(plans)
     codes = []
@@ -51,12 +47,6 @@ def tuned(trials: Plan, overrides: Sequence[str]) -> list[Plan]:
     for row, found in chosen.items():
         console.print(f"{row}: {found['chosen']} is best on validation", highlight=False, soft_wrap=True, markup=False)
     return plans(overrides, chosen)
-
-
-def modules(cell: Cell) -> set[str]:
-    """The modules that a cell's config names."""
-    targets = [node.get("_target_") for node in cell.config.values() if isinstance(node, dict)]
-    return {target.rpartition(".")[0] for target in targets if isinstance(target, str)}
 
 
 def run(plan: Plan, rules: Policy, train: Train) -> int:

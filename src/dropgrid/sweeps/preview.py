@@ -51,18 +51,14 @@ def preview(overrides: Sequence[str], as_json: bool) -> int:
     """Plan, check as a launch does, measure, and show."""
     from dropgrid.runs.supervise import warm
     from dropgrid.sweeps.check import check
-    from dropgrid.sweeps.launch import modules
     from dropgrid.sweeps.plan import plans
     from dropgrid.sweeps.pool import policy
     from dropgrid.sweeps.slots import slots
-    from dropgrid.sweeps.todo import todo
 
-    found = plans(overrides)
+    found = plans(overrides, composed=warm)
     for plan in found:
         _ = slots(plan), budget(plan), detect(plan)  # what is wrong with `sweep.` is said before anything is built
-    cells = [cell for plan in found for cell in todo(plan, policy(plan).outdated)]
-    if cells:
-        warm(sorted({module for cell in cells for module in modules(cell)}))
+        _ = policy(plan)
     check(found)
     pricing = Pricing()
     prices = [pricing.price(plan) for plan in found]
