@@ -1,4 +1,4 @@
-"""A random crop and a flip of each image of a batch, against torchvision's image by image: `python benchmarks/augment.py`.
+"""A random crop and a flip of each image, against torchvision's image by image: `python benchmarks/augment.py`.
 
 Ours on a batch of float tensors, all images at once, each with its own crop; torchvision's v2 transforms on each uint8
 image, then stacked, as a DataLoader does in one process. Ratio: their seconds / ours, batches of 128 at 32².
@@ -24,8 +24,12 @@ def main() -> None:
     mean, std = torch.full((3, 1, 1), 0.5), torch.full((3, 1, 1), 0.25)
     generator = torch.Generator().manual_seed(0)
     one_by_one = v2.Compose(
-        [v2.RandomCrop(32, padding=4), v2.RandomHorizontalFlip(), v2.ToDtype(torch.float32, scale=True)]
-        + [v2.Normalize([0.5] * 3, [0.25] * 3)]
+        [
+            v2.RandomCrop(32, padding=4),
+            v2.RandomHorizontalFlip(),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize([0.5] * 3, [0.25] * 3),
+        ]
     )
 
     def ours() -> None:

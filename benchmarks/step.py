@@ -20,7 +20,7 @@ from torch import nn
 DROPBLOCK = ("regularizer=dropblock", "regularizer.block_size=7", "regularizer.schedule=constant")
 NETS = {
     "ResNet-20, 32², batch 128": (("model=resnet20", "data=fake"), 128, 32, 15),
-    "ResNet-50, 224², batch 8": (("model=resnet50", "data=fake", "data.size=224"), 8, 224, 5),
+    "ResNet-50, 224², batch 8": (("model=resnet50", "data=fake", "data.size=224"), 8, 224, 3),
 }
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from dropgrid.errors import UserError
 from dropgrid.runs.identity import treatment_id
+from dropgrid.runs.supervise import warm
 from dropgrid.sweeps.plan import Plan
 
 
@@ -24,6 +25,7 @@ def check_trainer(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
     if "pytorch_lightning" in sys.modules:
         make_trainer(config, local)
         return
+    warm()
     with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as other:
         other.submit(refused, config, local).result()
 

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from dropgrid.runs.child import Train
 from dropgrid.runs.folder import run_folder
-from dropgrid.runs.supervise import Policy, Stop, tidy
+from dropgrid.runs.supervise import Policy, Stop, tidy, warm
 from dropgrid.sweeps import listing, tune
 from dropgrid.sweeps.check import check
 from dropgrid.sweeps.evaluation import asked
@@ -28,6 +28,8 @@ STOPPED = 130
 def launch(plans: Sequence[Plan], train: Train) -> int:
     """Check every cell of all plans, then run them; the exit code: 0, 1 when a cell failed, 130 when stopped."""
     begun = [(plan, policy(plan)) for plan in plans if slots(plan)]
+    if any(todo(plan, rules.outdated) for plan, rules in begun):
+        warm([train.__module__])
     check(plans)
     within_budget(plans)
     codes = []

@@ -1,0 +1,262 @@
+"""One sweep in three tools: `python benchmarks/peers.py --template DIR --timm DIR [--python PY]`.
+
+    git clone https://github.com/ashleve/lightning-hydra-template       # --template
+    git clone https://github.com/huggingface/pytorch-image-models       # --timm
+    pip install lightning hydra-colorlog rootutils rich torchmetrics huggingface_hub   # for --python, with dropgrid's
+
+Rows {no DropBlock, DropBlock} × seeds. Each job: ResNet-14 (`net.py`, checked against dropgrid's logits), 500 digits of
+mnist5k, batches of 50, no augmentation, fp32, SGD with Nesterov momentum, decay on every parameter, cosine to 0,
+DropBlock of 3 at a constant keep_prob 0.9 after the convolutions of the last two groups; 500 images validate each
+epoch, 2500 test the weights of the best validation epoch. Each tool has both cores, as its users get them by default:
+
+dropgrid    one `train.py -m`, cells side by side with a thread each; the table, figures and page are in its time. As it
+            is, in float32 as the peers, and once more with speed=auto, which had measured what is fastest before.
+template    lightning-hydra-template, unmodified: one `train.py -m`, jobs in turn with torch's default threads,
+            num_workers 0, logger=csv. Its cosine moves by epoch, the others' by step. Its seed 0 means none: ours
+            begin at 1. Its checkpoints hold classes, which torch since 2.6 reads only if told to by a variable.
+timm        its train.py once a job, torch's default threads, 2 workers (fewer are slower, 0 it refuses), pictures as
+            PNG files; then its validate.py once for all jobs. The net's DropBlock is torchvision's, not timm's own.
+
+The peers run in a scratch copy or with scratch outputs. First each tool runs the sweep with one seed for one epoch,
+unclocked, so that none pays for first imports; then they take turns. The difference of accuracies is dropgrid − peer
+with DropBlock, in the first repeat, with Welch's 95 % interval. Compare ratios, not seconds, and leave the machine
+idle: threads that wait for one another, the peers', suffer far more from a core that is taken.
+"""
+
+import argparse
+import csv
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from measure import ROOT, keep, ratio, show
+from safetensors.torch import load_file
+
+from dropgrid.reports.statistics import welch
+
+PARTS = Path(__file__).parent / "peers"
+sys.path.insert(0, str(PARTS))
+
+from images import export  # noqa: E402
+from net import ResNet14  # noqa: E402
+
+CLONES = {
+    "template": ("src/train.py", "https://github.com/ashleve/lightning-hydra-template"),
+    "timm": ("train.py", "https://github.com/huggingface/pytorch-image-models"),
+}
+NEEDED = ("lightning", "hydra_plugins.hydra_colorlog", "rootutils", "rich", "torchmetrics", "huggingface_hub")
+OURS = ("dropgrid", "dropgrid speed=auto")
+ROWS = {"none": 0.0, "dropblock": 0.1}
+KEYS = ("keep_prob=0.9", "block_size=3", "skip=false", "schedule=constant", "per_group_rate=false")
+DROPBLOCK = ["regularizer=dropblock", *(f"regularizer.{key}" for key in KEYS)]
+
+Accuracies = dict[str, dict[int, float]]
+"""Row -> seed -> test accuracy in percent."""
+
+
+def quit_unless(fine: object, message: str) -> None:
+    """End with one line."""
+    if not fine:
+        sys.exit(f"error: {message}")
+
+
+class Tools:
+    """The three sweeps, and what they share: one set of images, and one environment."""
+
+    def __init__(self, scratch: Path, template: Path, timm: Path, python: str):
+        self.scratch, self.timm_checkout, self.python = scratch, timm, python
+        # bytecode is kept, as users have it, but outside the checkouts
+        own = {"PYTHONPYCACHEPREFIX": str(scratch / "bytecode"), "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
+        self.environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | own
+        self.template_copy = scratch / "template"
+        shutil.copytree(template, self.template_copy, ignore=shutil.ignore_patterns(".git", "logs"))
+        for part, place in {
+            "net.py": "src/models/components/resnet14.py",
+            "template_data.py": "src/data/digits_datamodule.py",
+            "template_data.yaml": "configs/data/digits.yaml",
+            "template_model.yaml": "configs/model/resnet14.yaml",
+        }.items():
+            shutil.copy(PARTS / part, self.template_copy / place)
+        npz, self.png = self.template_copy / "data" / "digits.npz", scratch / "png"
+        self.cache = scratch / "cache"
+        self.images = export(npz, self.png, self.cache)
+
+    def run(self, line: list[object], folder: Path, log: Path) -> None:
+        """A command, with its output in a file whose end is shown if it fails."""
+        with log.open("w") as out:
+            words = list(map(str, line))
+            done = subprocess.run(words, cwd=folder, env=self.environment, stdout=out, stderr=subprocess.STDOUT)
+        quit_unless(done.returncode == 0, f"{' '.join(words)}\n{log.read_text()[-3000:]}")
+
+    def dropgrid_auto(self, out: Path, seeds: range, epochs: int) -> Accuracies:
+        """The same with the precision and memory format that are fastest here."""
+        return self.dropgrid(out, seeds, epochs, "speed=auto")
+
+    def dropgrid(self, out: Path, seeds: range, epochs: int, *more: str) -> Accuracies:
+        """The demo's ablation with its baseline, and one other row in place of the others."""
+        rows = yaml.safe_load((ROOT / "conf/ablation/demo.yaml").read_text())["ablation"]["rows"]
+        removed = [f"~ablation.rows.{row}" for row in rows if row != "baseline"]
+        added = f"+ablation.rows.dropblock={DROPBLOCK}"
+        sweep = [f"seed={','.join(map(str, seeds))}", f"trainer.max_epochs={epochs}", f"paths.outputs={out}"]
+        line = ["scripts/train.py", "-m", "+ablation=demo", *removed, added, "optimizer.decay_all=true", *sweep, *more]
+        # as the peers' images are made before the clock starts
+        self.run([sys.executable, *line, "name=peers", f"paths.cache={self.cache}"], ROOT, out / "log.txt")
+        found: Accuracies = {}
+        for row, ours in {"none": "baseline", "dropblock": "dropblock"}.items():
+            for seed in seeds:
+                path = out / "ablations" / "peers" / "cells" / ours / f"seed{seed}" / "result.json"
+                result = json.loads(path.read_text())
+                found.setdefault(row, {})[seed] = 100 * result["metrics"]["test/acc_best"]
+        return found
+
+    def template(self, out: Path, seeds: range, epochs: int) -> Accuracies:
+        """Its own multirun; accuracies from the CSV files of its logger."""
+        choices = ["data=digits", "model=resnet14", "logger=csv", f"trainer.max_epochs={epochs}"]
+        drop_probs = f"model.net.drop_prob={','.join(map(str, ROWS.values()))}"
+        sweep = [drop_probs, f"seed={','.join(map(str, seeds))}", f"hydra.sweep.dir={out}"]
+        self.run([self.python, "src/train.py", "-m", *choices, *sweep], self.template_copy, out / "log.txt")
+        names = {str(drop_prob): row for row, drop_prob in ROWS.items()}
+        found: Accuracies = {}
+        for job in out.glob("[0-9]*"):
+            overrides = dict(each.split("=") for each in yaml.safe_load((job / ".hydra/overrides.yaml").read_text()))
+            with next(job.glob("csv/*/metrics.csv")).open() as file:
+                (accuracy,) = [float(line["test/acc"]) for line in csv.DictReader(file) if line.get("test/acc")]
+            row = names[overrides["model.net.drop_prob"]]
+            found.setdefault(row, {})[int(overrides["seed"])] = 100 * accuracy
+        return found
+
+    def timm(self, out: Path, seeds: range, epochs: int) -> Accuracies:
+        """Its train.py for each job, then its validate.py over the best checkpoints of all of them."""
+        model = ["--model", "resnet14_mnist", "--num-classes", 10, "--input-size", 1, 28, 28, "--crop-pct", 1]
+        data = ["--data-dir", self.png, "--mean", self.images.mean, "--std", self.images.std]
+        common = [*model, *data, "--device", "cpu", "--workers", 2]
+        recipe = ["--epochs", epochs, "--batch-size", 50, "--no-aug", "--smoothing", 0]
+        recipe += ["--opt", "sgd", "--lr", 0.05, "--weight-decay", 5e-4, "--opt-kwargs", "filter_bias_and_bn=False"]
+        recipe += ["--sched", "cosine", "--sched-on-updates", "--warmup-epochs", 0]
+        start = [self.python, PARTS / "timm_run.py"]
+        (best := out / "best").mkdir()
+        for seed in seeds:
+            for row, drop_prob in ROWS.items():
+                job = f"{row}-{seed}"
+                own = ["--seed", seed, "--drop-block", drop_prob, "--output", out, "--experiment", job]
+                self.run([*start, self.timm_checkout / "train.py", *common, *recipe, *own], out, out / f"{job}.txt")
+                (best / f"{job}.pth.tar").symlink_to(out / job / "model_best.pth.tar")
+        asked = ["--split", "test", "--checkpoint", best]
+        asked += ["--results-file", out / "test.json", "--results-format", "json"]
+        self.run([*start, self.timm_checkout / "validate.py", *common, *asked], out, out / "test.txt")
+        found: Accuracies = {}
+        for result in json.loads((out / "test.json").read_text()):
+            row, _, seed = Path(result["checkpoint"]).name.split(".")[0].partition("-")
+            found.setdefault(row, {})[int(seed)] = result["top1"]
+        return found
+
+    def turn(self, label: str, seeds: range, epochs: int) -> dict[str, tuple[float, Accuracies]]:
+        """The sweep in each tool, one after the other: seconds, and what its jobs reached."""
+        sweeps = {OURS[0]: self.dropgrid, OURS[1]: self.dropgrid_auto, "template": self.template, "timm": self.timm}
+        found = {}
+        for name, sweep in sweeps.items():
+            out = self.scratch / label.replace(" ", "-") / name.replace(" ", "-")
+            out.mkdir(parents=True)
+            start = time.perf_counter()
+            accuracies = sweep(out, seeds, epochs)
+            found[name] = time.perf_counter() - start, accuracies
+            print(f"{label}: {name} {found[name][0]:.1f} s, load average {os.getloadavg()[0]:.1f}", flush=True)
+        return found
+
+    def same_net(self, cell: Path) -> int:
+        """The parameters of the peers' net, once it has given the logits of a finished cell of dropgrid's."""
+        net = ResNet14().eval()
+        net.load_state_dict(load_file(cell / "last.safetensors"))
+        images = torch.from_numpy(self.images.test)[:, None] / 255
+        with torch.no_grad(), np.load(cell / "predictions.npz") as predictions:
+            logits = net((images - self.images.mean) / self.images.std).numpy()
+            same = np.array_equal(predictions["targets"], self.images.test_labels)
+            quit_unless(same and np.allclose(logits, predictions["last"], atol=1e-4), "the nets or images differ")
+        count = sum(parameter.numel() for parameter in net.parameters())
+        ours = json.loads((cell / "result.json").read_text())["parameters"]
+        quit_unless(ours == count, f"dropgrid's net has {ours} parameters, the peers' {count}")
+        return count
+
+
+def commit(checkout: Path) -> str:
+    """Of a checkout."""
+    done = subprocess.run(["git", "-C", checkout, "rev-parse", "HEAD"], capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
+
+
+def difference(ours: dict[int, float], theirs: dict[int, float]) -> dict[str, float]:
+    """Of the means, with Welch's interval."""
+    low, high = welch(ours, theirs) or (float("nan"), float("nan"))
+    mean = statistics.fmean(ours.values()) - statistics.fmean(theirs.values())
+    return {"mean": mean, "low": low, "high": high, "n": len(ours)}
+
+
+def arguments() -> argparse.Namespace:
+    """The command line, checked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--template", type=Path, default=Path("lightning-hydra-template"), help="its checkout")
+    parser.add_argument("--timm", type=Path, default=Path("pytorch-image-models"), help="its checkout")
+    parser.add_argument("--python", default=sys.executable, help="that runs the peers")
+    parser.add_argument("--seeds", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="2 seeds, 2 epochs, 1 repeat")
+    given = parser.parse_args()
+    if given.quick:
+        given.seeds, given.epochs, given.repeats = 2, 2, 1
+    for name, (script, address) in CLONES.items():
+        checkout = getattr(given, name).resolve()
+        quit_unless((checkout / script).exists(), f"--{name}: {checkout} has no {script}; git clone {address}")
+        setattr(given, name, checkout)
+    check = f"import importlib.util as u; print(*[m for m in {NEEDED} if u.find_spec(m) is None])"
+    missing = subprocess.run([given.python, "-c", check], capture_output=True, text=True, check=True).stdout.split()
+    quit_unless(not missing, f"{given.python} lacks {', '.join(missing)}; see --help")
+    return given
+
+
+def main() -> None:
+    given = arguments()
+    with tempfile.TemporaryDirectory(prefix="dropgrid-peers-") as place:
+        tools = Tools(Path(place), given.template, given.timm, given.python)
+        tools.turn("warm-up", range(1, 2), 1)
+        parameters = tools.same_net(next(Path(place).glob("warm-up/dropgrid/runs/*")))
+        seeds = range(1, given.seeds + 1)
+        turns = [tools.turn(f"repeat {i + 1}", seeds, given.epochs) for i in range(given.repeats)]
+    seconds = {name: [turn[name][0] for turn in turns] for name in turns[0]}
+    accuracies = {name: found for name, (_, found) in turns[0].items()}
+    pairs = [(peer, our) for peer in CLONES for our in OURS]
+    ratios = {f"{peer} / {our}": ratio(seconds[peer], seconds[our]) for peer, our in pairs}
+    compared = {
+        f"{our} − {peer}": difference(accuracies[our]["dropblock"], accuracies[peer]["dropblock"])
+        for peer, our in pairs
+    }
+    keep(
+        "peers",
+        ratios,
+        accuracy_difference_points=compared,
+        test_accuracy_percent={
+            name: {row: [found[seed] for seed in sorted(found)] for row, found in rows.items()}
+            for name, rows in accuracies.items()
+        },
+        seconds=seconds,
+        jobs=len(ROWS) * given.seeds,
+        epochs=given.epochs,
+        parameters=parameters,
+        commits={peer: commit(getattr(given, peer)) for peer in CLONES},
+    )
+    show(ratios)
+    for names, each in compared.items():
+        print(f"accuracy, {names}: {each['mean']:+.2f} [{each['low']:+.2f}, {each['high']:+.2f}] points")
+
+
+if __name__ == "__main__":
+    main()
