@@ -8,9 +8,11 @@ from measure import RESULTS
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from dropgrid.reports.plotting import style
 
+PLAIN = FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
 COLORS = {"dropgrid": "#0072B2", "F.dropout": "#999999", "torchvision": "#D55E00"}
 PANELS = {
     "op over size": ("cells of x", "ms, forward + backward"),
@@ -34,10 +36,11 @@ def op(axes: Axes, ratios: dict) -> None:
         errors = [[each["median"] - each["low"] for each in found], [each["high"] - each["median"] for each in found]]
         axes.bar(places, medians, 0.25, color=color, label=name, yerr=errors, error_kw={"lw": 0.8})
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(PLAIN)
     axes.axhline(1, color="black", lw=0.8)
     axes.set_ylabel("times x.mul, forward + backward")
-    labels = [case.removeprefix("block 7, ").replace(", ", "\n") for case in cases]
-    axes.set_xticks(range(len(cases)), labels, fontsize=7)
+    labels = [case.removeprefix("block 7, ").replace(", ", "\n").replace("_", "\n") for case in cases]
+    axes.set_xticks(range(len(cases)), labels, fontsize=6.5)
     axes.legend(frameon=False, ncols=3, loc="upper right")
     axes.set_ylim(0.8, 250)
 
@@ -51,7 +54,13 @@ def scaling(axes: Axes, name: str, line: dict) -> None:
         values = [value * (1000 if milliseconds else 1) for value in line[what]]
         axes.plot(line["work"], values, "o-", ms=3, lw=1.2, color=color, label=label)
     axes.set_xscale("log")
-    axes.set_yscale("log")
+    if name.startswith("memory"):
+        axes.set_ylim(0, 1.2 * max(line["MiB"]))
+    else:
+        axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PLAIN)
+        axis.set_minor_formatter(NullFormatter())
     xlabel, ylabel = PANELS[name]
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)

@@ -164,7 +164,7 @@ class Tools:
         sweeps = {OURS[0]: self.dropgrid, OURS[1]: self.dropgrid_auto, "template": self.template, "timm": self.timm}
         found = {}
         for name, sweep in sweeps.items():
-            out = self.scratch / label.replace(" ", "-") / name.replace(" ", "-")
+            out = self.scratch / label.replace(" ", "-") / name.replace(" ", "-").replace("=", "-")
             out.mkdir(parents=True)
             start = time.perf_counter()
             accuracies = sweep(out, seeds, epochs)

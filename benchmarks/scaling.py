@@ -11,7 +11,6 @@ Each is fitted by cost = a · work^k between its last points: k is 1 for a strai
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ import torchvision
 from measure import ROOT, interleaved, keep, spread
 
 from dropgrid.regularizers.dropblock import drop_block2d
+from dropgrid.runs.child import keep_memory
 
 sys.path.insert(0, str(ROOT / "tests"))
 from fakes import ROWS, Fake
@@ -64,19 +64,25 @@ def op_lines(quick: bool) -> dict[str, dict]:
     }
 
 
+PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""Runs a command and prints the KiB of its largest process; in a process of its own, since a command begins with the
+mark of the one that starts it."""
+
+
 def sweep(cells: int, outputs: Path) -> tuple[float, float]:
     """Seconds, and MiB of its largest process."""
     line = [
-        sys.executable, "scripts/train.py", "-m", "model=resnet14", "model.width=4", "data=fake", "data.train=100",
+        sys.executable, "scripts/train.py", "-m", "model=resnet14", "model.width=0.25", "data=fake", "data.train=100",
         "data.val=50", "data.test=50", "data.batch_size=50", "trainer.max_epochs=1", "name=scaling",
         f"seed={','.join(map(str, range(cells)))}", f"paths.outputs={outputs}",
     ]  # fmt: skip
     start = time.perf_counter()
-    child = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    assert child.returncode == 0, "the sweep failed"
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    done = subprocess.run([sys.executable, "-c", PEAK, *line], cwd=ROOT, check=True, capture_output=True, text=True)
+    return time.perf_counter() - start, int(done.stdout) / 1024
 
 
 def timed(call: Callable[[], object]) -> float:
@@ -116,6 +122,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
+    keep_memory()  # as in a cell: else every tensor above 32 MiB is mapped anew
     lines: dict[str, dict] = {f"op over {name}": found for name, found in op_lines(quick).items()}
     counts = [1, 8] if quick else [1, 3, 10, 30, 100]
     with tempfile.TemporaryDirectory() as place:

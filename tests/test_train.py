@@ -350,3 +350,16 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path, overrides, messag
     assert done.returncode == 2
     assert done.stderr.startswith(message) and len(done.stderr.splitlines()) == 1
     assert "Traceback" not in done.stdout and not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("many", [[], ["-m", "seed=0,1"]])
+def test_cells_import_nothing_that_the_process_they_are_forks_of_should_have(tmp_path, monkeypatch, many):
+    """Seconds a cell: Lightning, torch's compiler, Numba. Python lists in the log what a process imports itself."""
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    command(*many, *TINY, "regularizer=dropblock", "regularizer.block_size=2", outputs=tmp_path)
+    logs = [path.read_text() for path in tmp_path.glob("runs/*/log.txt")]
+    assert len(logs) == max(1, 2 * len(many[:1]))
+    for log in logs:
+        imported = {line.rpartition("|")[2].strip() for line in log.splitlines() if line.startswith("import time:")}
+        assert not imported & {"torch", "pytorch_lightning", "torchvision", "numba", "hydra", "dropgrid.training"}
+        assert not any(name.startswith("dropgrid.") for name in imported), sorted(imported)
