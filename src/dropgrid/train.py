@@ -48,7 +48,6 @@ def train_cell(cell: Mapping[str, Any], folder: Path) -> None:
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
 def task(cfg: DictConfig) -> dict[str, Any] | None:
     """Hydra's task: alone a sweep of one cell; under a foreign launcher it supervises its cell, never raises."""
-    from dropgrid.runs.supervise import warm
     from dropgrid.sweeps.launch import launch
     from dropgrid.sweeps.plan import plans
     from dropgrid.sweeps.pool import one
@@ -56,7 +55,7 @@ def task(cfg: DictConfig) -> dict[str, Any] | None:
     overrides = list(HydraConfig.get().overrides.task)
     if HydraConfig.get().mode == RunMode.RUN:
         try:
-            sys.exit(launch(plans(overrides, composed=lambda: warm([__name__])), train_cell))
+            sys.exit(launch(plans(overrides), train_cell))
         except UserError as error:
             sys.exit(complain(error))
     plan = plans(overrides)[0]

@@ -58,6 +58,7 @@ def test_gradient_is_the_same_mask_and_scale(interpreted):
     assert interpreted["gradient"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", [80, 90])
 def test_kernels_compile_for_a_gpu_that_is_not_here(architecture):
     sizes = run("fused_compiled.py", ARCHITECTURE=str(architecture), TRITON_INTERPRET="0")

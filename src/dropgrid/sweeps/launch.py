@@ -29,7 +29,7 @@ def launch(plans: Sequence[Plan], train: Train) -> int:
     """Check every cell of all plans, then run them; the exit code: 0, 1 when a cell failed, 130 when stopped."""
     begun = [(plan, policy(plan)) for plan in plans if slots(plan)]
     if any(todo(plan, rules.outdated) for plan, rules in begun):
-        warm([train.__module__])
+        warm([train.__module__])  # while the cells are checked
     check(plans)
     within_budget(plans)
     codes = []

@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -101,13 +101,10 @@ def cells(overrides: Sequence[str]) -> list[Cell]:
     return [cell for plan in plans(overrides) for cell in plan.cells]
 
 
-def plans(
-    overrides: Sequence[str], tuned: tune.Tuned | None = None, composed: Callable[[], object] = lambda: None
-) -> list[Plan]:
+def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None) -> list[Plan]:
     """A plan for each ablation named (`+ablation=a,b` is two); without one, a plan of the sweep or the single run.
 
-    With `sweep.tune` it is a plan of trials; `tuned`, what they chose, makes the plan that they are for. `composed` is
-    called once Hydra has accepted the first row, before anything heavy is loaded: what can begin meanwhile, may.
+    With `sweep.tune` it is a plan of trials; `tuned`, what they chose, makes the plan that they are for.
     """
     with hydra_context(), explained(overrides):
         parsed = [parse(text) for text in overrides]
@@ -116,10 +113,10 @@ def plans(
         if any(root_of(each) == "evaluate" for each in rest):
             raise UserError("evaluate measures what is trained: python scripts/evaluate.py NAME +evaluate=…")
         if not named:
-            made = [Planner(rest, composed).ad_hoc()]
+            made = [Planner(rest).ad_hoc()]
         else:
             names = choices(named[-1])
-            made = [Planner([parse(f"+ablation={name}"), *rest], composed).ablation(name, tuned) for name in names]
+            made = [Planner([parse(f"+ablation={name}"), *rest]).ablation(name, tuned) for name in names]
     if any("auto" in cell.config["trainer"].values() for plan in made for cell in plan.cells):
         from dropgrid.sweeps.fastest import settled  # it measures, in processes of its own
 
@@ -130,9 +127,8 @@ def plans(
 class Planner:
     """What the two kinds of sweep share: the command line, divided into what is fixed, swept, and seeds."""
 
-    def __init__(self, overrides: Sequence[Override], composed: Callable[[], object]):
+    def __init__(self, overrides: Sequence[Override]):
         self.all = overrides
-        self.composed = composed
         self.seed_values = [v for each in overrides if each.key_or_group == "seed" for v in choices(each)]
         others = [each for each in overrides if each.key_or_group != "seed"]
         self.fixed = [settled(each) for each in others if len(choices(each)) == 1]
@@ -262,8 +258,6 @@ class Planner:
 
     def fingerprint(self, config: Mapping[str, Any], local: Mapping[str, Any]) -> str:
         """The data's content, read once for all cells that use it."""
-        if not self.fingerprints:
-            self.composed()
         from dropgrid import build  # torch: not for a command that is wrong
 
         key = json.dumps([config["data"], local["data"]], sort_keys=True)

@@ -54,11 +54,13 @@ def preview(overrides: Sequence[str], as_json: bool) -> int:
     from dropgrid.sweeps.plan import plans
     from dropgrid.sweeps.pool import policy
     from dropgrid.sweeps.slots import slots
+    from dropgrid.sweeps.todo import todo
 
-    found = plans(overrides, composed=warm)
+    found = plans(overrides)
     for plan in found:
         _ = slots(plan), budget(plan), detect(plan)  # what is wrong with `sweep.` is said before anything is built
-        _ = policy(plan)
+        if todo(plan, policy(plan).outdated):
+            warm()  # while the cells are checked
     check(found)
     pricing = Pricing()
     prices = [pricing.price(plan) for plan in found]

@@ -29,13 +29,12 @@ class DropgridSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        from dropgrid.runs.supervise import warm
         from dropgrid.sweeps.check import check
         from dropgrid.sweeps.plan import plans
 
         if isinstance(self.launcher, DropgridLauncher):
-            sys.exit(self.launcher.launch_plans(plans(arguments, composed=lambda: warm(["dropgrid.train"]))))
-        found = plans(arguments, composed=warm)
+            sys.exit(self.launcher.launch_plans(plans(arguments)))
+        found = plans(arguments)
         from dropgrid.sweeps.launch import finish
         from dropgrid.sweeps.pool import policy
         from dropgrid.sweeps.price import budget
