@@ -6,20 +6,15 @@ image, then stacked, as a DataLoader does in one process. Ratio: their seconds /
     --quick     fewer rounds
 """
 
-import argparse
-
 import torch
-from measure import interleaved, keep, ratio, show
+from measure import arguments, interleaved, keep, ratio, show
 from torchvision.transforms import v2
 
 from dropgrid.augments.crop_flip import crop_flip
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    rounds = 15 if parser.parse_args().quick else 51
-    torch.set_num_threads(1)
+    rounds = 15 if arguments(__doc__, "--quick").quick else 51
     images, labels = torch.randint(256, (128, 3, 32, 32), dtype=torch.uint8), torch.randint(10, (128,))
     mean, std = torch.full((3, 1, 1), 0.5), torch.full((3, 1, 1), 0.25)
     generator = torch.Generator().manual_seed(0)

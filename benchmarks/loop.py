@@ -6,14 +6,13 @@ the two end with the same bits in every weight, or the benchmark fails. The rati
     --quick     fewer rounds
 """
 
-import argparse
 import math
 import shutil
 import time
 
 import torch
 import torch.nn.functional as F
-from measure import keep, ratio, show
+from measure import arguments, keep, ratio, show
 from nets import SCRATCH, cell
 
 from dropgrid import build, streams
@@ -77,10 +76,7 @@ def plain(given: dict) -> tuple[float, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    rounds = 5 if parser.parse_args().quick else 15
-    torch.set_num_threads(1)
+    rounds = 5 if arguments(__doc__, "--quick").quick else 15
     keep_memory()
     chosen = cell("scale=demo")
     given = {

@@ -3,6 +3,7 @@
 Ratios carry from machine to machine, seconds do not: a file holds ratios, and the machine they were found on.
 """
 
+import argparse
 import json
 import os
 import statistics
@@ -11,8 +12,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "benchmarks"
+
+
+def arguments(description: str | None, *flags: str, threads: bool = False) -> argparse.Namespace:
+    """The command line of a benchmark, its docstring the help; torch on as many threads as asked for, 1 by default."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for flag in flags:
+        parser.add_argument(flag, action="store_true")
+    if threads:
+        parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads if threads else 1)
+    return given
 
 
 def interleaved(calls: Mapping[str, Callable[[], Any]], rounds: int, warmup: int = 2) -> dict[str, list[float]]:
@@ -42,8 +57,6 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> dict[str, float]:
 
 def machine() -> dict[str, Any]:
     """On what it was measured."""
-    import torch
-
     from dropgrid.runs.environment import environment
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -7,12 +7,10 @@ nets, p = 0.1. On a GPU the floor is the same, times are of the device, and memo
     --threads   torch's; 1, as a cell has
 """
 
-import argparse
-
 import torch
 import torch.nn.functional as F
 import torchvision
-from measure import interleaved, keep, ratio, show
+from measure import arguments, interleaved, keep, ratio, show
 from torch import Tensor
 
 from dropgrid.masks import positions, sparse
@@ -73,11 +71,7 @@ def kept_for_backward(op, x: Tensor) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    given = arguments(__doc__, "--quick", threads=True)
     shapes, blocks, rounds = (SHAPES[1:4:2], (7,), 15) if given.quick else (SHAPES, (7, 5, 3), 31)
     ratios, memory = {}, {}
     for dtype in (torch.float32,) if DEVICE == "cpu" else (torch.float32, torch.bfloat16):

@@ -59,6 +59,15 @@ def cases(ratios: dict) -> dict[str, dict]:
     return found
 
 
+def by_case(title: str, columns: dict[str, str], found: dict, digits: int) -> str:
+    """A row for each case; columns are comparisons by their heading, empty where a case lacks one."""
+    rows = [
+        [case, *(times(each[name], digits) if name in each else "" for name in columns.values())]
+        for case, each in cases(found["ratios"]).items()
+    ]
+    return table([title, *columns], rows)
+
+
 def op(found: dict) -> str:
     """The op's table."""
     columns = {
@@ -69,13 +78,9 @@ def op(found: dict) -> str:
         "our dropout": "dropgrid's dropout / floor",
         "F.dropout": "F.dropout / floor",
     }
-    rows = [
-        [case, *(times(each[name], 1) if name in each else "" for name in columns.values())]
-        for case, each in cases(found["ratios"]).items()
-    ]
     kept = found["kept_for_backward"].values()
     return (
-        f"{table(['p = 0.1, float32', *columns], rows)}\n\n"
+        f"{by_case('p = 0.1, float32', columns, found, 1)}\n\n"
         f"Multiples of `x.mul`, forward and backward: median [middle half of the rounds]. Kept for backward: "
         f"{100 * min(kept):.1f} to {100 * max(kept):.1f} % of x. {where(found)}; `benchmarks/op.py`."
     )
@@ -84,10 +89,8 @@ def op(found: dict) -> str:
 def step(found: dict) -> str:
     """What a training step costs with each."""
     names = {"ours": "dropgrid / none", "torchvision": "torchvision / none", "F.dropout": "F.dropout / none"}
-    found_cases = cases(found["ratios"]).items()
-    rows = [[case, *(times(each[name], 2) for name in names.values())] for case, each in found_cases]
     return (
-        f"{table(['step / the same without dropping', *names], rows)}\n\n"
+        f"{by_case('step / the same without dropping', names, found, 2)}\n\n"
         f"keep_prob 0.9, block 7, on the last two groups. {where(found)}; `benchmarks/step.py`."
     )
 

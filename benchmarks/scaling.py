@@ -10,7 +10,6 @@ Each is fitted by cost = a · work^k between its last points: k is 1 for a strai
     --quick     fewer points
 """
 
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchvision
-from measure import ROOT, interleaved, keep, spread
+from measure import ROOT, arguments, interleaved, keep, spread
 
 from dropgrid.regularizers.dropblock import drop_block2d
 from dropgrid.runs.child import keep_memory
@@ -118,10 +117,7 @@ def exponent(work: Sequence[float], cost: Sequence[float]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    torch.set_num_threads(1)
+    quick = arguments(__doc__, "--quick").quick
     keep_memory()  # as in a cell: else every tensor above 32 MiB is mapped anew
     lines: dict[str, dict] = {f"op over {name}": found for name, found in op_lines(quick).items()}
     counts = [1, 8] if quick else [1, 3, 10, 30, 100]

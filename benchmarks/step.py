@@ -7,13 +7,12 @@ F.dropout in its place; keep_prob 0.9, block 7. channels_last, float32 and bfloa
     --threads   torch's; 1, as a cell has
 """
 
-import argparse
 from functools import partial
 
 import torch
 import torch.nn.functional as F
 import torchvision
-from measure import interleaved, keep, ratio, show
+from measure import arguments, interleaved, keep, ratio, show
 from nets import inputs, net, replaced
 from torch import nn
 
@@ -48,11 +47,7 @@ def step(network: nn.Module, optimizer: torch.optim.Optimizer, images, labels, a
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    given = arguments(__doc__, "--quick", threads=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     ratios = {}
     for name, (overrides, batch, size, rounds) in list(NETS.items())[: 1 if given.quick else None]:
