@@ -73,26 +73,18 @@ class Policy:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-AXES = (
-    "regularizers", "norms", "activations", "initializers", "optimizers", "lr_schedules", "augments", "losses",
-    "penalties", "models", "data", "loggers",
-)  # fmt: skip
-"""Packages of which a cell may name any module."""
-
-ALWAYS = ("dropgrid.runs.bound", "dropgrid.training", "dropgrid.masks.native")
+ALWAYS = ("dropgrid.runs.bound", "dropgrid.train", "dropgrid.training", "dropgrid.masks.native")
 """What every cell's process needs; a module that cannot be imported here is passed over."""
 
 
 def warm(modules: Iterable[str] = ()) -> None:
-    """Start the forkserver, once: one process imports what cells may need and these modules, every cell is a fork of
+    """Start the forkserver, once: one process imports what every cell needs and these modules, each cell is a fork of
     it, started in milliseconds.
 
     All cells of a sweep then run the code that was there when it began.
     """
-    package = Path(__file__).parents[1]
-    found = [f"dropgrid.{axis}.{path.stem}" for axis in AXES for path in sorted((package / axis).glob("[!_]*.py"))]
-    wanted = dict.fromkeys([*ALWAYS, *found, *modules, "dropgrid.runs.frozen"])
-    multiprocessing.get_context("forkserver").set_forkserver_preload(list(wanted))
+    wanted = [*ALWAYS, *modules, "dropgrid.runs.frozen"]
+    multiprocessing.get_context("forkserver").set_forkserver_preload(wanted)
     forkserver.ensure_running()
 
 

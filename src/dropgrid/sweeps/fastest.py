@@ -20,7 +20,7 @@ from dropgrid.files import write_atomically
 from dropgrid.runs.folder import read_json
 from dropgrid.runs.identity import cell_id
 from dropgrid.runs.supervise import warm
-from dropgrid.sweeps.plan import Cell, Plan
+from dropgrid.sweeps.plan import Cell, Plan, modules
 from dropgrid.sweeps.probe import kind, paces
 from dropgrid.sweeps.slots import slots
 
@@ -51,8 +51,7 @@ def settled(plan: Plan) -> Plan:
     """The plan with what is fastest in the place of every `auto`."""
     if not any(open_keys(cell) for cell in plan.cells):
         return plan
-    first = plan.cells[0]
-    chosen = choose(plan, first)
+    chosen = choose(plan, plan.cells[0])
     return replace(plan, cells=[concrete(cell, chosen) for cell in plan.cells])
 
 
@@ -88,7 +87,7 @@ def measured(plan: Plan, cell: Cell) -> dict[str, Any]:
             wanted = [{**each, key: trainer[key]} for each in wanted]
     unique = list({json.dumps({key: each[key] for key in free}): each for each in wanted}.values())
     candidates = [concrete(cell, each) for each in unique]
-    warm([])
+    warm(modules([plan]))
     jobs = slots(replace(plan, cells=candidates))
     turns = [[paces(plan, [each], jobs)[kind(each)].epoch for each in candidates] for _ in range(TURNS)]
     seconds = [min(each) for each in zip(*turns, strict=True)]

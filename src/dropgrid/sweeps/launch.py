@@ -13,7 +13,7 @@ from dropgrid.sweeps.check import check
 from dropgrid.sweeps.evaluation import asked
 from dropgrid.sweeps.looks import grown
 from dropgrid.sweeps.measuring import Failed, finished, measure
-from dropgrid.sweeps.plan import Plan, label, plans
+from dropgrid.sweeps.plan import Plan, label, modules, plans
 from dropgrid.sweeps.pool import Pool, policy, stoppable
 from dropgrid.sweeps.price import within_budget
 from dropgrid.sweeps.record import write_plan
@@ -29,7 +29,7 @@ def launch(plans: Sequence[Plan], train: Train) -> int:
     """Check every cell of all plans, then run them; the exit code: 0, 1 when a cell failed, 130 when stopped."""
     begun = [(plan, policy(plan)) for plan in plans if slots(plan)]
     if any(todo(plan, rules.outdated) for plan, rules in begun):
-        warm([train.__module__])  # while the cells are checked
+        warm(modules(plans))  # while the cells are checked
     check(plans)
     within_budget(plans)
     codes = []

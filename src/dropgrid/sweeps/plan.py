@@ -96,6 +96,13 @@ def label(cell: Cell) -> str:
     return f"{factors}{cell.row} seed {cell.seed}"
 
 
+def modules(found: Sequence[Plan]) -> list[str]:
+    """The modules that the configs of all their cells name."""
+    nodes = [node for plan in found for cell in plan.cells for node in cell.config.values() if isinstance(node, dict)]
+    targets = {node.get("_target_") for node in nodes}
+    return sorted({target.rpartition(".")[0] for target in targets if isinstance(target, str)})
+
+
 def cells(overrides: Sequence[str]) -> list[Cell]:
     """The cells of a command's overrides, of all the ablations that it names."""
     return [cell for plan in plans(overrides) for cell in plan.cells]

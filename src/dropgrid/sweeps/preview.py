@@ -51,7 +51,7 @@ def preview(overrides: Sequence[str], as_json: bool) -> int:
     """Plan, check as a launch does, measure, and show."""
     from dropgrid.runs.supervise import warm
     from dropgrid.sweeps.check import check
-    from dropgrid.sweeps.plan import plans
+    from dropgrid.sweeps.plan import modules, plans
     from dropgrid.sweeps.pool import policy
     from dropgrid.sweeps.slots import slots
     from dropgrid.sweeps.todo import todo
@@ -59,8 +59,8 @@ def preview(overrides: Sequence[str], as_json: bool) -> int:
     found = plans(overrides)
     for plan in found:
         _ = slots(plan), budget(plan), detect(plan)  # what is wrong with `sweep.` is said before anything is built
-        if todo(plan, policy(plan).outdated):
-            warm()  # while the cells are checked
+    if any([todo(plan, policy(plan).outdated) for plan in found]):
+        warm(modules(found))  # while the cells are checked
     check(found)
     pricing = Pricing()
     prices = [pricing.price(plan) for plan in found]

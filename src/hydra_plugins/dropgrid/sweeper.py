@@ -32,9 +32,9 @@ class DropgridSweeper(Sweeper):
         from dropgrid.sweeps.check import check
         from dropgrid.sweeps.plan import plans
 
-        if isinstance(self.launcher, DropgridLauncher):
-            sys.exit(self.launcher.launch_plans(plans(arguments)))
         found = plans(arguments)
+        if isinstance(self.launcher, DropgridLauncher):
+            sys.exit(self.launcher.launch_plans(found))
         from dropgrid.sweeps.launch import finish
         from dropgrid.sweeps.pool import policy
         from dropgrid.sweeps.price import budget
