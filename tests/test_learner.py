@@ -39,7 +39,7 @@ def learner(*options, seed=0, augment=no_augment):
         stem_stride=1,
         shortcut="pad",
         zero_init_residual=False,
-        channels=1,
+        shape=(1, 8, 8),
         classes=4,
         norm=partial(batch_norm, eps=1e-5, momentum=0.1, affine=True),
         activation=torch.nn.ReLU,
@@ -61,6 +61,7 @@ def learner(*options, seed=0, augment=no_augment):
         penalty=NoPenalty(),
         mean=torch.tensor([0.5]),
         std=torch.tensor([0.25]),
+        classes=4,
         seed=seed,
     )
 

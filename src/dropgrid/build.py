@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ def network(config: Mapping[str, Any], spec: Spec) -> nn.Module:
     net: nn.Module = call(
         "model",
         model,
-        channels=spec.channels,
+        shape=(spec.channels, *spec.size),
         classes=len(spec.classes),
         norm=instantiate("norm", config["norm"]),
         activation=instantiate("activation", config["activation"]),
@@ -94,6 +94,42 @@ def augment(config: Mapping[str, Any]) -> Callable[..., tuple[Tensor, Tensor]]:
     return stacked
 
 
+class Penalties:
+    """The penalties of a cell as one: their terms are summed, their projections follow one another."""
+
+    def __init__(self, stack: Collection[Any]):
+        self.stack = stack
+
+    def term(self, model: nn.Module) -> Tensor | float:
+        """The sum of all."""
+        found: Tensor | float = 0.0
+        for each in self.stack:
+            found = found + each.term(model)
+        return found
+
+    def project(self, model: nn.Module) -> None:
+        """All of them, in their order."""
+        for each in self.stack:
+            each.project(model)
+
+
+def penalty(config: Mapping[str, Any]) -> Penalties:
+    """The penalties of a cell.
+
+    Raises:
+        UserError: an L2 term beside the optimizer's own weight decay: the same thing twice.
+    """
+    found = options(config, "penalty")
+    decay = config["optimizer"].get("weight_decay", 0)
+    for key, each in found.items():
+        if each.decays and isinstance(decay, int | float) and decay > 0:
+            raise UserError(
+                f"{key}: {type(each).__name__} and optimizer.weight_decay={decay:g} would both decay the weights; "
+                f"set optimizer.weight_decay=0, or penalty=none"
+            )
+    return Penalties(found.values())
+
+
 def optimizer(config: Mapping[str, Any]) -> Callable[[nn.Module], torch.optim.Optimizer]:
     """network -> the optimizer of a cell, in torch's fused form where the trainer asks for it."""
     make = instantiate("optimizer", config["optimizer"])
@@ -106,6 +142,17 @@ def initialise(config: Mapping[str, Any], net: nn.Module) -> None:
     activation = instantiate("activation", config["activation"])
     seed = config["seed"]
     call("init", init, net, generator=lambda name: streams.generator(seed, "init", name), activation=activation)
+
+
+class Stand:
+    """Stands in for the learner as the context of an augmentation that is checked before there is one."""
+
+    mean, std = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
+
+    def __init__(self, spec: Spec):
+        self.classes = len(spec.classes)
+        self.network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(spec.channels, self.classes))
+        self.loss = nn.CrossEntropyLoss()
 
 
 def make_trainer(config: Mapping[str, Any], local: Mapping[str, Any], **extra: Any) -> "pl.Trainer":
@@ -157,8 +204,16 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
         call("model", net, images)
         assert call("optimizer", optimizer(config), net).param_groups, "an optimizer has parameters"
         instantiate("loss", config["loss"])(torch.zeros(2, len(spec.classes)), targets)
-        call("penalty", instantiate("penalty", config["penalty"]).term, net)
-    call("augment", augment(config), torch.zeros(2, *size), torch.zeros(2).long(), generator=torch.Generator())
+        call("penalty", penalty(config).term, net)
+    call("average", instantiate("average", config["average"]).due, 0, 1, 1)
+    call(
+        "augment",
+        augment(config),
+        torch.zeros(2, *size),
+        torch.zeros(2, dtype=torch.int64),
+        generator=torch.Generator(),
+        context=Stand(spec),
+    )
     for step in (0, 50, 99):
         call("lr_schedule", instantiate("lr_schedule", config["lr_schedule"]), step, 100)
     return net

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid import streams
-from dropgrid.sites import drops
+from dropgrid.sites import AbstractDropProb, drops
 
 Batch = tuple[Tensor, Tensor]
 
@@ -35,6 +35,7 @@ class Learner(pl.LightningModule):
         augment: (images, targets, generator=, context=) -> (images, targets), on device batches.
         penalty: added to the loss, and a projection after the step.
         mean, std: (C,) in units of the [0, 1] image.
+        classes: how many.
         seed: of all streams.
     """
 
@@ -54,6 +55,7 @@ class Learner(pl.LightningModule):
         penalty: Penalty,
         mean: Tensor,
         std: Tensor,
+        classes: int,
         seed: int,
         channels_last: bool = False,
     ):
@@ -64,10 +66,12 @@ class Learner(pl.LightningModule):
         self.lr_schedule = lr_schedule
         self.augment = augment
         self.penalty = penalty
+        self.classes = classes
         self.seed = seed
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.drops = drops(network)
         self.steps = 0
+        self.counted = (-1, -1)  # the micro-batch that was counted last
         self.register_buffer("mean", mean.view(-1, 1, 1), persistent=False)
         self.register_buffer("std", std.view(-1, 1, 1), persistent=False)
         for phase in ("train", "val"):
@@ -115,14 +119,17 @@ class Learner(pl.LightningModule):
         inputs, soft_targets = self.augment(self.normalize(images), targets, generator=generator, context=self)
         logits = self.network(inputs)
         loss = self.loss(logits, soft_targets) + self.penalty.term(self.network)
-        self.accumulate(self.train_sums, loss, logits, targets)
+        now = (self.global_step, micro)
+        if now != self.counted:  # an optimizer may ask for a step's loss more than once
+            self.accumulate(self.train_sums, loss, logits, targets)
+            self.counted = now
         return loss
 
     def seed_regularizers(self, micro: int) -> None:
         """Set rate and key of every site; inside the step, so that a closure evaluated twice sees the same masks."""
         progress = self.global_step / max(1, self.steps - 1)
         for site, drop in self.drops.items():
-            key = streams.key(self.seed, "regularizer", self.global_step, micro, site)
+            key = streams.key(self.seed, "regularizer", self.global_step, micro, drop.stream or site)
             drop.advance(drop.rate_at(min(1.0, progress)), key)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
@@ -147,6 +154,10 @@ class Learner(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         self.val_sums.zero_()
 
+    def drop_prob(self) -> float:
+        """The highest of all sites, now."""
+        return max((float(d.drop_prob) for d in self.drops.values() if isinstance(d, AbstractDropProb)), default=0.0)
+
     def epoch_metrics(self) -> dict[str, float]:
         """The epoch's row of numbers; read by callbacks once its validation is over."""
         return {
@@ -155,7 +166,7 @@ class Learner(pl.LightningModule):
             **self.means("train", self.train_sums),
             **self.means("val", self.val_sums),
             "lr": self.trainer.optimizers[0].param_groups[0]["lr"],
-            "drop_prob": max((float(drop.drop_prob) for drop in self.drops.values()), default=0.0),
+            "drop_prob": self.drop_prob(),
         }
 
     @staticmethod

@@ -1,28 +1,37 @@
-"""Where a network offers itself to regularizers, and what anything that drops there has in common.
+"""Where a network offers itself to regularizers, and what anything random there has in common.
 
 A network names its sites; a regularizer option is a function `site -> nn.Module` that answers `nn.Identity()`
 wherever it does not act. Networks know no regularizer and regularizers know no network.
 """
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-PLACES = ("input", "conv", "skip", "branch", "head", "weight")
+from dropgrid.masks.uniform import normal
+
+PLACES = ("input", "conv", "hidden", "sequence", "skip", "branch", "join", "head", "weight")
 
 
 class Site(NamedTuple):
     """One place in a network.
 
-    `name` is unique in the network, dotted as in its `state_dict` (`layer3.0.conv1`). `place` is one of `PLACES`:
-    features of the network's input, after a convolution with its norm and activation, on a shortcut; the residual
-    branch before the sum; features before the classifier; the weight of a layer. `group` counts the network's stages
-    from 1 to `groups`, `block` its residual blocks from 1 to `blocks`; both are None outside the stages.
+    `name` is unique in the network, dotted as in its `state_dict` (`layer3.0.conv1`). `place` is one of `PLACES`: the
+    network's input; features after a convolution, after a hidden linear layer (both with norm and activation), of a
+    sequence (N, T, D), on a shortcut; the residual branch before the sum; the `paths` that are averaged at a join,
+    stacked (K, N, …); features before the classifier; the weight of a layer. `group` counts the network's stages from
+    1 to `groups`, `block` its blocks from 1 to `blocks`; both are None outside the stages. `linear`: the layer, whose
+    weight or features these are, is fully connected. `columns`: of a join, how many paths the network has, of which
+    the last K meet here.
+
+    A module at `weight` is called in the layer's place, `module(input, weight, bias, layer)` with
+    `layer(input, weight, bias) -> output`; one at any other place as `module(features)`.
     """
 
     name: str
@@ -31,6 +40,9 @@ class Site(NamedTuple):
     groups: int = 0
     block: int | None = None
     blocks: int = 0
+    linear: bool = False
+    paths: int = 0
+    columns: int = 0
 
     def in_groups(self, wanted: Sequence[int] | None) -> bool:
         """Whether the site is in one of the wanted groups: numbers from 1, or from the end as -1, -2; None is all."""
@@ -61,7 +73,7 @@ def modules_at(options: Sequence[Option], site: Site) -> nn.Module:
         module = option(site)
         if isinstance(module, nn.Identity):
             continue
-        if isinstance(module, AbstractDrop):
+        if isinstance(module, AbstractRandom):
             module.site = site.name if index == 0 else f"{site.name}#{index + 1}"
         acting.append(module)
     if not acting:
@@ -77,93 +89,169 @@ def drop_prob_of(keep_prob: float) -> float:
     return 1 - keep_prob
 
 
-class AbstractDrop(nn.Module, ABC):
-    """A site at which something is dropped in training: its rate, its key, and a count of what it really dropped.
+class AbstractRandom(nn.Module, ABC):
+    """What is random at a site in training: its level, its key, and a count by which a run proves what it did.
 
-    `drop_prob` (0-dim) and `key` are non-persistent buffers set before each micro-batch by `advance`, so that a
-    changing rate keeps one compiled graph and the `state_dict` stays the bare network's. Until `advance` is called
-    the module stands alone: the target rate, and keys drawn from torch's default generator.
+    `level` (0-dim) and `key` are non-persistent buffers set before each micro-batch by `advance`, so that a changing
+    level keeps one compiled graph and the `state_dict` stays the bare network's. Until `advance` is called the module
+    stands alone: the target level, and keys drawn from torch's default generator.
 
     Args:
-        drop_prob: the rate reached at the end of the schedule, in [0, 1).
-        schedule: `constant`, or `linear`: from 0 at the first step to `drop_prob` at the last.
-        inference: drop in eval mode too (the paper's Fig. 5; Monte-Carlo inference). Norms are not affected.
+        target: the level reached at the end of the schedule.
+        schedule: `constant`, or `linear`: from 0 at the first step to `target` at the last.
+        inference: random in eval mode too (the paper's Fig. 5; Monte-Carlo inference). Norms are not affected.
     """
 
-    drop_prob: Tensor
+    counts = "dropped"
+    """What is counted; empty where nothing can be proven in closed form."""
+
+    level: Tensor
     key: Tensor
     dropped: Tensor
     seen: Tensor
 
-    def __init__(self, drop_prob: float, *, schedule: str = "constant", inference: bool = False):
+    def __init__(self, target: float, *, schedule: str = "constant", inference: bool = False):
         super().__init__()
-        if not 0 <= drop_prob < 1:
-            raise ValueError(f"drop_prob must be in [0, 1), got {drop_prob!r}")
         if schedule not in ("constant", "linear"):
             raise ValueError(f"schedule must be constant or linear, got {schedule!r}")
         if not isinstance(inference, bool):
             raise ValueError(f"inference must be true or false, got {inference!r}")
-        self.target = float(drop_prob)
+        self.target = float(target)
         self.schedule = schedule
         self.inference = inference
         self.site = ""
         self.keyed = False
-        self.register_buffer("drop_prob", torch.tensor(self.target), persistent=False)
+        self.register_buffer("level", torch.tensor(self.target), persistent=False)
         self.register_buffer("key", torch.tensor(0), persistent=False)
         self.register_buffer("dropped", torch.tensor(0), persistent=False)
         self.register_buffer("seen", torch.tensor(0), persistent=False)
 
+    @property
+    def stream(self) -> str:
+        """What its keys are a function of, beside seed and step: modules that share it draw alike."""
+        return self.site
+
+    @property
+    def active(self) -> bool:
+        """Whether the next forward pass is random."""
+        return self.training or self.inference
+
     def rate_at(self, progress: float) -> float:
-        """The nominal drop_prob at a progress of training from 0 (first step) to 1 (last step)."""
+        """The nominal level at a progress of training from 0 (first step) to 1 (last step)."""
         return self.target * progress if self.schedule == "linear" else self.target
 
-    def advance(self, rate: float, key: int) -> None:
-        """Set the rate and the key of the next forward pass."""
-        self.drop_prob.fill_(rate)
+    def advance(self, level: float, key: int) -> None:
+        """Set the level and the key of the next forward pass."""
+        self.level.fill_(level)
         self.key.fill_(key)
         self.keyed = True
 
-    def forward(self, input: Tensor) -> Tensor:
-        if not (self.training or self.inference):
-            return input
-        key = self.key if self.keyed else torch.randint(2**62, (), device=input.device)
-        output, dropped, seen = self.drop(input, key)
+    def next_key(self) -> Tensor:
+        """The key of this forward pass."""
+        return self.key if self.keyed else torch.randint(2**62, (), device=self.key.device)
+
+    def count(self, dropped: float | Tensor, seen: int) -> None:
+        """Add to the counts, in training."""
         if self.training:
             self.dropped += dropped
             self.seen += seen
-        return output
+
+    def shape(self, *inputs: Any) -> tuple[int, ...]:
+        """Of what is counted, for one example: (C, …), from the inputs of a forward pass."""
+        return tuple(inputs[0].shape[1:])
+
+    def draws(self, batch: int) -> int:
+        """How many of them are independent in a micro-batch of so many examples."""
+        return batch
 
     @abstractmethod
-    def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, float | Tensor, int]:
-        """The output, how many cells of the mask are 0 (a tensor where it lies on a device), and how many it has."""
+    def expected(self, shape: Sequence[int], level: np.ndarray) -> np.ndarray:
+        """The exact expectation of the counted fraction at each nominal level, for one example of that shape."""
 
     @abstractmethod
-    def expected(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
-        """The exact expectation of the dropped fraction at each nominal rate, for one example of shape (C, …)."""
-
-    @abstractmethod
-    def variance(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
-        """A bound on the variance of one example's dropped fraction, counted over independent draws, not cells."""
+    def variance(self, shape: Sequence[int], level: np.ndarray) -> np.ndarray:
+        """A bound on the variance of one draw's counted fraction, from what is independent in it, not cells."""
 
     def clamped(self, shape: Sequence[int]) -> bool:
         """Whether the map is too small for what was asked; False for everything that has no size."""
         return False
+
+
+class AbstractDropProb(AbstractRandom):
+    """What drops with a probability in training: its level is `drop_prob`, in [0, 1)."""
+
+    def __init__(self, drop_prob: float, *, schedule: str = "constant", inference: bool = False):
+        if not 0 <= drop_prob < 1:
+            raise ValueError(f"drop_prob must be in [0, 1), got {drop_prob!r}")
+        super().__init__(drop_prob, schedule=schedule, inference=inference)
+
+    @property
+    def drop_prob(self) -> Tensor:
+        """The probability of the next forward pass (0-dim)."""
+        return self.level
 
     def extra_repr(self) -> str:
         text = f"drop_prob={self.target:g}, schedule={self.schedule}"
         return text + (", inference=True" if self.inference else "")
 
 
-def drops(network: nn.Module) -> dict[str, AbstractDrop]:
-    """The dropping sites of a network, by site name."""
-    return {module.site or path: module for path, module in network.named_modules() if isinstance(module, AbstractDrop)}
+class AbstractDrop(AbstractDropProb):
+    """A site at which features are dropped in training."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.active:
+            return input
+        output, dropped, seen = self.drop(input, self.next_key())
+        self.count(dropped, seen)
+        return output
+
+    @abstractmethod
+    def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, float | Tensor, int]:
+        """The output, how many cells of the mask are 0 (a tensor where it lies on a device), and how many it has."""
+
+
+class AbstractNoise(AbstractRandom):
+    """A site at which Gaussian noise is added in training: its level is the standard deviation, 0 or more.
+
+    Counted are the units that it moves by more than one standard deviation: erfc(1/√2) = 31.7 % of them.
+    """
+
+    counts = "moved by over 1 σ"
+
+    def __init__(self, std: float, *, schedule: str = "constant", inference: bool = False):
+        if isinstance(std, bool) or not isinstance(std, int | float) or not 0 <= std < math.inf:
+            raise ValueError(f"std must be a number, 0 or more, got {std!r}")
+        super().__init__(std, schedule=schedule, inference=inference)
+
+    def add(self, input: Tensor, key: Tensor) -> Tensor:
+        """input + std · ε, ε ~ N(0, 1) of its own for every unit; counted."""
+        noise = self.level * normal(key, input.shape)
+        self.count((noise.abs() > self.level).sum(), input.numel())
+        return input + noise.to(input.dtype)
+
+    def expected(self, shape: Sequence[int], level: np.ndarray) -> np.ndarray:
+        return np.where(level > 0, math.erfc(0.5**0.5), 0.0)
+
+    def variance(self, shape: Sequence[int], level: np.ndarray) -> np.ndarray:
+        share = self.expected(shape, level)
+        return share * (1 - share) / math.prod(shape)
+
+    def extra_repr(self) -> str:
+        text = f"std={self.target:g}, schedule={self.schedule}"
+        return text + (", inference=True" if self.inference else "")
+
+
+def drops(network: nn.Module) -> dict[str, AbstractRandom]:
+    """What is random in a network, by site name."""
+    found = {path: module for path, module in network.named_modules() if isinstance(module, AbstractRandom)}
+    return {module.site or path: module for path, module in found.items()}
 
 
 def shapes(network: nn.Module, size: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """The shape (C, …) that reaches each dropping site for images of `size` (C, H, W): a dry run, nothing computed."""
+    """The shape (C, …) of what each site counts, for images of `size` (C, H, W): a dry run, nothing computed."""
     found: dict[str, tuple[int, ...]] = {}
     replica = copy.deepcopy(network).to("meta")
     for name, module in drops(replica).items():
-        module.register_forward_hook(lambda _, args, __, name=name: found.update({name: tuple(args[0].shape[1:])}))
+        module.register_forward_hook(lambda module, args, __, name=name: found.update({name: module.shape(*args)}))
     replica(torch.zeros(2, *size, device="meta"))
     return found

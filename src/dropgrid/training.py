@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dropgrid import build, sites
+from dropgrid.callbacks.average import Average
 from dropgrid.callbacks.best import Best
 from dropgrid.callbacks.checkpoint import Checkpoint
 from dropgrid.callbacks.heartbeat import Heartbeat
@@ -103,9 +104,10 @@ class Trial:
             optimizer=build.optimizer(config),
             lr_schedule=instantiate("lr_schedule", config["lr_schedule"]),
             augment=build.augment(config),
-            penalty=instantiate("penalty", config["penalty"]),
+            penalty=build.penalty(config),
             mean=self.splits.mean,
             std=self.splits.std,
+            classes=len(self.spec.classes),
             seed=config["seed"],
             channels_last=config["trainer"]["channels_last"],
         )
@@ -114,7 +116,8 @@ class Trial:
             self.network.compile()
         self.treatment = Treatment(shapes, self.data["batch_size"])
         self.best, self.heartbeat = Best(), Heartbeat(folder)
-        ours = [self.best, self.treatment, Metrics(loggers, self.treatment), self.heartbeat]
+        self.average = Average(instantiate("average", config["average"]))
+        ours = [self.best, self.average, self.treatment, Metrics(loggers, self.treatment), self.heartbeat]
         self.trainer = build.make_trainer(config, local, default_root_dir=folder, callbacks=ours)
         self.device = self.trainer.strategy.root_device
         self.order = Order(self.spec.train, config["seed"])
@@ -137,6 +140,7 @@ class Trial:
         self.trainer.fit(self.learner, loader, validation, ckpt_path=newest, weights_only=True if newest else None)
         if self.trainer.interrupted:
             raise KeyboardInterrupt
+        self.average.settle(self.learner, self.batches(self.splits.train, self.data["eval_batch_size"]))
         self.times.append(time.time())
         self.last = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
 

@@ -30,6 +30,7 @@ def learner(monkeypatch):
         penalty=NoPenalty(),
         mean=torch.zeros(1),
         std=torch.ones(1),
+        classes=2,
         seed=0,
     )
     made.row = {}

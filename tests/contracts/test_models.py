@@ -15,7 +15,7 @@ from dropgrid.sites import PLACES
 
 FOLDER = Path(__file__).parents[2] / "conf" / "model"
 OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-INJECTED = {"norm", "activation", "sites", "channels", "classes"}
+INJECTED = {"norm", "activation", "sites", "shape", "classes"}
 
 
 def option(name):
@@ -27,13 +27,16 @@ def build(name, **changes):
     """The model on the meta device."""
     parts = {"norm": partial(batch, eps=1e-5, momentum=0.1, affine=True), "activation": nn.ReLU}
     with torch.device("meta"):
-        return option(name)[0](channels=3, classes=11, **parts | changes)
+        return option(name)[0](shape=(3, *size(name)), classes=11, **parts | changes)
+
+
+def size(name):
+    """The size of images that the model is meant for."""
+    return (224, 224) if option(name)[1].get("stem") == "imagenet" else (32, 32)
 
 
 def images(name):
-    """Two images of the size that the model is meant for."""
-    size = 224 if option(name)[1].get("stem") == "imagenet" else 32
-    return torch.zeros(2, 3, size, size, device="meta")
+    return torch.zeros(2, 3, *size(name), device="meta")
 
 
 def test_there_are_options():

@@ -28,7 +28,7 @@ def net(depths=(1, 1, 1), **changes):
         stem_stride=1,
         shortcut="projection",
         zero_init_residual=False,
-        channels=3,
+        shape=(3, 32, 32),
         classes=10,
         norm=partial(batch, eps=1e-5, momentum=0.1, affine=True),
         activation=nn.ReLU,

@@ -40,10 +40,10 @@ def build():
     """A model of the config by name, with batch norm and ReLU unless changed."""
     batch_norm = partial(batch, eps=1e-5, momentum=0.1, affine=True)
 
-    def build(name, *, sites=(), norm=batch_norm, channels=3, classes=10, **changes):
+    def build(name, *, sites=(), norm=batch_norm, shape=(3, 32, 32), classes=10, **changes):
         node = {**yaml.safe_load((CONF / f"{name}.yaml").read_text()), **changes}
         model = instantiate("model", node)
-        return model(channels=channels, classes=classes, norm=norm, activation=nn.ReLU, sites=sites)
+        return model(shape=shape, classes=classes, norm=norm, activation=nn.ReLU, sites=sites)
 
     return build
 

@@ -1,33 +1,53 @@
 from functools import partial
 
+import pytest
 import torch
 from torch import nn
 
 from dropgrid.norms.batch import batch
 from dropgrid.norms.none import none
-from dropgrid.sites import drops
+from dropgrid.sites import AbstractRandom, drops
 
 
-def test_weight_site_is_a_parametrization_of_every_layer(asked, build, everywhere):
-    plain = build("resnet14")
-    model = build("resnet14", sites=[everywhere("weight")])
-    with torch.no_grad():
-        for name, parameter in plain.named_parameters():
-            module, _, leaf = name.rpartition(".")
-            owner = model.get_submodule(module)
-            parametrized = leaf == "weight" and hasattr(owner, "parametrizations")
-            (owner.parametrizations.weight.original if parametrized else getattr(owner, leaf)).copy_(parameter)
+class Halved(AbstractRandom):
+    """Stands in for what regularizes weights: half of them in training."""
+
+    def forward(self, input, weight, bias, layer):
+        self.count(0, 1)
+        return layer(input, weight / 2 if self.training else weight, bias)
+
+    def expected(self, shape, level):
+        return level
+
+    def variance(self, shape, level):
+        return level
+
+
+def halved(site):
+    return Halved(0.5) if site.place == "weight" else nn.Identity()
+
+
+def test_weight_sites_act_on_every_layer_and_the_state_dict_is_the_bare_network_s(asked, build):
+    plain, model = build("resnet14"), build("resnet14", sites=[halved])
+    model.load_state_dict(plain.state_dict())
     assert set(drops(model)) == {site.name for site in asked("resnet14") if site.place == "weight"}
-    layer = model.layer3[0].conv1
-    assert torch.equal(layer.train().weight, layer.parametrizations.weight.original / 2)
+    layer, x = model.layer3[0].conv1, torch.randn(2, 32, 8, 8)
+    halves = nn.functional.conv2d(x, layer.weight / 2, stride=layer.stride, padding=1)
+    assert torch.equal(layer.train()(x), halves)
     images = torch.randn(2, 3, 16, 16)
     assert torch.equal(model.eval()(images), plain.eval()(images))
     model.train()(images).sum().backward()
     assert all(p.grad is not None for p in model.parameters())
+    assert all(each.seen > 0 for each in drops(model).values())
+
+
+def test_two_regularizers_of_one_weight_are_refused(build):
+    with pytest.raises(ValueError, match="2 regularizers act on the weight of conv1"):
+        build("resnet14", sites=[halved, halved])
 
 
 def test_building_draws_and_counts_no_mask(build, everywhere):
-    model = build("resnet14", sites=[everywhere("input", "conv", "skip", "branch", "head", "weight")])
+    model = build("resnet14", sites=[everywhere("input", "conv", "skip", "branch", "head"), halved])
     assert all(drop.seen == 0 and not drop.keyed for drop in drops(model).values())
 
 

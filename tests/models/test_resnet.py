@@ -120,7 +120,7 @@ def test_width_multiplies_every_width_and_rounds(build, name, width, stem, featu
 
 
 def test_images_of_one_channel(build):
-    assert build("resnet20", channels=1, classes=4)(torch.randn(2, 1, 28, 28)).shape == (2, 4)
+    assert build("resnet20", shape=(1, 28, 28), classes=4)(torch.randn(2, 1, 28, 28)).shape == (2, 4)
 
 
 @pytest.mark.parametrize("name", ["resnet14", "resnet18", "resnet50"])

@@ -6,18 +6,19 @@ from typing import Any
 import numpy as np
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from dropgrid.sites import AbstractDrop, drops
+from dropgrid.sites import AbstractRandom, drops
 
 STANDARD_ERRORS = 5
 
 
 class Treatment(Callback):
-    """Counts each site's dropped cells over training, and compares their fraction with its exact expectation.
+    """Counts what each site dropped (or moved, by noise) over training, and compares the fraction with its exact
+    expectation.
 
-    nominal: mean of the scheduled drop_prob over the steps taken. expected: mean over those steps of the closed form
-    for the site's map (`AbstractDrop.expected`). realised: zeros of all masks / cells of all masks. stderr: from
+    nominal: mean of the scheduled level over the steps taken. expected: mean over those steps of the closed form
+    for the site's map (`AbstractRandom.expected`). realised: zeros of all masks / cells of all masks. stderr: from
     independent draws, not cells. A site is flagged when realised and expected are more than 5 standard errors apart,
-    or when it never ran.
+    or when it never ran. A site of which nothing can be counted has no line.
 
     Args:
         shapes: site -> (C, …), from `dropgrid.sites.shapes`.
@@ -46,22 +47,22 @@ class Treatment(Callback):
             drop.dropped.zero_()
             drop.seen.zero_()
 
-    def report(self, sites: Mapping[str, AbstractDrop], taken: int, steps: int, micro: int = 1) -> dict[str, Any]:
+    def report(self, sites: Mapping[str, AbstractRandom], taken: int, steps: int, micro: int = 1) -> dict[str, Any]:
         """What `result.json` holds: a line a site, and the names of those flagged.
 
         `taken` of `steps` optimizer steps were made, each of `micro` micro-batches.
         """
-        lines = [self.line(site, drop, taken, steps, micro) for site, drop in sites.items()]
+        lines = [self.line(site, drop, taken, steps, micro) for site, drop in sites.items() if drop.counts]
         return {"sites": lines, "flagged": [line["site"] for line in lines if line["flagged"]]}
 
-    def line(self, site: str, drop: AbstractDrop, taken: int, steps: int, micro: int) -> dict[str, Any]:
+    def line(self, site: str, drop: AbstractRandom, taken: int, steps: int, micro: int) -> dict[str, Any]:
         """One site's nominal, expected and realised fractions."""
         shape = self.shapes[site]
         progress = np.arange(taken) / max(1, steps - 1)
         rates, times = np.unique([drop.rate_at(each) for each in progress], return_counts=True)
         expected = float(np.average(drop.expected(shape, rates), weights=times))
         variance = float(np.average(drop.variance(shape, rates), weights=times))
-        stderr = (variance / (taken * micro * self.batch_size)) ** 0.5
+        stderr = (variance / (taken * micro * drop.draws(self.batch_size))) ** 0.5
         seen = self.seen[site]
         realised = self.dropped[site] / seen if seen else None
         # 1e-6: rates travel through float32
@@ -69,6 +70,7 @@ class Treatment(Callback):
         return {
             "site": site,
             "kind": type(drop).__name__,
+            "counts": drop.counts,
             "shape": list(shape),
             "schedule": drop.schedule,
             "nominal": float(np.average(rates, weights=times)),

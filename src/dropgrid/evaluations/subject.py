@@ -131,9 +131,10 @@ class Subject:
             optimizer=instantiate("optimizer", self.config["optimizer"]),
             lr_schedule=instantiate("lr_schedule", self.config["lr_schedule"]),
             augment=build.augment(self.config),
-            penalty=instantiate("penalty", self.config["penalty"]),
+            penalty=build.penalty(self.config),
             mean=self.splits.mean,
             std=self.splits.std,
+            classes=len(self.spec.classes),
             seed=seed,
             channels_last=self.config["trainer"]["channels_last"],
         )

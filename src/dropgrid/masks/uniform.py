@@ -24,6 +24,13 @@ def uniform(key: Tensor, shape: Sequence[int]) -> Tensor:
     return ((mixed >> 8).to(torch.float32) * 2**-24).view(tuple(shape))
 
 
+def normal(key: Tensor, shape: Sequence[int]) -> Tensor:
+    """Numbers of N(0, 1) (float32) by Box and Muller (1958): √(-2 ln u) · cos(2π v), u in (0, 1], v in [0, 1)."""
+    count = math.prod(shape)
+    numbers = uniform(key, [2, count])
+    return ((-2 * (1 - numbers[0]).log()).sqrt() * (2 * math.pi * numbers[1]).cos()).view(tuple(shape))
+
+
 def mix(x: Tensor) -> Tensor:
     """A bijection of 32-bit numbers that spreads every bit over all."""
     for _ in range(3):

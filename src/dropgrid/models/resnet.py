@@ -1,11 +1,12 @@
 """Residual networks (He et al., CVPR 2016): the ImageNet and the CIFAR family are one class."""
 
-import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from dropgrid.models.arguments import number, one_of, whole, whole_list
 from dropgrid.models.blocks import BasicBlock, Bottleneck, Place
+from dropgrid.models.layers import Linear
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.sites import Option
 
@@ -31,7 +32,8 @@ class ResNet(nn.Module):
         stem_stride: of the small stem.
         shortcut: projection (1×1 convolution and norm) or pad (option A: parameter-free) where the shape changes.
         zero_init_residual: start the gain of each block's last norm at 0 (Goyal et al. 2017, §5.1).
-        channels, classes: of the data.
+        shape: of an image, (C, H, W); of any H and W.
+        classes: of the data.
         norm, activation: the axes' options.
         sites: the regularizer options, asked at every site.
 
@@ -51,7 +53,7 @@ class ResNet(nn.Module):
         stem_stride: int,
         shortcut: str,
         zero_init_residual: bool,
-        channels: int,
+        shape: tuple[int, int, int],
         classes: int,
         norm: Norm,
         activation: Activation,
@@ -65,12 +67,10 @@ class ResNet(nn.Module):
         whole_list("strides", strides)
         whole("base_width", base_width)
         whole("stem_stride", stem_stride)
-        whole("channels", channels)
         whole("classes", classes)
         if len(strides) != len(depths):
             raise ValueError(f"model.strides needs one stride for each of {len(depths)} groups, got {list(strides)}")
-        if isinstance(width, bool) or not isinstance(width, int | float) or not 0 < width < math.inf:
-            raise ValueError(f"model.width must be a number above 0, got {width!r}")
+        number("width", width)
         if stem == "imagenet" and stem_stride != 1:
             raise ValueError(
                 f"model.stem_stride acts on stem=small alone; with stem=imagenet it must be 1, got {stem_stride}"
@@ -84,22 +84,22 @@ class ResNet(nn.Module):
 
         self.drop_input = parts.site("input", "input")
         large = stem == "imagenet"
-        self.conv1, self.bn1 = parts.conv(channels, widths[0], 7 if large else 3, 2 if large else stem_stride)
+        self.conv1, self.bn1 = parts.conv(shape[0], widths[0], 7 if large else 3, 2 if large else stem_stride)
         parts.weight(self.conv1, "conv1")
         self.act1 = activation()
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if large else nn.Identity()
-        inputs, number = widths[0], 0
+        inputs, blocks = widths[0], 0
         for group, (depth, features, stride) in enumerate(zip(depths, widths, strides, strict=True), 1):
             layer = nn.Sequential()
             for index in range(depth):
-                number += 1
-                place = Place(f"layer{group}.{index}", group, number)
+                blocks += 1
+                place = Place(f"layer{group}.{index}", group, blocks)
                 layer.append(kind(parts, place, inputs, features, stride if index == 0 else 1, shortcut))
                 inputs = features * kind.expansion
             self.add_module(f"layer{group}", layer)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.drop_head = parts.site("head", "head")
-        self.fc = nn.Linear(inputs, classes)
+        self.fc = Linear(inputs, classes)
         parts.weight(self.fc, "fc")
         if zero_init_residual:
             self.silence_branches()
@@ -118,23 +118,3 @@ class ResNet(nn.Module):
         for group in range(1, self.groups + 1):
             output = getattr(self, f"layer{group}")(output)
         return self.fc(self.drop_head(self.avgpool(output).flatten(1)))
-
-
-def one_of(name: str, value: object, allowed: Collection[str]) -> None:
-    """Refuse what is not one of the allowed words."""
-    if value not in allowed:
-        raise ValueError(f"model.{name} must be {' or '.join(allowed)}, got {value!r}")
-
-
-def whole(name: str, value: object) -> None:
-    """Refuse what is not a whole number, 1 or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"model.{name} must be a whole number, 1 or more, got {value!r}")
-
-
-def whole_list(name: str, values: object) -> None:
-    """Refuse what is not a list of whole numbers, 1 or more, one for each group."""
-    if not isinstance(values, Sequence) or isinstance(values, str) or not values:
-        raise ValueError(f"model.{name} must list a whole number for each group, got {values!r}")
-    for value in values:
-        whole(name, value)

@@ -42,11 +42,12 @@ def dropout(
     schedule: str,
     inference: bool,
 ) -> nn.Module:
-    """Dropout at the convolutions of the wanted groups (and their shortcuts with `skip`), or at `input` or `head`."""
-    if place not in ("conv", "input", "head"):
-        raise ValueError(f"regularizer.place must be conv, input or head, got {place!r}")
+    """Dropout after the layers of the wanted groups, convolutions and hidden linear ones (and on their shortcuts with
+    `skip`), or at `input` or `head`."""
+    if place not in ("layer", "input", "head"):
+        raise ValueError(f"regularizer.place must be layer, input or head, got {place!r}")
     module = Dropout(drop_prob_of(keep_prob), schedule=schedule, inference=inference)
-    if place != "conv":
+    if place != "layer":
         return module if site.place == place else nn.Identity()
-    acts = site.place == "conv" or (skip and site.place == "skip")
+    acts = site.place in ("conv", "hidden") or (skip and site.place == "skip")
     return module if acts and site.in_groups(groups) else nn.Identity()

@@ -26,7 +26,7 @@ def predict(
     logits, targets = [], []
     for index, (images, labels) in enumerate(islice(batches, limit)):
         for site, drop in sites.items():
-            drop.advance(drop.target, streams.key(learner.seed, "inference", index, site))
+            drop.advance(drop.target, streams.key(learner.seed, "inference", index, drop.stream or site))
         logits.append(learner(images.to(learner.device)).float().cpu())
         targets.append(labels.cpu())
         beat()

@@ -1,0 +1,34 @@
+"""Stochastic weight averaging (Izmailov et al., UAI 2018)."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.optim.swa_utils import get_swa_multi_avg_fn
+
+
+class Swa:
+    """The plain mean of the weights at the end of every epoch from a share of training on.
+
+    The moving averages of the norms are measured again on the training set, with the averaged weights (Algorithm 1,
+    last line). The learning rate should stay high where it averages: lr_schedule=constant, or step.
+
+    Args:
+        start: share of the steps after which it begins, in [0, 1).
+
+    Source: §3.2.
+    """
+
+    reestimate = True
+
+    def __init__(self, *, start: float):
+        if isinstance(start, bool) or not isinstance(start, int | float) or not 0 <= start < 1:
+            raise ValueError(f"average.start must be in [0, 1), got {start!r}")
+        self.start = start
+
+    def due(self, step: int, steps: int, per_epoch: int) -> bool:
+        """At the end of an epoch, and after the last step."""
+        return step > self.start * steps and (step % per_epoch == 0 or step == steps)
+
+    def update(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: int) -> None:
+        """averaged + (current - averaged) / (count + 1), by torch's own."""
+        get_swa_multi_avg_fn()(list(averaged), list(current), count)

@@ -1,0 +1,47 @@
+"""Sharpness-aware minimization (Foret et al., ICLR 2021)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from pytorch_optimizer import SAM
+from torch import nn, optim
+
+from dropgrid.optimizers.groups import parameter_groups
+from dropgrid.optimizers.values import positive, share
+
+
+class Sam(SAM):  # type: ignore[misc]
+    """pytorch_optimizer's, with a `step` that takes both of its gradients from the closure and gives the first loss."""
+
+    def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
+        with torch.enable_grad():
+            loss = closure()
+        super().step(closure)
+        return loss
+
+
+def sam(
+    model: nn.Module,
+    *,
+    lr: float,
+    momentum: float,
+    weight_decay: float,
+    decay_all: bool,
+    rho: float,
+    adaptive: bool,
+) -> optim.Optimizer:
+    """SGD with momentum on the gradient at w + rho · g / ‖g‖₂, g the gradient at w (eq. 2-3): two passes a step.
+
+    `adaptive`: at w + rho · w² g / ‖|w| g‖ (ASAM; Kwon et al., ICML 2021). Both passes see the same batch and masks.
+    Norms' moving averages see both.
+
+    Raises:
+        ValueError: lr or rho not above 0, momentum outside [0, 1), adaptive not a bool.
+    """
+    if not isinstance(adaptive, bool):
+        raise ValueError(f"optimizer.adaptive must be true or false, got {adaptive!r}")
+    groups = parameter_groups(model, weight_decay, decay_all)
+    about = {"lr": positive("lr", lr), "momentum": share("momentum", momentum)}
+    made: optim.Optimizer = Sam(groups, optim.SGD, rho=positive("rho", rho), adaptive=adaptive, **about)
+    return made

@@ -1,0 +1,33 @@
+import pytest
+import torch
+from torch import nn
+
+from dropgrid.norms.none import none
+
+
+def test_it_is_the_textbook_s_formula(build):
+    net = build("mlp", hidden=[7, 5], shape=(1, 4, 3), norm=none).eval()
+    x = torch.randn(6, 1, 4, 3)
+    first, second = net.layer1.linear, net.layer2.linear
+    h = (x.reshape(6, 12) @ first.weight.T + first.bias).clamp(min=0)
+    h = (h @ second.weight.T + second.bias).clamp(min=0)
+    assert torch.allclose(net(x), h @ net.fc.weight.T + net.fc.bias, atol=1e-6)
+
+
+def test_parameters_of_the_classic_784_800_800_10(millions):
+    assert millions("mlp", shape=(1, 28, 28), norm=none) == pytest.approx(1.276810)
+
+
+def test_every_hidden_layer_is_a_group_and_its_norm_takes_the_bias(asked, build):
+    sites = {site.name: site for site in asked("mlp", hidden=[7, 5])}
+    assert [sites[name].group for name in ("layer1", "layer2", "layer1.linear.weight", "fc.weight")] == [1, 2, 1, None]
+    assert {site.place for site in sites.values()} == {"input", "hidden", "head", "weight"}
+    assert all(site.linear == (site.place in ("hidden", "weight")) for site in sites.values())
+    net = build("mlp", hidden=[7, 5])
+    assert net.layer1.linear.bias is None and isinstance(net.layer1.norm, nn.BatchNorm1d)
+
+
+@pytest.mark.parametrize("hidden", [[], 800, [0], ["a"]])
+def test_hidden_lists_whole_numbers(build, hidden):
+    with pytest.raises(ValueError, match=r"model\.hidden"):
+        build("mlp", hidden=hidden)
