@@ -14,6 +14,7 @@ AXES = {
     "augments",
     "losses",
     "penalties",
+    "averages",
 }
 FLOORS = {
     **dict.fromkeys({"errors", "streams", "sites", "masks", "instantiate", "paths", "files", "commands"}, 0),

@@ -151,7 +151,9 @@ class Stand:
 
     def __init__(self, spec: Spec):
         self.classes = len(spec.classes)
-        self.network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(spec.channels, self.classes))
+        with torch.random.fork_rng(devices=[]):  # torch draws weights
+            linear = nn.Linear(spec.channels, self.classes)
+        self.network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), linear)
         self.loss = nn.CrossEntropyLoss()
 
 

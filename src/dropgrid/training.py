@@ -1,6 +1,7 @@
 """A cell's training from first to last, in its own process: build, fit, measure, write."""
 
 import hashlib
+import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -169,7 +170,7 @@ class Trial:
             "val/acc_last": self.learner.epoch_metrics().get("val/acc"),
             "val/acc_best": self.best.accuracy if self.best.weights else None,
         }
-        return Measured(metrics, last, best, targets)
+        return Measured({name: finite(value) for name, value in metrics.items()}, last, best, targets)
 
     def write(self, measured: Measured) -> None:
         """Weights, predictions, environment, and last the result: with it the cell is finished."""
@@ -189,6 +190,7 @@ class Trial:
             "cell": self.cell["id"],
             "seed": self.config["seed"],
             "metrics": measured.metrics,
+            "diverged": not bool(measured.last.isfinite().all()),
             "best_epoch": self.best.epoch,
             "epochs": self.trainer.current_epoch,
             "steps": taken,
@@ -223,6 +225,11 @@ class Trial:
             "last_step_to_result_seconds": time.time() - self.checkpoint.last_step,
             "total_seconds": setup + train + measure,
         }
+
+
+def finite(value: float | None) -> float | None:
+    """The value, or None where it is no number: JSON has no nan."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def batch_limit(limit: int | float, count: int) -> int:

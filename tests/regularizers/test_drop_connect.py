@@ -75,6 +75,14 @@ def test_the_gaussian_approximation_has_the_moments_of_masks():
     assert torch.allclose(masked.std(0), drawn.std(0), rtol=0.1)
 
 
+def test_masks_at_inference_in_the_place_of_samples_are_one_that_the_average_leaves():
+    """Monte-Carlo inference switches `inference` on whatever the cell's own was."""
+    layer, x = dropping(per_example=False, inference="gaussian", samples=3), torch.randn(4, 6)
+    wanted = layer(x)
+    layer.through.inference = True
+    assert torch.allclose(Average(3).eval()(layer.eval()(x)), wanted, atol=1e-6)
+
+
 def test_gaussian_inference_averages_after_the_activation_and_leaves_the_classifier():
     given = {**GIVEN, "inference": "gaussian"}
     features = Site("layer1", "hidden", 1, 2, 1, 2, True)

@@ -8,9 +8,22 @@ ROWS = ["baseline", "dropblock keep_prob=0.9", "drop_path"]
 
 def test_a_claim_is_two_rows_a_side_and_a_bound():
     assert parse(["dropblock keep_prob=0.9 - baseline > 0.5", "drop_path - baseline < -1"], ROWS) == [
-        Claim("dropblock keep_prob=0.9 - baseline > 0.5", "dropblock keep_prob=0.9", "baseline", ">", 0.5),
-        Claim("drop_path - baseline < -1", "drop_path", "baseline", "<", -1.0),
+        Claim("dropblock keep_prob=0.9 - baseline > 0.5", (("dropblock keep_prob=0.9", 1), ("baseline", -1)), ">", 0.5),
+        Claim("drop_path - baseline < -1", (("drop_path", 1), ("baseline", -1)), "<", -1.0),
     ]
+
+
+def test_a_claim_may_be_about_a_combination_of_rows():
+    (claim,) = parse(["(drop_path - baseline) - (dropblock keep_prob=0.9 - drop_path) < -0.5"], ROWS)
+    assert claim.weights == (("drop_path", 2), ("baseline", -1), ("dropblock keep_prob=0.9", -1))
+    assert (claim.pair, claim.sign, claim.bound) == (None, "<", -0.5)
+
+
+def test_a_plain_difference_is_a_pair_however_it_is_written():
+    texts = ["drop_path - baseline > 0", "-baseline + drop_path > 0", "(drop_path) - (baseline) > 0"]
+    assert [claim.pair for claim in parse(texts, ROWS)] == [("drop_path", "baseline")] * 3
+    # two names joined by a sign were a pair before there were formulas
+    assert parse(["a - b > 0"], ["a", "b", "a - b"])[0].pair == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -19,6 +32,8 @@ def test_a_claim_is_two_rows_a_side_and_a_bound():
         (["dropblock is best"], "not of the form"),
         (["drop_path - baseline > much"], "not of the form"),
         (["cutout - baseline > 0"], "'cutout' is no row; rows: baseline"),
+        (["(drop_path - cutout) - baseline > 0"], "'cutout' is no row; rows: baseline"),
+        (["drop_path > 0"], "its weights sum to 1"),
         ("drop_path - baseline > 0", "is a list such as"),
     ],
 )

@@ -1,13 +1,14 @@
 """AutoAugment (Cubuk et al., CVPR 2019): torchvision's policies."""
 
-from functools import lru_cache
-from typing import Any
-
 import torch
 from torch import Tensor
 from torchvision.transforms import AutoAugment, AutoAugmentPolicy
 
-POLICIES = tuple(policy.value for policy in AutoAugmentPolicy)
+from dropgrid.augments.context import Context
+from dropgrid.augments.operations import IDENTITY, Operation, on_bytes, strengths
+
+POLICIES = {policy.value: AutoAugment(policy).policies for policy in AutoAugmentPolicy}
+"""Sub-policies: two operations, each (name, probability, number of its strength or None)."""
 
 
 def autoaugment(
@@ -15,18 +16,18 @@ def autoaugment(
     targets: Tensor,
     *,
     generator: torch.Generator,
-    context: Any = None,
+    context: Context | None = None,
     policy: str,
 ) -> tuple[Tensor, Tensor]:
     """A sub-policy of a learned policy on each image: two operations, each with its probability and magnitude.
 
     The operations are of 8-bit images: they are rebuilt from the normalised ones (exactly, where nothing before this
-    changed values), transformed one by one, and normalised again. What an operation uncovers is black.
+    changed values), transformed, and normalised again. What an operation uncovers is black.
 
     Args:
         images: floats (N, C, H, W), C 1 or 3; their memory format is kept.
         targets: returned as they are.
-        generator: seeds torch's own, from which torchvision draws and which is put back.
+        generator: seeds the draws, which are torchvision's, image by image.
         context: its `mean` and `std` are those that the images were normalised with; None: 0 and 1.
         policy: imagenet, cifar10 or svhn: the data that it was learned on.
 
@@ -37,18 +38,20 @@ def autoaugment(
     """
     if policy not in POLICIES:
         raise ValueError(f"augment.policy must be one of {', '.join(POLICIES)}, got {policy!r}")
-    if images.shape[1] not in (1, 3):
-        raise ValueError(f"autoaugment takes images of 1 or 3 channels, got {images.shape[1]}")
-    mean, std = (0.0, 1.0) if context is None else (context.mean, context.std)
-    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-    bytes_ = ((images.float() * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        changed = torch.stack([transform(policy)(image) for image in bytes_])
-    return torch.empty_like(images).copy_((changed.float() / 255 - mean) / std), targets
+    learned = POLICIES[policy]
 
+    def choose(count: int, height: int, width: int, draws: torch.Generator) -> list[list[Operation]]:
+        space = strengths(10, height, width, wide=False)
+        rounds: list[list[Operation]] = [[], []]
+        for _ in range(count):  # in torchvision's order, so that a seed gives the images that it gives there
+            number = int(torch.randint(len(learned), (1,), generator=draws))
+            chances = torch.rand((2,), generator=draws)
+            signs = torch.randint(2, (2,), generator=draws).tolist()
+            wanted = (chances <= torch.tensor([each[1] for each in learned[number]])).tolist()
+            for turn, (name, _, bin_) in enumerate(learned[number]):
+                values, signed = space[name]
+                strength = values[bin_ or 0] * (-1 if signed and not signs[turn] else 1)
+                rounds[turn].append(Operation(name, strength) if wanted[turn] else IDENTITY)
+        return rounds
 
-@lru_cache
-def transform(policy: str) -> AutoAugment:
-    """torchvision's."""
-    return AutoAugment(AutoAugmentPolicy(policy))
+    return on_bytes(images, generator=generator, context=context, choose=choose), targets

@@ -1,9 +1,14 @@
 """Cutout (DeVries, Taylor, 2017, arXiv 1708.04552)."""
 
-from typing import Any
+from functools import lru_cache
 
 import torch
 from torch import Tensor
+
+from dropgrid.augments.context import Context, scales
+
+SHAPES = ("square", "disk", "wide")
+FILLS = ("mean", "black", "white", "noise")
 
 
 def cutout(
@@ -11,24 +16,29 @@ def cutout(
     targets: Tensor,
     *,
     generator: torch.Generator,
-    context: Any = None,
+    context: Context | None = None,
     size: int,
     inside: bool,
     probability: float,
+    shape: str,
+    fill: str,
 ) -> tuple[Tensor, Tensor]:
-    """Put a `size` × `size` square of zeros on each image, its own place, with a probability.
+    """Cover a place of `size`² pixels on each image, its own, with a probability.
 
     Images come normalised, so zero is the training set's mean colour. `inside` false: the centre is uniform over the
-    pixels, and the square is cut off at the border (§3.2). `inside` true: uniform over the places where all of it fits.
+    pixels, and what lies beyond the border is cut off (§3.2). `inside` true: uniform over the places where all fits.
 
     Args:
         images: floats (N, C, H, W); their memory format is kept.
         targets: returned as they are.
-        generator: on the images' device; draws N rows, N columns, then N decisions.
-        context: not needed.
-        size: side of the square in pixels; at most H and W where it has to be inside.
+        generator: on the images' device; draws N rows, N columns, N decisions, then the noise.
+        context: its `mean` and `std` say what is black and white; None: 0 and 1.
+        size: side of the square in pixels; where the shape has to be inside, it has to fit into H × W.
         inside: see above.
-        probability: of an image to get a square, in (0, 1].
+        probability: of an image to be covered, in (0, 1].
+        shape: square; disk: the size² pixels nearest to its centre; wide: a rectangle about twice as wide as high, of
+            size² pixels as nearly as whole ones allow.
+        fill: mean, black, white, or noise: each value its own, of a standard normal distribution.
 
     Source: §3.2 and the released code, which has size 16 for CIFAR-10 and 8 for CIFAR-100, of 32×32 pixels.
     """
@@ -37,20 +47,63 @@ def cutout(
         raise ValueError(f"augment.size must be a whole number of pixels, 1 or more, got {size!r}")
     if not isinstance(inside, bool):
         raise ValueError(f"augment.inside must be true or false, got {inside!r}")
-    if inside and size > min(height, width):
-        raise ValueError(f"augment.size={size} does not fit inside an image of {height}×{width} (augment.inside=true)")
     if isinstance(probability, bool) or not isinstance(probability, int | float) or not 0 < probability <= 1:
         raise ValueError(f"augment.probability must be in (0, 1], got {probability!r}")
+    if shape not in SHAPES:
+        raise ValueError(f"augment.shape must be one of {', '.join(SHAPES)}, got {shape!r}")
+    if fill not in FILLS:
+        raise ValueError(f"augment.fill must be one of {', '.join(FILLS)}, got {fill!r}")
+    stamp = pattern(shape, size)
+    if inside and (stamp.shape[0] > height or stamp.shape[1] > width):
+        raise ValueError(
+            f"augment.size={size} does not fit inside an image of {height}×{width} (augment.inside=true): "
+            f"the {shape} has {stamp.shape[0]}×{stamp.shape[1]} pixels"
+        )
     device = images.device
 
-    def covered(length: int) -> Tensor:
-        places = length - size + 1 if inside else length
+    def covered(length: int, extent: int) -> tuple[Tensor, Tensor]:
+        places = length - extent + 1 if inside else length
         first = torch.randint(places, (count, 1), generator=generator, device=device)
-        first = first if inside else first - size // 2
+        first = first if inside else first - extent // 2
         cell = torch.arange(length, device=device)
-        return (cell >= first) & (cell < first + size)
+        return cell - first, (cell >= first) & (cell < first + extent)
 
-    rows, columns = covered(height), covered(width)
+    (down, rows), (across, columns) = covered(height, stamp.shape[0]), covered(width, stamp.shape[1])
     wanted = torch.rand(count, 1, generator=generator, device=device) < probability
     hole = rows[:, :, None] & (columns & wanted)[:, None, :]
-    return images * ~hole[:, None], targets
+    if shape == "disk":
+        down, across = (cells.clamp(0, len(stamp) - 1) for cells in (down, across))  # its frame is a square
+        hole &= stamp.to(device)[down[:, :, None], across[:, None, :]]
+    hole = hole[:, None]
+    if fill == "mean":
+        return images * ~hole, targets
+    mean, std = scales(context)
+    if fill == "noise":
+        value = torch.randn(images.shape, generator=generator, device=device)
+    else:
+        value = torch.as_tensor((float(fill == "white") - mean) / std, device=device)
+    covering = torch.where(hole, value.to(images.dtype), images)
+    return torch.empty_like(images).copy_(covering), targets
+
+
+@lru_cache
+def pattern(shape: str, size: int) -> Tensor:
+    """bool (h, w): the pixels of a shape of `size`² in its smallest frame."""
+    if shape == "square":
+        return torch.ones(size, size, dtype=torch.bool)
+    if shape == "wide":
+        high = max(1, round(size / 2**0.5))
+        return torch.ones(high, round(size**2 / high), dtype=torch.bool)
+    # in half pixels about the centre, which is a pixel's middle or a corner: a frame wider than the disk's 1.13 sizes
+    side = range(-2 * size + size % 2 + 1, 2 * size, 2)
+    pixels = sorted(((y, x) for y in side for x in side), key=turning)[: size**2]
+    disk = torch.zeros(len(side), len(side), dtype=torch.bool)
+    for y, x in pixels:
+        disk[(y - side[0]) // 2, (x - side[0]) // 2] = True
+    return disk[disk.any(1)][:, disk.any(0)]
+
+
+def turning(pixel: tuple[int, int]) -> tuple[int, int, int]:
+    """Orders pixels by distance from the centre, those that a quarter turn carries into each other side by side."""
+    y, x = pixel
+    return y * y + x * x, y * x * (y * y - x * x), min(abs(y), abs(x))

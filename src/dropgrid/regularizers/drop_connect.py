@@ -56,7 +56,8 @@ class DropConnect(AbstractDropProb):
 
     def forward(self, input: Tensor, weight: Tensor, bias: Tensor | None, layer: Layer) -> Tensor:
         if self.active:
-            return self.masked(input, weight, bias, layer)
+            output = self.masked(input, weight, bias, layer)
+            return output if self.training or not self.samples else output.repeat(self.samples, 1)
         return self.sampled(input, weight, bias) if self.samples else layer(input, weight, bias)
 
     def masked(self, input: Tensor, weight: Tensor, bias: Tensor | None, layer: Layer) -> Tensor:

@@ -1,4 +1,4 @@
-"""Claims that an ablation states before it trains: `dropblock - baseline > 0`."""
+"""Claims that an ablation states before it trains: `dropblock - baseline > 0`, `(a - b) - (c - d) < 0`."""
 
 import hashlib
 import json
@@ -8,19 +8,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from dropgrid.errors import UserError
+from dropgrid.reports.formulas import Weights, weights
 
-FORM = re.compile(r"(?P<one>.+?) - (?P<other>.+?) (?P<sign>[<>]) (?P<bound>[-+]?\d+(?:\.\d+)?)")
+FORM = re.compile(r"(?P<formula>.+) (?P<sign>[<>]) (?P<bound>[-+]?\d+(?:\.\d+)?)")
+PAIR = re.compile(r"(?P<one>.+?) - (?P<other>.+)")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """That the mean of `one` less that of `other` is above (`>`) or below (`<`) a bound, in points."""
+    """That a combination of the rows' means is above (`>`) or below (`<`) a bound, in points."""
 
     text: str
-    one: str
-    other: str
+    weights: Weights
     sign: str
     bound: float
+
+    @property
+    def pair(self) -> tuple[str, str] | None:
+        """Of a plain difference of two rows (the row, that with which it is compared); else None."""
+        ordered = sorted(self.weights, key=lambda each: -each[1])
+        if [weight for _, weight in ordered] != [1, -1]:
+            return None
+        return ordered[0][0], ordered[1][0]
 
 
 def parse(texts: Any, rows: Collection[str]) -> list[Claim]:
@@ -31,11 +40,16 @@ def parse(texts: Any, rows: Collection[str]) -> list[Claim]:
     for text in texts:
         match = FORM.fullmatch(str(text))
         if match is None:
-            raise UserError(f"claim {text!r} is not of the form 'ROW - ROW > NUMBER' (or <), the number in points")
-        for name in (match["one"], match["other"]):
-            if name not in rows:
-                raise UserError(f"claim {text!r}: {name!r} is no row; rows: {', '.join(rows)}")
-        found.append(Claim(str(text), match["one"], match["other"], match["sign"], float(match["bound"])))
+            raise UserError(
+                f"claim {text!r} is not of the form 'ROW - ROW > NUMBER' (or <; or another sum of rows, with + - and "
+                "parentheses), the number in points"
+            )
+        pair = PAIR.fullmatch(match["formula"])
+        if pair and pair["one"] in rows and pair["other"] in rows:
+            combined: Weights = ((pair["one"], 1), (pair["other"], -1))
+        else:
+            combined = weights(match["formula"], rows, f"claim {text!r}")
+        found.append(Claim(str(text), combined, match["sign"], float(match["bound"])))
     return found
 
 

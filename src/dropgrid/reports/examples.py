@@ -1,4 +1,4 @@
-"""Which test images each cell classified rightly, from its predictions."""
+"""What each cell said of each test image, from its predictions."""
 
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -22,13 +22,21 @@ def correct(rows: Mapping[str, Sequence[Cell]], metric: str) -> Correct | None:
     targets = None
     for row, cells in rows.items():
         for cell in cells:
-            try:
-                with open(cell.folder / "predictions.npz", "rb") as opened, np.load(opened) as file:
-                    logits, labels = file[WEIGHTS[metric]], file["targets"]
-            except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+            read = predictions(cell, WEIGHTS[metric])
+            if read is None:
                 return None
+            logits, labels = read
             if targets is not None and not np.array_equal(labels, targets):
                 return None
             targets = labels
             found.setdefault(row, {})[cell.seed] = logits.argmax(1) == labels
     return found
+
+
+def predictions(cell: Cell, weights: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Logits (E, C) and targets (E,) of the test images, by the last or the best weights; None where unreadable."""
+    try:
+        with open(cell.folder / "predictions.npz", "rb") as opened, np.load(opened) as file:
+            return file[weights], file["targets"]
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        return None

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from dropgrid.reports import width
+from dropgrid.reports import contrasts, sections, width
 from dropgrid.reports.columns import Column, apart, columns, lines_of
 from dropgrid.reports.evaluations import SHARE, Measurement
 from dropgrid.reports.notes import notes
 from dropgrid.reports.outcomes import Judged
+from dropgrid.reports.sections import Section
 from dropgrid.reports.table import NATS, Row, Table, percent
 from dropgrid.reports.tex import tex
 
@@ -22,7 +23,7 @@ ROOM = 3000
 
 
 def markdown(table: Table) -> str:
-    """A pipe table for each block, aligned in the source too, under the question and above the notes; then widths."""
+    """A pipe table for each block, aligned in the source too, under the question and above the notes; then the rest."""
     shown = columns(table)
     parts = [f"# {markdown_text(table.title)}", markdown_text(table.question)]
     for block, rows in table.blocks:
@@ -30,6 +31,10 @@ def markdown(table: Table) -> str:
             parts.append(f"## {markdown_text(block.label)}")
         parts.append(pipe_table(shown, rows))
     parts.append("\n".join(f"- {markdown_text(note)}" for note in notes(table)))
+    for section in sections.sections(table):
+        lines = [[markdown_text(text) for text in line] for line in section.lines]
+        parts += [f"## {section.title}", aligned(lines, [i < section.left for i in range(len(lines[0]))])]
+        parts.append(markdown_text(section.note))
     for evaluation in apart(table.rows):
         for block, rows in table.blocks:
             heading = f"{evaluation} ({block.label})" if block.factors else evaluation
@@ -95,7 +100,11 @@ def latex(table: Table) -> str:
             first, *others = [tex(column.text(row)) for column in shown]
             lines.append(" & ".join([f"\\textbf{{{first}}}" if row.baseline else first, *others]) + " \\\\")
     lines += ["\\bottomrule", "\\end{tabular}}"]
-    below = [f"{tex(note)}\\par" for note in notes(table)]
+    said = notes(table)
+    if (section := sections.contrasts(table)) is not None:
+        lines += latex_section(section)
+        said = [*said, section.note]
+    below = [f"{tex(note)}\\par" for note in said]
     if sum(map(len, below)) <= ROOM:
         below = [
             "",
@@ -110,8 +119,18 @@ def latex(table: Table) -> str:
     return "\n".join([*lines, *below]) + "\n"
 
 
+def latex_section(section: Section) -> list[str]:
+    """A small table below the table."""
+    first, *others = section.lines
+    columns = "l" * section.left + "r" * (len(first) - section.left)
+    begin = ["", "\\medskip", f"{tex(section.title)}\\\\", "\\resizebox{\\linewidth}{!}{%"]
+    end = ["\\bottomrule", "\\end{tabular}}"]
+    body = [latex_line(each) for each in others]
+    return [*begin, f"\\begin{{tabular}}{{{columns}}}", "\\toprule", latex_line(first), "\\midrule", *body, *end]
+
+
 def latex_line(texts: Sequence[str]) -> str:
-    """A line of headings."""
+    """A line of cells."""
     return " & ".join(tex(text) for text in texts) + " \\\\"
 
 
@@ -129,6 +148,8 @@ def as_json(table: Table) -> str:
         "baseline": table.ablation.baseline,
         "claims": [claim(each) for each in table.claims],
         "rows": [line(row) for row in table.rows],
+        "contrasts": [contrasts.as_json(each) for each in table.contrasts],
+        "ensembles": [asdict(each) for each in table.ensembles],
         "widths": width.as_json(table),
         "notes": notes(table),
     }

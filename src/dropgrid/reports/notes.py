@@ -39,6 +39,10 @@ def notes(table: Table) -> list[str]:
             found.append(
                 f"“{row}” ends with exactly the baseline's weights in every seed: what it sets did nothing in training."
             )
+    if table.ablation.about.get("ensemble") and not table.ensembles:
+        found.append(
+            "No ensembles: they need as many finished cells as asked for, with predictions of the same images."
+        )
     if table.ablation.about.get("protocol"):
         found.append(f"Protocol: {table.ablation.about['protocol']}")
     return found
@@ -53,7 +57,8 @@ def claims(table: Table) -> list[str]:
         where = f" ({each.block})" if each.block else ""
         told = f": {signed(each.comparison.mean)} {interval(each.comparison.ci95)}" if each.comparison else ""
         found.append(f"Claim “{each.claim.text}”{where} {STANDS[each.outcome]}{told}.")
-    return [*found, outcomes.RULE]
+    more = [outcomes.COMBINED] if any(each.claim.pair is None for each in table.claims) else []
+    return [*found, outcomes.RULE, *more]
 
 
 def outcome(table: Table) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dropgrid.reports.cells import Ablation
 from dropgrid.reports.claims import Claim, digest, parse
+from dropgrid.reports.contrasts import judge as judge_combined
 from dropgrid.reports.dunnett import Comparison
 from dropgrid.reports.judging import complete, judged
 from dropgrid.reports.statistics import ROUNDING
@@ -13,6 +14,11 @@ HOLDS, REFUTED, OPEN, INCOMPLETE = "holds", "refuted", "open", "incomplete"
 RULE = (
     "A claim holds where the whole interval of its difference is on the claimed side, is refuted where all of it is on "
     "the other, and is open otherwise; the intervals hold for all claims together with 95 % (Šidák)."
+)
+
+COMBINED = (
+    "A claim that is no plain difference of two rows is judged by its own value at each seed (Student t), with no "
+    "spread borrowed from other rows."
 )
 
 
@@ -46,11 +52,18 @@ def judge(ablation: Ablation) -> list[Judged]:
     found = []
     for block, claims in blocks:
         whole = {name: cells for name, cells in block.rows.items() if complete(cells, ablation.metric)}
-        ready = [claim for claim in claims if claim.one in whole and claim.other in whole]
+        ready = [claim for claim in claims if all(row in whole for row, _ in claim.weights)]
+        pairs = [(claim, claim.pair) for claim in ready if claim.pair]
+        others = [claim for claim in ready if not claim.pair]
         # all stated claims count, ready or not: a family does not shrink because cells are missing
-        share = 1 - (1 - confidence) * len(ready) / len(claims)
-        pairs = [(claim.one, claim.other) for claim in ready]
-        compared = dict(zip(ready, judged(whole, ablation.metric, pairs, share) if ready else [], strict=False))
+        share, rest = (1 - (1 - confidence) * len(each) / len(claims) for each in (pairs, others))
+        compared: dict[Claim, Comparison | None] = {}
+        if pairs:
+            found_for = judged(whole, ablation.metric, [pair for _, pair in pairs], share)
+            compared |= zip((claim for claim, _ in pairs), found_for, strict=False)
+        if others:
+            combined = judge_combined(whole, ablation.metric, [claim.weights for claim in others], rest, len(others))
+            compared |= zip(others, combined, strict=True)
         found += [Judged(claim, block.label, compared.get(claim)) for claim in claims]
     return found
 

@@ -12,15 +12,21 @@ from dropgrid.reports.cells import Block, Cell
 from dropgrid.reports.columns import MINUS, NOTHING, apart, columns, interval, lines_of, number, signed
 from dropgrid.reports.guard import MISSING, covered_key, own_overrides, row_differences
 from dropgrid.reports.notes import claims, notes
+from dropgrid.reports.sections import sections
 from dropgrid.reports.statistics import ABOVE, BELOW
 from dropgrid.reports.table import NATS, Row, Table
 
 CAPTIONS = {
     "figure.png": "Accuracy of every row, and its difference to the baseline, paired by seed",
     "figure_lines.png": "Accuracy against a setting, a line a series",
+    "figure_contrasts.png": "Contrasts of rows, computed seed by seed",
+    "figure_ensemble.png": "Error and NLL of the mean prediction of K cells",
     "figure_curves.png": "Validation accuracy by epoch",
     "figure_robustness.png": "Accuracy with DropBlock on at inference, a panel a block size",
     "figure_cam.png": "Class activation maps of a few test images",
+    "figure_filters.png": "First-layer filters and activations of the hidden units",
+    "figure_weights.png": "Weights after training: how they are spread, norm and effective learning rate by layer",
+    "figure_shift.png": "Variance shift by batch-norm layer",
     "figure_treatment.png": "Dropped fraction of every site, realised against expected",
 }
 FACTS = ("claim", "cost", "protocol", "scale")
@@ -47,6 +53,7 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
         notes=notes(table)[len(stated) :],
         row_class=row_class,
         has_differences=any(row.difference for row in table.rows),
+        sections=sections(table),
         measured=apart(table.rows),
         lines_of=lines_of,
         figures=[(name, CAPTIONS.get(name, name), inline(content)) for name, content in pictures.items()],

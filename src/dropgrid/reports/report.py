@@ -75,19 +75,29 @@ def draw(table: Table) -> dict[str, bytes]:
     from dropgrid.reports import (
         figure,
         figure_cam,
+        figure_contrasts,
         figure_curves,
+        figure_filters,
+        figure_ensemble,
         figure_lines,
         figure_robustness,
+        figure_shift,
         figure_treatment,
+        figure_weights,
         plotting,
     )
 
     drawn = {
         "figure": figure.draw(table) if any(row.accuracies for row in table.rows) else None,
         "figure_lines": figure_lines.draw(table),
+        "figure_contrasts": figure_contrasts.draw(table),
+        "figure_ensemble": figure_ensemble.draw(table),
         "figure_curves": figure_curves.draw(table),
         "figure_robustness": figure_robustness.draw(table),
         "figure_cam": figure_cam.draw(table),
+        "figure_filters": figure_filters.draw(table),
+        "figure_weights": figure_weights.draw(table),
+        "figure_shift": figure_shift.draw(table),
         "figure_treatment": figure_treatment.draw(table),
     }
     there = {name: each for name, each in drawn.items() if each is not None}

@@ -4,12 +4,15 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from dropgrid.reports import published as publications
 from dropgrid.reports import statistics
 from dropgrid.reports.cells import Ablation, Block, Cell, mean_over_sites
+from dropgrid.reports.contrasts import Contrast, contrasts
 from dropgrid.reports.dunnett import Comparison
+from dropgrid.reports.ensembles import Ensemble, ensembles
 from dropgrid.reports.evaluations import Measurement, measurements
 from dropgrid.reports.judging import complete, judged, percent, percents
 from dropgrid.reports.outcomes import Judged, judge
@@ -84,6 +87,16 @@ class Table:
     def rows(self) -> list[Row]:
         """All rows, block by block."""
         return [row for _, rows in self.blocks for row in rows]
+
+    @cached_property
+    def contrasts(self) -> Sequence[Contrast]:
+        """Those that the ablation asks for."""
+        return contrasts(self.ablation)
+
+    @cached_property
+    def ensembles(self) -> Sequence[Ensemble]:
+        """Those that the ablation asks for; a look at unfinished cells need not average them."""
+        return ensembles(self.ablation)
 
     @property
     def title(self) -> str:

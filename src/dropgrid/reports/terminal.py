@@ -11,6 +11,7 @@ from rich.text import Text
 from dropgrid.reports.columns import Column, apart, columns, difference, verdict
 from dropgrid.reports.listing import listing
 from dropgrid.reports.notes import notes
+from dropgrid.reports.sections import Section, contrasts
 from dropgrid.reports.statistics import ABOVE, BELOW
 from dropgrid.reports.table import Row, Table
 
@@ -40,6 +41,9 @@ class Terminal:
             yield rich_table(shown, rows)
         for note in notes(self.table):
             yield bullet(note)
+        if (section := contrasts(self.table)) is not None:
+            yield small_table(section)
+            yield bullet(section.note)
         for evaluation in apart(self.table.rows):
             yield from listing(self.table, evaluation)
         if left_out:
@@ -69,6 +73,18 @@ def rich_table(shown: Sequence[Column], rows: Sequence[Row]) -> RichTable:
             if column.text in (difference, verdict):
                 text.stylize(COLOURS.get(row.verdict or "", "dim" if row.withheld else ""))
         table.add_row(*texts, style="bold" if row.baseline else "")
+    return table
+
+
+def small_table(section: Section) -> RichTable:
+    """A table below the table."""
+    first, *others = section.lines
+    table = RichTable(title=Text(section.title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, heading in enumerate(first):
+        left = index < section.left
+        table.add_column(Text(heading), justify="left" if left else "right", vertical="bottom", overflow="fold")
+    for line in others:
+        table.add_row(*map(Text, line))
     return table
 
 

@@ -1,5 +1,6 @@
 """One pass over a split, and what is measured on its logits."""
 
+import math
 from collections.abc import Callable, Iterable
 from itertools import islice
 
@@ -45,10 +46,13 @@ def nll(logits: Tensor, targets: Tensor) -> float:
 
 
 def calibration_error(logits: Tensor, targets: Tensor) -> float:
-    """Expected calibration error: Σ over 15 equal bins of confidence of share · |accuracy - mean confidence|.
+    """Expected calibration error: Σ over 15 equal bins of confidence of share · |accuracy - mean confidence|; nan where
+    a logit is not finite.
 
     Source: Guo et al., ICML 2017, §2.
     """
+    if not logits.isfinite().all():
+        return math.nan
     confidence, predicted = logits.double().softmax(1).max(1)
     correct = (predicted == targets).double()
     bins = (confidence * CALIBRATION_BINS).long().clamp(max=CALIBRATION_BINS - 1)

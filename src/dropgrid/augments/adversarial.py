@@ -1,0 +1,131 @@
+"""Adversarial training: FGSM (Goodfellow et al., ICLR 2015) and PGD (Madry et al., ICLR 2018)."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from dropgrid.augments.context import Context
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def attack(
+    network: nn.Module,
+    loss: Loss,
+    images: Tensor,
+    targets: Tensor,
+    *,
+    mean: Tensor,
+    std: Tensor,
+    epsilon: float,
+    steps: int,
+    step_size: float,
+    start: Tensor | None,
+) -> Tensor:
+    """xₖ₊₁ = Π(xₖ + step_size · sign ∇ₓ loss(f(xₖ), y)), Π the projection onto max |x - x₀| ≤ ε and onto [0, 1].
+
+    The network is in eval mode meanwhile and then as before, module by module: no batch statistics move, no mask is
+    drawn, and no parameter gets a gradient. Works under no_grad and inference_mode.
+
+    Args:
+        images: normalised floats (N, C, H, W), x₀. A value outside [0, 1], which an augmentation may have made, may
+            stay where it is, but goes no farther out.
+        targets: as the loss takes them.
+        mean, std: (C, 1, 1), with which the images were normalised.
+        epsilon, step_size: in units of the [0, 1] image.
+        steps: how many.
+        start: (N, C, H, W) in [-1, 1], where in the ball the first step begins, in units of ε; None is at the images.
+    """
+    with torch.inference_mode(False), torch.enable_grad(), evaluating(network):
+        x, y = images.detach().clone(), targets.detach().clone()  # autograd takes no tensor of inference mode
+        radius, stride = epsilon / std, step_size / std
+        low = torch.maximum(x - radius, torch.minimum(x, (0 - mean) / std))
+        high = torch.minimum(x + radius, torch.maximum(x, (1 - mean) / std))
+        found = x if start is None else (x + radius * start).clamp(low, high)
+        for _ in range(steps):
+            found = found.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(loss(network(found), y), found)
+            found = (found.detach() + stride * slope.sign()).clamp(low, high)
+    return found
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Eval mode, and afterwards each module's own."""
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def adversarial(
+    images: Tensor,
+    targets: Tensor,
+    *,
+    generator: torch.Generator,
+    context: Context | None = None,
+    epsilon: float,
+    steps: int,
+    step_size: float | None,
+    random_start: bool,
+    share: float,
+) -> tuple[Tensor, Tensor]:
+    """Replace the first images of the batch by adversarial examples against the network as it is; see `attack`.
+
+    Args:
+        images: normalised floats (N, C, H, W); their memory format is kept.
+        targets: returned as they are; indices or class probabilities.
+        generator: on the images' device; draws the starts, where they are random.
+        context: the network, the loss that is raised, mean and std.
+        epsilon: radius of the ball, above 0 and at most 1, in units of the [0, 1] image.
+        steps: 1 or more; each costs a forward and a backward pass.
+        step_size: above 0, in the same units; null is ε for one step from the image itself (FGSM), else 2.5 ε / steps.
+        random_start: begin at a uniformly random point of the ball, not at the image.
+        share: of the batch, in (0, 1], to be replaced; at least one image.
+
+    Source: Goodfellow et al., §4 (FGSM) and §6 (half of the loss of adversarial examples); Madry et al., §2.1 and §5
+    (PGD, the whole batch). Differs from Goodfellow et al.: half of the images, not each image twice.
+    """
+    for name, value in (("epsilon", epsilon), ("share", share)):
+        check(name, value, "above 0 and at most 1", at_most=1)
+    if step_size is not None:
+        check("step_size", step_size, "above 0, or null", at_most=float("inf"))
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"augment.steps must be a whole number, 1 or more, got {steps!r}")
+    if not isinstance(random_start, bool):
+        raise ValueError(f"augment.random_start must be true or false, got {random_start!r}")
+    if context is None:
+        raise ValueError("adversarial needs a context: it attacks the network that is trained")
+    if step_size is None:
+        step_size = epsilon if steps == 1 and not random_start else 2.5 * epsilon / steps
+    count = max(1, round(share * len(images)))
+    clean = images[:count].float()
+    start = None
+    if random_start:
+        start = 2 * torch.rand(clean.shape, generator=generator, device=images.device) - 1
+    found = attack(
+        context.network,
+        context.loss,
+        clean,
+        targets[:count],
+        mean=context.mean,
+        std=context.std,
+        epsilon=epsilon,
+        steps=steps,
+        step_size=step_size,
+        start=start,
+    )
+    out = images.clone()
+    out[:count] = found.to(images.dtype)
+    return out, targets
+
+
+def check(name: str, value: object, allowed: str, *, at_most: float) -> None:
+    """ValueError unless the value is a number above 0 and at most that."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= at_most:
+        raise ValueError(f"augment.{name} must be a number {allowed}, got {value!r}")

@@ -1,0 +1,45 @@
+"""CutMix (Yun et al., ICCV 2019), by torchvision."""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import CutMix
+
+from dropgrid.augments.context import Context
+
+
+def cutmix(
+    images: Tensor, targets: Tensor, *, generator: torch.Generator, context: Context | None = None, alpha: float
+) -> tuple[Tensor, Tensor]:
+    """Paste a rectangle of the image before in the batch at the same place, and mix the targets as the areas are.
+
+    One rectangle a batch: its area is 1 - λ of the image's, λ of Beta(α, α), its centre uniform over the pixels, and
+    what lies beyond the border is cut off; targets are mixed by the area that is left.
+
+    Args:
+        images: floats (N, C, H, W); their memory format is kept.
+        targets: indices (N,), or class probabilities (N, classes) where something stacked before made them so;
+            returned as class probabilities, float32.
+        generator: seeds torch's own, from which torchvision draws and which is put back.
+        context: its `classes` says how many there are.
+        alpha: above 0; 1 in the paper: λ uniform.
+
+    Source: §3.1 and Algorithm A1 of the paper. Differs from the paper: the other image is the neighbour, not that of
+    a permutation; batches are shuffled.
+    """
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not alpha > 0:
+        raise ValueError(f"augment.alpha must be a number above 0, got {alpha!r}")
+    if context is None:
+        raise ValueError("cutmix needs a context: it has to know how many classes there are")
+    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        mixed, shares = transform(alpha, context.classes)(images, targets)
+    return torch.empty_like(images).copy_(mixed), shares
+
+
+@lru_cache
+def transform(alpha: float, classes: int) -> CutMix:
+    """torchvision's."""
+    return CutMix(alpha=alpha, num_classes=classes)

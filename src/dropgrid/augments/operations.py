@@ -1,0 +1,229 @@
+"""The operations of AutoAugment and its successors on batches of 8-bit images, each image with one of its own."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torchvision.transforms import functional
+
+from dropgrid.augments.context import Context, scales
+
+
+class Operation(NamedTuple):
+    """One of torchvision's names, and its strength in torchvision's unit; 0 for one that has none."""
+
+    name: str
+    strength: float
+
+
+IDENTITY = Operation("Identity", 0.0)
+BINS = 31
+"""Strengths from the weakest to the strongest, of RandAugment and TrivialAugment."""
+
+
+@lru_cache
+def strengths(bins: int, height: int, width: int, *, wide: bool) -> dict[str, tuple[list[float], bool]]:
+    """Of each operation its strengths from the weakest on, one alone where it has no choice, and whether it has a sign.
+
+    Those of AutoAugment and RandAugment, or the wide ones of TrivialAugment; of H × W pixels. As torchvision has them.
+    """
+    shear, pixels, degrees, blend, bits = (0.99, (32.0, 32.0), 135.0, 0.99, 6)
+    if not wide:
+        shear, pixels, degrees, blend, bits = (0.3, (150 / 331 * width, 150 / 331 * height), 30.0, 0.9, 4)
+
+    def line(first: float, last: float) -> list[float]:
+        return torch.linspace(first, last, bins).tolist()
+
+    return {
+        "Identity": ([0.0], False),
+        "ShearX": (line(0, shear), True),
+        "ShearY": (line(0, shear), True),
+        "TranslateX": (line(0, pixels[0]), True),
+        "TranslateY": (line(0, pixels[1]), True),
+        "Rotate": (line(0, degrees), True),
+        "Brightness": (line(0, blend), True),
+        "Color": (line(0, blend), True),
+        "Contrast": (line(0, blend), True),
+        "Sharpness": (line(0, blend), True),
+        "Posterize": ((8 - (torch.arange(bins) / ((bins - 1) / bits)).round()).tolist(), False),
+        "Solarize": (line(255, 0), False),
+        "AutoContrast": ([0.0], False),
+        "Equalize": ([0.0], False),
+        "Invert": ([0.0], False),
+    }
+
+
+NAMES = tuple(name for name in strengths(BINS, 1, 1, wide=False) if name != "Invert")
+"""The 14 operations of RandAugment and TrivialAugment."""
+
+
+def on_bytes(
+    images: Tensor,
+    *,
+    generator: torch.Generator,
+    context: Context | None,
+    choose: Callable[[int, int, int, torch.Generator], Sequence[Sequence[Operation]]],
+) -> Tensor:
+    """Normalised floats through 8 bits (exactly, where nothing changed values before) and operations, and back.
+
+    Args:
+        images: floats (N, C, H, W), C 1 or 3; their memory format is kept.
+        generator: seeds another, on the CPU, for `choose`.
+        context: its `mean` and `std` are those that the images were normalised with; None: 0 and 1.
+        choose: from N, H, W and that generator to rounds of operations, one of each round for each image.
+
+    Raises:
+        ValueError: images of 2 or more than 3 channels.
+    """
+    count, channels, height, width = images.shape
+    if channels not in (1, 3):
+        raise ValueError(f"augmentation policies take images of 1 or 3 channels, got {channels}")
+    mean, std = scales(context)
+    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    bytes_ = ((images.float() * std + mean) * 255).round().clamp(0, 255).to(torch.uint8).contiguous()
+    for chosen in choose(count, height, width, torch.Generator().manual_seed(seed)):
+        bytes_ = apply(bytes_, chosen)
+    return torch.empty_like(images).copy_((bytes_.float() / 255 - mean) / std)
+
+
+def apply(images: Tensor, chosen: Sequence[Operation]) -> Tensor:
+    """Each of the images, uint8 (N, C, H, W), C 1 or 3, by its own operation; what that uncovers is black.
+
+    Images of one operation go together. Each result is that of torchvision on the image alone.
+    """
+    groups: dict[Kernel, list[int]] = {}
+    for index, operation in enumerate(chosen):
+        if operation.name != "Identity":
+            groups.setdefault(KERNELS[operation.name], []).append(index)
+    out = images.clone()
+    for kernel, members in groups.items():
+        rows = torch.tensor(members, device=images.device)
+        out[rows] = kernel(images[rows], [chosen[index] for index in members])
+    return out
+
+
+def moved(images: Tensor, operations: Sequence[Operation]) -> Tensor:
+    """Shears, translations and rotations: each pixel is the nearest of where it came from."""
+    count, channels, height, width = images.shape
+    maps = torch.stack([sources(*each, height, width) for each in operations]).to(images.device).long()
+    black = images.new_zeros(count, channels, 1)
+    cells = torch.cat([black, images.flatten(2)], 2)
+    return cells.gather(2, maps[:, None].expand(-1, channels, -1)).view_as(images)
+
+
+@lru_cache(1024)
+def sources(name: str, strength: float, height: int, width: int) -> Tensor:
+    """Where torchvision reads each pixel, int32 (H · W,): 0 is outside, 1 the first; from an image of such numbers."""
+    numbers = torch.arange(1, height * width + 1, dtype=torch.float32).view(1, height, width)
+    degrees = math.degrees(math.atan(strength))
+    shear = {"ShearX": [degrees, 0.0], "ShearY": [0.0, degrees]}.get(name, [0.0, 0.0])
+    pixels = {"TranslateX": [int(strength), 0], "TranslateY": [0, int(strength)]}.get(name, [0, 0])
+    with torch.autocast("cpu", enabled=False):  # the grid would be of 8 bits
+        if name == "Rotate":
+            found = functional.rotate(numbers, strength)
+        else:
+            center = [0, 0] if name.startswith("Shear") else None
+            found = functional.affine(numbers, angle=0.0, translate=pixels, scale=1.0, shear=shear, center=center)
+    return found.flatten().int()
+
+
+def column(values: Sequence[float], images: Tensor) -> Tensor:
+    """float32 (N, 1, 1, 1), rounded from float64 as torch rounds a number that it multiplies an image by."""
+    return torch.tensor(values, dtype=torch.float64).float().view(-1, 1, 1, 1).to(images.device)
+
+
+def blend(images: Tensor, others: Tensor, operations: Sequence[Operation]) -> Tensor:
+    """f x + (1 - f) y with f = 1 + strength, clipped to [0, 255] and rounded down."""
+    factors = [1 + each.strength for each in operations]
+    mixed = column(factors, images) * images + column([1 - each for each in factors], images) * others
+    return mixed.clamp(0, 255).to(torch.uint8)
+
+
+def grey(images: Tensor) -> Tensor:
+    """uint8 (N, 1, H, W)."""
+    if images.shape[1] == 1:
+        return images
+    red, green, blue = images.unbind(1)
+    return (0.2989 * red + 0.587 * green + 0.114 * blue).to(torch.uint8)[:, None]
+
+
+def brightness(images: Tensor, operations: Sequence[Operation]) -> Tensor:
+    """From black."""
+    return blend(images, torch.zeros_like(images), operations)
+
+
+def color(images: Tensor, operations: Sequence[Operation]) -> Tensor:
+    """From grey; an image of one channel stays."""
+    return images if images.shape[1] == 1 else blend(images, grey(images), operations)
+
+
+def contrast(images: Tensor, operations: Sequence[Operation]) -> Tensor:
+    """From the mean grey."""
+    return blend(images, grey(images).float().mean((1, 2, 3), keepdim=True), operations)
+
+
+def sharpness(images: Tensor, operations: Sequence[Operation]) -> Tensor:
+    """From the mean over 3 × 3 pixels, the middle one counted five times; the border stays."""
+    if min(images.shape[2:]) <= 2:
+        return images
+    x = images.float()
+    rows = x[:, :, :-2] + x[:, :, 1:-1] + x[:, :, 2:]
+    inner = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:] + 4 * x[:, :, 1:-1, 1:-1]
+    x[:, :, 1:-1, 1:-1] = (inner / 13).round()  # a 13th of a whole number is never half-way: any order of sums agrees
+    return blend(images, x, operations)
+
+
+def posterize(images: Tensor, operations: Sequence[Operation]) -> Tensor:
+    """The highest bits, so many."""
+    masks = torch.tensor([256 - 2 ** (8 - int(each.strength)) for each in operations], device=images.device)
+    return images & masks.to(torch.uint8).view(-1, 1, 1, 1)
+
+
+def solarize(images: Tensor, operations: Sequence[Operation]) -> Tensor:
+    """Levels from the strength on inverted."""
+    return torch.where(images >= column([each.strength for each in operations], images), 255 - images, images)
+
+
+def autocontrast(images: Tensor, _: Sequence[Operation]) -> Tensor:
+    """Each channel from its least level to its greatest stretched over all; one of a single level stays."""
+    least, most = images.amin((2, 3), keepdim=True).float(), images.amax((2, 3), keepdim=True).float()
+    flat = least == most
+    scale = torch.where(flat, 1.0, 255 / (most - least))
+    return ((images - torch.where(flat, 0.0, least)) * scale).clamp(0, 255).to(torch.uint8)
+
+
+def equalize(images: Tensor, _: Sequence[Operation]) -> Tensor:
+    """Each channel's histogram made even, by whole numbers as PIL does it; one of too few levels stays."""
+    count, channels, height, width = images.shape
+    levels = images.flatten(2).long()
+    places = levels + 256 * torch.arange(count * channels, device=images.device).view(count, channels, 1)
+    histogram = torch.bincount(places.flatten(), minlength=256 * count * channels).view(count, channels, 256)
+    step = (height * width - histogram.gather(2, levels.amax(2, keepdim=True))) // 255
+    table = (histogram.cumsum(2) + step // 2) // step.clamp(min=1)
+    table = torch.nn.functional.pad(table, [1, 0])[..., :-1].clamp(0, 255)
+    return torch.where(step == 0, levels, table.gather(2, levels)).to(torch.uint8).view_as(images)
+
+
+def invert(images: Tensor, _: Sequence[Operation]) -> Tensor:
+    """255 - x."""
+    return 255 - images
+
+
+Kernel = Callable[[Tensor, Sequence[Operation]], Tensor]
+"""uint8 (n, C, H, W) and an operation of its kind for each to others of that shape."""
+
+KERNELS: dict[str, Kernel] = {
+    **dict.fromkeys(("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate"), moved),
+    "Brightness": brightness,
+    "Color": color,
+    "Contrast": contrast,
+    "Sharpness": sharpness,
+    "Posterize": posterize,
+    "Solarize": solarize,
+    "AutoContrast": autocontrast,
+    "Equalize": equalize,
+    "Invert": invert,
+}

@@ -1,0 +1,46 @@
+"""TrivialAugment (Müller, Hutter, ICCV 2021): torchvision's operations and magnitudes, the wide ones."""
+
+import torch
+from torch import Tensor
+
+from dropgrid.augments.context import Context
+from dropgrid.augments.operations import BINS, NAMES, Operation, on_bytes, strengths
+
+
+def trivialaugment(
+    images: Tensor,
+    targets: Tensor,
+    *,
+    generator: torch.Generator,
+    context: Context | None = None,
+) -> tuple[Tensor, Tensor]:
+    """One operation on each image, uniform over 14, of a strength uniform over 31; signs are even. Nothing to tune.
+
+    The operations are of 8-bit images: they are rebuilt from the normalised ones (exactly, where nothing before this
+    changed values), transformed, and normalised again. What an operation uncovers is black.
+
+    Args:
+        images: floats (N, C, H, W), C 1 or 3; their memory format is kept.
+        targets: returned as they are.
+        generator: seeds the draws: operations, strengths and signs.
+        context: its `mean` and `std` are those that the images were normalised with; None: 0 and 1.
+
+    Raises:
+        ValueError: images of 2 or more than 3 channels.
+
+    Source: §3 of the paper, and its wide space, made for 32×32 pixels: translations are of up to 32.
+    """
+
+    def choose(count: int, height: int, width: int, draws: torch.Generator) -> list[list[Operation]]:
+        space = strengths(BINS, height, width, wide=True)
+        kinds = torch.randint(len(NAMES), (count,), generator=draws).tolist()
+        bins = torch.randint(BINS, (count,), generator=draws).tolist()
+        signs = torch.randint(2, (count,), generator=draws).tolist()
+        chosen = []
+        for kind, bin_, minus in zip(kinds, bins, signs, strict=True):
+            values, signed = space[NAMES[kind]]
+            strength = values[bin_] if len(values) > 1 else values[0]
+            chosen.append(Operation(NAMES[kind], -strength if signed and minus else strength))
+        return [chosen]
+
+    return on_bytes(images, generator=generator, context=context, choose=choose), targets
