@@ -29,7 +29,7 @@ def outputs(tmp_path, monkeypatch):
         (["regularizer=dropblock", "regularizer.groups=[4]"], "group 4, but this model has groups 1 to 3"),
         (
             ["regularizer=dropblock", "regularizer.groups=[]"],
-            "regularizer: dropblock acts on no site .* it would be off",
+            "acts on no site .* it would be off; the model offers: input, conv, skip, branch, head",
         ),
         (["regularizer=dropblock", "+regularizer.nonsense=3"], "unexpected keyword argument 'nonsense'"),
         (["+regularizer@regularizer_2=dropout", "regularizer_2.keep_prob=2"], "regularizer_2: keep_prob must be"),
@@ -39,6 +39,14 @@ def outputs(tmp_path, monkeypatch):
         (["trainer.limit_test_batches=0"], "trainer.limit_test_batches must be a count of batches"),
         (["trainer.precision=foo"], "trainer: Precision 'foo' is invalid"),
         (["trainer=gpu"], "trainer: No supported gpu backend found"),
+        (["model=mlp", "regularizer=dropblock"], "acts on no site .* the model offers: input, hidden, head, weight"),
+        (["model=fractal", "regularizer=drop_path", "regularizer.mode=all"], "regularizer.mode must be local, global"),
+        (["regularizer=drop_path", "regularizer.mode=global"], "mode=global needs joins of several paths"),
+        (["penalty=l2"], "penalty: L2 and optimizer.weight_decay=0.0005 would both decay the weights"),
+        (["+penalty@penalty_2=elastic"], "penalty_2: Elastic and optimizer.weight_decay=0.0005 would both decay"),
+        (["penalty=l1", "penalty.strength=0"], "penalty.strength must be a number above 0, got 0"),
+        (["average=ema", "average.decay=1"], r"average.decay must be in \[0, 1\), got 1"),
+        (["model=cifar_quick", "data.size=11"], "needs images of 12×12 or more"),
         (["optimizer.lr=abc"], "optimizer.lr must be a number above 0, got 'abc'"),
         (["lr_schedule.warmup=1"], "lr_schedule.warmup must be"),
         (["init.mode=abc"], "init.mode must be"),
@@ -88,3 +96,52 @@ def test_augmentations_stack_in_their_order():
     both, _ = build.augment(config)(images, targets, generator=torch.Generator().manual_seed(3))
     alone, _ = build.options(config, "augment")["augment"](images, targets, generator=torch.Generator().manual_seed(3))
     assert torch.equal(both, alone) and not torch.equal(both, images)
+
+
+def config(*overrides):
+    return plans([*FAKE, *overrides])[0].cells[0].config
+
+
+def test_stacked_augmentations_act_in_their_order():
+    """A square of half the image, cut in before the crop, is moved by it; cut in after it, it is where it was drawn."""
+
+    def through(*stack):
+        made = build.augment(config("data.size=28", *stack))
+        return made(torch.full((64, 1, 28, 28), 0.5), torch.zeros(64), generator=torch.Generator().manual_seed(3))[0]
+
+    cut, padding = ["size=14", "inside=true", "fill=white"], 8
+    last = through(
+        "augment=crop_flip", f"augment.padding={padding}", "+augment@augment_2=cutout", *(f"augment_2.{c}" for c in cut)
+    )
+    first = through(
+        "augment=cutout", *(f"augment.{c}" for c in cut), "+augment@augment_2=crop_flip", f"augment_2.padding={padding}"
+    )
+    whole = [(images == 1).sum((1, 2, 3)) == 14 * 14 for images in (last, first)]
+    assert whole[0].all() and not whole[1].all()
+
+
+def test_stacked_penalties_are_summed_and_project_in_their_order():
+    stack = ["penalty=l1", "penalty.strength=0.5", "+penalty@penalty_2=l1", "penalty_2.strength=0.25"]
+    made = build.penalty(config(*stack, "+penalty@penalty_3=max_norm", "penalty_3.radius=1"))
+    net = torch.nn.Linear(3, 2)
+    net.weight.data.mul_(20)
+    assert torch.isclose(made.term(net), 0.75 * net.weight.abs().sum())
+    made.project(net)
+    assert (net.weight.norm(dim=1) <= 1 + 1e-5).all()
+
+
+def test_stacked_regularizers_draw_masks_of_their_own():
+    """Two dropouts at every site: the second's mask is independent of the first's, and both count what they do."""
+    from dropgrid import sites, streams
+
+    both = config("regularizer=dropout", "+regularizer@regularizer_2=dropout", "regularizer_2.keep_prob=0.5")
+    net = build.network(both, build.source(both, plans([*FAKE])[0].cells[0].local).spec())
+    drops = sites.drops(net)
+    for name, drop in drops.items():
+        drop.advance(drop.target, streams.key(0, "regularizer", 0, 0, name))
+    pairs = [name for name in drops if f"{name}#2" in drops]
+    x = torch.ones(50, 8, 12, 12)
+    zeros = [[(drops[name](x) == 0).double().flatten() for name in (pair, f"{pair}#2")] for pair in pairs]
+    assert len(pairs) > 4
+    for one, other in zeros:
+        assert abs(torch.corrcoef(torch.stack([one, other]))[0, 1]) < 5 / len(one) ** 0.5

@@ -62,21 +62,26 @@ def network(config: Mapping[str, Any], spec: Spec) -> nn.Module:
     )
     for each in counted:
         if each.acted == 0 and each.option.func is not none:
-            raise UserError(f"{each.key}: {each.option.func.__name__} acts on no site of this model: it would be off")
+            raise UserError(
+                f"{each.key}: {each.option.func.__name__} acts on no site of this model: it would be off; "
+                f"the model offers: {', '.join(place for place in sites.PLACES if place in each.places)}"
+            )
     return net
 
 
 class Counted:
-    """A regularizer option that remembers on how many sites it acted."""
+    """A regularizer option that remembers on how many sites it acted, and at what places it was asked."""
 
     def __init__(self, key: str, option: Any):
         self.key = key
         self.option = option
         self.acted = 0
+        self.places: set[str] = set()
 
     def __call__(self, site: sites.Site) -> nn.Module:
         module: nn.Module = call(self.key, self.option, site)
         self.acted += not isinstance(module, nn.Identity)
+        self.places.add(site.place)
         return module
 
 

@@ -28,3 +28,12 @@ def test_where_it_acts():
     assert isinstance(spatial_dropout(first, **DEFAULTS), nn.Identity)
     assert isinstance(spatial_dropout(skip, **DEFAULTS), nn.Identity)
     assert isinstance(spatial_dropout(skip, **{**DEFAULTS, "skip": True}), SpatialDropout)
+
+
+def test_of_a_sequence_whole_features_are_dropped_at_every_time():
+    site = Site("embedding", "sequence", 1, 1, 1, 1)
+    out = spatial_dropout(site, **DEFAULTS)(torch.ones(300, 7, 16))
+    assert (out == out[:, :1]).all()
+    dropped = (out[:, 0] == 0).double()
+    assert abs(dropped.mean() - 0.2) < 5 * (0.16 / 4800) ** 0.5
+    assert (torch.corrcoef(dropped.T) - torch.eye(16)).abs().max() < 5 / 300**0.5

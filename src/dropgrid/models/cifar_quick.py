@@ -90,6 +90,6 @@ def pooled(size: int) -> int:
     """Cells after a 3×3 pooling of stride 2 in ceil mode; ValueError where nothing is left to pool."""
     if size < 3:
         raise ValueError(
-            f"model=cifar_quick pools three times and needs images of 17×17 or more; a map of {size} is left"
+            f"model=cifar_quick pools three times and needs images of 12×12 or more; a map of {size} is left"
         )
     return -(-(size - 3) // 2) + 1
