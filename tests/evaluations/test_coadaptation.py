@@ -135,12 +135,21 @@ def test_filters_are_the_first_layer_s_weights_of_evenly_spaced_units(subject):
     assert np.array_equal(first_filters(cell, reached(cell), 2), weight[[0, len(weight) // 2]])
 
 
+def test_what_was_learned_is_what_training_added_to_the_initial_weights(subject, arguments):
+    cell = subject()
+    with torch.no_grad():
+        cell.network.conv1.weight += 0.25
+    arrays = coadaptation(cell, **arguments("coadaptation")).arrays
+    assert arrays["learned"] == pytest.approx(np.full_like(arrays["filters"], 0.25), abs=1e-6)
+
+
 def flat(cell, inputs):
     """The cell with a fully connected network on part of the image's pixels."""
     layers = nn.Sequential(nn.Flatten(), nn.Linear(432, 6), nn.ReLU(), nn.Linear(6, 10))
     if inputs != 432:
         layers = nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(108, 6), nn.ReLU(), nn.Linear(6, 10))
     object.__setattr__(cell, "network", layers.eval())
+    object.__setattr__(cell, "initial", lambda: layers)
     return cell
 
 

@@ -1,6 +1,7 @@
 """Hidden units: how they vary together, how seldom they are on, and what the first layer looks for."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ def coadaptation(subject: Subject, *, layer: str, threshold: float, examples: in
 
     Arrays: `means` (units,), the mean activation of each; `counts` (bins,) of activations between `edges` (bins + 1,);
     `filters` (n, C, h, w), the first layer's kernels, or its weights on the image where it is fully connected, absent
-    where it sees no image.
+    where it sees no image; `learned`, the same less the initial weights, which a short training leaves in sight.
 
     Raises:
         DoesNotApply: no layer of the network is the config's activation, or that layer has several outputs an image.
@@ -77,7 +78,10 @@ def coadaptation(subject: Subject, *, layer: str, threshold: float, examples: in
     counts, edges = np.histogram(units.numpy(), BINS, (min(0.0, float(units.min())), float(units.max())))
     arrays = {"means": units.double().mean(0).numpy(), "counts": counts, "edges": edges}
     seen = first_filters(subject, reached, filters)
-    return Found(found, arrays if seen is None else {**arrays, "filters": seen})
+    if seen is not None:
+        before = first_filters(replace(subject, network=subject.initial()), reached, filters)
+        arrays |= {"filters": seen} if before is None else {"filters": seen, "learned": seen - before}
+    return Found(found, arrays)
 
 
 def activation_layer(subject: Subject, reached: list[Call], layer: str) -> Call:
@@ -149,7 +153,7 @@ def first_filters(subject: Subject, reached: list[Call], count: int) -> np.ndarr
     first = next((each for each in reached if isinstance(each.module, KINDS)), None)
     if first is None:
         return None
-    weight = weight_of(first.module).float()
+    weight = weight_of(subject.network.get_submodule(first.name)).float()
     image = (subject.spec.channels, *subject.spec.size)
     if weight.ndim == 2 and weight.shape[1] == math.prod(image):
         weight = weight.view(-1, *image)

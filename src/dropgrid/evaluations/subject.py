@@ -94,6 +94,13 @@ class Subject:
         net.load_state_dict(dict(self.weights))
         return net.eval()
 
+    def initial(self) -> nn.Module:
+        """The network as it was before its first step, in eval mode."""
+        with torch.random.fork_rng(devices=[]):
+            net = build.network(self.config, self.spec)
+        build.initialise(self.config, net)
+        return net.eval()
+
     def predict(
         self,
         split: Split,

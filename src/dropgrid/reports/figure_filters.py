@@ -37,7 +37,7 @@ PIXELS = 480
 
 @dataclass(frozen=True)
 class Panel:
-    """A row's cell: filters (n, C, h, w) or None, `means` (units,), `counts` (bins,) between `edges` (bins + 1,)."""
+    """A row's cell: filters (n, C, h, w), what they learned, or None, `means` (units,), `counts` (bins,) between `edges` (bins + 1,)."""
 
     row: Row
     seed: int
@@ -69,7 +69,7 @@ def panels(measured: Left) -> list[Panel]:
         seed = min(seeds) if measured.seed is None else measured.seed
         arrays = read(seeds[seed])
         shown = {key: arrays[key] for key in ("means", "counts", "edges")}
-        made.append(Panel(row, seed, arrays.get("filters"), **shown))
+        made.append(Panel(row, seed, arrays.get("learned", arrays.get("filters")), **shown))
     return made
 
 
@@ -195,8 +195,8 @@ def explanation(found: Sequence[tuple[Left, Sequence[Panel]]]) -> str:
         else f"blue below 0, white 0, red above{'' if channels == {1} else ', mean over the input channels'}"
     )
     weights = (
-        f"Weights of the first layer's units{one}, up to {max(len(each) for each in filters)} evenly spaced: "
-        f"{colours}, each row up to what 99 % of its weights stay within. "
+        f"What training added to the weights of the first layer's units{one}, up to {max(len(each) for each in filters)} evenly spaced: "
+        f"{colours}, each row up to what 99 % of it stays within. "
         if filters
         else f"Hidden units{one}. "
     )
