@@ -11,6 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid import sites, streams
+from dropgrid.augments.none import none as no_augment
+from dropgrid.data.batches import SAMPLERS
+from dropgrid.data.preparation import KINDS
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.errors import UserError
 from dropgrid.instantiate import call, instantiate
@@ -21,7 +24,7 @@ from dropgrid.runs.identity import unite
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
-OF_THE_LOADER = ("batch_size", "eval_batch_size", "workers", "fingerprint")
+OF_THE_LOADER = ("batch_size", "eval_batch_size", "workers", "fingerprint", "normalize", "sampler")
 """Keys of `data` that are not the source's arguments."""
 
 OURS_OF_THE_TRAINER = ("threads", "channels_last", "compile", "fused")
@@ -196,6 +199,11 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
         positive(f"trainer.{key}", trainer[key], int, "a whole number, 1 or more")
     for key in ("limit_train_batches", "limit_test_batches"):
         positive(f"trainer.{key}", trainer[key], int | float, "a count of batches or a share of them, above 0")
+    for key, allowed in (("normalize", KINDS), ("sampler", SAMPLERS)):
+        if data[key] not in allowed:
+            raise UserError(f"data.{key} must be {', '.join(allowed[:-1])} or {allowed[-1]}, got {data[key]!r}")
+    if data["normalize"] == "zca" and any(each.func is not no_augment for each in options(config, "augment").values()):
+        raise UserError("data.normalize=zca leaves no pixels to augment: use augment=none")
     for key in ("channels_last", "compile", "fused"):
         if not isinstance(trainer[key], bool):
             raise UserError(f"trainer.{key} must be true or false, got {trainer[key]!r}")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid import streams
+from dropgrid.data.preparation import Preparation
 from dropgrid.sites import AbstractDropProb, drops
 
 Batch = tuple[Tensor, Tensor]
@@ -34,13 +35,15 @@ class Learner(pl.LightningModule):
         lr_schedule: (step, steps) -> factor on the optimizer's learning rate.
         augment: (images, targets, generator=, context=) -> (images, targets), on device batches.
         penalty: added to the loss, and a projection after the step.
-        mean, std: (C,) in units of the [0, 1] image.
+        prepare: what is done to the values of the [0, 1] image.
         classes: how many.
         seed: of all streams.
     """
 
     mean: Tensor
     std: Tensor
+    center: Tensor | None
+    whitening: Tensor | None
     train_sums: Tensor
     val_sums: Tensor
 
@@ -53,8 +56,7 @@ class Learner(pl.LightningModule):
         lr_schedule: Callable[[int, int], float],
         augment: Callable[..., Batch],
         penalty: Penalty,
-        mean: Tensor,
-        std: Tensor,
+        prepare: Preparation,
         classes: int,
         seed: int,
         channels_last: bool = False,
@@ -72,8 +74,11 @@ class Learner(pl.LightningModule):
         self.drops = drops(network)
         self.steps = 0
         self.counted = (-1, -1)  # the micro-batch that was counted last
-        self.register_buffer("mean", mean.view(-1, 1, 1), persistent=False)
-        self.register_buffer("std", std.view(-1, 1, 1), persistent=False)
+        self.register_buffer("mean", prepare.mean.view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", prepare.std.view(-1, 1, 1), persistent=False)
+        center, matrix = prepare.whitening or (None, None)
+        self.register_buffer("center", center, persistent=False)
+        self.register_buffer("whitening", matrix, persistent=False)
         for phase in ("train", "val"):
             self.register_buffer(f"{phase}_sums", torch.zeros(3, dtype=torch.float64), persistent=False)
 
@@ -82,8 +87,10 @@ class Learner(pl.LightningModule):
         return self.network(self.normalize(images))
 
     def normalize(self, images: Tensor) -> Tensor:
-        """uint8 (N, C, H, W) to floats of mean 0 and standard deviation 1 over the training set."""
+        """uint8 (N, C, H, W) to floats, prepared as `data.normalize` says."""
         images = (images.to(torch.float32) / 255 - self.mean) / self.std
+        if self.center is not None and self.whitening is not None:
+            images = ((images.flatten(1) - self.center) @ self.whitening).view_as(images)
         return images.to(memory_format=self.layout)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -21,7 +21,8 @@ from dropgrid.callbacks.checkpoint import Checkpoint
 from dropgrid.callbacks.heartbeat import Heartbeat
 from dropgrid.callbacks.metrics import Metrics
 from dropgrid.callbacks.treatment import Treatment
-from dropgrid.data.batches import Order, batches
+from dropgrid.data.batches import Order, batches, order
+from dropgrid.data.preparation import preparation
 from dropgrid.data.split import Split, evenly
 from dropgrid.files import write_atomically
 from dropgrid.instantiate import instantiate
@@ -106,8 +107,7 @@ class Trial:
             lr_schedule=instantiate("lr_schedule", config["lr_schedule"]),
             augment=build.augment(config),
             penalty=build.penalty(config),
-            mean=self.splits.mean,
-            std=self.splits.std,
+            prepare=preparation(self.data["normalize"], self.splits),
             classes=len(self.spec.classes),
             seed=config["seed"],
             channels_last=config["trainer"]["channels_last"],
@@ -121,7 +121,7 @@ class Trial:
         ours = [self.best, self.average, self.treatment, Metrics(loggers, self.treatment), self.heartbeat]
         self.trainer = build.make_trainer(config, local, default_root_dir=folder, callbacks=ours)
         self.device = self.trainer.strategy.root_device
-        self.order = Order(self.spec.train, config["seed"])
+        self.order = order(self.data["sampler"], self.splits.train, config["seed"], self.data["batch_size"])
         self.stamp = stamp(self.device)
         self.checkpoint = Checkpoint(folder, self.stamp, self.order, **local["sweep"]["checkpoint"])
         self.trainer.callbacks += [self.checkpoint, *callbacks]  # type: ignore[attr-defined]

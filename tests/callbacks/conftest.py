@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from dropgrid.data.preparation import Preparation
 from dropgrid.learner import Learner
 from dropgrid.penalties.none import NoPenalty
 
@@ -28,8 +29,7 @@ def learner(monkeypatch):
         lr_schedule=None,
         augment=None,
         penalty=NoPenalty(),
-        mean=torch.zeros(1),
-        std=torch.ones(1),
+        prepare=Preparation(torch.zeros(1), torch.ones(1)),
         classes=2,
         seed=0,
     )

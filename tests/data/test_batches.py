@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from dropgrid.data.batches import Order, batches
+from dropgrid.data.batches import ByClass, Order, batches
 from dropgrid.data.split import Files, Memory
 
 CPU = torch.device("cpu")
@@ -183,3 +183,18 @@ def test_lightning_tells_the_order_its_epoch(workers, tmp_path):
         expected += [20 + i for i in fresh]
     assert watch.labels == expected
     assert watch.seen == list(range(20, 70)) * 3
+
+
+def test_by_class_batches_have_one_class_each_and_every_image_once():
+    labels = torch.arange(60) % 3
+    order = ByClass(labels, 0, 10)
+    first = order.permutation()
+    order.set_epoch(1)
+    assert sorted(first.tolist()) == list(range(60)) and not torch.equal(first, order.permutation())
+    assert all(len(labels[batch].unique()) == 1 for batch in first.split(10))
+    turns = [int(labels[batch[0]]) for batch in first.split(10)]
+    assert turns != sorted(turns)
+    again = ByClass(labels, 0, 10)
+    assert torch.equal(first, again.permutation()) and not torch.equal(first, ByClass(labels, 1, 10).permutation())
+    uneven = ByClass(torch.arange(23) % 3, 0, 5).permutation()
+    assert sorted(uneven.tolist()) == list(range(23))

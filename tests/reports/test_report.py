@@ -118,3 +118,13 @@ def test_the_script_reports_45_cells_in_seconds(fake):
     # processor time of the child: the machine may be busy with other things
     assert after.children_user + after.children_system - before.children_user - before.children_system < 8
     assert len(script.read_text().splitlines()) <= 30
+
+
+def test_a_row_that_diverged_says_so(fake, tmp_path):
+    fake.add(["baseline", "dropout"])
+    for cell in fake.of("dropout")[:2]:
+        cell["result"]["diverged"] = True
+        cell["result"]["metrics"] |= {"test/nll_last": None, "test/acc_last": 0.1}
+    report = write(fake.write(), tmp_path)
+    assert "Diverged: 2 of 5 cells of “dropout”" in (tmp_path / "ablations" / "demo" / "table.md").read_text()
+    assert report.paths

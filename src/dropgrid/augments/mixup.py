@@ -32,7 +32,7 @@ def mixup(
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        mixed, shares = transform(alpha, context.classes)(images, targets)
+        mixed, shares = transform(float(alpha), context.classes)(images, targets)
     return torch.empty_like(images).copy_(mixed), shares
 
 

@@ -52,6 +52,43 @@ class Order(Sampler[int]):
         return self.length
 
 
+class ByClass(Order):
+    """Batches of one class each, in a random order of batches: mini-batches that are not alike.
+
+    Of each epoch's permutation the images of a class follow one another; what is cut into batches, of which one at a
+    border of two classes has both, is shuffled batch by batch, the last one, if it is not whole, excepted.
+
+    Args:
+        labels: int64 (N,), of the training images.
+        batch_size: images.
+    """
+
+    def __init__(self, labels: Tensor, seed: int, batch_size: int):
+        super().__init__(len(labels), seed)
+        self.labels = labels.cpu()
+        self.batch_size = batch_size
+
+    def permutation(self) -> Tensor:
+        mixed = super().permutation()
+        by_class = mixed[self.labels[mixed].argsort(stable=True)]
+        whole = self.length // self.batch_size
+        turns = torch.randperm(whole, generator=streams.generator(self.seed, "order", self.epoch, "batches"))
+        blocks = by_class[: whole * self.batch_size].view(whole, self.batch_size)
+        return torch.cat([blocks[turns].flatten(), by_class[whole * self.batch_size :]])
+
+
+SAMPLERS = ("shuffled", "by_class")
+
+
+def order(sampler: str, split: Split, seed: int, batch_size: int) -> Order:
+    """The order of the training images that `data.sampler` names; ValueError for another."""
+    if sampler == "shuffled":
+        return Order(len(split), seed)
+    if sampler != "by_class":
+        raise ValueError(f"data.sampler must be {' or '.join(SAMPLERS)}, got {sampler!r}")
+    return ByClass(torch.as_tensor(split.labels), seed, batch_size)
+
+
 class Indices:
     """The images of each batch of an epoch, as int64 positions in the split: in order, or as they stand."""
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 from dropgrid import streams
 from dropgrid.augments.adversarial import attack
 from dropgrid.data.batches import batches
-from dropgrid.evaluations.subject import Measure, Subject, listed
+from dropgrid.evaluations.subject import DoesNotApply, Measure, Subject, listed
 from dropgrid.learner import Learner
 from dropgrid.runs.measure import accuracy
 from dropgrid.sites import drops
@@ -36,6 +36,8 @@ def adversarial(subject: Subject, *, epsilons: Sequence[float], steps: int, seed
             raise ValueError(f"epsilons lists numbers above 0 and at most 1, got {epsilon!r}")
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise ValueError(f"steps must be a whole number, 1 or more, got {steps!r}")
+    if subject.config["data"]["normalize"] == "zca":
+        raise DoesNotApply("the network sees whitened values, and an attack is on pixels")
     learner = subject.learner(subject.network, subject.seed).to(subject.device)
     found = {}
     for epsilon in epsilons:
@@ -55,7 +57,7 @@ def predict(subject: Subject, learner: Learner, epsilon: float, steps: int, seed
     logits, targets, place = [], [], 0
     for number, (images, labels) in enumerate(loader):
         for site, drop in sites.items():  # as for the plain accuracy
-            drop.advance(drop.target, streams.key(learner.seed, "inference", number, site))
+            drop.advance(drop.target, streams.key(learner.seed, "inference", number, drop.stream or site))
         moved = attack(
             learner.network,
             functional.cross_entropy,

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from dropgrid import build
 from dropgrid.data.batches import batches
+from dropgrid.data.preparation import preparation
 from dropgrid.data.source import Spec
 from dropgrid.data.split import Split, Splits
 from dropgrid.instantiate import instantiate
@@ -139,8 +140,7 @@ class Subject:
             lr_schedule=instantiate("lr_schedule", self.config["lr_schedule"]),
             augment=build.augment(self.config),
             penalty=build.penalty(self.config),
-            mean=self.splits.mean,
-            std=self.splits.std,
+            prepare=preparation(self.config["data"]["normalize"], self.splits),
             classes=len(self.spec.classes),
             seed=seed,
             channels_last=self.config["trainer"]["channels_last"],

@@ -4,6 +4,7 @@ import csv
 import difflib
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,10 @@ from dropgrid.runs.status import status
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+
+DROPPED = "dropped"
+"""What a site counts that drops; one of Gaussian noise counts what it `moved by over 1 σ`."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +54,30 @@ class Cell:
 
     @property
     def sites(self) -> Sequence[Mapping[str, Any]]:
-        """The dropping sites, each with its nominal, expected and realised fraction."""
+        """Where something is random, each with what it counts, and its nominal, expected and realised fraction."""
         return self.found("treatment").get("sites") or []
 
     @property
+    def regularizers(self) -> list[Mapping[str, Any]]:
+        """Those of the config, in their order: `regularizer`, `regularizer_2`, …"""
+        config = self.config or {}
+        keys = [key for key in config if re.fullmatch(r"regularizer(_\d+)?", key)]
+        return [config[key] for key in sorted(keys) if isinstance(config[key], Mapping)]
+
+    @property
     def keep_prob(self) -> float | None:
-        """The regularizer's keep_prob, where it has one."""
-        regularizer = (self.config or {}).get("regularizer")
-        return regularizer.get("keep_prob") if isinstance(regularizer, Mapping) else None
+        """That of the first regularizer that has one."""
+        return next((each["keep_prob"] for each in self.regularizers if each.get("keep_prob") is not None), None)
+
+    @property
+    def noise_std(self) -> float | None:
+        """The standard deviation, at the end of its schedule, of the first regularizer that adds Gaussian noise.
+
+        The sites tell which does: those of the second are named `…#2`.
+        """
+        noisy = {str(site["site"]).partition("#")[2] or "1" for site in self.sites if counts(site) != DROPPED}
+        found = [each.get("std") for number, each in enumerate(self.regularizers, 1) if str(number) in noisy]
+        return next((std for std in found if std is not None), None)
 
     def curve(self, column: str) -> dict[int, float]:
         """Epoch -> value of a column of metrics.csv; epochs without a number are left out."""
@@ -191,7 +212,8 @@ def load(name: str, outputs: Path | str = "outputs") -> "DataFrame":
     Columns: row, `factor:<key>` for each swept key, seed, cell, status; every metric as measured, and
     `<evaluation>/<metric>` of each evaluation (accuracies are fractions in [0, 1]); best_epoch, epochs, steps,
     parameters; seconds and train_seconds; keep_prob, drop_prob; drop_nominal, drop_expected and drop_realised (means
-    over the sites), flagged; device, source; failure.
+    over the sites that drop); noise_std; moved_expected and moved_realised (the share of what is moved by over 1 σ,
+    means over the sites of Gaussian noise); flagged; device, source; failure.
     What a cell does not have yet is NaN or None.
 
     Raises:
@@ -216,13 +238,21 @@ def tidy(cell: Cell) -> dict[str, Any]:
     line |= {"keep_prob": keep_prob, "drop_prob": None if keep_prob is None else 1 - keep_prob}
     for part in ("nominal", "expected", "realised"):
         line[f"drop_{part}"] = mean_over_sites([cell], part)
+    line |= {"noise_std": cell.noise_std}
+    line |= {f"moved_{part}": mean_over_sites([cell], part, drops=False) for part in ("expected", "realised")}
     line |= {"flagged": ", ".join(cell.found("treatment").get("flagged") or [])}
     line |= {key: cell.found("provenance").get(key) for key in ("device", "source")}
     line["failure"] = f"{cell.failure.get('class')}: {cell.failure.get('message')}" if cell.failure else None
     return line
 
 
-def mean_over_sites(cells: Sequence[Cell], part: str) -> float | None:
-    """The mean of a fraction over all sites of some cells; None where nothing drops."""
-    fractions = [site[part] for cell in cells for site in cell.sites if site.get(part) is not None]
+def counts(site: Mapping[str, Any]) -> str:
+    """What a line of the treatment counts; one from before there was noise does not say."""
+    return site.get("counts") or DROPPED
+
+
+def mean_over_sites(cells: Sequence[Cell], part: str, *, drops: bool = True) -> float | None:
+    """The mean of a fraction over all sites of some cells that drop, or that add noise; None where there are none."""
+    sites = [site for cell in cells for site in cell.sites if (counts(site) == DROPPED) == drops]
+    fractions = [site[part] for site in sites if site.get(part) is not None]
     return math.fsum(fractions) / len(fractions) if fractions else None

@@ -75,6 +75,8 @@ def columns(table: Table) -> list[Column]:
         found.append(Column("Train accuracy", "%", lambda row: number(row.metrics.get("train/acc")), 3))
     if any(row.keep_prob is not None for row in rows):
         found.append(Column("keep_prob", "", keep_prob, 6))
+    if any(row.noise_std is not None for row in rows):
+        found.append(Column("Noise std", "", noise_std, 6))
     if any(row.expected is not None for row in rows):
         found.append(Column("Dropped: expected → realised", "%", dropped, 4))
     separate = apart(rows)
@@ -155,8 +157,13 @@ def keep_prob(row: Row) -> str:
     return NOTHING if row.keep_prob is None else f"{row.keep_prob:g}"
 
 
+def noise_std(row: Row) -> str:
+    """The standard deviation of the noise at the end of its schedule."""
+    return NOTHING if row.noise_std is None else f"{row.noise_std:g}"
+
+
 def dropped(row: Row) -> str:
-    """Expected and realised dropped fraction, means over sites and seeds."""
+    """Expected and realised dropped fraction, means over the sites that drop and over seeds."""
     if row.expected is None:
         return NOTHING
     realised = NOTHING if row.realised is None else f"{100 * row.realised:.2f}"

@@ -1,7 +1,6 @@
 """figure_ensemble.png: error and NLL of the mean prediction of K cells against K, a line a row."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -11,16 +10,14 @@ from matplotlib.transforms import ScaledTranslation
 from dropgrid.reports.cells import Block
 from dropgrid.reports.ensembles import MOST, Ensemble, Score
 from dropgrid.reports.figure import limits
-from dropgrid.reports.figure_robustness import name_rows, named
+from dropgrid.reports.legend import name_rows, named
+from dropgrid.reports.panels import aside, ticks
 from dropgrid.reports.plotting import GREY, canvas, lines, look, place, style, wrap, write_text
 from dropgrid.reports.table import Table
 
 WIDTH, MARGIN, AXIS, GAP = 10.5, 0.3, 0.6, 0.25
 HEIGHT, BELOW, HEAD = 3.1, 0.66, 0.28
 """Inches: a panel, the horizontal axis with its name, the factors of a block."""
-
-ASIDE = 2.6
-"""Points between the marks of two rows at one K, at most, so that no spread hides another."""
 
 PANELS = (("error", "Test error, %"), ("nll", "NLL, nats"))
 
@@ -73,11 +70,8 @@ def compose(table: Table, found: Sequence[tuple[Block, Lines]]) -> Figure:
 def fill(axes: Axes, rows: Lines, which: str, names: Sequence[str], wide: float) -> None:
     """A panel's lines; the marks of all rows at one K take at most half of the room to the next."""
     sizes = sorted({each.k for row in rows.values() for each in row})
-    air = 0.06 * (sizes[-1] - sizes[0]) or 0.5
-    axes.set_xlim(sizes[0] - air, sizes[-1] + air)
-    axes.set_xticks(sizes)
-    nearest = min((b - a for a, b in pairwise(sizes)), default=sizes[-1]) / (sizes[-1] - sizes[0] + 2 * air)
-    apart = min(ASIDE, 0.5 * nearest * wide * 72 / len(rows))
+    ticks(axes, sizes, wide)
+    apart = aside(axes, sizes, len(rows), wide)
     for index, (row, each) in enumerate(rows.items()):
         inches = (index - (len(rows) - 1) / 2) * apart / 72
         moved = axes.transData + ScaledTranslation(inches, 0, axes.figure.dpi_scale_trans)

@@ -37,7 +37,7 @@ PIXELS = 480
 
 @dataclass(frozen=True)
 class Panel:
-    """A row's cell: filters (n, C, h, w), what they learned, or None, `means` (units,), `counts` (bins,) between `edges` (bins + 1,)."""
+    """A row's cell: what filters learned (n, C, h, w) or None, `means` (units,), `counts` (bins,) between `edges`."""
 
     row: Row
     seed: int
@@ -195,7 +195,8 @@ def explanation(found: Sequence[tuple[Left, Sequence[Panel]]]) -> str:
         else f"blue below 0, white 0, red above{'' if channels == {1} else ', mean over the input channels'}"
     )
     weights = (
-        f"What training added to the weights of the first layer's units{one}, up to {max(len(each) for each in filters)} evenly spaced: "
+        f"What training added to the weights of the first layer's units{one}, up to "
+        f"{max(len(each) for each in filters)} evenly spaced: "
         f"{colours}, each row up to what 99 % of it stays within. "
         if filters
         else f"Hidden units{one}. "

@@ -1,7 +1,6 @@
 """figure_lines.png: accuracy against a setting, a line a series; drawn where the ablation's YAML has `figure`."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -11,6 +10,7 @@ from matplotlib.transforms import ScaledTranslation
 from dropgrid.reports import series
 from dropgrid.reports.columns import headline
 from dropgrid.reports.figure import limits
+from dropgrid.reports.panels import aside, line, ticks
 from dropgrid.reports.plotting import (
     GREY,
     INK,
@@ -33,9 +33,6 @@ AXIS, LABELS, GAP = 0.55, (0.9, 1.9), 0.25
 HEIGHT, TITLE, BELOW = 3.3, 0.3, 0.66
 SAMPLE, LEADING, SIZE = 0.42, 0.15, 8.5
 """Inches of line before a name and of height of a line of a name; its size in points."""
-
-ASIDE = 2.6
-"""Points between the marks of two series at one value, at most, so that no interval hides another."""
 
 Panel = tuple[str, Sequence[Series], Sequence[Row]]
 
@@ -85,8 +82,9 @@ def compose(table: Table, figure: Mapping[str, Any], found: Sequence[Lines]) -> 
             axes = place(drawn, left, upper + above, wide, deep)
             # panels of one block share their axis, blocks may be of different worlds
             limit = vertical(each if split else [panel], figure.get("down_to"))
-            ticks(axes, [x for one in panel[1] for x, _ in one.points], wide)
-            fill(axes, panel, names, limit, aside(panel[1], axes, wide))
+            values = [x for one in panel[1] for x, _ in one.points]
+            ticks(axes, values, wide)
+            fill(axes, panel, names, limit, aside(axes, values, len(panel[1]), wide))
             axes.set_ylabel(f"{headline(table)}, %" if right == 0 else "", fontsize=9)
             axes.set_xlabel(series.label(figure), fontsize=9)
             room = (wide, strip) if split else (beside, deep)
@@ -131,14 +129,6 @@ def broken(name: str, beside: float) -> str:
     return wrap(name.replace("_", "_ "), beside - SAMPLE - 0.15, SIZE).replace("_ ", "_")
 
 
-def aside(chosen: Sequence[Series], axes: Axes, wide: float) -> float:
-    """Points between two series' marks at one value: half of the room between values holds them all."""
-    values = sorted({x for each in chosen for x, _ in each.points})
-    low, high = axes.get_xlim()
-    nearest = min((b - a for a, b in pairwise(values)), default=high - low)
-    return min(ASIDE, 0.5 * nearest / (high - low) * wide * 72 / len(chosen))
-
-
 def fill(axes: Axes, panel: Panel, names: Sequence[str], limit: tuple[float, float], apart_by: float) -> None:
     """The rows without the key as horizontal lines with their intervals as bands, then the series."""
     _, chosen, without = panel
@@ -152,40 +142,14 @@ def fill(axes: Axes, panel: Panel, names: Sequence[str], limit: tuple[float, flo
     for index, each in enumerate(chosen):
         inches = (index - (len(chosen) - 1) / 2) * apart_by / 72
         moved = axes.transData + ScaledTranslation(inches, 0, axes.figure.dpi_scale_trans)
-        line(axes, each, look(names.index(each.name)), moved)
+        points = [(x, row.sample, row.complete) for x, row in each.points]
+        line(axes, points, look(names.index(each.name)), moved)
         lower = [(x, row.sample.mean) for x, row in each.points if (row.sample.mean or limit[0]) < limit[0]]
         for x, mean in lower:
             text, colour = f"{mean:.1f} ↓", look(names.index(each.name))[0]
             axes.text(x, limit[0], text, color=colour, fontsize=SIZE, ha="center", va="bottom", zorder=5)
     axes.set_ylim(*limit)
     axes.locator_params(axis="y", nbins=7)
-
-
-def line(axes: Axes, drawn: Series, looks: tuple[str, str, Any], moved: Any) -> None:
-    """One series: the means joined, a bar a 95 % interval; an incomplete row has an open mark and no bar."""
-    colour, marker, dash = looks
-    known = [(x, row.sample.mean, row) for x, row in drawn.points if row.sample.mean is not None]
-    xs, means = [x for x, _, _ in known], [mean for _, mean, _ in known]
-    axes.plot(xs, means, color=colour, linestyle=dash, linewidth=1.7, transform=moved, zorder=3)
-    for x, mean, row in known:
-        if row.sample.ci95 is not None:
-            axes.plot((x, x), row.sample.ci95, color=colour, linewidth=1.3, alpha=0.75, transform=moved, zorder=3)
-        face, edge = (colour, "white") if row.complete else ("white", colour)
-        axes.plot(x, mean, marker, markersize=6.5, mfc=face, mec=edge, mew=0.8, transform=moved, zorder=4)
-
-
-def ticks(axes: Axes, xs: Sequence[float], wide: float) -> None:
-    """A tick a value; a number is left out where the one before it is too near."""
-    values = sorted(set(xs))
-    low, high = values[0], values[-1]
-    air = 0.05 * (high - low) or 0.5
-    axes.set_xlim(low - air, high + air)
-    texts, end = [], -1.0
-    for value in values:
-        middle, half = (value - low + air) / (high - low + 2 * air) * wide, 0.04 * len(f"{value:g}")
-        texts.append(f"{value:g}" if middle - half > end else "")
-        end = middle + half + 0.04 if texts[-1] else end
-    axes.set_xticks(values, texts)
 
 
 def name_lines(beside: Axes, axes: Axes, panel: Panel, names: Sequence[str], size: tuple[float, float]) -> None:

@@ -1,9 +1,10 @@
-"""figure_treatment.png: what each site really dropped, against what it should have."""
+"""figure_treatment.png: what each site really dropped, or moved by noise, against what it should have."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from dropgrid.reports.plotting import (
@@ -21,7 +22,7 @@ from dropgrid.reports.plotting import (
     write_text,
 )
 from dropgrid.reports.table import Row, Table
-from dropgrid.reports.treatment import STANDARD_ERRORS
+from dropgrid.reports.treatment import STANDARD_ERRORS, Site, counted
 
 WIDTH, MARGIN, LINE, SQUARE = 10.5, 0.3, 0.32, 3.6
 
@@ -38,17 +39,12 @@ def draw(table: Table) -> Figure | None:
 
 def compose(blocks: Sequence[tuple[str, Sequence[Row]]]) -> Figure:
     """Title, a pair of panels a block, caption."""
-    caption = wrap(
-        "Left: a mark a site, fractions over all of training and all seeds; on the line it drops exactly what its "
-        f"closed form says. Right: the distance in standard errors; beyond ±{STANDARD_ERRORS} (shaded) a site is "
-        "flagged and its row's verdict withheld. Crosses: flagged, there or in a single cell.",
-        WIDTH - 2 * MARGIN,
-        8,
-    )
+    found = [site for _, rows in blocks for row in rows for site in row.sites]
+    caption = wrap(explanation(found), WIDTH - 2 * MARGIN, 8)
     heights = [max(SQUARE, LINE * len(rows)) + 0.75 + (0.28 if label else 0) for label, rows in blocks]
     top = MARGIN + 0.35
     figure = canvas(WIDTH, top + sum(heights) + 0.17 * lines(caption) + 0.25)
-    write_text(figure, MARGIN, MARGIN, "Dropped fraction: realised against expected", fontsize=13, fontweight="bold")
+    write_text(figure, MARGIN, MARGIN, title(found), fontsize=13, fontweight="bold")
     left = MARGIN + 0.5
     for (label, rows), height in zip(blocks, heights, strict=True):
         head = top
@@ -64,12 +60,37 @@ def compose(blocks: Sequence[tuple[str, Sequence[Row]]]) -> Figure:
     return figure
 
 
-def look(index: int, flagged: bool) -> dict[str, Any]:
-    """A row's colour and marker; a flagged site's are a cross."""
+def title(found: Sequence[Site]) -> str:
+    """What is counted."""
+    if all(site.drops for site in found):
+        return "Dropped fraction: realised against expected"
+    what = "Dropped, or moved by noise" if any(site.drops for site in found) else "Moved by noise"
+    return f"{what}: realised against expected"
+
+
+def explanation(found: Sequence[Site]) -> str:
+    """The caption: what a mark is, what is counted, and what is flagged."""
+    noise = (
+        ""
+        if all(site.drops for site in found)
+        else "Filled: Gaussian noise, which drops nothing; counted is what it moves by over 1 σ, erfc(1/√2) = 31.73 % "
+        "at any σ above 0. "
+    )
+    does = "drops exactly what its closed form says" if not noise else "does exactly what its closed form says"
+    return (
+        f"Left: a mark a site, fractions over all of training and all seeds; on the line it {does}. {noise}"
+        f"Right: the distance in standard errors; beyond ±{STANDARD_ERRORS} (shaded) a site is flagged and its row's "
+        "verdict withheld. Crosses: flagged, there or in a single cell."
+    )
+
+
+def look(index: int, site: Site) -> dict[str, Any]:
+    """A row's colour and marker, filled where the site adds noise; a flagged site's are a cross."""
     colour, marker = CYCLE[index % len(CYCLE)], MARKERS[index % len(MARKERS)]
-    if flagged:
+    if site.flagged:
         return {"color": VERMILLION, "marker": "x", "s": 60, "linewidths": 2, "zorder": 4}
-    return {"facecolors": "none", "edgecolors": colour, "marker": marker, "s": 36, "linewidths": 1.3, "zorder": 3}
+    face = "none" if site.drops else to_rgba(colour, 0.45)
+    return {"facecolors": face, "edgecolors": colour, "marker": marker, "s": 36, "linewidths": 1.3, "zorder": 3}
 
 
 def diagonal(axes: Axes, rows: Sequence[Row]) -> None:
@@ -80,8 +101,9 @@ def diagonal(axes: Axes, rows: Sequence[Row]) -> None:
     end = 1.08 * max([100 * site.expected for row in rows for site in row.sites] + [y for _, _, y in ran]) or 1.0
     axes.plot((0, end), (0, end), color=GREY, linewidth=0.9, zorder=1)
     for index, site, realised in ran:
-        axes.scatter(100 * site.expected, realised, **look(index, site.flagged))
-    axes.set(xlim=(0, end), ylim=(0, end), xlabel="expected, %", ylabel="realised, %")
+        axes.scatter(100 * site.expected, realised, **look(index, site))
+    what = " or ".join(counted([site for row in rows for site in row.sites]))
+    axes.set(xlim=(0, end), ylim=(0, end), xlabel=f"expected, % {what}", ylabel=f"realised, % {what}")
     axes.locator_params(nbins=6)
 
 
@@ -94,7 +116,7 @@ def distances(axes: Axes, rows: Sequence[Row]) -> None:
         axes.axvline(side * STANDARD_ERRORS, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
     axes.axvline(0, color=GREY, linewidth=0.9, zorder=1)
     for index, site, errors in found:
-        axes.scatter(errors, index, **look(index, site.flagged))
+        axes.scatter(errors, index, **look(index, site))
     axes.set(xlim=(-reach, reach), ylim=(len(rows) - 0.5, -0.5), xlabel="realised − expected, standard errors")
     axes.set_yticks(range(len(rows)), [wrap(row.name, 2.3) for row in rows], color=INK, fontsize=9)
     axes.grid(axis="y", visible=False)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from dropgrid.reports.arrays import Left, every, left
 from dropgrid.reports.depth import Curve, curve, fill, interval, logarithmic
-from dropgrid.reports.figure_robustness import name_rows, named
+from dropgrid.reports.legend import name_rows, named
 from dropgrid.reports.plotting import GREY, canvas, lines, look, place, style, wrap, write_text
 from dropgrid.reports.table import Row, Table
 

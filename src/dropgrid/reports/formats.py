@@ -188,6 +188,7 @@ def line(row: Row) -> dict[str, Any]:
         "also": {metric: asdict(each) for metric, each in row.also.items()},
         "keep_prob": row.keep_prob,
         "drop_prob": None if row.keep_prob is None else round(1 - row.keep_prob, 12),
+        "noise_std": row.noise_std,
         "dropped_expected": None if row.expected is None else percent(row.expected),
         "dropped_realised": None if row.realised is None else percent(row.realised),
         "flagged": [site.site for site in row.flagged],

@@ -32,6 +32,7 @@ def notes(table: Table) -> list[str]:
     found += [
         text for block, rows in table.blocks for text in missing(rows, f" ({block.label})" if block.factors else "")
     ]
+    found += diverged(table)
     found += [text for row in table.rows for text in treatment(row)]
     found += provenance.mixed(table.ablation)
     for block, _ in table.blocks:
@@ -45,6 +46,18 @@ def notes(table: Table) -> list[str]:
         )
     if table.ablation.about.get("protocol"):
         found.append(f"Protocol: {table.ablation.about['protocol']}")
+    return found
+
+
+def diverged(table: Table) -> list[str]:
+    """The rows of which cells ended with a loss that is no number."""
+    found = []
+    for block, _ in table.blocks:
+        for row, cells in block.rows.items():
+            count = sum(cell.result is not None and bool(cell.result.get("diverged")) for cell in cells)
+            where = f" ({block.label})" if block.factors else ""
+            if count:
+                found.append(f"Diverged: {count} of {len(cells)} cells of “{row}”{where}; their accuracy is chance.")
     return found
 
 
@@ -184,8 +197,9 @@ def missing(rows: Sequence[Row], where: str) -> list[str]:
 def treatment(row: Row) -> list[str]:
     """Flagged and clamped sites."""
     found = [
-        f"Treatment not as planned in “{row.name}” at {site.site}: {percent(site.expected)} expected to be dropped, "
-        f"{percent(site.realised)} realised. {'All verdicts are' if row.baseline else 'Its verdict is'} withheld."
+        f"Treatment not as planned in “{row.name}” at {site.site}: {percent(site.expected)} expected to be "
+        f"{site.counts}, {percent(site.realised)} realised. "
+        f"{'All verdicts are' if row.baseline else 'Its verdict is'} withheld."
         for site in row.flagged
     ]
     clamped = [site.site for site in row.sites if site.clamped]

@@ -8,13 +8,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dropgrid.reports import provenance, width
-from dropgrid.reports.cells import Block, Cell
+from dropgrid.reports.cells import DROPPED, Block, Cell
 from dropgrid.reports.columns import MINUS, NOTHING, apart, columns, interval, lines_of, number, signed
 from dropgrid.reports.guard import MISSING, covered_key, own_overrides, row_differences
 from dropgrid.reports.notes import claims, notes
 from dropgrid.reports.sections import sections
 from dropgrid.reports.statistics import ABOVE, BELOW
 from dropgrid.reports.table import NATS, Row, Table
+from dropgrid.reports.treatment import Site, counted
 
 CAPTIONS = {
     "figure.png": "Accuracy of every row, and its difference to the baseline, paired by seed",
@@ -23,11 +24,12 @@ CAPTIONS = {
     "figure_ensemble.png": "Error and NLL of the mean prediction of K cells",
     "figure_curves.png": "Validation accuracy by epoch",
     "figure_robustness.png": "Accuracy with DropBlock on at inference, a panel a block size",
+    "figure_levels.png": "Accuracy and NLL after training, by level of noise, occlusion, attack, or number of passes",
     "figure_cam.png": "Class activation maps of a few test images",
     "figure_filters.png": "First-layer filters and activations of the hidden units",
     "figure_weights.png": "Weights after training: how they are spread, norm and effective learning rate by layer",
     "figure_shift.png": "Variance shift by batch-norm layer",
-    "figure_treatment.png": "Dropped fraction of every site, realised against expected",
+    "figure_treatment.png": "What every site dropped, or moved by noise: realised against expected",
 }
 FACTS = ("claim", "cost", "protocol", "scale")
 
@@ -41,7 +43,7 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"share": share, "value": value, "metric": metric, "number": number}
+    environment.filters |= {"share": share, "nominal": nominal, "value": value, "metric": metric, "number": number}
     environment.filters |= {"signed": or_nothing(signed), "interval": or_nothing(interval)}
     ablation, stated = table.ablation, claims(table)
     return environment.get_template("page.html.j2").render(
@@ -66,6 +68,8 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
         finished=sum(cell.status == "finished" for cell in ablation.cells),
         seconds=sum(seconds(cell) for cell in {cell.id: cell for cell in ablation.cells}.values()),
         sites=[site for row in table.rows for site in row.sites],
+        dropped=DROPPED,
+        counted=counted([site for row in table.rows for site in row.sites]),
         flagged_sites=sum(len(row.flagged) for row in table.rows),
         environment=provenance.environment(ablation),
         nothing=NOTHING,
@@ -109,6 +113,11 @@ def value(any_value: Any) -> str:
 def share(fraction: float | None) -> str:
     """A fraction in percent, three decimals: what separates expected from realised."""
     return NOTHING if fraction is None else f"{100 * fraction:.3f}".replace("-", MINUS)
+
+
+def nominal(site: Site) -> str:
+    """What was set at a site: a share in percent, or the standard deviation of noise."""
+    return share(site.nominal) if site.drops else f"σ = {site.nominal:.4g}"
 
 
 def metric(found: float | None, name: str = "") -> str:

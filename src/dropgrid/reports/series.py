@@ -28,7 +28,7 @@ class Series:
 
     @property
     def complete(self) -> bool:
-        """Whether every cell is finished and every site dropped what it should have."""
+        """Whether every cell is finished and every site did what it should have."""
         return all(row.complete and not row.flagged for _, row in self.points)
 
 

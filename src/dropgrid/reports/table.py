@@ -30,7 +30,8 @@ class Row:
     baseline. `accuracies` and `differences` are those of the single seeds. `difference` is paired by seed, `welch` its
     interval as if seeds were not shared, `correlation` that with the baseline over seeds; `comparison`, from which the
     verdict is, judges all rows of the block at once. `against` is the verdict against the published effect, `differs`
-    in what the protocols do. `also` are the statistics of the ablation's further metrics.
+    in what the protocols do. `also` are the statistics of the ablation's further metrics. `expected` and `realised` are
+    means over the sites that drop, `sites` all of them.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Row:
     against: str | None
     differs: Sequence[str]
     keep_prob: float | None
+    noise_std: float | None
     expected: float | None
     realised: float | None
     sites: Sequence[Site]
@@ -68,7 +70,7 @@ class Row:
 
     @property
     def flagged(self) -> list[Site]:
-        """The sites that did not drop what they should have."""
+        """The sites that did not do what they should have."""
         return [site for site in self.sites if site.flagged]
 
 
@@ -165,6 +167,7 @@ def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell]
         against=against(judged, effect, differs),
         differs=differs,
         keep_prob=next((cell.keep_prob for cell in cells if cell.keep_prob is not None), None),
+        noise_std=next((cell.noise_std for cell in cells if cell.noise_std is not None), None),
         expected=mean_over_sites(cells, "expected"),
         realised=mean_over_sites(cells, "realised"),
         sites=found,

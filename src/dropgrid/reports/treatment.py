@@ -1,11 +1,11 @@
-"""What the sites of a row really dropped, over its seeds."""
+"""What the sites of a row really dropped, or moved by noise, over its seeds."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dropgrid.reports.cells import Cell
+from dropgrid.reports.cells import DROPPED, Cell, counts
 
 STANDARD_ERRORS = 5
 ROUNDING = 1e-6
@@ -16,6 +16,7 @@ ROUNDING = 1e-6
 class Site:
     """One site of a row over its finished seeds: fractions are means over them, in [0, 1].
 
+    `counts` says of what: `dropped`, or of Gaussian noise `moved by over 1 σ`, where `nominal` is σ, no fraction.
     stderr is that of the mean realised fraction, √(Σ seᵢ²) / n. Flagged: in any seed, or more than 5 of these apart;
     many seeds see what one cannot. Clamped: in any seed.
     """
@@ -23,6 +24,7 @@ class Site:
     row: str
     site: str
     kind: str
+    counts: str
     shape: tuple[int, ...]
     schedule: str
     nominal: float
@@ -33,8 +35,13 @@ class Site:
     flagged_in_a_cell: bool
 
     @property
+    def drops(self) -> bool:
+        """Whether it drops, or else adds noise."""
+        return self.counts == DROPPED
+
+    @property
     def flagged(self) -> bool:
-        """Whether the site did not drop what it should have."""
+        """Whether the site did not do what it should have."""
         apart = abs(self.realised - self.expected) if self.realised is not None else math.inf
         return self.flagged_in_a_cell or apart > STANDARD_ERRORS * self.stderr + ROUNDING
 
@@ -61,6 +68,7 @@ def pooled(row: str, site: str, lines: Sequence[Mapping[str, Any]]) -> Site:
         row=row,
         site=site,
         kind=first.get("kind") or "",
+        counts=counts(first),
         shape=tuple(first.get("shape") or ()),
         schedule=first.get("schedule") or "",
         nominal=math.fsum(line["nominal"] for line in lines) / n,
@@ -70,3 +78,8 @@ def pooled(row: str, site: str, lines: Sequence[Mapping[str, Any]]) -> Site:
         clamped=any(line.get("clamped") for line in lines),
         flagged_in_a_cell=any(line.get("flagged") for line in lines),
     )
+
+
+def counted(found: Sequence[Site]) -> list[str]:
+    """What some sites count, what drops first."""
+    return sorted({site.counts for site in found}, key=lambda each: (each != DROPPED, each))

@@ -1,0 +1,88 @@
+"""The text of the pages and of their index."""
+
+from manual import acting, docstrings, sweeping
+from manual.options import AXES, Option, options
+from manual.pictures import picture
+
+MADE = "<!-- Written by docs/methods.py of the YAML, the docstrings and the code; change those, then run it again. -->"
+REPOSITORY = "../../.."
+
+
+def cell(text: str) -> str:
+    """Text inside a table."""
+    return docstrings.escaped(text).replace("|", "\\|")
+
+
+def source(option: Option) -> str:
+    """The option's file, or its full name where it is another package's."""
+    if not option.ours:
+        return f"`{option.node['_target_']}`"
+    path = f"src/{option.module.__name__.replace('.', '/')}.py"
+    return f"[{path}]({REPOSITORY}/{path})"
+
+
+def arguments(option: Option) -> str:
+    """The table of keys."""
+    if not option.arguments:
+        return "None."
+    meanings = docstrings.meanings(option)
+    columns = ["meaning", "precisely"] if any(more for _, more in meanings.values()) else ["meaning"]
+    rows = [["key", "default", *columns], ["---"] * (2 + len(columns))]
+    for each in option.arguments:
+        said = [cell(text) for text in meanings[each.key][: len(columns)]]
+        rows.append([f"`{option.axis}.{each.key}`", f"`{each.default}`", *said])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def page(option: Option) -> str:
+    """One method's page."""
+    keys = {each.key for each in option.arguments}
+    papers = [docstrings.linked(each) for each in docstrings.papers(option)]
+    things = docstrings.documented(option)
+    sited = option.axis == "regularizer"
+    if not sited and option.ours:
+        things = [option.target, *things]
+    parts = [
+        MADE,
+        f"# {option.title}",
+        f"`{option.axis}={option.name}` · [{option.path}]({REPOSITORY}/{option.path}) · {source(option)}",
+        docstrings.escaped(option.header),
+        f"![{option.title}]({option.name}.png)",
+        picture(option).caption,
+        "## Paper",
+        "\n".join(f"- {each}" for each in papers),
+    ]
+    parts.append("## What it does")
+    if things:
+        several = len(things) > 1
+        for thing in things:
+            parts += [*([f"### `{thing.__name__}`"] if several else []), docstrings.described(thing, keys)]
+    else:
+        parts.append(f"It is `{option.node['_target_']}` with the arguments below; the picture's line has the formula.")
+    parts += ["## Arguments", arguments(option), "## Where it acts", AXES[option.axis][1]]
+    if sited:
+        parts.append(docstrings.described(option.target, keys))
+    parts += [acting.found(option), "## How to sweep it"]
+    lines = [f"    # {what}\n    {sweeping.shown(each)}" for what, each in sweeping.commands(option).items()]
+    parts.append("\n".join(lines))
+    parts += ["## Ablations", "\n".join(sweeping.ablations(option)) or "None chooses it yet."]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def index() -> str:
+    """All pages by axis, a line each."""
+    parts = [
+        MADE,
+        "# Methods",
+        "What each does, its formula, a picture of its mask or effect, its paper, where it acts, how to sweep it.",
+    ]
+    for axis, (heading, where) in AXES.items():
+        parts += [f"## {heading}: `{axis}`", where]
+        parts.append(
+            "\n".join(
+                f"- [{each.title}]({axis}/{each.name}.md){docstrings.escaped(each.summary.removeprefix(each.title))}"
+                for each in options()
+                if each.axis == axis
+            )
+        )
+    return "\n\n".join(parts) + "\n"

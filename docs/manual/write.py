@@ -1,0 +1,37 @@
+"""Writes the pages and pictures."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from manual.options import ROOT, options
+from manual.page import index, page
+from manual.pictures import picture
+from manual.pictures.drawing import encoded
+
+FOLDER = ROOT / "docs" / "methods"
+
+
+def texts() -> dict[Path, str]:
+    """Every page as it should read."""
+    pages = {FOLDER / each.axis / f"{each.name}.md": page(each) for each in options()}
+    return {FOLDER / "README.md": index(), **pages}
+
+
+def main() -> None:
+    """All anew; what has no option any more goes. Names on the command line: only the pictures of these."""
+    torch.set_num_threads(1)
+    wanted = sys.argv[1:]
+    for path, text in texts().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    kept = set(texts())
+    for option in options():
+        file = FOLDER / option.axis / f"{option.name}.png"
+        kept.add(file)
+        if not wanted or option.name in wanted:
+            file.write_bytes(encoded(picture(option).draw(option)))
+    for path in FOLDER.rglob("*.*"):
+        if path not in kept:
+            path.unlink()

@@ -1,0 +1,182 @@
+"""The pages of docs/methods: one an option, each as the generator writes it now."""
+
+import importlib
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from dropgrid import build
+from dropgrid.sites import drops
+from dropgrid.sweeps.plan import cells
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "methods"
+OPTIONS = [
+    *(
+        f"{axis}/{path.stem}"
+        for axis in ("regularizer", "augment", "penalty", "average")
+        for path in sorted((ROOT / "conf" / axis).glob("*.yaml"))
+        if path.stem != "none"
+    ),
+    "loss/label_smoothing",
+    "optimizer/sam",
+]
+
+
+@pytest.fixture(scope="module")
+def manual():
+    """The package that writes them."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    yield lambda name: importlib.import_module(f"manual.{name}")
+    sys.path.remove(str(ROOT / "docs"))
+
+
+@pytest.fixture(scope="module")
+def written(manual):
+    """Path -> text as it is written now."""
+    return manual("write").texts()
+
+
+def test_every_option_has_a_page_and_a_picture_and_nothing_else_lies_there():
+    assert len(OPTIONS) >= 22
+    wanted = {FOLDER / f"{each}.{kind}" for each in OPTIONS for kind in ("md", "png")}
+    assert {path for path in FOLDER.rglob("*") if path.is_file()} == wanted | {FOLDER / "README.md"}
+
+
+def test_pages_say_what_the_generator_writes_now(written):
+    stale = [str(path.relative_to(ROOT)) for path, text in written.items() if path.read_text() != text]
+    assert not stale, f"run: python docs/methods.py; stale are {', '.join(stale)}"
+    assert set(written) == {path for path in FOLDER.rglob("*.md")}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_page_has_all_that_a_page_has(name):
+    text = (FOLDER / f"{name}.md").read_text()
+    axis, option = name.split("/")
+    for heading in ("Paper", "What it does", "Arguments", "Where it acts", "How to sweep it", "Ablations"):
+        assert re.search(rf"^## {heading}\n\n *\S", text, re.MULTILINE), heading
+    assert re.search(r"^- .*\b(19|20)\d\d\b", text.split("## Paper")[1].split("## ")[0], re.MULTILINE)
+    assert re.search(rf"!\[.+\]\({option}\.png\)\n\n\S", text), "a caption follows the picture"
+    node = yaml.safe_load((ROOT / "conf" / f"{name}.yaml").read_text())
+    rows = dict(re.findall(rf"^\| `{axis}\.(\w+)` \| `(.*?)` \|", text, re.MULTILINE))
+    assert {key: yaml.safe_load(value) for key, value in rows.items()} == {
+        key: value for key, value in node.items() if not key.startswith("_")
+    }
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_pictures_are_small_and_of_one_width(name):
+    path = FOLDER / f"{name}.png"
+    assert path.stat().st_size <= 60_000
+    with Image.open(path) as image:
+        assert image.width == 900 and len(image.convert("L").getcolors()) > 2, "not empty"
+
+
+def test_links_resolve():
+    found = [
+        (page, target)
+        for page in FOLDER.rglob("*.md")
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+        if not target.startswith("https://")
+    ]
+    assert len(found) > 3 * len(OPTIONS)
+    for page, target in found:
+        assert (page.parent / target).is_file(), f"{page}: {target}"
+
+
+def test_the_index_leads_to_every_page():
+    assert set(re.findall(r"^- \[.+?\]\((\S+)\.md\)", (FOLDER / "README.md").read_text(), re.MULTILINE)) == set(OPTIONS)
+
+
+def commands(name):
+    """The command lines of a page."""
+    return re.findall(r"^    python scripts/train\.py (.+)$", (FOLDER / f"{name}.md").read_text(), re.MULTILINE)
+
+
+def planned(command):
+    """Its cells; the last one's parts are built, without computing."""
+    found = cells([each for each in shlex.split(command) if each != "-m"])
+    config, local = found[-1].config, found[-1].local
+    build.check(config, local, build.source(config, local).spec())
+    return found
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_last_command_would_train(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    last = commands(name)[-1]
+    assert name.split("/")[1] in last and planned(last)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OPTIONS)
+def test_all_commands_would_train(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    found = commands(name)
+    assert len(found) >= 2
+    for command in found:
+        assert (len(planned(command)) > 1) == command.startswith("-m "), command
+
+
+def test_ablations_that_choose_an_option_are_named(written):
+    demo = {"dropout", "spatial_dropout", "drop_path", "dropblock"}
+    named = {path.stem for path, text in written.items() if "+ablation=demo`" in text}
+    assert named == demo
+    assert "+ablation=dropblock_table1`" in written[FOLDER / "augment" / "cutout.md"]  # stacked, as augment_2
+
+
+@pytest.mark.parametrize("name", ["dropout", "dropblock", "drop_path", "drop_connect", "weight_noise"])
+@pytest.mark.parametrize("net", ["ResNet-20", "MLP", "FractalNet"])
+def test_sites_are_counted_as_a_network_built_with_the_option_has_them(manual, name, net):
+    acting = manual("acting")
+    (option,) = (each for each in manual("options").options() if each.name == name)
+    built = option.built()
+    counted = acting.count(built, acting.sites_of(net))
+    assert sum(acts for acts, _ in counted.values()) == len(drops(acting.network(net, [built])))
+
+
+def test_formulas_stand_apart_and_arguments_of_the_yaml_are_not_listed_twice(manual):
+    docstrings = manual("docstrings")
+
+    def thing(one, two):
+        """One sentence, e.g. this. It is y = a * x. The rest.
+
+        Args:
+            one: said in the table.
+            two: a number, which goes
+                on.
+
+        Raises:
+            ValueError: two is 0.
+        """
+
+    assert docstrings.described(thing, {"one"}) == (
+        "One sentence, e.g. this.\n\n> It is y = a \\* x.\n\nThe rest.\n\n"
+        "- `two`: a number, which goes on.\n\n**Raises:** ValueError: two is 0."
+    )
+
+
+def test_a_comment_that_the_docstring_repeats_is_said_once(manual):
+    option = manual("options").Option(
+        "penalty",
+        "x",
+        "# X (Y, 2000): z.\n_target_: dropgrid.penalties.max_norm.MaxNorm\nradius: 3.0  # typical\n",
+    )
+    assert manual("docstrings").meanings(option) == {"radius": ("c of the paper, above 0; it found 3 to 4 typical", "")}
+    assert (option.title, option.summary) == ("X", "X (Y, 2000): z.")
+    assert manual("docstrings").papers(option)[0] == "Srebro, Shraibman, 2005"
+
+
+@pytest.mark.slow
+def test_every_picture_can_be_drawn_and_leaves_torchs_state_alone(manual):
+    before = torch.get_rng_state()
+    for option in manual("options").options():
+        data = manual("pictures.drawing").encoded(manual("pictures").picture(option).draw(option))
+        assert 2_000 < len(data) <= 60_000, option.name
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,0 +1,149 @@
+"""A table in which some sites drop and others add noise: nobody calls noise dropped."""
+
+import math
+
+import pytest
+
+from dropgrid import reports
+from dropgrid.reports import figure_treatment, formats
+from dropgrid.reports.cells import read
+from dropgrid.reports.columns import columns
+from dropgrid.reports.notes import notes
+from dropgrid.reports.report import write
+from dropgrid.reports.table import tabulate
+
+MOVED = "moved by over 1 σ"
+SHARE = math.erfc(1 / math.sqrt(2))
+
+
+def noise_line(site, std, seed):
+    facts = {"site": site, "kind": "GaussianNoise", "counts": MOVED, "shape": [64], "schedule": "constant"}
+    realised = SHARE + 1e-4 * (seed - 1)
+    return facts | {
+        "nominal": std,
+        "expected": SHARE,
+        "realised": realised,
+        "stderr": 2e-4,
+        "clamped": False,
+        "flagged": False,
+    }
+
+
+@pytest.fixture
+def mixed(fake):
+    """A baseline, a row that drops, one that adds noise, one that does both."""
+    names = ["baseline", "dropout", "spatial_dropout", "drop_path"]
+    fake.add(names, seeds=3)
+    for cell in fake.of("dropout"):
+        for site in cell["result"]["treatment"]["sites"]:
+            site["counts"] = "dropped"
+    for cell in fake.of("spatial_dropout"):
+        cell["config"]["regularizer"] = {"_target_": "dropgrid.regularizers.activation_noise.x", "std": 0.3}
+        cell["result"]["treatment"]["sites"] = [noise_line("conv1", 0.3, cell["line"]["seed"])]
+    for cell in fake.of("drop_path"):
+        cell["config"]["regularizer_2"] = {"_target_": "dropgrid.regularizers.weight_noise.x", "std": 0.02}
+        cell["line"]["overrides"].append("+regularizer@regularizer_2=weight_noise")
+        cell["result"]["treatment"]["sites"].append(noise_line("fc.weight#2", 0.01, cell["line"]["seed"]))
+    return fake
+
+
+def table_of(fake):
+    return tabulate(read(fake.write(), fake.outputs))
+
+
+def texts(table, heading):
+    (column,) = [column for column in columns(table) if column.heading == heading]
+    return [column.text(row) for row in table.rows]
+
+
+def test_what_dropped_is_the_mean_over_the_sites_that_drop_alone(mixed):
+    table = table_of(mixed)
+    sites = [site for cell in mixed.of("drop_path") for site in cell["result"]["treatment"]["sites"][:-1]]
+    assert table.rows[3].expected == pytest.approx(sum(site["expected"] for site in sites) / len(sites))
+    assert table.rows[3].realised == pytest.approx(sum(site["realised"] for site in sites) / len(sites))
+    assert table.rows[2].expected is None and table.rows[2].realised is None
+    shown = texts(table, "Dropped: expected → realised")
+    assert shown[0] == shown[2] == "–" and "→" in shown[1] and "→" in shown[3]
+
+
+def test_the_noise_s_standard_deviation_has_a_column_where_there_is_noise(mixed, tmp_path):
+    assert texts(table_of(mixed), "Noise std") == ["–", "–", "0.3", "0.02"]
+    assert texts(table_of(mixed), "keep_prob") == ["–", "0.9", "–", "0.9"]
+    plain = table_of(type(mixed)(tmp_path / "plain").add(["baseline", "dropout"], seeds=2))
+    assert all(column.heading != "Noise std" for column in columns(plain))
+
+
+def test_of_stacked_regularizers_that_whose_sites_add_noise_gives_the_standard_deviation(fake):
+    """A regularizer of binary units has an unused `std`; its sites have no line."""
+    fake.add(["baseline", "dropout"], seeds=1)
+    (cell,) = fake.of("dropout")
+    cell["config"]["regularizer"] = {"kind": "binary", "std": 0.3}
+    cell["config"]["regularizer_2"] = {"std": 0.1}
+    cell["result"]["treatment"]["sites"] = [noise_line("fc.weight#2", 0.1, 0)]
+    assert table_of(fake).rows[1].noise_std == 0.1
+    cell["result"]["treatment"]["sites"] = []
+    assert table_of(fake).rows[1].noise_std is None
+
+
+def test_frame_and_json_tell_noise_from_what_was_dropped(mixed):
+    name = mixed.write()
+    frame = reports.load(name, mixed.outputs)
+    noisy = frame[frame["row"] == "spatial_dropout"]
+    assert noisy[["drop_nominal", "drop_expected", "drop_realised", "keep_prob", "drop_prob"]].isna().all().all()
+    assert (noisy["noise_std"] == 0.3).all() and noisy["moved_expected"].tolist() == pytest.approx([SHARE] * 3)
+    assert noisy["moved_realised"].tolist() == pytest.approx([SHARE - 1e-4, SHARE, SHARE + 1e-4])
+    both = frame[frame["row"] == "drop_path"]
+    assert (both["drop_expected"] < 0.2).all() and both["moved_expected"].tolist() == pytest.approx([SHARE] * 3)
+    assert frame[frame["row"] == "dropout"][["noise_std", "moved_expected"]].isna().all().all()
+    lines = [formats.line(row) for row in tabulate(read(name, mixed.outputs)).rows]
+    assert [line["noise_std"] for line in lines] == [None, None, 0.3, 0.02]
+    assert lines[2]["dropped_expected"] is None
+
+
+def test_sites_say_what_they_count_and_those_of_older_results_drop(mixed):
+    rows = table_of(mixed).rows
+    assert [[site.counts for site in row.sites] for row in rows[:3]] == [[], ["dropped"], [MOVED]]
+    assert [site.counts for site in rows[3].sites] == ["dropped"] * 4 + [MOVED]  # the four lines lack the key
+
+
+def test_a_flagged_site_of_noise_is_not_said_to_drop(mixed):
+    site = mixed.of("spatial_dropout")[0]["result"]["treatment"]["sites"][0]
+    site |= {"flagged": True, "realised": 0.5}
+    (note,) = [each for each in notes(table_of(mixed)) if "“spatial_dropout”" in each]
+    assert f"31.73 % expected to be {MOVED}, 37.8" in note and "dropped," not in note
+
+
+def faces(axes):
+    return [(tuple(each.get_offsets()[0]), len(each.get_facecolor())) for each in axes.collections]
+
+
+def test_both_kinds_lie_on_the_diagonal_told_apart_and_named(mixed):
+    table = table_of(mixed)
+    drawn = figure_treatment.draw(table)
+    axes = drawn.axes[0]
+    sites = [site for row in table.rows for site in row.sites]
+    at = [(100 * site.expected, 100 * site.realised) for site in sites]
+    assert faces(axes) == [(pytest.approx(each), not site.drops) for each, site in zip(at, sites, strict=True)]
+    assert axes.get_xlabel() == f"expected, % dropped or {MOVED}"
+    caption = " ".join(drawn.texts[-1].get_text().split())
+    assert "Filled: Gaussian noise, which drops nothing" in caption and "31.73 %" in caption
+
+
+def test_a_figure_of_one_kind_names_that_alone(mixed):
+    for cell in mixed.of("drop_path") + mixed.of("dropout"):
+        cell["result"]["treatment"]["sites"] = []
+    drawn = figure_treatment.draw(table_of(mixed))
+    assert drawn.texts[0].get_text() == "Moved by noise: realised against expected"
+    assert drawn.axes[0].get_xlabel() == f"expected, % {MOVED}"
+
+
+def test_the_page_says_of_each_site_what_is_counted(mixed, tmp_path):
+    write(mixed.write(), mixed.outputs)
+    page = (mixed.outputs / "ablations/demo/report.html").read_text()
+    assert page.count(f'<td class="left">{MOVED}</td>') == 2 and page.count('<td class="left">dropped</td>') == 5
+    assert "<td>σ = 0.3</td>" in page and "<td>σ = 0.01</td>" in page
+    assert f"what was dropped or {MOVED} at each" in page and "31.731" in page
+    plain = type(mixed)(tmp_path / "plain").add(["baseline", "dropout"], seeds=2)
+    write(plain.write(), plain.outputs)
+    page = (plain.outputs / "ablations/demo/report.html").read_text()
+    assert "Counted" not in page and MOVED not in page and "What each site dropped of its cells, in percent" in page
