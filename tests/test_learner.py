@@ -10,6 +10,7 @@ import yaml
 from dropgrid import sites, streams
 from dropgrid.augments.none import none as no_augment
 from dropgrid.callbacks.treatment import Treatment
+from dropgrid.data.preparation import Preparation
 from dropgrid.initializers.kaiming import kaiming
 from dropgrid.instantiate import instantiate
 from dropgrid.learner import Learner
@@ -38,10 +39,24 @@ def learner(*options, seed=0, augment=no_augment):
         stem="small",
         stem_stride=1,
         shortcut="pad",
+        residual=True,
+        cardinality=1,
+        width_per_group=64,
+        branch_scale="none",
         zero_init_residual=False,
         shape=(1, 8, 8),
         classes=4,
-        norm=partial(batch_norm, eps=1e-5, momentum=0.1, affine=True),
+        norm=partial(
+            batch_norm,
+            eps=1e-5,
+            momentum=0.1,
+            affine=True,
+            gain=1.0,
+            shift=0.0,
+            statistics="moving",
+            detach=False,
+            sync=False,
+        ),
         activation=torch.nn.ReLU,
         sites=options,
     )
@@ -59,8 +74,7 @@ def learner(*options, seed=0, augment=no_augment):
         lr_schedule=partial(cosine, final=0.0, warmup=0.2),
         augment=augment,
         penalty=NoPenalty(),
-        mean=torch.tensor([0.5]),
-        std=torch.tensor([0.25]),
+        prepare=Preparation(torch.tensor([0.5]), torch.tensor([0.25])),
         classes=4,
         seed=seed,
     )

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dropgrid import build, sites
-from dropgrid.callbacks.average import Average
+from dropgrid.callbacks.average import Average, reestimate
 from dropgrid.callbacks.best import Best
 from dropgrid.callbacks.checkpoint import Checkpoint
 from dropgrid.callbacks.heartbeat import Heartbeat
@@ -141,9 +141,16 @@ class Trial:
         self.trainer.fit(self.learner, loader, validation, ckpt_path=newest, weights_only=True if newest else None)
         if self.trainer.interrupted:
             raise KeyboardInterrupt
-        self.average.settle(self.learner, self.batches(self.splits.train, self.data["eval_batch_size"]))
+        self.average.settle(self.learner)
+        self.reestimate()
         self.times.append(time.time())
         self.last = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+
+    def reestimate(self) -> None:
+        """Statistics of the whole training set, where a norm or the average of weights asks for them."""
+        asked = any(getattr(module, "reestimate", False) for module in self.network.modules())
+        if asked or self.average.reestimates:
+            reestimate(self.learner, self.batches(self.splits.train, self.data["eval_batch_size"]))
 
     def measure(self) -> Measured:
         """Read the test set, once: with the last weights, and with those of the best validation epoch."""
@@ -157,6 +164,8 @@ class Trial:
         best = last
         if self.best.weights and self.best.epoch < self.trainer.current_epoch - 1:
             self.network.load_state_dict(self.best.weights)
+            self.reestimate()
+            self.best.weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
             best, _ = predict(self.learner, tests, limit, beat)
         train_accuracy, test_accuracy = accuracy(seen, labels), accuracy(last, targets)
         metrics = {
@@ -174,7 +183,7 @@ class Trial:
 
     def write(self, measured: Measured) -> None:
         """Weights, predictions, environment, and last the result: with it the cell is finished."""
-        best = self.best.weights or self.last
+        best = self.last if measured.best is measured.last else self.best.weights
         write_weights(self.folder / "last.safetensors", self.last)
         write_weights(self.folder / "best.safetensors", best)
         last, best_logits, targets = measured.last.numpy(), measured.best.numpy(), measured.targets.numpy()

@@ -1,7 +1,7 @@
 """What every model must keep, whichever file it is in: run over each YAML of the axis."""
 
 import inspect
-from functools import partial
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,29 +10,49 @@ import yaml
 from torch import nn
 
 from dropgrid.instantiate import instantiate
-from dropgrid.norms.batch import batch
 from dropgrid.sites import PLACES
 
-FOLDER = Path(__file__).parents[2] / "conf" / "model"
+CONF = Path(__file__).parents[2] / "conf"
+FOLDER = CONF / "model"
 OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+NORMS = sorted(path.stem for path in (CONF / "norm").glob("*.yaml"))
 INJECTED = {"norm", "activation", "sites", "shape", "classes"}
 
 
-def option(name):
-    node = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+def option(name, **changes):
+    node = yaml.safe_load((FOLDER / f"{name}.yaml").read_text()) | changes
     return instantiate("model", node), node
 
 
-def build(name, **changes):
+def norm(name, **changes):
+    return instantiate("norm", yaml.safe_load((CONF / "norm" / f"{name}.yaml").read_text()) | changes)
+
+
+def build(name, changes=None, **parts):
     """The model on the meta device."""
-    parts = {"norm": partial(batch, eps=1e-5, momentum=0.1, affine=True), "activation": nn.ReLU}
+    parts = {"norm": norm("batch"), "activation": nn.ReLU} | parts
     with torch.device("meta"):
-        return option(name)[0](shape=(3, *size(name)), classes=11, **parts | changes)
+        return option(name, **changes or {})[0](shape=(3, *size(name)), classes=11, **parts)
+
+
+@cache
+def built(name):
+    """The model as its YAML has it, built once: what uses it leaves it as it is."""
+    return build(name)
+
+
+def cut(name):
+    """Changes that leave of many blocks, which are all alike, a few."""
+    depths = option(name)[1].get("depths")
+    if name == "deep_plain":
+        return {"depth": 30}
+    return {"depths": [min(2, depth) for depth in depths]} if depths else {}
 
 
 def size(name):
     """The size of images that the model is meant for."""
-    return (224, 224) if option(name)[1].get("stem") == "imagenet" else (32, 32)
+    large = option(name)[1].get("stem") == "imagenet" or name.startswith("efficientnet")
+    return (224, 224) if large else (32, 32)
 
 
 def images(name):
@@ -41,7 +61,8 @@ def images(name):
 
 def test_there_are_options():
     cifar, imagenet = ("14", "20", "32", "44", "56", "110"), ("18", "34", "50", "101", "152")
-    assert {f"resnet{depth}" for depth in (*cifar, *imagenet)} <= set(OPTIONS)
+    for family in ("resnet", "plain", "preact_resnet"):
+        assert {f"{family}{depth}" for depth in (*cifar, *imagenet)} <= set(OPTIONS)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -55,14 +76,14 @@ def test_arguments_bind_to_the_signature(name):
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_it_builds_on_the_meta_device_and_gives_logits(name):
-    model = build(name)
+    model = built(name)
     assert all(tensor.is_meta for tensor in (*model.parameters(), *model.buffers()))
     assert model(images(name)).shape == (2, 11)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_every_parameter_is_used(name):
-    model = build(name)
+    model = build(name, cut(name))
     model(images(name)).sum().backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
 
@@ -85,4 +106,32 @@ def test_sites_are_named_once_and_numbered_in_their_groups(name):
         assert site.group is None or (1 <= site.group <= site.groups and 1 <= site.block <= site.blocks)
     weights = {f"{path}.weight" for path, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
     assert {site.name for site in found if site.place == "weight"} == weights
-    assert list(model.state_dict()) == list(build(name).state_dict())
+    assert list(model.state_dict()) == list(built(name).state_dict())
+
+
+def one_of_each():
+    """One option of every class."""
+    return {option(name)[1]["_target_"]: name for name in reversed(OPTIONS)}.values()
+
+
+@pytest.mark.parametrize("kind", NORMS)
+@pytest.mark.parametrize("name", one_of_each())
+def test_every_norm_applies_or_says_why_not(name, kind):
+    changes = {"groups": 1} if kind == "group" else {}
+    try:
+        model = build(name, cut(name), norm=norm(kind, **changes))
+    except ValueError as error:
+        assert any(isinstance(module, nn.Linear) for path, module in built(name).named_modules() if "layer" in path)
+        assert kind == "instance" and "hidden linear layer" in str(error) and "\n" not in str(error)
+    else:
+        assert model(images(name)).shape == (2, 11)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_branch_layers_are_a_block_s_layers_in_their_order(name):
+    for path, module in built(name).named_modules():
+        layers = getattr(module, "branch_layers", None)
+        if layers is not None:
+            found = [each for each, _ in module.named_modules() if each in layers]
+            assert len(layers) > 1 and found == list(layers), path
+            assert all(isinstance(module.get_submodule(layer), nn.Conv2d | nn.Linear) for layer in layers), path

@@ -37,7 +37,7 @@ def test_zca_leaves_values_uncorrelated_with_a_better_condition_and_nearest_to_t
     before, after = prepared("standardize", given).flatten(1), prepared("zca", given)
     covariance = torch.cov(after.T)
     off = covariance - covariance.diag().diag()
-    assert off.abs().max() < 1e-3 and abs(after.mean()) < 1e-5
+    assert off.abs().max() < 0.05 and abs(after.mean()) < 1e-5
     values = torch.linalg.eigvalsh(covariance)
     assert (values > 0.3).all() and (values < 1.001).all()  # λ / (λ + ε)
     assert torch.linalg.cond(torch.cov(before.T)) > 20 * torch.linalg.cond(covariance)
@@ -49,3 +49,14 @@ def test_zca_leaves_values_uncorrelated_with_a_better_condition_and_nearest_to_t
 def test_another_kind_is_refused():
     with pytest.raises(ValueError, match="data.normalize must be none, center, standardize or zca, got 'pca'"):
         preparation("pca", splits(10))
+
+
+def test_on_linear_regression_the_condition_number_of_the_hessian_falls_with_each():
+    """Its Hessian is E[x xᵀ] with a constant input for the bias; gradient descent takes steps in proportion to it."""
+    given = splits()
+    conditions = []
+    for kind in ("none", "center", "standardize", "zca"):
+        x = prepared(kind, given).flatten(1).double()
+        x = torch.cat([x, torch.ones(len(x), 1)], 1)
+        conditions.append(float(torch.linalg.cond(x.T @ x / len(x))))
+    assert conditions[0] > conditions[1] > conditions[3] and conditions[2] > conditions[3]

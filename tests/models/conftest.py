@@ -1,6 +1,5 @@
 """Networks of the config's models, and stand-ins for regularizers."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,9 @@ import yaml
 from torch import nn
 
 from dropgrid.instantiate import instantiate
-from dropgrid.norms.batch import batch
 from dropgrid.sites import AbstractDrop
 
-CONF = Path(__file__).parents[2] / "conf" / "model"
+CONF = Path(__file__).parents[2] / "conf"
 
 
 class Halve(AbstractDrop):
@@ -35,15 +33,24 @@ class Double(nn.Module):
         return 2 * input
 
 
-@pytest.fixture
-def build():
-    """A model of the config by name, with batch norm and ReLU unless changed."""
-    batch_norm = partial(batch, eps=1e-5, momentum=0.1, affine=True)
+@pytest.fixture(scope="session")
+def option():
+    """An option of the config, by its axis and name."""
 
-    def build(name, *, sites=(), norm=batch_norm, shape=(3, 32, 32), classes=10, **changes):
-        node = {**yaml.safe_load((CONF / f"{name}.yaml").read_text()), **changes}
-        model = instantiate("model", node)
-        return model(shape=shape, classes=classes, norm=norm, activation=nn.ReLU, sites=sites)
+    def option(axis, name, **changes):
+        return instantiate(axis, {**yaml.safe_load((CONF / axis / f"{name}.yaml").read_text()), **changes})
+
+    return option
+
+
+@pytest.fixture
+def build(option):
+    """A model of the config by name, with batch norm and ReLU unless changed."""
+    batch_norm = option("norm", "batch")
+
+    def build(name, *, sites=(), norm=batch_norm, activation=nn.ReLU, shape=(3, 32, 32), classes=10, **changes):
+        model = option("model", name, **changes)
+        return model(shape=shape, classes=classes, norm=norm, activation=activation, sites=sites)
 
     return build
 

@@ -37,3 +37,16 @@ def test_kinds_of_pooling(build):
 def test_widths_are_three(build):
     with pytest.raises(ValueError, match="three convolutions"):
         build("cifar_quick", widths=[8, 8])
+
+
+def test_post_norm_and_norm_head(build):
+    """The norm after each activation, and one after the classifier; biases exactly where no norm follows at once."""
+    net = build("cifar_quick", post_norm=True, norm_head=True, shape=(3, 16, 16))
+    assert net.layer1.conv.bias is not None and net.layer4.linear.bias is not None and net.fc.bias is None
+    x = torch.randn(4, 3, 16, 16)
+    seen = nn.functional.conv2d(x, net.layer1.conv.weight, net.layer1.conv.bias, padding=2).relu()
+    mean, var = seen.mean((0, 2, 3), keepdim=True), seen.var((0, 2, 3), correction=0, keepdim=True)
+    expected = nn.functional.max_pool2d((seen - mean) / (var + 1e-5).sqrt(), 3, 2, ceil_mode=True)
+    assert torch.allclose(net.layer1(x), expected, atol=1e-5)
+    logits = net(x)
+    assert torch.allclose(logits.mean(0), torch.zeros(10), atol=1e-5)

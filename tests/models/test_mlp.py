@@ -31,3 +31,37 @@ def test_every_hidden_layer_is_a_group_and_its_norm_takes_the_bias(asked, build)
 def test_hidden_lists_whole_numbers(build, hidden):
     with pytest.raises(ValueError, match=r"model\.hidden"):
         build("mlp", hidden=hidden)
+
+
+def standardized(x):
+    """Batch norm in training, as it starts."""
+    return (x - x.mean(0)) / (x.var(0, correction=0) + 1e-5).sqrt()
+
+
+def test_post_norm_stands_after_the_activation_and_leaves_the_layer_its_bias(build):
+    net = build("mlp", hidden=[7], shape=(1, 4, 3), post_norm=True)
+    x, layer = torch.randn(6, 1, 4, 3), net.layer1.linear
+    assert layer.bias is not None
+    h = standardized((x.reshape(6, 12) @ layer.weight.T + layer.bias).clamp(min=0))
+    assert torch.allclose(net(x), h @ net.fc.weight.T + net.fc.bias, atol=1e-5)
+
+
+def test_norm_head_stands_after_the_classifier_and_takes_its_bias(build):
+    net = build("mlp", hidden=[7], shape=(1, 4, 3), norm_head=True)
+    assert net.fc.bias is None and net.norm.num_features == 10
+    x = torch.randn(6, 1, 4, 3)
+    h = standardized(x.reshape(6, 12) @ net.layer1.linear.weight.T).clamp(min=0)
+    assert torch.allclose(net(x), standardized(h @ net.fc.weight.T), atol=1e-4)
+
+
+def test_a_site_stands_after_a_norm_wherever_it_is(build):
+    for post_norm in (False, True):
+        names = [name for name, _ in build("mlp", post_norm=post_norm).layer1.named_children()]
+        assert names == (["linear", "act", "norm", "drop"] if post_norm else ["linear", "norm", "act", "drop"])
+
+
+@pytest.mark.parametrize("key", ["post_norm", "norm_head"])
+@pytest.mark.parametrize("name", ["mlp", "cifar_quick"])
+def test_switches_are_true_or_false(build, name, key):
+    with pytest.raises(ValueError, match=rf"model\.{key} must be true or false, got 'yes'"):
+        build(name, **{key: "yes"})

@@ -1,10 +1,7 @@
-from functools import partial
-
 import pytest
 import torch
 from torch import nn
 
-from dropgrid.norms.batch import batch
 from dropgrid.norms.none import none
 from dropgrid.sites import AbstractRandom, drops
 
@@ -66,11 +63,11 @@ def test_every_conv_and_linear_has_a_weight_site_of_its_parameter_s_name(asked, 
     assert {site.name for site in asked("resnet50") if site.place == "weight"} == expected
 
 
-def test_convolutions_have_a_bias_exactly_without_an_affine_norm(build):
+def test_convolutions_have_a_bias_exactly_without_an_affine_norm(build, option):
     for norm, biased in (
-        (partial(batch, eps=1e-5, momentum=0.1, affine=True), False),
+        (option("norm", "batch"), False),
         (none, True),
-        (partial(batch, eps=1e-5, momentum=0.1, affine=False), True),
+        (option("norm", "batch", affine=False), True),
     ):
         with torch.device("meta"):
             model = build("resnet50", norm=norm)

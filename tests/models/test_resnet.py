@@ -5,13 +5,13 @@ import torch
 import torchvision
 from torch import nn
 
-from dropgrid.norms.batch import batch
-from dropgrid.norms.none import none
 from dropgrid.regularizers.dropblock import dropblock
 from dropgrid.sites import drops
 
+TORCHVISIONS = ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d"]
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"])
+
+@pytest.mark.parametrize("name", TORCHVISIONS)
 def test_names_and_logits_are_torchvisions_with_and_without_drop_sites(build, everywhere, shuffled_statistics, name):
     theirs = shuffled_statistics(torchvision.models.get_model(name, weights=None, num_classes=7)).eval()
     images = torch.randn(2, 3, 64, 64)
@@ -156,10 +156,10 @@ def test_state_dict_without_regularizers_holds_parameters_and_norm_buffers_alone
     assert not any("drop" in key or "act" in key or "parametrizations" in key for key in keys)
 
 
-@pytest.mark.parametrize("norm", [none, partial(batch, eps=1e-5, momentum=0.1, affine=False)])
-def test_zero_init_residual_needs_a_gain(build, norm):
+@pytest.mark.parametrize(("name", "changes"), [("none", {}), ("batch", {"affine": False})])
+def test_zero_init_residual_needs_a_gain(build, option, name, changes):
     with pytest.raises(ValueError, match=r"model\.zero_init_residual=true needs a norm with a gain"):
-        build("resnet14", zero_init_residual=True, norm=norm)
+        build("resnet14", zero_init_residual=True, norm=option("norm", name, **changes))
 
 
 @pytest.mark.parametrize(
@@ -181,6 +181,16 @@ def test_zero_init_residual_needs_a_gain(build, norm):
         ({"stem_stride": 0}, r"model\.stem_stride .* got 0"),
         ({"stem": "imagenet", "stem_stride": 2}, r"model\.stem_stride acts on stem=small alone"),
         ({"zero_init_residual": "no"}, r"model\.zero_init_residual must be true or false, got 'no'"),
+        ({"residual": 1}, r"model\.residual must be true or false, got 1"),
+        ({"residual": False, "branch_scale": "skipinit"}, r"model\.branch_scale=skipinit scales branches"),
+        ({"residual": False, "zero_init_residual": True}, r"model\.zero_init_residual=true needs model\.residual=true"),
+        ({"branch_scale": "rezero"}, r"model\.branch_scale must be none or skipinit or fixup, got 'rezero'"),
+        (
+            {"branch_scale": "fixup", "zero_init_residual": True},
+            r"needs model\.residual=true and model\.branch_scale=none",
+        ),
+        ({"cardinality": 8}, r"act on block=bottleneck"),
+        ({"block": "bottleneck", "cardinality": 0}, r"model\.cardinality .* got 0"),
         ({"classes": 0}, r"model\.classes .* got 0"),
     ],
 )
@@ -212,3 +222,35 @@ def test_one_graph_with_scheduled_dropblock(build):
         compiled(torch.randn(4, 3, 16, 16)).sum().backward()
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
     assert not torch._dynamo.utils.counters["graph_break"]
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "digits", "published"),
+    [("resnext50_32x4d", 1000, 1, 25.0), ("resnext101_32x8d", 1000, 1, 88.8), ("resnext29_8x64d", 10, 1, 34.4)],
+)
+def test_parameter_counts_of_resnext_are_the_published_ones(millions, name, classes, digits, published):
+    """Xie et al., CVPR 2017, Tables 1 and 7; 101 32×8d: torchvision's."""
+    assert round(millions(name, classes=classes), digits) == published
+
+
+def test_grouped_convolutions_are_so_many_convolutions_side_by_side(build):
+    block = build("resnext29_8x64d", width=0.125).layer1[0]
+    assert block.conv2.groups == 8 and block.conv2.weight.shape == (64, 8, 3, 3)
+    x = torch.randn(2, 64, 5, 5)
+    with torch.no_grad():
+        parts = [
+            nn.functional.conv2d(x[:, 8 * i : 8 * i + 8], block.conv2.weight[8 * i : 8 * i + 8], padding=1)
+            for i in range(8)
+        ]
+        assert torch.allclose(block.conv2(x), torch.cat(parts, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "layers"), [("resnet20", 2), ("resnet50", 3)])
+def test_blocks_name_their_branch_s_layers_in_order(build, name, layers):
+    with torch.device("meta"):
+        net = build(name)
+    found = [module for module in net.modules() if hasattr(module, "branch_layers")]
+    assert len(found) == sum(len(net.get_submodule(f"layer{group}")) for group in range(1, net.groups + 1))
+    for block in found:
+        assert block.branch_layers == tuple(f"conv{number}" for number in range(1, layers + 1))
+        assert all(isinstance(block.get_submodule(layer), nn.Conv2d) for layer in block.branch_layers)

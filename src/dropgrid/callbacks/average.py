@@ -73,12 +73,15 @@ class Average(Callback):
         if self.count:
             put(learner.network, self.last)
 
-    def settle(self, learner: Learner, training: Iterable[Batch]) -> None:
-        """Leave the average in the network; `training` are all images of the training set."""
+    @property
+    def reestimates(self) -> bool:
+        """Whether the norms' moving averages are none of the averaged weights'."""
+        return bool(self.count) and self.option.reestimate
+
+    def settle(self, learner: Learner) -> None:
+        """Leave the average in the network."""
         if self.count:
             put(learner.network, self.averaged)
-            if self.option.reestimate:
-                reestimate(learner, training)
 
 
 def floating(network: nn.Module) -> dict[str, Tensor]:

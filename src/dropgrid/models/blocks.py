@@ -2,7 +2,7 @@
 
 The sites of a block named `layer3.0` are `layer3.0.conv1`, … (after norm and activation; the last one after its norm),
 `layer3.0.skip` (the shortcut, after its projection and norm), `layer3.0.branch` (the whole branch, before the sum) and
-the weights, `layer3.0.conv1.weight`, …
+the weights, `layer3.0.conv1.weight`, … A plain block has no shortcut, and neither `skip` nor `branch`.
 """
 
 from typing import NamedTuple
@@ -18,6 +18,15 @@ class Place(NamedTuple):
     name: str
     group: int
     block: int
+
+
+class Form(NamedTuple):
+    """What all blocks of a network have in common; the fields are `ResNet`'s arguments."""
+
+    shortcut: str
+    residual: bool
+    cardinality: int
+    width_per_group: int
 
 
 class Pad(nn.Module):
@@ -46,25 +55,59 @@ def shortcut(parts: Parts, place: Place, kind: str, inputs: int, outputs: int, s
     return nn.Sequential(conv, norm)
 
 
-class BasicBlock(nn.Module):
+class AbstractBlock(nn.Module):
+    """How a block ends: act(scale · branch + shortcut(x)), or act(branch) where there is no shortcut.
+
+    `branch_layers`, of residual blocks alone, names the layers with weights of the branch, in their order. The shifts
+    and the scale are the identity but for `branch_scale` (see `scalars`); Fixup's bias before the first convolution is
+    the projection's too, as in its released code.
+    """
+
+    branch_layers: tuple[str, ...]
+
+    def end(self, parts: Parts, place: Place, inputs: int, outputs: int, stride: int, form: Form, layers: int) -> None:
+        """Make the sum of a branch of so many convolutions, conv1, conv2, …, and its shortcut."""
+        name, group, block = place
+        names = tuple(f"conv{number}" for number in range(1, layers + 1))
+        for each in names:
+            parts.weight(self.get_submodule(each), f"{name}.{each}", group, block)
+        self.residual = form.residual
+        self.shift = parts.shift()
+        if not form.residual:
+            return
+        self.branch_layers = names
+        self.scale = parts.scale()
+        self.drop_branch = parts.site(f"{name}.branch", "branch", group, block)
+        self.downsample = shortcut(parts, place, form.shortcut, inputs, outputs, stride)
+        self.drop_skip = parts.site(f"{name}.skip", "skip", group, block)
+
+    def sum(self, branch: Tensor, input: Tensor, shifted: Tensor) -> Tensor:
+        """Before the last activation."""
+        if self.residual:
+            skip = input if self.downsample is None else self.downsample(shifted)
+            branch = self.drop_branch(self.scale(branch)) + self.drop_skip(skip)
+        output: Tensor = self.shift(branch)
+        return output
+
+
+class BasicBlock(AbstractBlock):
     """act(norm(conv3x3(act(norm(conv3x3(x))))) + shortcut(x)); (N, inputs, H, W) -> (N, width, H/stride, W/stride)."""
 
     expansion = 1
 
-    def __init__(self, parts: Parts, place: Place, inputs: int, width: int, stride: int, kind: str):
+    def __init__(self, parts: Parts, place: Place, inputs: int, width: int, stride: int, form: Form):
         super().__init__()
         name, group, block = place
+        self.before1 = parts.shift()
         self.conv1, self.bn1 = parts.conv(inputs, width, 3, stride)
+        self.after1 = parts.shift()
         self.act1 = parts.activation()
         self.drop1 = parts.site(f"{name}.conv1", "conv", group, block)
+        self.before2 = parts.shift()
         self.conv2, self.bn2 = parts.conv(width, width, 3)
         self.drop2 = parts.site(f"{name}.conv2", "conv", group, block)
-        self.drop_branch = parts.site(f"{name}.branch", "branch", group, block)
-        self.downsample = shortcut(parts, place, kind, inputs, width, stride)
-        self.drop_skip = parts.site(f"{name}.skip", "skip", group, block)
+        self.end(parts, place, inputs, width, stride, form, layers=2)
         self.act2 = parts.activation()
-        parts.weight(self.conv1, f"{name}.conv1", group, block)
-        parts.weight(self.conv2, f"{name}.conv2", group, block)
 
     @property
     def last_norm(self) -> nn.Module:
@@ -72,35 +115,41 @@ class BasicBlock(nn.Module):
         return self.bn2
 
     def forward(self, input: Tensor) -> Tensor:
-        output = self.drop1(self.act1(self.bn1(self.conv1(input))))
-        output = self.drop2(self.bn2(self.conv2(output)))
-        skip = input if self.downsample is None else self.downsample(input)
-        return self.act2(self.drop_branch(output) + self.drop_skip(skip))
+        shifted = self.before1(input)
+        output = self.drop1(self.act1(self.after1(self.bn1(self.conv1(shifted)))))
+        output = self.drop2(self.bn2(self.conv2(self.before2(output))))
+        output = self.act2(self.sum(output, input, shifted))
+        return output
 
 
-class Bottleneck(nn.Module):
-    """The block of ResNet-50 and deeper: 1x1, 3x3 with the stride (as torchvision), 1x1 to 4 · width channels."""
+class Bottleneck(AbstractBlock):
+    """The block of ResNet-50 and deeper: 1x1, 3x3 with the stride (as torchvision), 1x1 to 4 · width channels.
+
+    The 3x3 has `cardinality` groups of `width_per_group` · width / 64 channels (ResNeXt: Xie et al., CVPR 2017, §3).
+    """
 
     expansion = 4
 
-    def __init__(self, parts: Parts, place: Place, inputs: int, width: int, stride: int, kind: str):
+    def __init__(self, parts: Parts, place: Place, inputs: int, width: int, stride: int, form: Form):
         super().__init__()
         name, group, block = place
         outputs = width * self.expansion
-        self.conv1, self.bn1 = parts.conv(inputs, width, 1)
+        inner = max(1, int(width * form.width_per_group / 64)) * form.cardinality
+        self.before1 = parts.shift()
+        self.conv1, self.bn1 = parts.conv(inputs, inner, 1)
+        self.after1 = parts.shift()
         self.act1 = parts.activation()
         self.drop1 = parts.site(f"{name}.conv1", "conv", group, block)
-        self.conv2, self.bn2 = parts.conv(width, width, 3, stride)
+        self.before2 = parts.shift()
+        self.conv2, self.bn2 = parts.conv(inner, inner, 3, stride, groups=form.cardinality)
+        self.after2 = parts.shift()
         self.act2 = parts.activation()
         self.drop2 = parts.site(f"{name}.conv2", "conv", group, block)
-        self.conv3, self.bn3 = parts.conv(width, outputs, 1)
+        self.before3 = parts.shift()
+        self.conv3, self.bn3 = parts.conv(inner, outputs, 1)
         self.drop3 = parts.site(f"{name}.conv3", "conv", group, block)
-        self.drop_branch = parts.site(f"{name}.branch", "branch", group, block)
-        self.downsample = shortcut(parts, place, kind, inputs, outputs, stride)
-        self.drop_skip = parts.site(f"{name}.skip", "skip", group, block)
+        self.end(parts, place, inputs, outputs, stride, form, layers=3)
         self.act3 = parts.activation()
-        for layer, number in ((self.conv1, 1), (self.conv2, 2), (self.conv3, 3)):
-            parts.weight(layer, f"{name}.conv{number}", group, block)
 
     @property
     def last_norm(self) -> nn.Module:
@@ -108,8 +157,9 @@ class Bottleneck(nn.Module):
         return self.bn3
 
     def forward(self, input: Tensor) -> Tensor:
-        output = self.drop1(self.act1(self.bn1(self.conv1(input))))
-        output = self.drop2(self.act2(self.bn2(self.conv2(output))))
-        output = self.drop3(self.bn3(self.conv3(output)))
-        skip = input if self.downsample is None else self.downsample(input)
-        return self.act3(self.drop_branch(output) + self.drop_skip(skip))
+        shifted = self.before1(input)
+        output = self.drop1(self.act1(self.after1(self.bn1(self.conv1(shifted)))))
+        output = self.drop2(self.act2(self.after2(self.bn2(self.conv2(self.before2(output))))))
+        output = self.drop3(self.bn3(self.conv3(self.before3(output))))
+        output = self.act3(self.sum(output, input, shifted))
+        return output

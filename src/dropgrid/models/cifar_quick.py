@@ -4,26 +4,33 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from dropgrid.models.arguments import whole, whole_list
-from dropgrid.models.layers import Linear
+from dropgrid.models.arguments import flag, whole, whole_list
 from dropgrid.models.mlp import Hidden
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.sites import Option
 
 
 class Conv(nn.Module):
-    """conv 5×5, norm, activation, what the regularizers put there, and a 3×3 pooling of stride 2."""
+    """conv 5×5, norm, activation, what the regularizers put there, and a 3×3 pooling of stride 2.
 
-    def __init__(self, parts: Parts, name: str, inputs: int, outputs: int, group: int, pool: nn.Module):
+    With `post_norm` the norm stands after the activation, and the convolution has a bias.
+    """
+
+    def __init__(
+        self, parts: Parts, name: str, inputs: int, outputs: int, group: int, pool: nn.Module, post_norm: bool
+    ):
         super().__init__()
-        self.conv, self.norm = parts.conv(inputs, outputs, 5)
+        self.conv, self.norm = parts.conv(inputs, outputs, 5, bias=True if post_norm else None)
         parts.weight(self.conv, f"{name}.conv", group, group)
         self.act = parts.activation()
         self.drop = parts.site(name, "conv", group, group)
         self.pool = pool
+        self.post_norm = post_norm
 
     def forward(self, input: Tensor) -> Tensor:
-        output: Tensor = self.pool(self.drop(self.act(self.norm(self.conv(input)))))
+        output: Tensor = self.conv(input)
+        output = self.norm(self.act(output)) if self.post_norm else self.act(self.norm(output))
+        output = self.pool(self.drop(output))
         return output
 
 
@@ -36,6 +43,8 @@ class CifarQuick(nn.Module):
     Args:
         widths: channels of the three convolutions.
         hidden: units of the hidden layer.
+        post_norm: the norm after the activation of each layer, not before it.
+        norm_head: a norm after the classifier too.
         shape: of an image, (C, H, W).
         classes: of the data.
         norm, activation: the axes' options.
@@ -51,6 +60,8 @@ class CifarQuick(nn.Module):
         *,
         widths: Sequence[int],
         hidden: int,
+        post_norm: bool,
+        norm_head: bool,
         shape: tuple[int, int, int],
         classes: int,
         norm: Norm,
@@ -61,6 +72,8 @@ class CifarQuick(nn.Module):
         whole_list("widths", widths)
         whole("hidden", hidden)
         whole("classes", classes)
+        flag("post_norm", post_norm)
+        flag("norm_head", norm_head)
         if len(widths) != 3:
             raise ValueError(f"model.widths lists the channels of three convolutions, got {list(widths)}")
         self.groups = 4
@@ -70,19 +83,19 @@ class CifarQuick(nn.Module):
         inputs = channels
         for group, width in enumerate(widths, 1):
             pool = nn.MaxPool2d(3, 2, ceil_mode=True) if group == 1 else nn.AvgPool2d(3, 2, ceil_mode=True)
-            self.add_module(f"layer{group}", Conv(parts, f"layer{group}", inputs, width, group, pool))
+            self.add_module(f"layer{group}", Conv(parts, f"layer{group}", inputs, width, group, pool, post_norm))
             inputs = width
             size = [pooled(each) for each in size]
-        self.layer4 = Hidden(parts, "layer4", inputs * size[0] * size[1], hidden, 4)
+        self.layer4 = Hidden(parts, "layer4", inputs * size[0] * size[1], hidden, 4, post_norm)
         self.drop_head = parts.site("head", "head")
-        self.fc = Linear(hidden, classes)
+        self.fc, self.norm = parts.classifier(hidden, classes, norm_head)
         parts.weight(self.fc, "fc")
 
     def forward(self, input: Tensor) -> Tensor:
         output = self.drop_input(input)
         for group in range(1, 4):
             output = getattr(self, f"layer{group}")(output)
-        output = self.fc(self.drop_head(self.layer4(output.flatten(1))))
+        output = self.norm(self.fc(self.drop_head(self.layer4(output.flatten(1)))))
         return output
 
 

@@ -6,20 +6,26 @@ from math import prod
 
 from torch import Tensor, nn
 
-from dropgrid.models.arguments import whole, whole_list
-from dropgrid.models.layers import Linear
+from dropgrid.models.arguments import flag, whole, whole_list
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.sites import Option
 
 
 class Hidden(nn.Sequential):
-    """act(norm(linear(x))), then what the regularizers put there; (N, inputs) -> (N, features)."""
+    """act(norm(linear(x))), then what the regularizers put there; (N, inputs) -> (N, features).
 
-    def __init__(self, parts: Parts, name: str, inputs: int, features: int, group: int):
-        linear, norm = parts.linear(inputs, features)
+    With `post_norm` norm(act(linear(x))), of a linear layer with a bias.
+    """
+
+    def __init__(self, parts: Parts, name: str, inputs: int, features: int, group: int, post_norm: bool):
+        linear, norm = parts.linear(inputs, features, bias=True if post_norm else None)
         drop = parts.site(name, "hidden", group, group, linear=True)
         parts.weight(linear, f"{name}.linear", group, group)
-        super().__init__(OrderedDict(linear=linear, norm=norm, act=parts.activation(), drop=drop))
+        layers = OrderedDict(linear=linear, norm=norm, act=parts.activation(), drop=drop)
+        if post_norm:
+            layers.move_to_end("norm")
+            layers.move_to_end("drop")
+        super().__init__(layers)
 
 
 class MLP(nn.Module):
@@ -29,6 +35,8 @@ class MLP(nn.Module):
 
     Args:
         hidden: units of each hidden layer.
+        post_norm: the norm after the activation of each layer, not before it.
+        norm_head: a norm after the classifier too.
         shape: of an image, (C, H, W).
         classes: of the data.
         norm, activation: the axes' options.
@@ -41,6 +49,8 @@ class MLP(nn.Module):
         self,
         *,
         hidden: Sequence[int],
+        post_norm: bool,
+        norm_head: bool,
         shape: tuple[int, int, int],
         classes: int,
         norm: Norm,
@@ -50,20 +60,22 @@ class MLP(nn.Module):
         super().__init__()
         whole_list("hidden", hidden)
         whole("classes", classes)
+        flag("post_norm", post_norm)
+        flag("norm_head", norm_head)
         self.groups = len(hidden)
         parts = Parts(norm, activation, sites, groups=self.groups, blocks=self.groups)
         self.drop_input = parts.site("input", "input")
         widths = [prod(shape), *hidden]
         for group in range(1, self.groups + 1):
             name = f"layer{group}"
-            self.add_module(name, Hidden(parts, name, widths[group - 1], widths[group], group))
+            self.add_module(name, Hidden(parts, name, widths[group - 1], widths[group], group, post_norm))
         self.drop_head = parts.site("head", "head")
-        self.fc = Linear(widths[-1], classes)
+        self.fc, self.norm = parts.classifier(widths[-1], classes, norm_head)
         parts.weight(self.fc, "fc")
 
     def forward(self, input: Tensor) -> Tensor:
         output = self.drop_input(input).flatten(1)
         for group in range(1, self.groups + 1):
             output = getattr(self, f"layer{group}")(output)
-        output = self.fc(self.drop_head(output))
+        output = self.norm(self.fc(self.drop_head(output)))
         return output

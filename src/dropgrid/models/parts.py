@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from dropgrid.models import scalars
 from dropgrid.models.layers import Conv2d, Linear
 from dropgrid.sites import Option, Site, modules_at
 
@@ -22,22 +23,61 @@ class Parts:
         norm, activation: the axes' options.
         sites: the regularizer options, asked in their order.
         groups, blocks: how many stages and residual blocks the network has.
+        branch_scale: none, skipinit or fixup: the learned scalars of its residual branches.
     """
 
-    def __init__(self, norm: Norm, activation: Activation, sites: Sequence[Option], groups: int, blocks: int):
+    def __init__(
+        self,
+        norm: Norm,
+        activation: Activation,
+        sites: Sequence[Option],
+        groups: int,
+        blocks: int,
+        branch_scale: str = "none",
+    ):
         self.norm = norm
         self.activation = activation
         self.sites = sites
         self.groups = groups
         self.blocks = blocks
+        self.branch_scale = branch_scale
 
-    def conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
-        """A convolution, padded so that stride 1 keeps the size, and its norm."""
-        return self.norm(partial(Conv2d, inputs, outputs, kernel, stride=stride, padding=kernel // 2), outputs)
+    def conv(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, *, bias: bool | None = None, **about: Any
+    ) -> tuple[nn.Module, nn.Module]:
+        """A convolution, padded so that stride 1 keeps the size, and its norm.
 
-    def linear(self, inputs: int, outputs: int) -> tuple[nn.Module, nn.Module]:
-        """A hidden linear layer and its norm."""
-        return self.norm(partial(Linear, inputs, outputs), outputs)
+        `bias` says whether it has one where the norm, that does not follow at once, cannot; `about` are a `Conv2d`'s
+        other arguments.
+        """
+        layer = partial(Conv2d, inputs, outputs, kernel, stride=stride, padding=kernel // 2, **about)
+        return self.layer(layer, outputs, bias)
+
+    def linear(self, inputs: int, outputs: int, bias: bool | None = None) -> tuple[nn.Module, nn.Module]:
+        """A linear layer and its norm; `bias` as above."""
+        return self.layer(partial(Linear, inputs, outputs), outputs, bias)
+
+    def classifier(self, inputs: int, classes: int, norm: bool) -> tuple[nn.Module, nn.Module]:
+        """A linear classifier, and its norm or the identity."""
+        return self.linear(inputs, classes) if norm else (Linear(inputs, classes), nn.Identity())
+
+    def layer(self, make: Callable[..., nn.Module], outputs: int, bias: bool | None) -> tuple[nn.Module, nn.Module]:
+        """What `make` makes and its norm, which says whether the layer has a bias unless `bias` does."""
+        if self.branch_scale == "fixup":
+            bias = False
+        return self.norm(make if bias is None else lambda **_: make(bias=bias), outputs)
+
+    def norm_of(self, features: int) -> nn.Module:
+        """A norm of a map of so many channels that no layer of its own precedes."""
+        return self.norm(partial(Conv2d, features, features, 1, device="meta"), features)[1]
+
+    def shift(self) -> nn.Module:
+        """What stands before a convolution, the classifier or an activation of a residual net: a scalar of Fixup."""
+        return scalars.shift(self.branch_scale)
+
+    def scale(self) -> nn.Module:
+        """What ends a residual branch: a scalar of SkipInit or Fixup."""
+        return scalars.scale(self.branch_scale)
 
     def site(
         self, name: str, place: str, group: int | None = None, block: int | None = None, **about: Any

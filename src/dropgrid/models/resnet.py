@@ -1,17 +1,18 @@
-"""Residual networks (He et al., CVPR 2016): the ImageNet and the CIFAR family are one class."""
+"""Residual networks (He et al., CVPR 2016), plain nets and ResNeXt, for ImageNet and CIFAR: one class."""
 
 from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from dropgrid.models.arguments import number, one_of, whole, whole_list
-from dropgrid.models.blocks import BasicBlock, Bottleneck, Place
+from dropgrid.models.arguments import flag, number, one_of, stages, whole
+from dropgrid.models.arguments import stem as check_stem
+from dropgrid.models.blocks import BasicBlock, Bottleneck, Form, Place
 from dropgrid.models.layers import Linear
 from dropgrid.models.parts import Activation, Norm, Parts
+from dropgrid.models.scalars import BRANCH_SCALES
 from dropgrid.sites import Option
 
 BLOCKS: dict[str, type[BasicBlock] | type[Bottleneck]] = {"basic": BasicBlock, "bottleneck": Bottleneck}
-STEMS = ("imagenet", "small")
 SHORTCUTS = ("projection", "pad")
 
 
@@ -31,6 +32,10 @@ class ResNet(nn.Module):
         stem: imagenet (7×7 of stride 2, then a 3×3 max-pool of stride 2) or small (3×3 of `stem_stride`).
         stem_stride: of the small stem.
         shortcut: projection (1×1 convolution and norm) or pad (option A: parameter-free) where the shape changes.
+        residual: false leaves every shortcut out: the plain nets of He et al. §3.3.
+        cardinality: groups of a bottleneck's 3×3 convolution (ResNeXt: Xie et al., CVPR 2017, §3), each of
+        width_per_group: channels in the first group, where base_width is 64.
+        branch_scale: none, skipinit or fixup: learned scalars, with which the net trains without a norm (`scalars`).
         zero_init_residual: start the gain of each block's last norm at 0 (Goyal et al. 2017, §5.1).
         shape: of an image, (C, H, W); of any H and W.
         classes: of the data.
@@ -52,6 +57,10 @@ class ResNet(nn.Module):
         stem: str,
         stem_stride: int,
         shortcut: str,
+        residual: bool,
+        cardinality: int,
+        width_per_group: int,
+        branch_scale: str,
         zero_init_residual: bool,
         shape: tuple[int, int, int],
         classes: int,
@@ -61,24 +70,25 @@ class ResNet(nn.Module):
     ):
         super().__init__()
         one_of("block", block, BLOCKS)
-        one_of("stem", stem, STEMS)
         one_of("shortcut", shortcut, SHORTCUTS)
-        whole_list("depths", depths)
-        whole_list("strides", strides)
-        whole("base_width", base_width)
-        whole("stem_stride", stem_stride)
-        whole("classes", classes)
-        if len(strides) != len(depths):
-            raise ValueError(f"model.strides needs one stride for each of {len(depths)} groups, got {list(strides)}")
+        one_of("branch_scale", branch_scale, BRANCH_SCALES)
+        stages(depths, strides)
+        check_stem(stem, stem_stride)
+        for name, value in (("base_width", base_width), ("cardinality", cardinality), ("classes", classes)):
+            whole(name, value)
+        whole("width_per_group", width_per_group)
         number("width", width)
-        if stem == "imagenet" and stem_stride != 1:
-            raise ValueError(
-                f"model.stem_stride acts on stem=small alone; with stem=imagenet it must be 1, got {stem_stride}"
-            )
-        if not isinstance(zero_init_residual, bool):
-            raise ValueError(f"model.zero_init_residual must be true or false, got {zero_init_residual!r}")
+        flag("residual", residual)
+        flag("zero_init_residual", zero_init_residual)
+        if block == "basic" and (cardinality, width_per_group) != (1, 64):
+            raise ValueError("model.cardinality and model.width_per_group act on block=bottleneck; leave 1 and 64")
+        if branch_scale != "none" and not residual:
+            raise ValueError(f"model.branch_scale={branch_scale} scales branches, and model.residual=false has none")
+        if zero_init_residual and (branch_scale != "none" or not residual):
+            raise ValueError("model.zero_init_residual=true needs model.residual=true and model.branch_scale=none")
         kind = BLOCKS[block]
-        parts = Parts(norm, activation, sites, groups=len(depths), blocks=sum(depths))
+        form = Form(shortcut, residual, cardinality, width_per_group)
+        parts = Parts(norm, activation, sites, groups=len(depths), blocks=sum(depths), branch_scale=branch_scale)
         self.groups = len(depths)
         widths = [max(1, round(base_width * 2**group * width)) for group in range(self.groups)]
 
@@ -86,6 +96,7 @@ class ResNet(nn.Module):
         large = stem == "imagenet"
         self.conv1, self.bn1 = parts.conv(shape[0], widths[0], 7 if large else 3, 2 if large else stem_stride)
         parts.weight(self.conv1, "conv1")
+        self.shift1 = parts.shift()
         self.act1 = activation()
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if large else nn.Identity()
         inputs, blocks = widths[0], 0
@@ -94,11 +105,12 @@ class ResNet(nn.Module):
             for index in range(depth):
                 blocks += 1
                 place = Place(f"layer{group}.{index}", group, blocks)
-                layer.append(kind(parts, place, inputs, features, stride if index == 0 else 1, shortcut))
+                layer.append(kind(parts, place, inputs, features, stride if index == 0 else 1, form))
                 inputs = features * kind.expansion
             self.add_module(f"layer{group}", layer)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.drop_head = parts.site("head", "head")
+        self.shift2 = parts.shift()
         self.fc = Linear(inputs, classes)
         parts.weight(self.fc, "fc")
         if zero_init_residual:
@@ -114,7 +126,7 @@ class ResNet(nn.Module):
                 nn.init.zeros_(gain)
 
     def forward(self, input: Tensor) -> Tensor:
-        output = self.maxpool(self.act1(self.bn1(self.conv1(self.drop_input(input)))))
+        output = self.maxpool(self.act1(self.shift1(self.bn1(self.conv1(self.drop_input(input))))))
         for group in range(1, self.groups + 1):
             output = getattr(self, f"layer{group}")(output)
-        return self.fc(self.drop_head(self.avgpool(output).flatten(1)))
+        return self.fc(self.shift2(self.drop_head(self.avgpool(output).flatten(1))))

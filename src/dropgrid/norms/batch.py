@@ -3,31 +3,82 @@
 from collections.abc import Callable
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from dropgrid.norms.arguments import check
+from dropgrid.norms.arguments import check, check_flag, check_momentum, check_start
+from dropgrid.norms.detached import DetachedBatchNorm1d, DetachedBatchNorm2d
+
+STATISTICS = ("moving", "cumulative", "batch", "reestimated")
 
 
 def batch(
-    layer: Callable[..., nn.Module], features: int, *, eps: float, momentum: float, affine: bool
+    layer: Callable[..., nn.Module],
+    features: int,
+    *,
+    eps: float,
+    momentum: float,
+    affine: bool,
+    gain: float,
+    shift: float,
+    statistics: str,
+    detach: bool,
+    sync: bool,
 ) -> tuple[nn.Module, nn.Module]:
-    """(x - mean) / sqrt(var + eps) · gain + shift by channel, over the batch in training, moving averages in eval.
+    """(x - mean) / sqrt(var + eps) · gain + shift by channel, mean and var over the batch and all cells in training.
 
     Args:
         layer: constructor of the convolution or linear layer before it, which gets a bias exactly when the norm is
             not affine.
         features: channels.
         eps: added to the variance.
-        momentum: the weight of the new batch in the moving averages (torch's convention: 0.1; papers write 0.9).
+        momentum: the weight of the new batch in the moving averages (torch's convention: 0.1; papers write 0.9). Of no
+            use to `cumulative` (torch's momentum=None, which no compiled graph holds) and `batch`.
         affine: learn gain and shift.
+        gain, shift: their first values, γ and β.
+        statistics: in inference. `moving`: exponential averages of training's. `cumulative`: the plain means over all
+            batches of training, from the first. `batch`: those of the batch at hand, so that an example's output
+            depends on the others beside it. `reestimated`: moving averages that, once training is over, give way to
+            the plain means over the training set with the final weights (Algorithm 2); whoever trains does that for
+            modules whose `reestimate` is true.
+        detach: mean and var are constants to the gradient in training (§2: "the model blows up").
+        sync: statistics over the batches of all processes, which torch has for GPUs; with one process no difference.
 
     Raises:
-        ValueError: eps not above 0, momentum outside (0, 1], affine not a bool.
+        ValueError: a value outside these; gain or shift without affine; detach together with sync. In the forward
+            pass torch's own, where a batch of its own statistics is a single vector.
 
     Source: Algorithms 1 and 2.
     """
     check(eps, affine)
-    if isinstance(momentum, bool) or not isinstance(momentum, int | float) or not 0 < momentum <= 1:
-        raise ValueError(f"norm.momentum must be a number in (0, 1], got {momentum!r}")
+    check_momentum(momentum)
+    check_start("gain", gain, 1, affine)
+    check_start("shift", shift, 0, affine)
+    check_flag("detach", detach)
+    check_flag("sync", sync)
+    if statistics not in STATISTICS:
+        raise ValueError(f"norm.statistics must be one of {', '.join(STATISTICS)}, got {statistics!r}")
+    if detach and sync:
+        raise ValueError("norm.detach=true has no form over several processes: set norm.sync=false")
     before = layer(bias=not affine)
-    norm = nn.BatchNorm1d if isinstance(before, nn.Linear) else nn.BatchNorm2d
-    return before, norm(features, eps=eps, momentum=momentum, affine=affine)
+    norm = kind(isinstance(before, nn.Linear), detach, sync)(
+        features,
+        eps=eps,
+        momentum=None if statistics == "cumulative" else momentum,
+        affine=affine,
+        track_running_stats=statistics != "batch",
+    )
+    if affine:
+        nn.init.constant_(norm.weight, gain)
+        nn.init.constant_(norm.bias, shift)
+    if statistics == "reestimated":
+        norm.reestimate = True  # type: ignore[assignment]
+    return before, norm
+
+
+def kind(linear: bool, detach: bool, sync: bool) -> type[_BatchNorm]:
+    """The class that normalizes (N, C) or (N, C, H, W)."""
+    if sync:
+        return nn.SyncBatchNorm
+    if linear:
+        return DetachedBatchNorm1d if detach else nn.BatchNorm1d
+    return DetachedBatchNorm2d if detach else nn.BatchNorm2d

@@ -1,0 +1,49 @@
+"""Learned scalars on residual branches, with which residual nets train without normalization.
+
+`skipinit` (De, Smith, NeurIPS 2020; ReZero, Bachlechner et al., UAI 2021): a multiplier that starts at 0 ends a branch.
+`fixup` (Zhang et al., ICLR 2019, §3): one that starts at 1, and scalar biases that start at 0 before each convolution,
+the classifier and each activation; no other biases.
+"""
+
+import torch
+from torch import Tensor, nn
+
+BRANCH_SCALES = ("none", "skipinit", "fixup")
+
+
+class Shift(nn.Module):
+    """input + bias, a scalar."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input + self.bias
+
+
+class Scale(nn.Module):
+    """input · weight, a scalar."""
+
+    def __init__(self, start: float):
+        super().__init__()
+        self.start = start
+        self.weight = nn.Parameter(torch.full((1,), start))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input * self.weight
+
+    def extra_repr(self) -> str:
+        return f"start={self.start:g}"
+
+
+def shift(branch_scale: str) -> nn.Module:
+    """What stands before a convolution, the classifier or an activation."""
+    return Shift() if branch_scale == "fixup" else nn.Identity()
+
+
+def scale(branch_scale: str) -> nn.Module:
+    """What ends a branch."""
+    if branch_scale == "none":
+        return nn.Identity()
+    return Scale(0.0 if branch_scale == "skipinit" else 1.0)
