@@ -60,6 +60,15 @@ def test_x_has_its_true_scale_and_a_tick_a_value(fake):
     assert panel.get_xscale() == "linear"
 
 
+def test_x_may_be_logarithmic(fake):
+    fake.about |= {"figure": None}
+    swept(fake)
+    fake.about["figure"]["log"] = True
+    panel = figure_lines.draw(table_of(fake)).axes[0]
+    assert panel.get_xscale() == "log" and panel.get_xlim()[0] > 0
+    assert [tick for tick in panel.get_xticks() if panel.get_xlim()[0] <= tick <= panel.get_xlim()[1]] == sorted(VALUES)
+
+
 def test_a_row_without_the_key_is_a_horizontal_line_with_its_band(fake):
     table = table_of(swept(fake))
     panel = figure_lines.draw(table).axes[0]

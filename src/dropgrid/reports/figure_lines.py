@@ -83,6 +83,8 @@ def compose(table: Table, figure: Mapping[str, Any], found: Sequence[Lines]) -> 
             # panels of one block share their axis, blocks may be of different worlds
             limit = vertical(each if split else [panel], figure.get("down_to"))
             values = [x for one in panel[1] for x, _ in one.points]
+            if figure.get("log"):
+                axes.set_xscale("log", base=2)
             ticks(axes, values, wide)
             fill(axes, panel, names, limit, aside(axes, values, len(panel[1]), wide))
             axes.set_ylabel(f"{headline(table)}, %" if right == 0 else "", fontsize=9)

@@ -1,6 +1,6 @@
 """An ablation's rows as series over one key of their configs, as `ablation.figure` in its YAML asks for.
 
-    figure: {x: regularizer.keep_prob, label: keep_prob, baseline: true, within: 0.5, down_to: 12,
+    figure: {x: regularizer.keep_prob, label: keep_prob, log: false, baseline: true, within: 0.5, down_to: 12,
              panels: {title: [series, …]}}
 
 Rows made from a mapping are named `<series> <key>=<value>`; a row's series is its name without that part.
@@ -16,7 +16,7 @@ from dropgrid.errors import UserError
 from dropgrid.reports.cells import Block, Cell
 from dropgrid.reports.table import Row, Table
 
-KEYS = ("x", "label", "baseline", "within", "down_to", "panels")
+KEYS = ("x", "label", "log", "baseline", "within", "down_to", "panels")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ def asked(table: Table) -> Mapping[str, Any] | None:
         isinstance(panels, Mapping) and all(isinstance(each, list) for each in panels.values())
     ):
         raise UserError(f"{where}.panels must map titles to lists of series, got {panels!r}")
+    if not isinstance(figure.get("log", False), bool):
+        raise UserError(f"{where}.log must be true (a logarithmic axis) or false, got {figure['log']!r}")
     for key in ("within", "down_to"):
         if figure.get(key) is not None and (number(figure[key]) or 0) <= 0:
             raise UserError(f"{where}.{key} must be a number of points above 0, got {figure[key]!r}")
