@@ -39,7 +39,7 @@ def plain(given: dict) -> tuple[float, str]:
     source = build.source(config, local)
     splits, spec = source.load(), source.spec()
     network = build.network(config, spec)
-    build.initialise(config, network)
+    build.initialise(config, local, network)
     optimizer = build.instantiate("optimizer", config["optimizer"])(network)
     rates, epochs = [group["lr"] for group in optimizer.param_groups], config["trainer"]["max_epochs"]
     size, steps = config["data"]["batch_size"], epochs * (spec.train // config["data"]["batch_size"])

@@ -18,7 +18,7 @@ def make(outputs, *overrides):
         config, local = divide(plain(compose("train", [*TINY, f"paths.outputs={outputs}", *overrides])))
     source = build.source(config, local)
     net = build.network(config, source.spec()).eval()
-    build.initialise(config, net)
+    build.initialise(config, local, net)
     with torch.no_grad():
         net.fc.weight.mul_(20)  # confident, so that predictions differ
     return Subject(config, local, net, net.state_dict(), source.spec(), source.load(), torch.device("cpu"))

@@ -79,7 +79,7 @@ def test_the_network_has_the_weights_of_its_seed():
     nets = []
     for cell in (first, second, other):
         net = build.network(cell.config, build.source(cell.config, cell.local).spec())
-        build.initialise(cell.config, net)
+        build.initialise(cell.config, cell.local, net)
         nets.append(net)
     same = [torch.equal(a, b) for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True)]
     assert all(same)

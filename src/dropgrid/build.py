@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from dropgrid import sites, streams
 from dropgrid.augments.none import none as no_augment
 from dropgrid.data.batches import SAMPLERS
-from dropgrid.data.preparation import KINDS
+from dropgrid.data.preparation import KINDS, preparation, prepared
 from dropgrid.data.source import AbstractSource, Spec
+from dropgrid.data.split import Memory, Splits, evenly
 from dropgrid.errors import UserError
 from dropgrid.instantiate import call, instantiate
 from dropgrid.optimizers.fused import fused
@@ -144,12 +145,29 @@ def optimizer(config: Mapping[str, Any]) -> Callable[[nn.Module], torch.optim.Op
     return (lambda net: fused(make(net))) if config["trainer"]["fused"] else make
 
 
-def initialise(config: Mapping[str, Any], net: nn.Module) -> None:
-    """Draw the initial weights, each from the stream of its own name."""
-    init = instantiate("init", config["init"])
+def initialise(
+    config: Mapping[str, Any],
+    local: Mapping[str, Any],
+    net: nn.Module,
+    batch: Callable[[], Tensor] | None = None,
+) -> None:
+    """Draw the initial weights, each from the stream of its name; `batch` makes images for an init that needs them."""
+    init = instantiate("init", unite(config, local, "init"))
     activation = instantiate("activation", config["activation"])
     seed = config["seed"]
-    call("init", init, net, generator=lambda name: streams.generator(seed, "init", name), activation=activation)
+    images = batch() if batch is not None and getattr(init.func, "needs_batch", False) else None
+
+    def generator(name: str) -> torch.Generator:
+        return streams.generator(seed, "init", name)
+
+    call("init", init, net, generator=generator, activation=activation, batch=images)
+
+
+def first_batch(config: Mapping[str, Any], splits: Splits) -> Tensor:
+    """One batch of training images, evenly spaced and normalised: (N, C, H, W) floats on the CPU."""
+    split = evenly(splits.train, config["data"]["batch_size"])
+    images = split.images if isinstance(split, Memory) else torch.stack([split[i][0] for i in range(len(split))])
+    return prepared(images, preparation(config["data"]["normalize"], splits))
 
 
 class Stand:
@@ -213,7 +231,7 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
         raise UserError(f"data.batch_size={data['batch_size']} is larger than the training set of {spec.train} images")
     with torch.device("meta"):
         net = network(config, spec)
-        initialise(config, net)
+        initialise(config, local, net)
         size = (spec.channels, *spec.size)
         images, targets = torch.zeros(2, *size), torch.zeros(2, dtype=torch.int64)
         call("model", net, images)

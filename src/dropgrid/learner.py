@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid import streams
-from dropgrid.data.preparation import Preparation
+from dropgrid.data.preparation import Preparation, prepared
 from dropgrid.sites import AbstractDropProb, drops
 
 Batch = tuple[Tensor, Tensor]
@@ -88,9 +88,8 @@ class Learner(pl.LightningModule):
 
     def normalize(self, images: Tensor) -> Tensor:
         """uint8 (N, C, H, W) to floats, prepared as `data.normalize` says."""
-        images = (images.to(torch.float32) / 255 - self.mean) / self.std
-        if self.center is not None and self.whitening is not None:
-            images = ((images.flatten(1) - self.center) @ self.whitening).view_as(images)
+        whitening = None if self.center is None or self.whitening is None else (self.center, self.whitening)
+        images = prepared(images, Preparation(self.mean, self.std, whitening))
         return images.to(memory_format=self.layout)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

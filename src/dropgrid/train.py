@@ -33,8 +33,9 @@ def build_model(cfg: DictConfig | dict[str, Any]) -> "nn.Module":
 
     resolved: Any = OmegaConf.to_container(cfg, resolve=True) if isinstance(cfg, DictConfig) else cfg
     config, local = divide(resolved)
-    net = build.network(config, build.source(config, local).spec())
-    build.initialise(config, net)
+    source = build.source(config, local)
+    net = build.network(config, source.spec())
+    build.initialise(config, local, net, lambda: build.first_batch(config, source.load()))
     return net
 
 

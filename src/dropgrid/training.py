@@ -99,7 +99,7 @@ class Trial:
         source = build.source(config, local)
         self.spec, self.splits = source.spec(), source.load()
         self.network = build.network(config, self.spec)
-        build.initialise(config, self.network)
+        build.initialise(config, local, self.network, lambda: build.first_batch(config, self.splits))
         self.learner = Learner(
             self.network,
             loss=instantiate("loss", config["loss"]),

@@ -1,39 +1,30 @@
 import math
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from scipy.integrate import quad
 from torch import nn
 from torch.nn.utils import parametrize
 
 from dropgrid import streams
 from dropgrid.initializers.kaiming import gain, kaiming
-from dropgrid.models.resnet import ResNet
-from dropgrid.norms.batch import batch
-from dropgrid.norms.none import none
+from dropgrid.instantiate import instantiate
 
+CONF = Path(__file__).parents[2] / "conf"
 GENERATOR = partial(streams.generator, 3, "init")
 RELU = {"generator": GENERATOR, "activation": nn.ReLU}
 
 
-def net(depths=(1, 1, 1), **changes):
-    arguments = dict(
-        block="basic",
-        depths=depths,
-        base_width=16,
-        width=1.0,
-        strides=[1] + [2] * (len(depths) - 1),
-        stem="small",
-        stem_stride=1,
-        shortcut="projection",
-        zero_init_residual=False,
-        shape=(3, 32, 32),
-        classes=10,
-        norm=partial(batch, eps=1e-5, momentum=0.1, affine=True),
-        activation=nn.ReLU,
-    )
-    return ResNet(**arguments | changes)
+def option(axis, name, **changes):
+    return instantiate(axis, yaml.safe_load((CONF / axis / f"{name}.yaml").read_text()) | changes)
+
+
+def net(depths=(1, 1, 1), norm="batch", activation=nn.ReLU, classes=10, **changes):
+    model = option("model", "resnet20", **{"depths": depths, "shortcut": "projection"} | changes)
+    return model(shape=(3, 32, 32), classes=classes, norm=option("norm", norm), activation=activation)
 
 
 def test_gain_of_relu_is_the_square_root_of_2():
@@ -144,7 +135,7 @@ def test_a_parametrization_changes_no_weights():
 def test_norms_and_zeroed_gains_stay_and_biases_become_0():
     model = initialised(net(zero_init_residual=True))
     assert (model.layer1[0].bn2.weight == 0).all() and (model.layer1[0].bn1.weight == 1).all()
-    biased = initialised(net(norm=none))
+    biased = initialised(net(norm="none"))
     assert (biased.layer1[0].conv1.bias == 0).all()
 
 

@@ -2,9 +2,10 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
+from torch.nn.utils.parametrizations import weight_norm
 
 from dropgrid import streams
-from dropgrid.initializers.layers import draw, weights, zero_biases
+from dropgrid.initializers.layers import drawn, number, weights, whole, zero_biases
 
 
 def fans(layer):
@@ -36,15 +37,37 @@ def test_names_order_and_classifier():
     found = list(weights(model))
     assert [weight.name for weight in found] == ["0.weight", "3.weight", "5.weight"]
     assert [weight.classifier for weight in found] == [False, False, True]
-    assert all(weight.tensor is model.get_parameter(weight.name) for weight in found)
+    assert all(weight.tensor.data_ptr() == model.get_parameter(weight.name).data_ptr() for weight in found)
 
 
-def test_a_parametrized_weight_keeps_its_name_and_gives_what_lies_beneath():
+def test_a_lone_layer_has_the_name_of_its_parameter():
+    (weight,) = weights(nn.Linear(3, 2))
+    assert weight.name == "weight" and weight.classifier
+
+
+def test_a_parametrized_weight_keeps_its_name_and_is_set_beneath():
     layer = nn.Sequential(nn.Linear(3, 2))
     original = layer[0].weight
     parametrize.register_parametrization(layer[0], "weight", nn.Tanh())
     (weight,) = weights(layer)
-    assert weight.name == "0.weight" and weight.tensor is original
+    assert weight.name == "0.weight" and weight.tensor.data_ptr() == original.data_ptr()
+    weight.set(torch.full((2, 3), 2.0))
+    assert (original == 2).all() and torch.equal(layer[0].weight, torch.full((2, 3), 2.0).tanh())
+    weight.zero()
+    assert not original.any()
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(3, 2), nn.Conv2d(3, 2, 3)])
+def test_a_weight_kept_as_length_and_direction_is_what_was_set(layer):
+    (weight,) = weights(weight_norm(layer))
+    assert (weight.fan_in, weight.fan_out) == nn.init._calculate_fan_in_and_fan_out(layer.weight)
+    values = torch.randn(weight.tensor.shape)
+    weight.set(values)
+    assert torch.allclose(layer.weight, values, atol=1e-6)
+    assert torch.allclose(layer.parametrizations.weight.original0.flatten(), values.flatten(1).norm(dim=1))
+    assert all(parameter.requires_grad and parameter.is_leaf for parameter in layer.parameters())
+    with pytest.raises(ValueError, match="weight starts at 0 here, which weight normalization has no direction for"):
+        weight.zero()
 
 
 def test_biases_become_0_and_norms_stay():
@@ -57,8 +80,7 @@ def test_biases_become_0_and_norms_stay():
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
 def test_draws_have_the_asked_standard_deviation(distribution):
-    tensor = torch.empty(200_000)
-    draw(tensor, 0.3, distribution, streams.generator(0, "init", "x"))
+    tensor = drawn(torch.empty(200_000), 0.3, distribution, streams.generator(0, "init", "x"))
     assert abs(tensor.mean()) < 5 * 0.3 / 200_000**0.5
     assert tensor.std() == pytest.approx(0.3, rel=0.01)
     kurtosis = ((tensor / tensor.std()) ** 4).mean()
@@ -67,4 +89,19 @@ def test_draws_have_the_asked_standard_deviation(distribution):
 
 def test_an_unknown_distribution_is_named():
     with pytest.raises(ValueError, match=r"init\.distribution must be normal or uniform, got 'cauchy'"):
-        draw(torch.empty(2), 1.0, "cauchy", torch.Generator())
+        drawn(torch.empty(2), 1.0, "cauchy", torch.Generator())
+
+
+@pytest.mark.parametrize("value", [-0.1, True, None, "1", float("inf"), float("nan")])
+def test_what_is_no_number_is_named(value):
+    with pytest.raises(ValueError, match=f"init.std must be a number, 0 or more, got {value!r}"):
+        number("std", value)
+    with pytest.raises(ValueError, match=f"init.std must be a number above 0, got {value!r}"):
+        number("std", value, above=0)
+    assert number("std", 0) == 0
+
+
+@pytest.mark.parametrize("value", [0, 1.0, True, None, "1"])
+def test_what_is_no_whole_number_is_named(value):
+    with pytest.raises(ValueError, match=f"init.k must be a whole number, 1 or more, got {value!r}"):
+        whole("k", value)

@@ -49,6 +49,15 @@ def preparation(kind: str, splits: Splits) -> Preparation:
     return Preparation(zeros, ones, zca(train.images))
 
 
+def prepared(images: Tensor, how: Preparation) -> Tensor:
+    """uint8 images (N, C, H, W) as a network sees them: float32."""
+    values = (images.to(torch.float32) / 255 - how.mean.view(-1, 1, 1)) / how.std.view(-1, 1, 1)
+    if how.whitening is not None:
+        center, matrix = how.whitening
+        values = ((values.flatten(1) - center) @ matrix).view_as(values)
+    return values
+
+
 def zca(images: Tensor) -> tuple[Tensor, Tensor]:
     """Center (D,) and matrix (D, D), float32, of uint8 images (N, C, H, W)."""
     values = images.flatten(1).double() / 255

@@ -99,7 +99,7 @@ class Subject:
         """The network as it was before its first step, in eval mode."""
         with torch.random.fork_rng(devices=[]):
             net = build.network(self.config, self.spec)
-        build.initialise(self.config, net)
+        build.initialise(self.config, self.local, net, lambda: build.first_batch(self.config, self.splits))
         return net.eval()
 
     def predict(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dropgrid.initializers.layers import Generators, draw, weights, zero_biases
+from dropgrid.initializers.layers import Generators, drawn, weights, zero_biases
 
 
 def gain(activation: Callable[[], nn.Module]) -> float:
@@ -48,4 +48,4 @@ def kaiming(
     factor = gain(activation)
     for weight in weights(model):
         std = weight.fan_in**-0.5 if weight.classifier else factor * getattr(weight, mode) ** -0.5
-        draw(weight.tensor, std, distribution, generator(weight.name))
+        weight.set(drawn(weight.tensor, std, distribution, generator(weight.name)))

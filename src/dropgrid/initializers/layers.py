@@ -22,10 +22,44 @@ class Weight(NamedTuple):
     """
 
     name: str
-    tensor: Tensor
+    layer: nn.Module
     fan_in: int
     fan_out: int
+    groups: int
     classifier: bool
+
+    @property
+    def tensor(self) -> Tensor:
+        """What `set` replaces, (out, in / groups, …): what lies beneath a parametrization, if that is of this shape."""
+        beneath = beneath_of(self.layer)
+        found: Tensor = self.layer.weight if beneath is None else beneath  # type: ignore[assignment]
+        return found.detach()
+
+    @torch.no_grad()
+    def set(self, values: Tensor) -> None:
+        """Replace its numbers; those of a weight kept as several tensors (weight norm) by its right inverse."""
+        if beneath_of(self.layer) is None:
+            self.layer.weight = values
+        else:
+            self.tensor.copy_(values)
+
+    def zero(self) -> None:
+        """Set it to 0.
+
+        Raises:
+            ValueError: it is kept as length and direction, and 0 has none.
+        """
+        if beneath_of(self.layer) is None:
+            raise ValueError(f"{self.name} starts at 0 here, which weight normalization has no direction for")
+        self.set(torch.zeros_like(self.tensor))
+
+
+def beneath_of(layer: nn.Module) -> Tensor | None:
+    """The one tensor that is a layer's weight, or lies beneath its parametrization; None where there are several."""
+    if not parametrize.is_parametrized(layer, "weight"):
+        plain: Any = layer.weight
+        return plain  # type: ignore[no-any-return]
+    return getattr(layer.get_submodule("parametrizations.weight"), "original", None)
 
 
 def layers(model: nn.Module) -> dict[str, nn.Module]:
@@ -38,13 +72,12 @@ def weights(model: nn.Module) -> Iterator[Weight]:
     found = layers(model)
     classifier = next((name for name, module in reversed(found.items()) if isinstance(module, nn.Linear)), None)
     for name, module in found.items():
-        # a parametrized weight is initialised beneath its parametrization
-        beneath = parametrize.is_parametrized(module, "weight")
-        tensor: Any = module.get_submodule("parametrizations.weight").original if beneath else module.weight
+        beneath = beneath_of(module)
+        shape: Any = (module.weight if beneath is None else beneath).shape  # type: ignore[union-attr]
         groups = module.groups if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d) else 1
-        cells = math.prod(tensor.shape[2:])
-        fan_in, fan_out = tensor.shape[1] * cells, tensor.shape[0] * cells // groups
-        yield Weight(f"{name}.weight", tensor, fan_in, fan_out, name == classifier)
+        cells = math.prod(shape[2:])
+        path = f"{name}.weight" if name else "weight"
+        yield Weight(path, module, shape[1] * cells, shape[0] * cells // groups, groups, name == classifier)
 
 
 def zero_biases(model: nn.Module) -> None:
@@ -55,11 +88,27 @@ def zero_biases(model: nn.Module) -> None:
 
 
 @torch.no_grad()
-def draw(tensor: Tensor, std: float, distribution: str, generator: torch.Generator) -> None:
-    """Fill a tensor with numbers of mean 0 and standard deviation `std`: normal, or uniform on ±√3·std."""
+def drawn(like: Tensor, std: float, distribution: str, generator: torch.Generator) -> Tensor:
+    """Numbers of mean 0 and standard deviation `std` in a tensor's shape: normal, or uniform on ±√3·std."""
     if distribution == "normal":
-        tensor.normal_(0, std, generator=generator)
-    elif distribution == "uniform":
-        tensor.uniform_(-(3**0.5) * std, 3**0.5 * std, generator=generator)
-    else:
-        raise ValueError(f"init.distribution must be normal or uniform, got {distribution!r}")
+        return torch.empty_like(like).normal_(0, std, generator=generator)
+    if distribution == "uniform":
+        return torch.empty_like(like).uniform_(-(3**0.5) * std, 3**0.5 * std, generator=generator)
+    raise ValueError(f"init.distribution must be normal or uniform, got {distribution!r}")
+
+
+def number(name: str, value: object, *, above: float | None = None) -> float:
+    """A finite number: 0 or more, or above a bound; ValueError for anything else."""
+    wanted = "a number, 0 or more" if above is None else f"a number above {above:g}"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"init.{name} must be {wanted}, got {value!r}")
+    if value < 0 or (above is not None and value <= above):
+        raise ValueError(f"init.{name} must be {wanted}, got {value!r}")
+    return float(value)
+
+
+def whole(name: str, value: object) -> int:
+    """A whole number, 1 or more; ValueError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"init.{name} must be a whole number, 1 or more, got {value!r}")
+    return value

@@ -12,7 +12,11 @@ FORMAT = 1
 ABOUT_PLACE = ("paths", "sweep", "logger", "ablation", "scale", "report", "name")
 """Top-level keys outside a cell's identity."""
 
-ABOUT_PLACE_IN = {"data": ("root", "download", "workers"), "trainer": ("accelerator", "devices")}
+ABOUT_PLACE_IN = {
+    "data": ("root", "download", "workers"),
+    "trainer": ("accelerator", "devices"),
+    "init": ("path",),
+}
 """Keys of an axis outside a cell's identity: where data lie, how they are read, on what is computed."""
 
 

@@ -1,6 +1,5 @@
 """The one planner: from overrides to cells. Trains nothing."""
 
-import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from dropgrid.sweeps import seeds as seeding
 from dropgrid.sweeps import tune
 from dropgrid.sweeps.compose import choices, hydra_context, key_of, parse, root_of, settled
 from dropgrid.sweeps.explain import explained
+from dropgrid.sweeps.fingerprints import Fingerprints
 
 ABOUT_THE_SWEEP = ("ablation", "sweep", "name", "report", "hydra")
 """Overrides that a cell's own command does without."""
@@ -142,7 +142,7 @@ class Planner:
         self.swept = {str(each.get_key_element()): choices(each) for each in others if len(choices(each)) > 1}
         self.first = [f"{key}={values[0]}" for key, values in self.swept.items()]
         self.resolved: dict[str, Any] = {}
-        self.fingerprints: dict[str, str] = {}
+        self.fingerprints = Fingerprints()
 
     def lines(self, without: Sequence[str] = ()) -> list[str]:
         """The command line's plain overrides, without those of some roots."""
@@ -224,7 +224,7 @@ class Planner:
             for row, overrides in found.items():
                 with explained([*overrides], row):
                     config, local = divide(self.compose([*chosen, *overrides]))
-                    config["data"]["fingerprint"] = self.fingerprint(config, local)
+                    self.fingerprints.fill(config, local)
                 typed = [
                     *scale_line,
                     *self.lines(without=(*ABOUT_THE_SWEEP, *PLACE, "scale")),
@@ -264,18 +264,6 @@ class Planner:
         several = swept or len(self.seed_values) > 1
         many = ["-m"] if several and not any(each.startswith("+ablation=") for each in line) else []
         return shlex.join(["python", "scripts/train.py", *many, *line])
-
-    def fingerprint(self, config: Mapping[str, Any], local: Mapping[str, Any]) -> str:
-        """The data's content, read once for all cells that use it."""
-        from dropgrid import build  # torch: not for a command that is wrong
-
-        key = json.dumps([config["data"], local["data"]], sort_keys=True)
-        if key not in self.fingerprints:
-            try:
-                self.fingerprints[key] = build.source(config, local).fingerprint()
-            except ValueError as error:
-                raise UserError(f"data: {error}") from error
-        return self.fingerprints[key]
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
