@@ -20,8 +20,10 @@ FLOORS = {
     **dict.fromkeys({"errors", "streams", "sites", "masks", "instantiate", "paths", "files", "commands"}, 0),
     **dict.fromkeys(AXES, 0),
     **dict.fromkeys({"models", "data"}, 1),
-    **dict.fromkeys({"learner", "callbacks", "loggers", "runs", "reports", "dashboard", "build", "evaluations"}, 2),
-    **dict.fromkeys({"sweeps", "train", "training", "verify_resume", "evaluate"}, 3),
+    **dict.fromkeys(
+        {"learner", "callbacks", "loggers", "runs", "reports", "dashboard", "build", "evaluations", "diagnostics"}, 2
+    ),
+    **dict.fromkeys({"sweeps", "train", "training", "verify_resume", "evaluate", "diagnose"}, 3),
 }
 
 

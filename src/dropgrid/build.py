@@ -15,7 +15,7 @@ from dropgrid.augments.none import none as no_augment
 from dropgrid.data.batches import SAMPLERS
 from dropgrid.data.preparation import KINDS, preparation, prepared
 from dropgrid.data.source import AbstractSource, Spec
-from dropgrid.data.split import Memory, Splits, evenly
+from dropgrid.data.split import Memory, Split, Splits, evenly
 from dropgrid.errors import UserError
 from dropgrid.instantiate import call, instantiate
 from dropgrid.optimizers.fused import fused
@@ -137,6 +137,14 @@ def penalty(config: Mapping[str, Any]) -> Penalties:
                 f"set optimizer.weight_decay=0, or penalty=none"
             )
     return Penalties(found.values())
+
+
+def diagnosis(config: Mapping[str, Any], folder: Path, split: Split) -> list[Any]:
+    """What watches the signals of training, where the cell asks for it."""
+    node = config.get("diagnosis")
+    if node is None:
+        return []
+    return [instantiate("diagnosis", node)(folder=folder, split=split, lr=config["optimizer"].get("lr"))]
 
 
 def optimizer(config: Mapping[str, Any]) -> Callable[[nn.Module], torch.optim.Optimizer]:

@@ -124,7 +124,8 @@ class Trial:
         self.order = order(self.data["sampler"], self.splits.train, config["seed"], self.data["batch_size"])
         self.stamp = stamp(self.device)
         self.checkpoint = Checkpoint(folder, self.stamp, self.order, **local["sweep"]["checkpoint"])
-        self.trainer.callbacks += [self.checkpoint, *callbacks]  # type: ignore[attr-defined]
+        watching = build.diagnosis(config, folder, self.splits.train)  # before the checkpoint, which holds its state
+        self.trainer.callbacks += [*watching, self.checkpoint, *callbacks]  # type: ignore[attr-defined]
 
     def batches(self, split: Split, size: int, order: Order | None = None) -> Any:
         """Batches of a split: in training whole ones in the epoch's order, else all of it as it stands."""

@@ -20,7 +20,7 @@ from dropgrid.training import Trial
 
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25", "trainer.max_epochs=3"]
 DROPS = ["regularizer=dropblock", "regularizer.block_size=2", "sweep.checkpoint.steps=1"]
-WATCH = ["+diagnosis=signals", "diagnosis.every=3", "diagnosis.images=8", "+diagnose@diagnosis.gradient=gradient"]
+WATCH = ["diagnosis=signals", "diagnosis.every=3", "diagnosis.images=8", "+diagnose@diagnosis.gradient=gradient"]
 
 
 class Stop(Exception):

@@ -63,16 +63,27 @@ def batch(
     norm = kind(isinstance(before, nn.Linear), detach, sync)(
         features,
         eps=eps,
-        momentum=None if statistics == "cumulative" else momentum,
+        momentum=momentum,
         affine=affine,
         track_running_stats=statistics != "batch",
     )
     if affine:
         nn.init.constant_(norm.weight, gain)
         nn.init.constant_(norm.bias, shift)
+    if statistics == "cumulative":
+        norm.register_forward_pre_hook(weigh_equally)
     if statistics == "reestimated":
         norm.reestimate = True  # type: ignore[assignment]
     return before, norm
+
+
+def weigh_equally(norm: _BatchNorm, _: object) -> None:
+    """Give the batch that comes the weight that makes the moving averages the plain means of all so far.
+
+    Torch's own `momentum=None` does the same, but cannot be built on the meta device.
+    """
+    if norm.training and norm.num_batches_tracked is not None and not norm.num_batches_tracked.is_meta:
+        norm.momentum = 1 / (int(norm.num_batches_tracked) + 1)
 
 
 def kind(linear: bool, detach: bool, sync: bool) -> type[_BatchNorm]:

@@ -52,7 +52,10 @@ def treatment_id(config: Mapping[str, Any]) -> str:
     return cell_id({k: v for k, v in config.items() if k != "seed"})
 
 
-TRAINS_NOTHING = ("reports", "sweeps", "evaluations", "evaluate.py", "verify_resume.py", "commands.py", "train.py")
+TRAINS_NOTHING = (
+    *("reports", "sweeps", "evaluations", "evaluate.py", "diagnostics", "diagnose.py"),
+    *("verify_resume.py", "commands.py", "train.py"),
+)
 """Of the package, what no cell's process runs while it trains and measures."""
 
 

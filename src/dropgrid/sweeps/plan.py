@@ -119,6 +119,8 @@ def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None) -> list[Pla
         rest = [each for each in parsed if each.key_or_group != "ablation"]
         if any(root_of(each) == "evaluate" for each in rest):
             raise UserError("evaluate measures what is trained: python scripts/evaluate.py NAME +evaluate=…")
+        if any(root_of(each) == "diagnose" for each in rest):
+            raise UserError("diagnose looks at networks and trains none: python scripts/diagnose.py +diagnose=…")
         if not named:
             made = [Planner(rest).ad_hoc()]
         else:

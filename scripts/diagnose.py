@@ -1,0 +1,8 @@
+"""What a network does to its signal: python scripts/diagnose.py +diagnose=X [diagnose.key=value] [OVERRIDES]."""
+
+import sys
+
+from dropgrid.diagnose import main
+
+if __name__ == "__main__":
+    sys.exit(main())

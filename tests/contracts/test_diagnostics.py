@@ -1,0 +1,121 @@
+"""What every diagnostic must keep, whatever file it is in: run over each YAML of the group."""
+
+import importlib
+import inspect
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from dropgrid.diagnostics.moments import Moment
+from dropgrid.diagnostics.probe import COMMON, probe
+from dropgrid.evaluations.subject import Found, Measure
+from dropgrid.instantiate import instantiate
+from dropgrid.reports.plotting import png
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from subjects import make
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "conf" / "diagnose"
+OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+FAST = {
+    "jacobian": {"exact": 1, "vectors": 1, "iterations": 8},
+    "hessian": {"iterations": 4},
+    "landscape": {"points": 3},
+}
+CELLS = {
+    "batch": ["regularizer=dropblock", "regularizer.block_size=2", "regularizer.inference=true"],
+    "none": ["norm=none", "activation=tanh"],
+}
+
+
+def option(name):
+    node = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    return instantiate("diagnose", {k: v for k, v in node.items() if k not in COMMON} | FAST.get(name, {})), node
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    return {name: make(tmp_path_factory.mktemp(name), "data.size=16", *lines) for name, lines in CELLS.items()}
+
+
+@pytest.fixture
+def probes(cells):
+    return {n: probe(c.learner(c.network, c.seed), c.splits.train, images=8, lr=0.1) for n, c in cells.items()}
+
+
+def test_there_are_options():
+    assert {"signal", "jacobian", "hessian", "weights_by_depth", "gradient", "landscape", "inputs"} <= set(OPTIONS)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_one_name_across_conf_source_picture_and_tests(name):
+    assert option(name)[1]["_target_"] == f"dropgrid.diagnostics.{name}.{name}"
+    assert callable(importlib.import_module(f"dropgrid.diagnostics.figure_{name}").draw)
+    assert (ROOT / "tests" / "diagnostics" / f"test_{name}.py").exists()
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_arguments_bind_to_the_signature_and_their_defaults_live_in_the_yaml(name):
+    function, node = option(name)
+    signature = inspect.signature(function.func)
+    assert {k for k in node if not k.startswith("_")} - set(COMMON) == set(signature.parameters) - {"probe"}
+    assert all(p.default is inspect.Parameter.empty for p in signature.parameters.values())
+    assert set(COMMON) <= set(node)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("cell", [*CELLS])
+def test_it_finds_the_same_each_time_and_leaves_network_and_shared_randomness_alone(name, cell, probes):
+    looked, function = probes[cell], option(name)[0]
+    network = looked.network
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    modes = [module.training for module in network.modules()]
+    state = torch.get_rng_state()
+    found, again = function(looked), function(looked)
+    assert isinstance(found, Found) and found.measures and found.measures == again.measures
+    assert set(found.arrays) == set(again.arrays)
+    for key, each in found.arrays.items():
+        assert each.dtype != object and np.array_equal(each, again.arrays[key], equal_nan=each.dtype.kind == "f")
+    assert torch.equal(state, torch.get_rng_state()) and modes == [module.training for module in network.modules()]
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+    assert all(parameter.grad is None for parameter in network.parameters())
+    for metric, each in found.measures.items():
+        assert isinstance(each, Measure) and isinstance(each.value, float) and math.isfinite(each.value), metric
+        assert each.unit in ("%", "nats", "") and each.label and (each.unit != "%" or 0 <= each.value <= 1)
+    assert len({each.label for each in found.measures.values()}) == len(found.measures)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_one_configuration_several_and_several_moments_are_drawn(name, probes):
+    draw, function = importlib.import_module(f"dropgrid.diagnostics.figure_{name}").draw, option(name)[0]
+    found = {cell: function(looked).arrays for cell, looked in probes.items()}
+    for results in (
+        {"batch": [Moment(0, found["batch"])]},
+        {cell: [Moment(0, arrays)] for cell, arrays in found.items()},
+        {cell: [Moment(step, arrays) for step in (0, 10, 1000)] for cell, arrays in found.items()},
+    ):
+        figure = draw(results)
+        assert figure is not None and png(figure, 40)[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_network_that_has_diverged_is_drawn_or_says_what_is_wrong(name, cells):
+    from dropgrid.evaluations.subject import DoesNotApply
+
+    cell = make(Path(cells["none"].local["paths"]["outputs"]), "data.size=16", "norm=none")
+    with torch.no_grad():
+        cell.network.fc.weight.fill_(float("inf"))
+    looked = probe(cell.learner(cell.network, 0), cell.splits.train, images=8, lr=0.1)
+    try:
+        found = option(name)[0](looked)
+    except DoesNotApply as reason:
+        assert str(reason)
+        return
+    figure = importlib.import_module(f"dropgrid.diagnostics.figure_{name}").draw({"it": [Moment(0, found.arrays)]})
+    assert figure is None or png(figure, 40)
