@@ -7,6 +7,7 @@ import yaml
 
 from dropgrid.sweeps.check import check
 from dropgrid.sweeps.plan import plans
+from dropgrid.sweeps.rows import product_of
 
 FOLDER = Path(__file__).parents[2] / "conf" / "ablation"
 ABLATIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -31,7 +32,11 @@ def test_nothing_about_the_training_stands_outside_rows_and_scale(name):
     assert set(node) <= {"defaults", "sweep", "ablation"}
     assert all(set(each) == {"override /scale"} for each in node["defaults"])
     assert {"name", "question", "claim", "cost", "baseline", "rows"} <= set(node["ablation"])
-    assert node["ablation"]["name"] == name and node["ablation"]["baseline"] in node["ablation"]["rows"]
+    rows = node["ablation"]["rows"].items()
+    names = {
+        each for row, given in rows for each, _ in (product_of(row, given) if isinstance(given, dict) else [(row, 0)])
+    }
+    assert node["ablation"]["name"] == name and node["ablation"]["baseline"] in names
 
 
 @pytest.mark.parametrize("name", ABLATIONS)

@@ -18,7 +18,7 @@ from dropgrid.instantiate import instantiate, locate
 TESTS = Path(__file__).parents[1]
 FOLDER = TESTS.parent / "conf" / "data"
 OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-OF_THE_LOADER = {"batch_size", "eval_batch_size", "workers"}
+OF_THE_LOADER = {"batch_size", "eval_batch_size", "workers", "normalize", "sampler"}
 TINY = SimpleNamespace(**runpy.run_path(str(TESTS / "data" / "tiny.py")))
 
 

@@ -22,7 +22,7 @@ WIDTH, MARGIN, AXIS, GAP = 10.5, 0.3, 0.55, 0.2
 HEIGHT, TITLE, BELOW = (3.1, 4.2), 0.16, 0.66
 """Inches: a panel of few rows and of many, a line of its title, the horizontal axis with its name."""
 
-ASIDE = 2.6
+ASIDE, SPREAD = 2.6, 24.0
 """Points between the marks of two rows at one number, at most, so that no interval hides another."""
 
 MANY = 8
@@ -173,7 +173,7 @@ def aside(axes: Axes, values: Sequence[float], count: int, wide: float) -> float
     at = places(axes, sorted(set(values)))
     low, high = places(axes, axes.get_xlim())
     nearest = min((b - a for a, b in pairwise(at)), default=abs(high - low))
-    return float(min(ASIDE, 0.5 * nearest / abs(high - low) * wide * 72 / count))
+    return float(min(ASIDE, SPREAD / count, 0.5 * nearest / abs(high - low) * wide * 72 / count))
 
 
 def marks(found: Sequence[Panel]) -> tuple[str, str]:
