@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from dropgrid.errors import UserError
-from dropgrid.reports import claims, contrasts, ensembles
+from dropgrid.reports import claims
 from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide
 from dropgrid.sweeps import rows as ablation_rows
 from dropgrid.sweeps import seeds as seeding
@@ -174,8 +174,14 @@ class Planner:
         about = {k: v for k, v in node.items() if k not in ("rows", "tune")}
         about["ablation"] = name
         claims.parse(about.get("claims") or [], found)
-        contrasts.parse(about.get("contrasts") or {}, found)
-        ensembles.check(about.get("ensemble"))
+        if about.get("contrasts"):
+            from dropgrid.reports import contrasts  # scipy, which most commands need not wait for
+
+            contrasts.parse(about["contrasts"], found)
+        if about.get("ensemble") is not None:
+            from dropgrid.reports import ensembles
+
+            ensembles.check(about["ensemble"])
         scale = next((o.get_value_element_as_str() for o in self.fixed if o.key_or_group == "scale"), None)
         made = self.name(name, scale)
         count = self.resolved["sweep"]["tune"]
