@@ -247,6 +247,14 @@ def drops(network: nn.Module) -> dict[str, AbstractRandom]:
     return {module.site or path: module for path, module in found.items()}
 
 
+def with_inference(network: nn.Module, on: bool) -> nn.Module:
+    """A copy whose sites drop in eval mode, or do not."""
+    replica = copy.deepcopy(network)
+    for drop in drops(replica).values():
+        drop.inference = on
+    return replica
+
+
 def shapes(network: nn.Module, size: Sequence[int]) -> dict[str, tuple[int, ...]]:
     """The shape (C, …) of what each site counts, for images of `size` (C, H, W): a dry run, nothing computed."""
     found: dict[str, tuple[int, ...]] = {}

@@ -5,7 +5,7 @@ from torch import Tensor
 from torchvision.transforms import AutoAugment, AutoAugmentPolicy
 
 from dropgrid.augments.context import Context
-from dropgrid.augments.operations import IDENTITY, Operation, on_bytes, strengths
+from dropgrid.augments.operations import IDENTITY, Operation, of, on_bytes, strengths
 
 POLICIES = {policy.value: AutoAugment(policy).policies for policy in AutoAugmentPolicy}
 """Sub-policies: two operations, each (name, probability, number of its strength or None)."""
@@ -49,9 +49,7 @@ def autoaugment(
             signs = torch.randint(2, (2,), generator=draws).tolist()
             wanted = (chances <= torch.tensor([each[1] for each in learned[number]])).tolist()
             for turn, (name, _, bin_) in enumerate(learned[number]):
-                values, signed = space[name]
-                strength = values[bin_ or 0] * (-1 if signed and not signs[turn] else 1)
-                rounds[turn].append(Operation(name, strength) if wanted[turn] else IDENTITY)
+                rounds[turn].append(of(space, name, bin_ or 0, not signs[turn]) if wanted[turn] else IDENTITY)
         return rounds
 
     return on_bytes(images, generator=generator, context=context, choose=choose), targets

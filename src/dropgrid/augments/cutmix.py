@@ -1,12 +1,11 @@
 """CutMix (Yun et al., ICCV 2019), by torchvision."""
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 from torchvision.transforms.v2 import CutMix
 
 from dropgrid.augments.context import Context
+from dropgrid.augments.mixing import mix
 
 
 def cutmix(
@@ -28,18 +27,4 @@ def cutmix(
     Source: §3.1 and Algorithm A1 of the paper. Differs from the paper: the other image is the neighbour, not that of
     a permutation; batches are shuffled.
     """
-    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not alpha > 0:
-        raise ValueError(f"augment.alpha must be a number above 0, got {alpha!r}")
-    if context is None:
-        raise ValueError("cutmix needs a context: it has to know how many classes there are")
-    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        mixed, shares = transform(float(alpha), context.classes)(images, targets)
-    return torch.empty_like(images).copy_(mixed), shares
-
-
-@lru_cache
-def transform(alpha: float, classes: int) -> CutMix:
-    """torchvision's."""
-    return CutMix(alpha=alpha, num_classes=classes)
+    return mix(CutMix, images, targets, generator=generator, context=context, alpha=alpha)

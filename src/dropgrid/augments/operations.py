@@ -60,6 +60,13 @@ NAMES = tuple(name for name in strengths(BINS, 1, 1, wide=False) if name != "Inv
 """The 14 operations of RandAugment and TrivialAugment."""
 
 
+def of(space: dict[str, tuple[list[float], bool]], name: str, number: int, minus: int) -> Operation:
+    """The operation at a number of its range, or its only strength; negative where it has a sign and `minus` asks."""
+    values, signed = space[name]
+    strength = values[number] if len(values) > 1 else values[0]
+    return Operation(name, -strength if signed and minus else strength)
+
+
 def on_bytes(
     images: Tensor,
     *,

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from dropgrid.augments.context import Context
-from dropgrid.augments.operations import BINS, NAMES, Operation, on_bytes, strengths
+from dropgrid.augments.operations import BINS, NAMES, Operation, of, on_bytes, strengths
 
 
 def randaugment(
@@ -44,11 +44,9 @@ def randaugment(
         space = strengths(BINS, height, width, wide=False)
         kinds = torch.randint(len(NAMES), (operations, count), generator=draws).tolist()
         signs = torch.randint(2, (operations, count), generator=draws).tolist()
-        return [[of(space, *each) for each in zip(*both, strict=True)] for both in zip(kinds, signs, strict=True)]
-
-    def of(space: dict[str, tuple[list[float], bool]], kind: int, minus: int) -> Operation:
-        values, signed = space[NAMES[kind]]
-        strength = values[magnitude] if len(values) > 1 else values[0]
-        return Operation(NAMES[kind], -strength if signed and minus else strength)
+        return [
+            [of(space, NAMES[kind], magnitude, minus) for kind, minus in zip(*both, strict=True)]
+            for both in zip(kinds, signs, strict=True)
+        ]
 
     return on_bytes(images, generator=generator, context=context, choose=choose), targets

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from dropgrid.augments.context import Context
-from dropgrid.augments.operations import BINS, NAMES, Operation, on_bytes, strengths
+from dropgrid.augments.operations import BINS, NAMES, Operation, of, on_bytes, strengths
 
 
 def trivialaugment(
@@ -36,11 +36,6 @@ def trivialaugment(
         kinds = torch.randint(len(NAMES), (count,), generator=draws).tolist()
         bins = torch.randint(BINS, (count,), generator=draws).tolist()
         signs = torch.randint(2, (count,), generator=draws).tolist()
-        chosen = []
-        for kind, bin_, minus in zip(kinds, bins, signs, strict=True):
-            values, signed = space[NAMES[kind]]
-            strength = values[bin_] if len(values) > 1 else values[0]
-            chosen.append(Operation(NAMES[kind], -strength if signed and minus else strength))
-        return [chosen]
+        return [[of(space, NAMES[kind], *each) for kind, *each in zip(kinds, bins, signs, strict=True)]]
 
     return on_bytes(images, generator=generator, context=context, choose=choose), targets

@@ -12,7 +12,6 @@ from dropgrid.data.batches import batches
 from dropgrid.evaluations.subject import DoesNotApply, Measure, Subject, listed
 from dropgrid.learner import Learner
 from dropgrid.runs.measure import accuracy
-from dropgrid.sites import drops
 
 
 def adversarial(subject: Subject, *, epsilons: Sequence[float], steps: int, seed: int) -> dict[str, Measure]:
@@ -53,11 +52,9 @@ def predict(subject: Subject, learner: Learner, epsilon: float, steps: int, seed
     size, workers = subject.config["data"]["eval_batch_size"], subject.local["data"].get("workers", 0)
     loader = batches(subject.splits.test, size, order=None, drop_last=False, workers=workers, device=subject.device)
     learner.eval()
-    sites = drops(learner.network)
     logits, targets, place = [], [], 0
     for number, (images, labels) in enumerate(loader):
-        for site, drop in sites.items():  # as for the plain accuracy
-            drop.advance(drop.target, streams.key(learner.seed, "inference", number, drop.stream or site))
+        learner.seed_inference(number)  # as for the plain accuracy
         moved = attack(
             learner.network,
             functional.cross_entropy,

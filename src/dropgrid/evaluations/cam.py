@@ -7,8 +7,8 @@ import torch
 from scipy.ndimage import label
 from torch import Tensor, nn
 
-from dropgrid.evaluations.monte_carlo import with_inference
 from dropgrid.evaluations.subject import DoesNotApply, Found, Measure, Subject
+from dropgrid.sites import with_inference
 
 CLASSES = ("target", "predicted")
 FOUR = np.array([[[0] * 3] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0] * 3] * 3])

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from dropgrid import streams
 from dropgrid.data.split import evenly
-from dropgrid.evaluations.monte_carlo import with_inference
 from dropgrid.evaluations.subject import DoesNotApply, Found, Measure, Subject
 from dropgrid.evaluations.trace import IMAGES, Call, calls
 from dropgrid.evaluations.weights import weight_of
 from dropgrid.initializers.layers import KINDS
 from dropgrid.instantiate import call, instantiate
+from dropgrid.sites import with_inference
 
 LAYERS = ("first", "last")
 BINS = 60

@@ -1,15 +1,13 @@
 """Predictions averaged over masks of the cell's own regularizer."""
 
-import copy
 from collections.abc import Sequence
 
 import torch
-from torch import nn
 
 from dropgrid import streams
 from dropgrid.evaluations.subject import DoesNotApply, Measure, Subject, listed
 from dropgrid.runs.measure import accuracy, nll
-from dropgrid.sites import drops
+from dropgrid.sites import drops, with_inference
 
 
 def monte_carlo(subject: Subject, *, passes: Sequence[int]) -> dict[str, Measure]:
@@ -47,11 +45,3 @@ def monte_carlo(subject: Subject, *, passes: Sequence[int]) -> dict[str, Measure
             found[f"acc_{count}"] = Measure(accuracy(mean, targets), f"Monte Carlo T = {count}")
             found[f"nll_{count}"] = Measure(nll(mean, targets), f"NLL Monte Carlo T = {count}", "nats")
     return found
-
-
-def with_inference(network: nn.Module, on: bool) -> nn.Module:
-    """A copy whose sites drop in eval mode, or do not."""
-    replica = copy.deepcopy(network)
-    for drop in drops(replica).values():
-        drop.inference = on
-    return replica

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from dropgrid.evaluations.monte_carlo import with_inference
+from dropgrid.sites import with_inference
 
 IMAGES = 2
 """In the dry run's batch."""

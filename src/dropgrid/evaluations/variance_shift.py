@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dropgrid.evaluations.monte_carlo import with_inference
 from dropgrid.evaluations.subject import DoesNotApply, Found, Measure, Subject
 from dropgrid.evaluations.trace import calls
-from dropgrid.sites import drops
+from dropgrid.sites import drops, with_inference
 
 SPLITS = ("train", "test")
 

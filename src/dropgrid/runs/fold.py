@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from dropgrid.norms.switchable import SwitchableNorm
-from dropgrid.sites import drops
+from dropgrid.sites import with_inference
 
 IMAGES = 2
 """In the dry run's batch."""
@@ -73,9 +73,7 @@ class Uses(TorchFunctionMode):
 
 def pairs(network: nn.Module, size: Sequence[int]) -> dict[str, str]:
     """The batch norms that can be folded, each with the layer before it, by name: a dry run, nothing computed."""
-    replica = copy.deepcopy(network).to("meta", torch.float32).eval()
-    for drop in drops(replica).values():
-        drop.inference = False
+    replica = with_inference(network, False).to("meta", torch.float32).eval()
     layers: list[Call] = []
     norms: list[Call] = []
     for name, module in replica.named_modules():

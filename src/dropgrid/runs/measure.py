@@ -7,9 +7,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from dropgrid import streams
 from dropgrid.learner import Batch, Learner
-from dropgrid.sites import drops
 
 CALIBRATION_BINS = 15
 
@@ -23,11 +21,9 @@ def predict(
     Sites with `inference` on drop here too, with keys that are functions of the batch's number.
     """
     learner.eval()
-    sites = drops(learner.network)
     logits, targets = [], []
     for index, (images, labels) in enumerate(islice(batches, limit)):
-        for site, drop in sites.items():
-            drop.advance(drop.target, streams.key(learner.seed, "inference", index, drop.stream or site))
+        learner.seed_inference(index)
         logits.append(learner(images.to(learner.device)).float().cpu())
         targets.append(labels.cpu())
         beat()
