@@ -133,7 +133,7 @@ def test_ctrl_c_ends_it_and_leaves_nothing_behind(outputs):
     [
         ([], "an evaluation is of one NAME, got none; NAME is one of: tiny"),
         (["tniy", "evaluate=noise"], "did you mean tiny?"),
-        (["tiny"], "choose one evaluation: +evaluate=X, X one of: calibration"),
+        (["tiny"], "choose one evaluation: +evaluate=X, X one of: adversarial, calibration"),
         (["tiny", "evaluate=corruptoin"], "evaluate has no option 'corruptoin'; did you mean 'corruption'?"),
         (["tiny", "evaluate=noise", "evaluate.sigma=[1]"], "did you mean 'evaluate.sigmas'?"),
         (["tiny", "evaluate=noise", "evaluate.sigmas=[-1]"], "must be a number 0 or more, got -1"),
