@@ -25,6 +25,7 @@ def without_key(monkeypatch, tmp_path):
 def test_a_real_run_offline_reads_back(tmp_path, without_key):
     environment = {**os.environ, "DROPGRID_OUTPUTS": str(tmp_path / "outputs")}
     line = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "trainer.max_epochs=2", "logger=wandb"]
+    line += ["diagnosis=signals", "diagnosis.every=4"]
     done = subprocess.run(
         [sys.executable, "scripts/train.py", *line],
         cwd=ROOT,
@@ -37,6 +38,8 @@ def test_a_real_run_offline_reads_back(tmp_path, without_key):
     (cell,) = (path.name for path in (tmp_path / "outputs" / "runs").iterdir())
     (folder,) = (tmp_path / "outputs" / "wandb").glob("offline-run-*")
     assert folder.name.endswith(f"-{cell}") and (folder / f"run-{cell}.wandb").stat().st_size > 0
+    pictures = {path.stem.split("_")[0] for path in (folder / "files/media/images/diagnosis").iterdir()}
+    assert pictures == {"signal", "inputs"}
     wandb = Path(sys.executable).parent / "wandb"
     told = subprocess.run(
         [wandb, "leet", "inspect", "--summary", "--json", str(folder / f"run-{cell}.wandb")],

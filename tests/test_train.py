@@ -301,6 +301,7 @@ def wait_for(question, seconds=60):
     raise AssertionError("waited in vain")
 
 
+@pytest.mark.slow
 def test_the_basic_launcher_supervises_too(sweep, tmp_path):
     outputs, _ = sweep
     done = command("-m", *TINY, "regularizer=none,dropblock", "hydra/launcher=basic", outputs=tmp_path)

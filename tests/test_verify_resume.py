@@ -19,7 +19,10 @@ TINY = ["data=fake", "data.size=12", "data.train=80", "data.batch_size=8", "mode
     "overrides",
     [
         ["regularizer=dropblock", "regularizer.block_size=3", "augment=crop_flip", "lr_schedule.warmup=0.3"],
-        ["regularizer=drop_path", "optimizer=adamw", "trainer.accumulate_grad_batches=3", "data.val=0"],
+        pytest.param(
+            ["regularizer=drop_path", "optimizer=adamw", "trainer.accumulate_grad_batches=3", "data.val=0"],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_killed_everywhere_the_bits_are_the_same(overrides, tmp_path):

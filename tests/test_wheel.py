@@ -31,6 +31,7 @@ def test_it_carries_configs_and_plugins_and_no_tests(wheel):
     assert not any(name.startswith(("tests", "scripts", "outputs")) for name in names)
 
 
+@pytest.mark.slow
 def test_installed_elsewhere_it_runs_from_its_own_configs(wheel, tmp_path):
     home = tmp_path / "env"
     venv.create(home, with_pip=False)

@@ -1,6 +1,7 @@
 """Weights & Biases: a view of the local files. The one file that imports wandb."""
 
 import hashlib
+import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,6 +44,12 @@ class Wandb(AbstractLogger):
 
     def log(self, row: Mapping[str, float]) -> None:
         self.run.log(dict(row))
+
+    def picture(self, name: str, png: bytes) -> None:
+        import wandb
+        from PIL import Image
+
+        self.run.log({name: wandb.Image(Image.open(io.BytesIO(png)))})
 
     def close(self, summary: Mapping[str, Any] | None) -> None:
         for name, value in (summary or {}).items():

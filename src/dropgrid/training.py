@@ -24,6 +24,7 @@ from dropgrid.callbacks.treatment import Treatment
 from dropgrid.data.batches import Order, batches, order
 from dropgrid.data.preparation import preparation
 from dropgrid.data.split import Split, evenly
+from dropgrid.diagnostics.moments import FILE
 from dropgrid.files import write_atomically
 from dropgrid.instantiate import instantiate
 from dropgrid.learner import Learner
@@ -53,6 +54,7 @@ def train(cell: Mapping[str, Any], folder: Path, callbacks: Sequence[Callback] =
         trial.fit()
         measured = trial.measure()
         trial.write(measured)
+        show(folder, cell["name"], loggers)
         summary = measured.metrics
     finally:
         for logger in loggers:
@@ -64,6 +66,20 @@ def open_loggers(cell: Mapping[str, Any], folder: Path) -> list[AbstractLogger]:
     about = {k: cell[k] for k in ("id", "name", "ablation", "row", "config")}
     chosen = instantiate("logger", cell["local"]["logger"])(folder=folder, cell=about)
     return [chosen] if isinstance(chosen, Csv) else [Csv(folder=folder, cell=about), chosen]
+
+
+def show(folder: Path, name: str, loggers: Sequence[AbstractLogger]) -> None:
+    """Hand the pictures of what a diagnosis recorded to the loggers that show pictures."""
+    showing = [each for each in loggers if not isinstance(each, Csv)]
+    if not showing or not (folder / FILE).exists():
+        return
+    # here, not above: cells that show nothing need no matplotlib
+    from dropgrid.diagnostics.pictures import pictures
+    from dropgrid.reports.plotting import png
+
+    for option, figure in pictures({name: folder}).items():
+        for logger in showing:
+            logger.picture(f"diagnosis/{option}", png(figure))
 
 
 class Measured(NamedTuple):

@@ -10,6 +10,7 @@ from hydra import compose
 
 from dropgrid.callbacks.diagnosis import Diagnosis
 from dropgrid.diagnostics.moments import FILE, read
+from dropgrid.diagnostics.pictures import pictures
 from dropgrid.errors import UserError
 from dropgrid.instantiate import instantiate
 from dropgrid.paths import CONF
@@ -72,6 +73,7 @@ def test_a_watched_training_has_the_bits_of_one_that_is_not(trial, overrides):
     assert set(found) == {"signal", "inputs", "gradient"}
     steps = [0, 3, 6, 9, 12] if not overrides else [0, 3, 6]
     assert all([each.step for each in moments] == steps for moments in found.values())
+    assert set(pictures({"alone": folder.parent / "alone", "watched": folder})) == set(found)
 
 
 @pytest.mark.parametrize("step", [1, 6, 11])

@@ -65,6 +65,7 @@ PAPER = [name for name in ABLATIONS if name.startswith("dropblock_")]
 LARGER = [*((name, "cifar10_cpu") for name in PAPER), ("dropblock_table1", "cifar10"), ("dropblock_mask", "cifar100")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "scale"), LARGER)
 def test_the_papers_ablations_build_at_the_scales_of_cifar(name, scale, tmp_path, monkeypatch):
     monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
@@ -73,6 +74,7 @@ def test_the_papers_ablations_build_at_the_scales_of_cifar(name, scale, tmp_path
     assert found[0].about["scale"] == scale and found[0].cells[0].config["data"]["batch_size"] in (64, 128)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", ["imagenet", "imagenet_released"])
 def test_table_1_is_comparable_at_the_papers_own_scale_alone(scale, tmp_path, monkeypatch):
     """Every row builds, and its protocol is the published one; another count of epochs is named."""

@@ -95,6 +95,7 @@ def test_equal_values_have_an_interval_of_no_width():
     assert all(each.ci95 == pytest.approx((0, 0), abs=1e-9) for each in compare(values, pairs_of(values)))
 
 
+@pytest.mark.slow
 def test_all_rows_intervals_hold_at_once_95_times_in_100():
     random, times = np.random.default_rng(0), 600
     effects = dict(zip("abcdefghi", [0, 0, 0.2, -0.4, 0.6, 0, 1, 0, 0.3], strict=True))
@@ -108,6 +109,7 @@ def test_all_rows_intervals_hold_at_once_95_times_in_100():
     assert abs(missed / times - 0.05) < 4 * (0.05 * 0.95 / times) ** 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unlike", [False, True])
 def test_nothing_is_reproduced_where_there_is_no_effect(unlike):
     """The whole procedure over Table 1's family, 3 seeds, no row differing: at most 5 % find any effect reproduced.

@@ -147,6 +147,7 @@ def test_a_slip_is_found_before_anything_is_trained(tmp_path, script):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_under_another_launcher_too(tmp_path):
     """Hydra's own launcher, one cell after another."""
     words = ["-m", "+ablation=dropblock_cam", *TINY, "~ablation.rows.dropblock_large", "name=tiny"]

@@ -69,6 +69,7 @@ def test_a_row_with_a_failed_cell_waits(fake):
     assert grown(plan_of(fake, [3, 5])) is None
 
 
+@pytest.mark.slow
 def test_the_intervals_hold_whatever_stops_the_seeds():
     """No row differs; seeds are added until some row seems to. At 5 % each look that would find one far more often."""
     random, looks, times = np.random.default_rng(0), [3, 5, 8, 12], 300

@@ -64,6 +64,7 @@ def test_trials_have_seeds_of_their_own():
         seeds({"tune_seeds": 0})
 
 
+@pytest.mark.slow
 def test_a_tuned_sweep_from_the_command_line(tmp_path):
     """Trials, the choice, fresh seeds with it, the note; asked again nothing trains and the choice stays."""
     tiny = [

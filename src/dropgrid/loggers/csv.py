@@ -26,5 +26,8 @@ class Csv(AbstractLogger):
         self.writer.writerow(dict(row))
         self.file.flush()
 
+    def picture(self, name: str, png: bytes) -> None:
+        """Nothing: the report draws them from what lies beside."""
+
     def close(self, summary: Mapping[str, Any] | None) -> None:
         self.file.close()

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class AbstractLogger(ABC):
-    """Receives a row of numbers an epoch, and the end of the run.
+    """Receives a row of numbers an epoch, pictures once training is over, and the end of the run.
 
     Options are constructed with `folder` (the cell's) and `cell`: its id, name, config, ablation, row, seed, outputs.
     """
@@ -18,6 +18,10 @@ class AbstractLogger(ABC):
     @abstractmethod
     def log(self, row: Mapping[str, float]) -> None:
         """One epoch's numbers, `epoch` and `step` among them."""
+
+    @abstractmethod
+    def picture(self, name: str, png: bytes) -> None:
+        """A picture of what was recorded in training, such as `diagnosis/signal`; called before `close`."""
 
     @abstractmethod
     def close(self, summary: Mapping[str, Any] | None) -> None:

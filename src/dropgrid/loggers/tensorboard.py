@@ -1,9 +1,13 @@
 """TensorBoard event files in the cell's folder."""
 
+import io
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 from dropgrid.errors import UserError
 from dropgrid.loggers.logger import AbstractLogger
@@ -29,6 +33,10 @@ class TensorBoard(AbstractLogger):
         self.step = int(row["step"])
         for name, value in row.items():
             self.writer.add_scalar(name, value, self.step)
+
+    def picture(self, name: str, png: bytes) -> None:
+        image = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+        self.writer.add_image(name, image, self.step, dataformats="HWC")
 
     def close(self, summary: Mapping[str, Any] | None) -> None:
         for name, value in (summary or {}).items():

@@ -30,6 +30,13 @@ CAPTIONS = {
     "figure_weights.png": "Weights after training: how they are spread, norm and effective learning rate by layer",
     "figure_shift.png": "Variance shift by batch-norm layer",
     "figure_treatment.png": "What every site dropped, or moved by noise: realised against expected",
+    "figure_diagnosis_signal.png": "The signal by depth, forward and backward",
+    "figure_diagnosis_inputs.png": "What reaches a unit over training, and the drift of batch norm's statistics",
+    "figure_diagnosis_gradient.png": "Loss and gradient along the gradient, over training",
+    "figure_diagnosis_hessian.png": "Both ends of the Hessian",
+    "figure_diagnosis_jacobian.png": "Singular values of the input–output Jacobian",
+    "figure_diagnosis_weights_by_depth.png": "Weight norms by depth",
+    "figure_diagnosis_landscape.png": "Slices of the loss landscape",
 }
 FACTS = ("claim", "cost", "protocol", "scale")
 

@@ -77,6 +77,7 @@ def draw(table: Table) -> dict[str, bytes]:
         figure_cam,
         figure_contrasts,
         figure_curves,
+        figure_diagnosis,
         figure_ensemble,
         figure_filters,
         figure_levels,
@@ -101,6 +102,7 @@ def draw(table: Table) -> dict[str, bytes]:
         "figure_weights": figure_weights.draw(table),
         "figure_shift": figure_shift.draw(table),
         "figure_treatment": figure_treatment.draw(table),
+        **figure_diagnosis.draw(table),
     }
     there = {name: each for name, each in drawn.items() if each is not None}
     return {

@@ -1,0 +1,25 @@
+"""Pictures of what trainings recorded, by diagnostic."""
+
+import numpy as np
+
+from dropgrid.diagnostics.moments import FILE, Moment, write
+from dropgrid.diagnostics.pictures import ends, pictures
+
+
+def norms(step, scale):
+    return Moment(step, {"layers": np.array(["a", "b"]), "norm": scale * np.ones(2), "rms": scale * np.ones(2)})
+
+
+def test_of_a_few_cells_the_first_moment_stands_beside_the_last_and_of_many_the_last_alone():
+    moments = [norms(step, 1.0) for step in (0, 50, 100)]
+    few = ends({f"cell {n}": moments for n in range(4)})
+    assert all([each.step for each in own] == [0, 100] for own in few.values())
+    many = ends({f"cell {n}": moments for n in range(5)})
+    assert all([each.step for each in own] == [100] for own in many.values())
+    assert [each.step for each in ends({"one": moments[:1]})["one"]] == [0]
+
+
+def test_a_cell_that_recorded_nothing_has_no_picture(tmp_path):
+    assert pictures({"a": tmp_path}) == {}
+    write(tmp_path / FILE, {"signal": []})
+    assert pictures({"a": tmp_path}) == {}
