@@ -14,6 +14,13 @@ def test_it_is_the_textbook_s_formula(build):
     assert torch.allclose(net(x), h @ net.fc.weight.T + net.fc.bias, atol=1e-6)
 
 
+def test_without_hidden_layers_it_is_softmax_regression(build):
+    net = build("mlp", hidden=[], shape=(1, 4, 3)).eval()
+    assert {name for name, _ in net.named_parameters()} == {"fc.weight", "fc.bias"}
+    x = torch.randn(6, 1, 4, 3)
+    assert torch.allclose(net(x), x.reshape(6, 12) @ net.fc.weight.T + net.fc.bias, atol=1e-6)
+
+
 def test_parameters_of_the_classic_784_800_800_10(millions):
     assert millions("mlp", shape=(1, 28, 28), norm=none) == pytest.approx(1.276810)
 
@@ -27,7 +34,7 @@ def test_every_hidden_layer_is_a_group_and_its_norm_takes_the_bias(asked, build)
     assert net.layer1.linear.bias is None and isinstance(net.layer1.norm, nn.BatchNorm1d)
 
 
-@pytest.mark.parametrize("hidden", [[], 800, [0], ["a"]])
+@pytest.mark.parametrize("hidden", [None, 800, [0], ["a"]])
 def test_hidden_lists_whole_numbers(build, hidden):
     with pytest.raises(ValueError, match=r"model\.hidden"):
         build("mlp", hidden=hidden)

@@ -32,7 +32,7 @@ def consecutive(order: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
     """Stretches of an order, one after another: the first does not depend on the sizes of those behind it."""
     ends = np.cumsum([0, *sizes])
     assert ends[-1] <= len(order)
-    return [np.sort(order[start:end]) for start, end in pairwise(ends)]
+    return [order[start:end] for start, end in pairwise(ends)]
 
 
 def size_of(name: str, wanted: float, total: int) -> int:
@@ -62,8 +62,11 @@ def sizes_of(total: int, **wanted: float | None) -> dict[str, int]:
 def divided(labels: np.ndarray, seed: int, sizes: dict[str, int]) -> dict[str, np.ndarray]:
     """Rows of each split: the test set is drawn first, then validation, then training.
 
-    So the test set is the same whatever the sizes of the others, and validation whatever that of training.
+    So the test set is the same whatever the sizes of the others, and validation whatever that of training. Training
+    rows are in ascending order; the others in the order drawn, of which a batch holds all classes, should a norm use
+    the batch's own statistics there.
     """
     drawn = [name for name in ("test", "val", "train") if name in sizes]
     stretches = consecutive(stratified(labels, seed), [sizes[name] for name in drawn])
-    return dict(zip(drawn, stretches, strict=True))
+    found = dict(zip(drawn, stretches, strict=True))
+    return {**found, "train": np.sort(found["train"])}

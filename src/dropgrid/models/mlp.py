@@ -34,7 +34,7 @@ class MLP(nn.Module):
     Every hidden layer is a group of its own, `layer1`, `layer2`, …
 
     Args:
-        hidden: units of each hidden layer.
+        hidden: units of each hidden layer; of none it is softmax regression.
         post_norm: the norm after the activation of each layer, not before it.
         norm_head: a norm after the classifier too.
         shape: of an image, (C, H, W).
@@ -58,7 +58,8 @@ class MLP(nn.Module):
         sites: Sequence[Option] = (),
     ):
         super().__init__()
-        whole_list("hidden", hidden)
+        if hidden != []:
+            whole_list("hidden", hidden)
         whole("classes", classes)
         flag("post_norm", post_norm)
         flag("norm_head", norm_head)

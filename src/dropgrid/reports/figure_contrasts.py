@@ -10,7 +10,7 @@ from dropgrid.reports.cells import Block
 from dropgrid.reports.contrasts import Contrast
 from dropgrid.reports.figure import frame, limits, mark, scatter
 from dropgrid.reports.plotting import GREY, INK, VERDICTS, canvas, lines, place, style, wrap, write_text
-from dropgrid.reports.sections import estimate
+from dropgrid.reports.section_contrasts import estimate
 from dropgrid.reports.statistics import verdict
 from dropgrid.reports.table import Table
 

@@ -14,7 +14,7 @@ from dropgrid.reports.columns import Column, apart, columns, lines_of
 from dropgrid.reports.evaluations import SHARE, Measurement
 from dropgrid.reports.notes import notes
 from dropgrid.reports.outcomes import Judged
-from dropgrid.reports.sections import Section
+from dropgrid.reports.section import Section
 from dropgrid.reports.table import NATS, Row, Table, percent
 from dropgrid.reports.tex import tex
 
@@ -101,7 +101,7 @@ def latex(table: Table) -> str:
             lines.append(" & ".join([f"\\textbf{{{first}}}" if row.baseline else first, *others]) + " \\\\")
     lines += ["\\bottomrule", "\\end{tabular}}"]
     said = notes(table)
-    if (section := sections.contrasts(table)) is not None:
+    for section in sections.brief(table):
         lines += latex_section(section)
         said = [*said, section.note]
     below = [f"{tex(note)}\\par" for note in said]
@@ -150,6 +150,9 @@ def as_json(table: Table) -> str:
         "rows": [line(row) for row in table.rows],
         "contrasts": [contrasts.as_json(each) for each in table.contrasts],
         "ensembles": [asdict(each) for each in table.ensembles],
+        "targets": [asdict(each) for each in table.targets],
+        "spreads": [asdict(each) for each in table.spreads],
+        "smoothness": [asdict(each) for each in table.smoothness],
         "widths": width.as_json(table),
         "notes": notes(table),
     }

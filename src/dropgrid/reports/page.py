@@ -23,6 +23,7 @@ CAPTIONS = {
     "figure_contrasts.png": "Contrasts of rows, computed seed by seed",
     "figure_ensemble.png": "Error and NLL of the mean prediction of K cells",
     "figure_curves.png": "Validation accuracy by epoch",
+    "figure_spread.png": "Mean and standard deviation over seeds of validation accuracy, by epoch",
     "figure_robustness.png": "Accuracy with DropBlock on at inference, a panel a block size",
     "figure_levels.png": "Accuracy and NLL after training, by level of noise, occlusion, attack, or number of passes",
     "figure_cam.png": "Class activation maps of a few test images",

@@ -16,6 +16,9 @@ from dropgrid.reports.ensembles import Ensemble, ensembles
 from dropgrid.reports.evaluations import Measurement, measurements
 from dropgrid.reports.judging import complete, judged, percent, percents
 from dropgrid.reports.outcomes import Judged, judge
+from dropgrid.reports.smoothness import Smoothness, smoothness
+from dropgrid.reports.spreads import Spread, spreads
+from dropgrid.reports.targets import Target, targets
 from dropgrid.reports.treatment import Site, sites
 
 NATS = ("test/nll_last",)
@@ -99,6 +102,21 @@ class Table:
     def ensembles(self) -> Sequence[Ensemble]:
         """Those that the ablation asks for; a look at unfinished cells need not average them."""
         return ensembles(self.ablation)
+
+    @cached_property
+    def targets(self) -> Sequence[Target]:
+        """Every row's way to the accuracy that the ablation asks for."""
+        return targets(self.ablation)
+
+    @cached_property
+    def spreads(self) -> Sequence[Spread]:
+        """Every row's, at the epochs that the ablation asks for."""
+        return spreads(self.ablation)
+
+    @cached_property
+    def smoothness(self) -> Sequence[Smoothness]:
+        """Every row's, where its cells recorded it."""
+        return smoothness(self.ablation)
 
     @property
     def title(self) -> str:

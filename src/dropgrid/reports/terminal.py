@@ -11,7 +11,8 @@ from rich.text import Text
 from dropgrid.reports.columns import Column, apart, columns, difference, verdict
 from dropgrid.reports.listing import listing
 from dropgrid.reports.notes import notes
-from dropgrid.reports.sections import Section, contrasts
+from dropgrid.reports.section import Section
+from dropgrid.reports.sections import brief
 from dropgrid.reports.statistics import ABOVE, BELOW
 from dropgrid.reports.table import Row, Table
 
@@ -41,7 +42,7 @@ class Terminal:
             yield rich_table(shown, rows)
         for note in notes(self.table):
             yield bullet(note)
-        if (section := contrasts(self.table)) is not None:
+        for section in brief(self.table):
             yield small_table(section)
             yield bullet(section.note)
         for evaluation in apart(self.table.rows):

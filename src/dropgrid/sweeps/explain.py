@@ -40,7 +40,7 @@ def explanation(error: Exception, overrides: Sequence[str]) -> UserError:
         return UserError(reason(error, overrides))
 
 
-GIVEN = ("claims", "contrasts", "ensemble", "evaluate", "figure", "metrics", "published", "tune")
+GIVEN = ("claims", "contrasts", "ensemble", "evaluate", "figure", "metrics", "published", "spread", "target", "tune")
 MAY_HAVE = tuple(f"ablation.{key}" for key in GIVEN)
 """Keys that an ablation may have and its YAML may lack: no misspellings of those that it has."""
 

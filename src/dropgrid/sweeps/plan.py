@@ -178,10 +178,12 @@ class Planner:
             from dropgrid.reports import contrasts  # scipy, which most commands need not wait for
 
             contrasts.parse(about["contrasts"], found)
-        if about.get("ensemble") is not None:
-            from dropgrid.reports import ensembles
+        if about.keys() & {"ensemble", "spread", "target"}:
+            from dropgrid.reports import ensembles, spreads, targets
 
-            ensembles.check(about["ensemble"])
+            ensembles.check(about.get("ensemble"))
+            spreads.check(about.get("spread"))
+            targets.check(about.get("target"))
         scale = next((o.get_value_element_as_str() for o in self.fixed if o.key_or_group == "scale"), None)
         made = self.name(name, scale)
         count = self.resolved["sweep"]["tune"]

@@ -1,0 +1,29 @@
+"""Steps to an accuracy, as `ablation.target` asks for them."""
+
+from dropgrid.reports.columns import NOTHING, number, plus_minus
+from dropgrid.reports.section import Section, keys
+from dropgrid.reports.table import Table
+
+
+def section(table: Table) -> Section | None:
+    """A line a row; None where no target is asked for or nothing is finished."""
+    if not any(each.n for each in table.targets):
+        return None
+    factors = keys([each.factors for each in table.targets])
+    lines = [["Row", *factors, "n", "Reached it", "Steps", "Steps of the baseline, × [95 % CI]"]]
+    for each in table.targets:
+        where = [each.factors.get(key, "") for key in factors]
+        baseline = each.row == table.ablation.baseline
+        bounds = f" [{each.ci95[0]:.2f}, {each.ci95[1]:.2f}]" if each.ci95 else ""
+        ratio = "baseline" if baseline else f"{number(each.ratio)}{bounds}" if each.ratio else NOTHING
+        steps = plus_minus(each.steps.mean, each.steps.std, 0)
+        lines.append([each.row, *where, str(each.n), str(each.reached), steps, ratio])
+    target = f"{table.ablation.about['target']:g}"
+    return Section(
+        f"Steps to {target} % validation accuracy",
+        lines,
+        1 + len(factors),
+        f"The steps of training after the first epoch whose validation accuracy is {target} % or more: mean ± standard "
+        "deviation over the cells that reached it. The ratio to the baseline is a geometric mean over seeds, its "
+        "interval Student's of the logarithms; it is not given where some cell of either row never reached the target.",
+    )

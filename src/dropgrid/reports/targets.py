@@ -1,0 +1,78 @@
+"""How many steps a row's cells take to a validation accuracy, as `ablation.target` asks.
+
+target: 90   # percent
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dropgrid.errors import UserError
+from dropgrid.reports.cells import Ablation, Cell
+from dropgrid.reports.statistics import Interval, Sample, describe, paired
+
+COLUMN = "val/acc"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A row's way to the target: its `n` finished cells, how many `reached` it, and the steps of those.
+
+    `ratio` is steps over the baseline's, a geometric mean over seeds, with its 95 % interval; None for the baseline and
+    where some cell of either never reached the target: what is not seen is not averaged.
+    """
+
+    row: str
+    factors: Mapping[str, str]
+    n: int
+    reached: int
+    steps: Sample
+    ratio: float | None
+    ci95: Interval | None
+
+
+def check(asked: Any) -> None:
+    """UserError where `ablation.target` is no accuracy."""
+    if asked is None:
+        return
+    if isinstance(asked, bool) or not isinstance(asked, int | float) or not 0 < asked <= 100:
+        raise UserError(f"ablation.target is a validation accuracy in percent, above 0 to 100, got {asked!r}")
+
+
+def targets(ablation: Ablation) -> list[Target]:
+    """Every row's, block by block; empty where no target is asked for."""
+    asked = ablation.about.get("target")
+    check(asked)
+    found: list[Target] = []
+    if asked is None:
+        return found
+    for block in ablation.blocks:
+        taken = {row: steps(cells, asked / 100) for row, cells in block.rows.items()}
+        reference = taken[ablation.baseline]
+        for row, own in taken.items():
+            there = {seed: step for seed, step in own.items() if step is not None}
+            all_reached = None not in own.values() and None not in reference.values()
+            ratio: tuple[float | None, Interval | None] = None, None
+            if row != ablation.baseline and all_reached and own:
+                ratio = compared(there, {seed: step for seed, step in reference.items() if step is not None})
+            found.append(Target(row, block.factors, len(own), len(there), describe([*there.values()]), *ratio))
+    return found
+
+
+def steps(cells: Sequence[Cell], accuracy: float) -> dict[int, int | None]:
+    """Seed -> the steps after which a finished cell first had that validation accuracy; None where it never had."""
+    found = {}
+    for cell in cells:
+        if cell.status == "finished":
+            after, own = cell.curve("step"), cell.curve(COLUMN)
+            found[cell.seed] = next((int(after[epoch]) for epoch in sorted(own) if own[epoch] >= accuracy), None)
+    return found
+
+
+def compared(own: Mapping[int, float], reference: Mapping[int, float]) -> tuple[float | None, Interval | None]:
+    """exp of the mean over seeds of ln(own / reference), and of Student's interval of it."""
+    found = paired({s: math.log(n) for s, n in own.items()}, {s: math.log(n) for s, n in reference.items()})
+    if found.mean is None:
+        return None, None
+    return math.exp(found.mean), found.ci95 and (math.exp(found.ci95[0]), math.exp(found.ci95[1]))
