@@ -1,9 +1,14 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from dropgrid.learner import Learner
+from dropgrid.models.scalars import scale, shift
 from dropgrid.optimizers.groups import parameter_groups
+from dropgrid.optimizers.sgd import sgd
 
 
 def model():
@@ -60,3 +65,16 @@ def test_no_parameter_is_lost():
         found = [p for group in parameter_groups(network, 0.1, decay_all) for p in group["params"]]
         assert len(found) == len(list(network.parameters()))
         assert all(isinstance(p, torch.nn.Parameter) for p in found)
+
+
+def test_fixup_s_scalars_learn_at_a_tenth_of_the_rate_and_skipinit_s_do_not():
+    network = nn.Sequential(shift("fixup"), nn.Linear(3, 3), scale("fixup"), scale("skipinit"))
+    decayed, others, slow = parameter_groups(network, 0.1, False)
+    assert names(network, decayed) == {"1.weight"} and names(network, others) == {"1.bias", "3.weight"}
+    assert names(network, slow) == {"0.bias", "2.weight"} and slow["weight_decay"] == 0
+    assert "lr_scale" not in decayed and slow["lr_scale"] == 0.1
+    learner = SimpleNamespace(
+        network=network, make_optimizer=lambda network: sgd(network, lr=0.5, weight_decay=0.1, decay_all=False)
+    )
+    groups = Learner.configure_optimizers(learner).param_groups
+    assert [group["base_lr"] for group in groups] == [0.5, 0.5, 0.05]

@@ -1,4 +1,4 @@
-"""Which parameters decay."""
+"""Which parameters decay, and which learn more slowly."""
 
 from typing import Any
 
@@ -11,13 +11,17 @@ def parameter_groups(model: nn.Module, weight_decay: float, decay_all: bool) -> 
     """Two groups: weights of convolutions and linear layers with `weight_decay`; norm parameters and biases without.
 
     What has fewer than two dimensions is a norm's, a bias, or an activation's own (PReLU's slope). With `decay_all`
-    everything decays. Source: He et al., "Bag of tricks", CVPR 2019, §3.1, "no bias decay".
+    everything decays. What belongs to a module with an `lr_scale` stands in groups of its own that have it: the learner
+    takes their learning rate times that. Source: He et al., "Bag of tricks", CVPR 2019, §3.1, "no bias decay".
     """
     non_negative("weight_decay", weight_decay)
     if not isinstance(decay_all, bool):
         raise ValueError(f"optimizer.decay_all must be true or false, got {decay_all!r}")
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    decayed = [p for p in parameters if decay_all or p.dim() > 1]
-    others = [p for p in parameters if not (decay_all or p.dim() > 1)]
-    found = [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    scales = {p: m.lr_scale for m in model.modules() if hasattr(m, "lr_scale") for p in m.parameters(recurse=False)}
+    found = []
+    for scale in sorted({1.0, *scales.values()}, reverse=True):
+        own = [p for p in model.parameters() if p.requires_grad and scales.get(p, 1.0) == scale]
+        told = {} if scale == 1 else {"lr_scale": scale}
+        found.append({"params": [p for p in own if decay_all or p.dim() > 1], "weight_decay": weight_decay, **told})
+        found.append({"params": [p for p in own if not (decay_all or p.dim() > 1)], "weight_decay": 0.0, **told})
     return [group for group in found if group["params"]]
