@@ -26,7 +26,8 @@ def cell(*overrides: str) -> Cell:
 def net(*overrides: str) -> nn.Module:
     """Its network."""
     found = cell(*overrides)
-    return build_model({**found.config, **found.local, "data": {**found.config["data"], **found.local["data"]}})
+    both = {key: {**found.config[key], **part} for key, part in found.local.items() if key in found.config}
+    return build_model({**found.config, **found.local, **both})
 
 
 def replaced(network: nn.Module, make) -> nn.Module:
