@@ -1,4 +1,4 @@
-"""What a network does to its signal: python scripts/diagnose.py +diagnose=X [diagnose.key=value] [OVERRIDES]."""
+"""What a network does to its signal: python scripts/diagnose.py X [diagnose.key=value] [OVERRIDES]."""
 
 import sys
 

@@ -43,6 +43,8 @@ def outputs(tmp_path, monkeypatch):
         (["model=fractal", "regularizer=drop_path", "regularizer.mode=all"], "regularizer.mode must be local, global"),
         (["regularizer=drop_path", "regularizer.mode=global"], "mode=global needs joins of several paths"),
         (["penalty=l2"], "penalty: L2 and optimizer.weight_decay=0.0005 would both decay the weights"),
+        (["optimizer=sgd", "penalty=l2"], "penalty: L2 and optimizer.weight_decay=0.0005 would both decay the weights"),
+        (["lr_schedule=plateau", "data.val=0"], "lr_schedule=plateau needs validation: data.val above 0"),
         (["+penalty@penalty_2=elastic"], "penalty_2: Elastic and optimizer.weight_decay=0.0005 would both decay"),
         (["penalty=l1", "penalty.strength=0"], "penalty.strength must be a number above 0, got 0"),
         (["average=ema", "average.decay=1"], r"average.decay must be in \[0, 1\), got 1"),

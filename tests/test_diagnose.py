@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from dropgrid.callbacks.diagnosis import Diagnosis
-from dropgrid.diagnose import main
+from dropgrid.diagnose import asked, main
 from dropgrid.instantiate import instantiate
 from dropgrid.paths import CONF
 from dropgrid.sweeps.plan import plans
@@ -103,6 +103,45 @@ def test_a_finished_cell_is_looked_at_with_what_its_training_recorded(diagnose):
     assert code == 0 and [each["step"] for each in found(folder / "signal.json")] == [8]
 
 
+def test_rates_are_drawn_side_by_side_and_are_those_that_training_has(diagnose):
+    chosen = ["lr_schedule=cosine,one_cycle", "lr_schedule.warmup=0.25", "trainer.accumulate_grad_batches=3"]
+    code, out, _ = diagnose("lr", *TINY, *chosen, "name=rates")
+    folder = diagnose.outputs / "diagnostics" / "rates"
+    assert code == 0 and sorted(path.name for path in folder.iterdir()) == ["lr.json", "lr.png"]
+    drawn = {each["configuration"]: each["arrays"]["rates"] for each in found(folder / "lr.json")}
+    assert [*drawn] == ["lr_schedule=cosine", "lr_schedule=one_cycle"] and "Rate, highest" in out
+    plan = plans([*TINY, *chosen[1:], "lr_schedule=one_cycle", f"paths.outputs={diagnose.outputs}"])[0]
+    (diagnose.outputs / "by_hand").mkdir()
+    trial = Trial(plan.supervised(plan.cells[0]), diagnose.outputs / "by_hand", [])
+    rates = {}
+
+    def remember(trainer, *_):
+        rates[trainer.global_step] = trainer.optimizers[0].param_groups[0]["lr"]
+
+    trial.best.on_before_optimizer_step = remember
+    trial.fit()
+    assert [*rates.values()] == drawn["lr_schedule=one_cycle"] and len(rates) == 4
+
+
+def test_a_range_test_trains_from_the_initial_weights_for_as_many_steps_as_it_takes(diagnose):
+    given = ["+diagnose=lr_find", "diagnose.points=12", "diagnose.high=1e-3", "diagnose.explode=1e9"]
+    code, out, _ = diagnose(*given, *TINY, "optimizer=sam,sgd", "name=range")
+    folder = diagnose.outputs / "diagnostics" / "range"
+    assert code == 0 and sorted(path.name for path in folder.iterdir()) == ["lr_find.json", "lr_find.png"]
+    assert "Rate, last one tried" in out
+    both = {each["configuration"]: each["arrays"] for each in found(folder / "lr_find.json")}
+    for arrays in both.values():
+        assert arrays["rates"] == pytest.approx(np.geomspace(1e-5, 1e-3, 12)) and len(arrays["loss"]) == 12
+    first = [arrays["loss"][0] for arrays in both.values()]  # the same weights, images and masks
+    assert first[0] == first[1] and both["optimizer=sam"]["loss"] != both["optimizer=sgd"]["loss"]
+    assert sorted(path.name for path in diagnose.outputs.iterdir() if path.name != ".cache") == ["diagnostics"]
+
+
+def test_all_are_those_of_a_network():
+    assert {each.name for each in asked(["+diagnose=all"])} >= {"signal", "hessian"}
+    assert all(each.images is not None for each in asked(["+diagnose=all"]))
+
+
 def test_what_is_no_number_is_null_in_json(diagnose):
     with np.errstate(all="ignore"):
         code, *_ = diagnose("+diagnose=gradient", *TINY, "norm=none", "diagnose.lr=1e30", "name=far", *FEW)
@@ -126,6 +165,10 @@ def test_what_is_no_number_is_null_in_json(diagnose):
         (["--cell", "0123", "norm=none"], "norm=none: a finished cell is as it is"),
         (["--cell", "0123", "diagnose.steps=3"], "diagnose.steps=3: a finished cell is as it is"),
         (["--weights", "best"], "--weights is of a finished cell"),
+        (["lr_fnd"], "there is no diagnostic 'lr_fnd'; did you mean 'lr_find'?"),
+        (["lr", "--cell", "0123"], "lr is of a training before its first step; --cell takes what is trained"),
+        (["lr", "diagnose.steps=3"], "there is no key diagnose.steps; keys: none"),
+        (["lr", *TINY, "lr_schedule=cosine,plateau"], "lr_schedule=plateau follows the validation metric"),
     ],
 )
 def test_a_mistake_costs_a_line_and_exit_code_2(diagnose, words, told):

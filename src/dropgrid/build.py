@@ -255,6 +255,10 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
         generator=torch.Generator(),
         context=Stand(spec),
     )
+    schedule = instantiate("lr_schedule", config["lr_schedule"])
+    if getattr(schedule.func, "reads_validation", False) and not (spec.val and trainer["limit_val_batches"]):
+        option = schedule.func.__name__
+        raise UserError(f"lr_schedule={option} needs validation: data.val above 0, and trainer.limit_val_batches")
     for step in (0, 50, 99):
-        call("lr_schedule", instantiate("lr_schedule", config["lr_schedule"]), step, 100)
+        call("lr_schedule", schedule, step, 100)
     return net

@@ -1,10 +1,13 @@
 """Look at what a network does to its signal, before training, after some steps of it, or once it is over:
-`python scripts/diagnose.py [+diagnose=X[,Y…]|all] [diagnose.key=value …] [OVERRIDES…]`.
+`python scripts/diagnose.py [X[,Y…]|all] [diagnose.key=value …] [OVERRIDES…]`; +diagnose=X is the same.
 
 X is one of conf/diagnose: signal (where nothing is said), jacobian, hessian, weights_by_depth, gradient, landscape,
 inputs. OVERRIDES are those of train.py; values with commas are configurations side by side: norm=batch,none. The
 network is as it starts; diagnose.steps=N looks after N steps of its own training, diagnose.every=K at each K-th on the
 way too. --cell takes what is trained: a finished cell's id, or an ablation's NAME, of each row its first finished seed.
+
+Two more X, not among all, are of the learning rate: lr draws it by step and trains nothing; lr_find trains while it
+rises, from diagnose.low to diagnose.high, and names where the loss falls fastest and where it diverges.
 
 Pictures and numbers are left under outputs/diagnostics/<name>.
 """
@@ -14,7 +17,7 @@ import io
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +26,7 @@ from dropgrid.diagnostics.sights import Asked, Seen, Sights, tell
 from dropgrid.errors import UserError
 
 if TYPE_CHECKING:
+    from dropgrid.diagnostics.course import Course
     from dropgrid.diagnostics.probe import Probe
     from dropgrid.evaluations.subject import Found
     from dropgrid.sweeps.plan import Cell, Plan
@@ -33,7 +37,7 @@ DEFAULT = "signal"
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; 2 and a line for a user's mistake."""
     expected = parser("diagnose", __doc__ or "")
-    expected.add_argument("words", metavar="+diagnose=X OVERRIDES", nargs="*", help="what to look at, and in what")
+    expected.add_argument("words", metavar="X OVERRIDES", nargs="*", help="what to look at, and in what")
     expected.add_argument("--cell", metavar="ID|NAME", help="a finished cell, or the cells of an ablation")
     expected.add_argument("--weights", choices=("last", "best"), help="of a finished cell; last where nothing is said")
     return run(act, expected, arguments)
@@ -41,12 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def act(given: argparse.Namespace) -> int:
     """Compose, measure, write, tell."""
-    own = [word for word in given.words if word.lstrip("+~").startswith(("diagnose=", "diagnose."))]
-    rest = [word for word in given.words if word not in own]
+    words = [word if "=" in word or word[0] in "+~" else f"+diagnose={word}" for word in given.words if word]
+    own = [word for word in words if word.lstrip("+~").startswith(("diagnose=", "diagnose."))]
+    rest = [word for word in words if word not in own]
     options = asked(own)
+    ahead = [each for each in options if each.images is None]
     sights: Sights = {each.name: {} for each in options}
     if given.cell is None and given.weights:
         raise UserError("--weights is of a finished cell: --cell ID or NAME")
+    if given.cell is not None and ahead:
+        raise UserError(f"{ahead[0].name} is of a training before its first step; --cell takes what is trained")
     if given.cell is not None:
         name = given.cell
         keyed = any("." in word.partition("=")[0] for word in own)
@@ -57,7 +65,8 @@ def act(given: argparse.Namespace) -> int:
         plan = planned(rest, given.outputs)
         name = plan.name
         for label, cell in labelled(plan, rest).items():
-            look_at(plan, cell, label, options, sights)
+            look_at(plan, cell, label, [each for each in options if each.images is not None], sights)
+            look_ahead(plan, cell, label, ahead, sights)
     return tell(given.outputs / "diagnostics" / name, options, sights)
 
 
@@ -84,15 +93,22 @@ def asked(words: Sequence[str]) -> list[Asked]:
         if swept is not None:
             raise UserError(f"{swept.input_line}: one value of what is measured; configurations are swept")
         nodes = {name: plain(hydra.compose("train", overrides=[f"+diagnose={name}"]))["diagnose"] for name in names}
+        if named == ["all"]:  # that look at a network
+            nodes = {name: node for name, node in nodes.items() if "images" in node}
         for each in keys:
             key = key_of(each).removeprefix("diagnose.")
             there = list(dict.fromkeys(k for node in nodes.values() for k in node if not k.startswith("_")))
             if key not in there:
-                raise UserError(f"there is no key diagnose.{key}{meant(key, there)}; keys: {', '.join(there)}")
+                raise UserError(
+                    f"there is no key diagnose.{key}{meant(key, there)}; keys: {', '.join(there) or 'none'}"
+                )
         made = []
         for name, node in nodes.items():
             lines = [str(each.input_line) for each in keys if key_of(each).removeprefix("diagnose.") in node]
             composed = plain(hydra.compose("train", overrides=[f"+diagnose={name}", *lines]))["diagnose"]
+            if "images" not in composed:
+                made.append(Asked(name, composed, None, 0, None))
+                continue
             images, steps, every = (composed.pop(key) for key in ("images", "steps", "every"))
             call("diagnose", whole, "diagnose.images", images)
             call("diagnose", whole, "diagnose.steps", steps, 0)
@@ -154,6 +170,8 @@ def trained(name: str, words: Sequence[str], own: Sequence[str], outputs: Path) 
 
 def look_at(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked], sights: Sights) -> None:
     """Measure a configuration at each moment that is asked for, in a training of its own that leaves nothing."""
+    if not options:
+        return
     from rich.console import Console
 
     from dropgrid.diagnostics.probe import probe
@@ -186,6 +204,47 @@ def look_at(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked], si
             return
         if visits.reached < last:
             raise UserError(f"diagnose.steps={last}: the training of {label} has {visits.reached} steps")
+
+
+def look_ahead(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked], sights: Sights) -> None:
+    """What is found of a configuration's training before its first step."""
+    from rich.console import Console
+
+    from dropgrid.instantiate import call, instantiate
+
+    for each in options:
+        with Console().status(f"{each.name} of {label}"):
+            found = call("diagnose", instantiate("diagnose", each.node), course(plan, cell))
+        sights[each.name][label] = [Seen(0, found)]
+
+
+def course(plan: "Plan", cell: "Cell") -> "Course":
+    """The training of a cell; one that is run leaves nothing."""
+    from dropgrid import build
+    from dropgrid.diagnostics.course import Course, Schedule, Watch, optimizer_steps
+    from dropgrid.instantiate import instantiate
+
+    config, trainer = cell.config, cell.config["trainer"]
+    images = build.source(config, cell.local).spec().train
+    limit, micro = trainer["limit_train_batches"], trainer["accumulate_grad_batches"]
+    of_epoch = optimizer_steps(images, config["data"]["batch_size"], limit, micro, 1)
+
+    def train(schedule: Schedule, steps: int, watch: Watch) -> None:
+        from dropgrid.diagnostics.visits import Enough, Losses
+        from dropgrid.training import Trial
+
+        longer = {**trainer, "max_epochs": max(trainer["max_epochs"], -(-steps // of_epoch))}
+        job = plan.supervised(cell) | {"config": {**config, "trainer": longer}}
+        with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            trial = Trial(job, Path(folder), [], [Losses(watch)])
+            trial.learner.lr_schedule = schedule
+            warnings.simplefilter("ignore")  # Lightning's, of its own code
+            with suppress(Enough):
+                trial.fit()
+
+    schedule = instantiate("lr_schedule", config["lr_schedule"])
+    steps, most = of_epoch * trainer["max_epochs"], trainer.get("max_steps", -1)
+    return Course(config["optimizer"]["lr"], schedule, min(steps, most) if most > 0 else steps, train)
 
 
 def look_back(
@@ -224,6 +283,7 @@ def measured(each: Asked, on: Callable[[int], "Probe"], console: Any, label: str
     from dropgrid.evaluations.subject import DoesNotApply
     from dropgrid.instantiate import call, instantiate
 
+    assert each.images is not None, "it looks at a network"
     looked: Probe = call("diagnose", on, each.images)
     try:
         return [call("diagnose", instantiate("diagnose", each.node), looked)]

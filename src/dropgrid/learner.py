@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from dropgrid import streams
 from dropgrid.data.preparation import Preparation, prepared
+from dropgrid.errors import UserError
 from dropgrid.sites import AbstractDropProb, drops
 
 Batch = tuple[Tensor, Tensor]
@@ -32,7 +33,8 @@ class Learner(pl.LightningModule):
         network: (N, C, H, W) floats -> (N, classes) logits.
         loss: (logits, indices or class probabilities) -> scalar.
         optimizer: network -> torch optimizer.
-        lr_schedule: (step, steps) -> factor on the optimizer's learning rate.
+        lr_schedule: (step, steps) -> factor on the optimizer's learning rate; one that `reads_validation` takes the
+            rows of the epochs validated so far after them.
         augment: (images, targets, generator=, context=) -> (images, targets), on device batches.
         penalty: added to the loss, and a projection after the step.
         prepare: what is done to the values of the [0, 1] image.
@@ -53,7 +55,7 @@ class Learner(pl.LightningModule):
         *,
         loss: nn.Module,
         optimizer: Callable[[nn.Module], torch.optim.Optimizer],
-        lr_schedule: Callable[[int, int], float],
+        lr_schedule: Callable[..., float],
         augment: Callable[..., Batch],
         penalty: Penalty,
         prepare: Preparation,
@@ -74,6 +76,7 @@ class Learner(pl.LightningModule):
         self.drops = drops(network)
         self.steps = 0
         self.counted = (-1, -1)  # the micro-batch that was counted last
+        self.validated: list[dict[str, float]] = []  # of each epoch, val/loss and val/acc
         self.register_buffer("mean", prepare.mean.view(-1, 1, 1), persistent=False)
         self.register_buffer("std", prepare.std.view(-1, 1, 1), persistent=False)
         center, matrix = prepare.whitening or (None, None)
@@ -95,9 +98,11 @@ class Learner(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         sites = {name: (int(drop.dropped), int(drop.seen)) for name, drop in self.drops.items()}
         checkpoint["epoch_so_far"] = {"sums": self.train_sums.clone(), "sites": sites}
+        checkpoint["validated"] = [*self.validated]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         so_far = checkpoint["epoch_so_far"]
+        self.validated = [*checkpoint["validated"]]
         self.train_sums.copy_(so_far["sums"])
         for name, (dropped, seen) in so_far["sites"].items():
             self.drops[name].dropped.fill_(dropped)
@@ -106,14 +111,22 @@ class Learner(pl.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         optimizer = self.make_optimizer(self.network)
         for group in optimizer.param_groups:
-            group["base_lr"] = group["lr"]
+            group["base_lr"] = group["lr"] * group.get("lr_scale", 1.0)
         return optimizer
 
     def on_train_start(self) -> None:
         self.steps = int(self.trainer.estimated_stepping_batches)
+        if self.reads_validation and not self.trainer.enable_validation:
+            raise UserError("lr_schedule follows the validation metric, and there is no validation: data.val is 0")
+
+    @property
+    def reads_validation(self) -> bool:
+        """Whether the rate depends on what validation has shown."""
+        return bool(getattr(getattr(self.lr_schedule, "func", None), "reads_validation", False))
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        factor = self.lr_schedule(self.global_step, self.steps)
+        seen = [self.validated] if self.reads_validation else []
+        factor = self.lr_schedule(self.global_step, self.steps, *seen)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = group["base_lr"] * factor
 
@@ -164,6 +177,10 @@ class Learner(pl.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         self.val_sums.zero_()
+
+    def on_validation_epoch_end(self) -> None:
+        if self.reads_validation:
+            self.validated.append(self.means("val", self.val_sums))
 
     def drop_prob(self) -> float:
         """The highest of all sites, now."""

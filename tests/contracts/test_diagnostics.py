@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 
+from dropgrid.diagnostics.course import Course
 from dropgrid.diagnostics.moments import Moment
 from dropgrid.diagnostics.probe import COMMON, probe
 from dropgrid.evaluations.subject import Found, Measure
@@ -22,7 +23,10 @@ from subjects import make
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "conf" / "diagnose"
-OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+EVERY = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+AHEAD = [name for name in EVERY if "images" not in yaml.safe_load((FOLDER / f"{name}.yaml").read_text())]
+"""Those of a training before its first step; the others look at a network."""
+OPTIONS = [name for name in EVERY if name not in AHEAD]
 FAST = {
     "jacobian": {"exact": 1, "vectors": 1, "iterations": 8},
     "hessian": {"iterations": 4},
@@ -51,22 +55,41 @@ def probes(cells):
 
 def test_there_are_options():
     assert {"signal", "jacobian", "hessian", "weights_by_depth", "gradient", "landscape", "inputs"} <= set(OPTIONS)
+    assert {"lr", "lr_find"} <= set(AHEAD)
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", EVERY)
 def test_one_name_across_conf_source_picture_and_tests(name):
     assert option(name)[1]["_target_"] == f"dropgrid.diagnostics.{name}.{name}"
     assert callable(importlib.import_module(f"dropgrid.diagnostics.figure_{name}").draw)
     assert (ROOT / "tests" / "diagnostics" / f"test_{name}.py").exists()
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", EVERY)
 def test_arguments_bind_to_the_signature_and_their_defaults_live_in_the_yaml(name):
     function, node = option(name)
-    signature = inspect.signature(function.func)
-    assert {k for k in node if not k.startswith("_")} - set(COMMON) == set(signature.parameters) - {"probe"}
-    assert all(p.default is inspect.Parameter.empty for p in signature.parameters.values())
-    assert set(COMMON) <= set(node)
+    parameters = inspect.signature(function.func).parameters
+    given, common = ("course", ()) if name in AHEAD else ("probe", COMMON)
+    assert next(iter(parameters)) == given
+    assert {k for k in node if not k.startswith("_")} == {*common, *parameters} - {given}
+    assert all(p.default is inspect.Parameter.empty for p in parameters.values())
+
+
+@pytest.mark.parametrize("name", AHEAD)
+def test_a_training_before_its_first_step_is_looked_at_and_drawn(name):
+    def train(schedule, steps, watch):
+        for step in range(steps):
+            if watch(step, 2.0 - min(schedule(step, steps), 1.0) if step < steps - 5 else math.inf):
+                return
+
+    found = {f"{n}": option(name)[0](Course(0.1, lambda step, n: 1 - step / n, n, train)) for n in (1, 40)}
+    for each in found.values():
+        assert each.measures and all(math.isfinite(measure.value) for measure in each.measures.values())
+        assert len({measure.label for measure in each.measures.values()}) == len(each.measures)
+    draw = importlib.import_module(f"dropgrid.diagnostics.figure_{name}").draw
+    for labels in (["1"], ["40"], ["1", "40"]):
+        figure = draw({label: [Moment(0, found[label].arrays)] for label in labels})
+        assert figure is not None and png(figure, 40)[:4] == b"\x89PNG"
 
 
 @pytest.mark.parametrize("name", OPTIONS)

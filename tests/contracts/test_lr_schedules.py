@@ -19,16 +19,18 @@ def option(name, **changes):
 
 
 def test_there_are_options():
-    assert {"constant", "step", "cosine"} <= set(OPTIONS)
+    assert {"constant", "step", "cosine", "one_cycle", "plateau"} <= set(OPTIONS)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_arguments_bind_to_the_signature(name):
     schedule, node = option(name)
-    signature = inspect.signature(schedule.func)
-    assert list(signature.parameters)[:2] == ["step", "steps"]
-    assert {k for k in node if not k.startswith("_")} == set(signature.parameters) - {"step", "steps"}
-    assert all(p.default is inspect.Parameter.empty for p in signature.parameters.values()), "defaults live in the YAML"
+    parameters = inspect.signature(schedule.func).parameters
+    given = ["step", "steps", "validated"][: 3 if getattr(schedule.func, "reads_validation", False) else 2]
+    assert list(parameters)[: len(given)] == given
+    own = {k: p for k, p in parameters.items() if k not in given}
+    assert {k for k in node if not k.startswith("_")} == set(own)
+    assert all(p.default is inspect.Parameter.empty for p in own.values()), "defaults live in the YAML"
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -43,14 +45,17 @@ def test_factors_are_finite_from_0_to_1_and_a_function_of_the_step(name, warmup,
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_without_warm_up_it_starts_at_the_optimizers_own_rate(name):
-    assert option(name)[0](0, 100) == 1
+def test_the_optimizers_own_rate_is_the_highest_and_the_first_unless_a_start_is_given(name):
+    schedule, node = option(name)
+    factors = [schedule(step, 100) for step in range(100)]
+    assert max(factors) == 1 and factors[0] == pytest.approx(node.get("start", 1))
 
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_warm_up_rises_linearly_from_its_first_step(name):
-    schedule = option(name, warmup=0.2)[0]
-    assert [schedule(step, 100) for step in range(20)] == pytest.approx([(step + 1) / 20 for step in range(20)])
+    schedule, node = option(name, warmup=0.2)
+    top = node.get("start", 1)
+    assert [schedule(step, 100) for step in range(20)] == pytest.approx([top * (step + 1) / 20 for step in range(20)])
 
 
 @pytest.mark.parametrize("name", OPTIONS)

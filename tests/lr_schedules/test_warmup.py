@@ -28,6 +28,12 @@ def test_without_warm_up_the_schedule_is_asked_from_the_first_step():
     assert recorded(0, 10, 0.0) == (0.5, [(0, 10)])
 
 
+def test_it_rises_to_what_the_schedule_starts_at():
+    assert [warmed(step, 10, 0.4, lambda *_: 0.5, 0.2) for step in range(5)] == pytest.approx(
+        [0.05, 0.1, 0.15, 0.2, 0.5]
+    )
+
+
 @pytest.mark.parametrize("steps", [1, 2, 3, 10])
 def test_a_step_is_left_to_the_schedule(steps):
     assert recorded(steps - 1, steps, 0.99) == (0.5, [(0, 1)])

@@ -11,6 +11,7 @@ from dropgrid.optimizers.fused import fused
         lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
         lambda p: optim.Adam(p, lr=0.01, betas=(0.8, 0.99)),
         lambda p: optim.AdamW(p, lr=0.01),
+        lambda p: optim.Adagrad(p, lr=0.01, eps=1e-6),
     ],
 )
 def test_same_steps_as_the_plain_form(make):

@@ -12,6 +12,7 @@ from dropgrid.data.split import Split
 from dropgrid.diagnostics.arguments import whole
 from dropgrid.diagnostics.moments import FILE, Moment, write
 from dropgrid.diagnostics.probe import COMMON, probe
+from dropgrid.errors import UserError
 from dropgrid.evaluations.subject import DoesNotApply, Found
 from dropgrid.instantiate import call, instantiate
 from dropgrid.learner import Learner
@@ -33,7 +34,7 @@ class Diagnosis(Callback):
         options: diagnostics, as conf/diagnose has them, by the names under which they are kept.
 
     Raises:
-        UserError: every or images below 1.
+        UserError: every or images below 1, or a diagnostic that measures no network.
     """
 
     def __init__(
@@ -42,6 +43,8 @@ class Diagnosis(Callback):
         self.path, self.split, self.lr = folder / FILE, split, lr
         self.every = call("diagnosis.every", whole, "diagnosis.every", every)
         self.images = call("diagnosis.images", whole, "diagnosis.images", images)
+        if wrong := [name for name, node in options.items() if "images" not in node]:
+            raise UserError(f"diagnosis.{wrong[0]} looks at a training before its first step: it cannot be recorded")
         nodes = {name: {k: v for k, v in node.items() if k not in COMMON} for name, node in options.items()}
         self.options = {name: instantiate(f"diagnosis.{name}", node) for name, node in nodes.items()}
         self.recorded: dict[str, list[Moment]] = {name: [] for name in self.options}

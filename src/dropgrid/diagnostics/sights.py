@@ -13,11 +13,14 @@ WIDTH = 160
 
 
 class Asked(NamedTuple):
-    """A diagnostic: its name, what makes its function, and when and on how many images it is measured."""
+    """A diagnostic: its name, what makes its function, and when and on how many images it is measured.
+
+    Without images it looks at no network, but at a training before its first step.
+    """
 
     name: str
     node: Mapping[str, Any]
-    images: int
+    images: int | None
     steps: int
     every: int | None
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from dropgrid.learner import Learner
+
 
 class Enough(Exception):
     """All was seen that was asked for."""
@@ -31,3 +33,29 @@ class Visits(Callback):
         """Visit a step, once."""
         self.reached = step
         self.visit(step)
+
+
+class Losses(Callback):
+    """Calls `watch` with each optimizer step and the loss of its batch before it; raises Enough when it says so.
+
+    Of an optimizer that asks for a step's loss more than once the first is told.
+    """
+
+    def __init__(self, watch: Callable[[int, float], bool]):
+        self.watch = watch
+        self.before = (0.0, 0.0)  # of the epoch: losses summed, images
+
+    def on_train_epoch_start(self, trainer: Trainer, learner: LightningModule) -> None:
+        self.before = (0.0, 0.0)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, learner: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if (batch_idx + 1) % trainer.accumulate_grad_batches and batch_idx + 1 < trainer.num_training_batches:
+            return  # between two steps
+        assert isinstance(learner, Learner)
+        total, _, images = learner.train_sums.tolist()
+        loss = (total - self.before[0]) / (images - self.before[1])
+        self.before = (total, images)
+        if self.watch(trainer.global_step - 1, loss):
+            raise Enough

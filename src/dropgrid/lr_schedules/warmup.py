@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 
-def warmed(step: int, steps: int, warmup: float, schedule: Callable[[int, int], float]) -> float:
-    """(step + 1) / warm over the first warm = round(warmup · steps) steps; after them the schedule, on what is left.
+def warmed(step: int, steps: int, warmup: float, schedule: Callable[[int, int], float], first: float = 1.0) -> float:
+    """first · (step + 1) / warm over the first warm = round(warmup · steps) steps; then the schedule, on what is left.
 
-    At least one step is left to the schedule.
+    `first` is the factor that the schedule starts at. At least one step is left to the schedule.
 
     Raises:
         ValueError: warmup outside [0, 1).
@@ -15,5 +15,5 @@ def warmed(step: int, steps: int, warmup: float, schedule: Callable[[int, int], 
         raise ValueError(f"lr_schedule.warmup must be a share of training in [0, 1), got {warmup!r}")
     warm = min(round(warmup * steps), steps - 1)
     if step < warm:
-        return (step + 1) / warm
+        return first * (step + 1) / warm
     return schedule(step - warm, steps - warm)

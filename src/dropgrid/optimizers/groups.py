@@ -17,7 +17,8 @@ def parameter_groups(model: nn.Module, weight_decay: float, decay_all: bool) -> 
     non_negative("weight_decay", weight_decay)
     if not isinstance(decay_all, bool):
         raise ValueError(f"optimizer.decay_all must be true or false, got {decay_all!r}")
-    scales = {p: m.lr_scale for m in model.modules() if hasattr(m, "lr_scale") for p in m.parameters(recurse=False)}
+    slow = [(module, float(getattr(module, "lr_scale", 1.0))) for module in model.modules()]  # type: ignore[arg-type]
+    scales = {p: scale for module, scale in slow if scale != 1 for p in module.parameters(recurse=False)}
     found = []
     for scale in sorted({1.0, *scales.values()}, reverse=True):
         own = [p for p in model.parameters() if p.requires_grad and scales.get(p, 1.0) == scale]

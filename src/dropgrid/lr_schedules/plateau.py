@@ -1,0 +1,61 @@
+"""Reduce on plateau: the rate falls where the validation metric has stopped getting better."""
+
+from collections.abc import Mapping, Sequence
+
+from dropgrid.lr_schedules.values import share, whole, within
+from dropgrid.lr_schedules.warmup import warmed
+
+METRICS = ("loss", "acc")
+
+
+def plateau(
+    step: int,
+    steps: int,
+    validated: Sequence[Mapping[str, float]] = (),
+    *,
+    metric: str,
+    factor: float,
+    patience: int,
+    threshold: float,
+    lowest: float,
+    warmup: float,
+) -> float:
+    """Times `factor` after each run of more than `patience` epochs without a new best, never below `lowest`.
+
+    A new best: a loss below best · (1 - threshold), an accuracy above best · (1 + threshold); an epoch of the warm-up
+    counts too. It is a function of the step and of what validation has shown, which checkpoints hold.
+
+    Args:
+        validated: `val/loss` and `val/acc` of each epoch that is over.
+        lowest: share of the rate.
+
+    Raises:
+        ValueError: metric not loss or acc, factor outside (0, 1), patience below 0, threshold or lowest outside [0, 1].
+
+    Source: torch.optim.lr_scheduler.ReduceLROnPlateau, with threshold_mode rel, no cooldown and eps 0.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"lr_schedule.metric must be {' or '.join(METRICS)}, got {metric!r}")
+    within("factor", factor)
+    whole("patience", patience, 0)
+    share("threshold", threshold)
+    share("lowest", lowest)
+    seen = [row[f"val/{metric}"] for row in validated]
+    falls = reductions(seen if metric == "loss" else [-value for value in seen], patience, threshold)
+    return warmed(step, steps, warmup, lambda *_: max(factor**falls, lowest))
+
+
+plateau.reads_validation = True  # type: ignore[attr-defined]
+
+
+def reductions(costs: Sequence[float], patience: int, threshold: float) -> int:
+    """How often the rate has fallen, of values that are the better the lower; nan is never better."""
+    best, waited, found = float("inf"), 0, 0
+    for cost in costs:
+        if cost < best - threshold * abs(best) or (best == float("inf") and cost < best):
+            best, waited = cost, 0
+        else:
+            waited += 1
+        if waited > patience:
+            waited, found = 0, found + 1
+    return found
