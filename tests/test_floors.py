@@ -23,7 +23,7 @@ FLOORS = {
     **dict.fromkeys(
         {"learner", "callbacks", "loggers", "runs", "reports", "dashboard", "build", "evaluations", "diagnostics"}, 2
     ),
-    **dict.fromkeys({"sweeps", "train", "training", "verify_resume", "evaluate", "diagnose"}, 3),
+    **dict.fromkeys({"sweeps", "train", "training", "verify_resume", "evaluate", "diagnose", "optimizer_paths"}, 3),
 }
 
 

@@ -1,0 +1,32 @@
+"""Numbers and pictures into `results/optimizer_paths`, the table into the page that shows them."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dropgrid.errors import UserError
+from dropgrid.optimizer_paths.record import markdown
+from dropgrid.reports.files import read_text, write
+
+PAGE = Path("docs") / "optimizer_paths.md"
+KEPT = Path("results") / "optimizer_paths"
+MARKED = re.compile(r"(<!-- results/optimizer_paths -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def renewed(text: str, found: Mapping[str, Any]) -> str:
+    """The page with its marked part made of the findings."""
+    return MARKED.sub(lambda match: f"{match[1]}{markdown(found)}{match[2]}", text)
+
+
+def publish(source: Path, root: Path) -> Path:
+    """Copy what is shown of a folder of pictures, and renew the page; UserError outside a checkout."""
+    text = read_text(root / PAGE)
+    if text is None:
+        raise UserError(f"--publish is for a checkout: there is no {root / PAGE}")
+    target = root / KEPT
+    for path in sorted([*source.glob("*.png"), *source.glob("*.gif"), source / "findings.json"]):
+        write(target / path.name, path.read_bytes())
+    write(root / PAGE, renewed(text, json.loads((target / "findings.json").read_text())))
+    return target
