@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from dropgrid.masks.uniform import normal
 
-PLACES = ("input", "conv", "hidden", "sequence", "skip", "branch", "join", "head", "weight")
+PLACES = ("input", "conv", "hidden", "sequence", "recurrent", "skip", "branch", "join", "head", "weight")
 
 
 class Site(NamedTuple):
@@ -24,11 +24,12 @@ class Site(NamedTuple):
 
     `name` is unique in the network, dotted as in its `state_dict` (`layer3.0.conv1`). `place` is one of `PLACES`: the
     network's input; features after a convolution, after a hidden linear layer (both with norm and activation), of a
-    sequence (N, T, D), on a shortcut; the residual branch before the sum; the `paths` that are averaged at a join,
-    stacked (K, N, …); features before the classifier; the weight of a layer. `group` counts the network's stages from
-    1 to `groups`, `block` its blocks from 1 to `blocks`; both are None outside the stages. `linear`: the layer, whose
-    weight or features these are, is fully connected. `columns`: of a join, how many paths the network has, of which
-    the last K meet here.
+    sequence (N, T, D); the factor, ones (N, T, D), on what a recurrent layer adds to its memory; features on a
+    shortcut; the residual branch before the sum; the `paths` that are averaged at a join, stacked (K, N, …); features
+    before the classifier; the weight of a layer. `group` counts the network's stages from 1 to `groups`, `block` its
+    blocks from 1 to `blocks`; both are None outside the stages. `linear`: the layer, whose weight or features these
+    are, is fully connected, and no recurrent one. `columns`: of a join, how many paths the network has, of which the
+    last K meet here.
 
     A module at `weight` is called in the layer's place, `module(input, weight, bias, layer)` with
     `layer(input, weight, bias) -> output`; one at any other place as `module(features)`.

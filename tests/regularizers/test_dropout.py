@@ -35,5 +35,5 @@ def test_at_input_or_head_alone(place):
 
 
 def test_an_unknown_place_is_refused():
-    with pytest.raises(ValueError, match="must be layer, input or head, got 'fc'"):
+    with pytest.raises(ValueError, match="must be layer, input, recurrent or head, got 'fc'"):
         dropout(Site("head", "head"), **{**DEFAULTS, "place": "fc"})

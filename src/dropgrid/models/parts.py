@@ -85,14 +85,18 @@ class Parts:
         """What the regularizers put at a site: `nn.Identity` where none acts; `about` are a `Site`'s other fields."""
         return modules_at(self.sites, Site(name, place, group, self.groups, block, self.blocks, **about))
 
-    def weight(self, layer: nn.Module, name: str, group: int | None = None, block: int | None = None) -> None:
+    def weight(
+        self, layer: nn.Module, name: str, group: int | None = None, block: int | None = None, recurrent: bool = False
+    ) -> None:
         """Let the regularizers act on a layer's weight.
+
+        To them a `recurrent` one, which every step of a sequence uses, is no fully connected layer's.
 
         Raises:
             ValueError: two of them would act on one layer.
         """
         assert isinstance(layer, Conv2d | Linear), "the norms build the layer that they are given"
-        linear = isinstance(layer, Linear)
+        linear = isinstance(layer, Linear) and not recurrent
         module = self.site(f"{name}.weight", "weight", group, block, linear=linear)
         if isinstance(module, nn.Sequential):
             raise ValueError(f"{len(module)} regularizers act on the weight of {name}; one at a time can")

@@ -43,9 +43,10 @@ def dropout(
     inference: bool,
 ) -> nn.Module:
     """Dropout after the layers of the wanted groups, convolutions and hidden linear ones (and on their shortcuts with
-    `skip`), or at `input` or `head`."""
-    if place not in ("layer", "input", "head"):
-        raise ValueError(f"regularizer.place must be layer, input or head, got {place!r}")
+    `skip`), or at `input` or `head`, or on what recurrent layers add to their memory at each step (`recurrent`;
+    Semeniuta, Severyn, Barth, COLING 2016)."""
+    if place not in ("layer", "input", "recurrent", "head"):
+        raise ValueError(f"regularizer.place must be layer, input, recurrent or head, got {place!r}")
     module = Dropout(drop_prob_of(keep_prob), schedule=schedule, inference=inference)
     if place != "layer":
         return module if site.place == place else nn.Identity()
