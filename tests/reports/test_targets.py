@@ -52,6 +52,12 @@ def test_nobody_reached_it(fake):
     assert section(table).lines[1][-2:] == ["–", "baseline"]
 
 
+def test_it_may_be_of_training(fake):
+    table = table_of(fake, {**STEPS, "dropout": [None] * 3}, target={"train": 80})
+    assert all(each.reached == 0 for each in table.targets)  # the cells have no such column
+    assert section(table).title == "Steps to 80 % training accuracy"
+
+
 def test_a_report_has_it_everywhere_and_none_that_is_not_asked_for(fake):
     table_of(fake, STEPS)
     report = write(fake.about["name"], fake.outputs)
@@ -66,7 +72,7 @@ def test_without_one_there_is_no_section(fake):
     assert section(tabulate(read(fake.add(seeds=2).write(), fake.outputs))) is None
 
 
-@pytest.mark.parametrize("asked", [0, 101, True, "high", [80]])
+@pytest.mark.parametrize("asked", [0, 101, True, "high", [80], {"test": 80}, {"train": 0}, {"train": 9, "val": 9}])
 def test_what_is_no_accuracy_is_refused(asked):
-    with pytest.raises(UserError, match="a validation accuracy in percent"):
+    with pytest.raises(UserError, match="an accuracy in percent"):
         check(asked)

@@ -3,6 +3,9 @@
 from dropgrid.reports.columns import NOTHING, number, plus_minus
 from dropgrid.reports.section import Section, keys
 from dropgrid.reports.table import Table
+from dropgrid.reports.targets import OF, parted
+
+SEEN = {"train": ", of its images as they were trained on"}
 
 
 def section(table: Table) -> Section | None:
@@ -18,12 +21,13 @@ def section(table: Table) -> Section | None:
         ratio = "baseline" if baseline else f"{number(each.ratio)}{bounds}" if each.ratio else NOTHING
         steps = plus_minus(each.steps.mean, each.steps.std, 0)
         lines.append([each.row, *where, str(each.n), str(each.reached), steps, ratio])
-    target = f"{table.ablation.about['target']:g}"
+    of, percent = parted(table.ablation.about["target"])
+    target = f"{percent:g} % {OF[of]} accuracy"
     return Section(
-        f"Steps to {target} % validation accuracy",
+        f"Steps to {target}",
         lines,
         1 + len(factors),
-        f"The steps of training after the first epoch whose validation accuracy is {target} % or more: mean ± standard "
+        f"The steps of training after the first epoch with {target} or more{SEEN.get(of, '')}: mean ± standard "
         "deviation over the cells that reached it. The ratio to the baseline is a geometric mean over seeds, its "
         "interval Student's of the logarithms; it is not given where some cell of either row never reached the target.",
     )

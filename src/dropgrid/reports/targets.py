@@ -1,6 +1,7 @@
-"""How many steps a row's cells take to a validation accuracy, as `ablation.target` asks.
+"""How many steps a row's cells take to an accuracy, as `ablation.target` asks.
 
-target: 90   # percent
+target: 90            # percent, of validation
+target: {train: 99}   # of training
 """
 
 import math
@@ -12,7 +13,8 @@ from dropgrid.errors import UserError
 from dropgrid.reports.cells import Ablation, Cell
 from dropgrid.reports.statistics import Interval, Sample, describe, paired
 
-COLUMN = "val/acc"
+OF = {"val": "validation", "train": "training"}
+"""Whose accuracy -> its name."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,20 @@ def check(asked: Any) -> None:
     """UserError where `ablation.target` is no accuracy."""
     if asked is None:
         return
-    if isinstance(asked, bool) or not isinstance(asked, int | float) or not 0 < asked <= 100:
-        raise UserError(f"ablation.target is a validation accuracy in percent, above 0 to 100, got {asked!r}")
+    if isinstance(asked, Mapping) and len(asked) == 1 and set(asked) <= set(OF):
+        ((_, percent),) = asked.items()
+    else:
+        percent = asked
+    if isinstance(percent, bool) or not isinstance(percent, int | float) or not 0 < percent <= 100:
+        raise UserError(
+            f"ablation.target is an accuracy in percent, above 0 to 100, such as 80, or {{train: 99}}, got {asked!r}"
+        )
+
+
+def parted(asked: Any) -> tuple[str, float]:
+    """Whose accuracy, a key of `OF`, and how high, in percent."""
+    ((of, percent),) = asked.items() if isinstance(asked, Mapping) else [("val", asked)]
+    return of, percent
 
 
 def targets(ablation: Ablation) -> list[Target]:
@@ -47,8 +61,9 @@ def targets(ablation: Ablation) -> list[Target]:
     found: list[Target] = []
     if asked is None:
         return found
+    of, percent = parted(asked)
     for block in ablation.blocks:
-        taken = {row: steps(cells, asked / 100) for row, cells in block.rows.items()}
+        taken = {row: steps(cells, f"{of}/acc", percent / 100) for row, cells in block.rows.items()}
         reference = taken[ablation.baseline]
         for row, own in taken.items():
             there = {seed: step for seed, step in own.items() if step is not None}
@@ -60,12 +75,12 @@ def targets(ablation: Ablation) -> list[Target]:
     return found
 
 
-def steps(cells: Sequence[Cell], accuracy: float) -> dict[int, int | None]:
-    """Seed -> the steps after which a finished cell first had that validation accuracy; None where it never had."""
+def steps(cells: Sequence[Cell], column: str, accuracy: float) -> dict[int, int | None]:
+    """Seed -> the steps after which a finished cell first had that accuracy by epoch; None where it never had."""
     found = {}
     for cell in cells:
         if cell.status == "finished":
-            after, own = cell.curve("step"), cell.curve(COLUMN)
+            after, own = cell.curve("step"), cell.curve(column)
             found[cell.seed] = next((int(after[epoch]) for epoch in sorted(own) if own[epoch] >= accuracy), None)
     return found
 
