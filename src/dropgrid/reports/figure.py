@@ -45,7 +45,8 @@ def compose(table: Table) -> Figure:
     heights = [(0.62 if block.factors else 0.34) + LINE * len(rows) + 0.34 for block, rows in table.blocks]
     figure = canvas(WIDTH, top + sum(heights) + 0.17 * lines(caption) + 0.28)
     write_text(figure, MARGIN, MARGIN, title, fontsize=13, fontweight="bold", linespacing=1.25)
-    accuracies = limits([row.accuracies.values() for row in table.rows], [row.sample.ci95 for row in table.rows])
+    intervals = [row.sample.ci95 for row in table.rows]
+    accuracies = percent(limits([row.accuracies.values() for row in table.rows], intervals))
     differences = limits(
         [row.differences.values() for row in table.rows],
         [each.ci95 for row in table.rows for each in (row.difference, row.comparison) if each],
@@ -88,6 +89,11 @@ def limits(values: Sequence, intervals: Sequence[Interval | None], around: float
     low, high = min(ends), max(ends)
     air = 0.06 * (high - low) or 0.5
     return low - air, high + air
+
+
+def percent(limit: Interval) -> Interval:
+    """The range of a share's axis: an interval may leave 0 to 100, the axis need not follow it."""
+    return max(limit[0], -2.0), min(limit[1], 102.0)
 
 
 def frame(axes: Axes, count: int, limit: Interval) -> None:

@@ -9,7 +9,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from dropgrid.reports import series
 from dropgrid.reports.columns import headline
-from dropgrid.reports.figure import limits
+from dropgrid.reports.figure import limits, percent
 from dropgrid.reports.panels import aside, line, ticks
 from dropgrid.reports.plotting import (
     GREY,
@@ -111,12 +111,12 @@ def vertical(panels: Sequence[Panel], down_to: float | None) -> tuple[float, flo
     """Limits that hold all means and intervals of some panels, but nothing `down_to` points below the best mean."""
     rows = [row for _, chosen, without in panels for row in [*(r for one in chosen for _, r in one.points), *without]]
     means = [[row.sample.mean] for row in rows if row.sample.mean is not None]
-    low, high = limits(means, [row.sample.ci95 for row in rows])
+    low, high = percent(limits(means, [row.sample.ci95 for row in rows]))
     if down_to is None:
         return low, high
     low = max(low, max(mean for (mean,) in means) - down_to)
     top = max([mean for (mean,) in means] + [row.sample.ci95[1] for row in rows if row.sample.ci95])
-    return low, top + 0.06 * (top - low)
+    return percent((low, top + 0.06 * (top - low)))
 
 
 def names_of(found: Sequence[Lines]) -> list[str]:
