@@ -41,6 +41,21 @@ def test_claims_stated_late_or_changed_are_said_to_be(fake):
     assert "have been changed since" in notes(found)[0] and len(found.claims) == 3
 
 
+def test_a_recorded_claim_about_a_row_that_is_no_more_is_said_and_not_judged(fake):
+    gone = [*CLAIMS[:1], "renamed - baseline > 0"]
+    fake.about["claims"] = CLAIMS[:1]
+    fake.add().write()
+    stated = {"claims": gone, "sha256": digest(gone), "recorded": "2026-11-21", "finished": 0, "cells": 45}
+    (fake.outputs / "ablations/demo/claims.json").write_text(json.dumps(stated))
+    found = tabulate(read("demo", fake.outputs))
+    assert [each.outcome for each in found.claims] == ["holds", "gone"]
+    kept = found.claims[0].comparison
+    assert kept.critical == pytest.approx(stats.t.ppf(1 - 0.05 / 2 / 2, kept.freedom))  # of two claims still
+    assert any(
+        "“renamed - baseline > 0” is about rows that there are no more: not judged" in each for each in notes(found)
+    )
+
+
 def test_a_claim_waits_for_its_rows_and_the_family_does_not_shrink(fake):
     fake.about["claims"] = CLAIMS
     fake.add()

@@ -14,6 +14,7 @@ STANDS = {
     outcomes.REFUTED: "is refuted",
     outcomes.OPEN: "is open",
     outcomes.INCOMPLETE: "waits for its rows",
+    outcomes.GONE: "is about rows that there are no more: not judged",
 }
 
 RULE = (

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
-from dropgrid.reports.cells import Ablation
+from dropgrid.errors import UserError
+from dropgrid.reports.cells import Ablation, Block
 from dropgrid.reports.claims import Claim, digest, parse
 from dropgrid.reports.contrasts import judge as judge_combined
 from dropgrid.reports.dunnett import Comparison
 from dropgrid.reports.judging import complete, judged
 from dropgrid.reports.statistics import ROUNDING
 
-HOLDS, REFUTED, OPEN, INCOMPLETE = "holds", "refuted", "open", "incomplete"
+HOLDS, REFUTED, OPEN, INCOMPLETE, GONE = "holds", "refuted", "open", "incomplete", "gone"
 
 RULE = (
     "A claim holds where the whole interval of its difference is on the claimed side, is refuted where all of it is on "
@@ -32,7 +33,9 @@ class Judged:
 
     @property
     def outcome(self) -> str:
-        """holds, refuted or open; `incomplete` while there is nothing to judge."""
+        """holds, refuted or open; `incomplete` while there is nothing to judge, `gone` where a row of it is no more."""
+        if not self.claim.weights:
+            return GONE
         if self.comparison is None:
             return INCOMPLETE
         low, high = (end - self.claim.bound for end in self.comparison.ci95)
@@ -47,12 +50,12 @@ def judge(ablation: Ablation) -> list[Judged]:
     texts = (ablation.frozen or {}).get("claims") or ablation.about.get("claims") or []
     if not texts:
         return []
-    blocks = [(block, parse(texts, block.rows)) for block in ablation.blocks]
+    blocks = [(block, [stated(text, block) for text in texts]) for block in ablation.blocks]
     confidence = 1 - ablation.alpha / len(blocks)
     found = []
     for block, claims in blocks:
         whole = {name: cells for name, cells in block.rows.items() if complete(cells, ablation.metric)}
-        ready = [claim for claim in claims if all(row in whole for row, _ in claim.weights)]
+        ready = [claim for claim in claims if claim.weights and all(row in whole for row, _ in claim.weights)]
         pairs = [(claim, claim.pair) for claim in ready if claim.pair]
         others = [claim for claim in ready if not claim.pair]
         # all stated claims count, ready or not: a family does not shrink because cells are missing
@@ -66,6 +69,14 @@ def judge(ablation: Ablation) -> list[Judged]:
             compared |= zip(others, combined, strict=True)
         found += [Judged(claim, block.label, compared.get(claim)) for claim in claims]
     return found
+
+
+def stated(text: str, block: Block) -> Claim:
+    """A recorded claim; without weights where a row that it names has been renamed or taken out since."""
+    try:
+        return parse([text], block.rows)[0]
+    except UserError:
+        return Claim(text, (), ">", 0.0)
 
 
 def standing(ablation: Ablation) -> str:
