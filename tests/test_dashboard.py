@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -79,7 +80,7 @@ def test_a_run_always_ends_and_a_failed_one_as_failed(tmp_path, monkeypatch, wit
     asked, run = {}, Recorder()
     monkeypatch.setattr(wandb, "init", lambda **kwargs: asked.update(kwargs) or run)
     folder = tmp_path / "outputs" / "runs" / "abc123"
-    logger = Wandb(folder=folder, cell=CELL, project="dropgrid", entity=None, mode=None)
+    logger = Wandb(folder=folder, cell=CELL, project="dropgrid", entity=None, mode=None, timeout=30)
     logger.log({"epoch": 0, "step": 4, "val/acc": 0.5})
     logger.close(summary)
     assert run.ended == code and run.summary == (summary or {})
@@ -94,7 +95,61 @@ def test_with_a_key_or_a_mode_of_the_environment_wandb_decides(tmp_path, monkeyp
     asked = {}
     monkeypatch.setattr(wandb, "init", lambda **kwargs: asked.update(kwargs) or Recorder())
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    Wandb(folder=tmp_path / "a" / "b" / "c", cell=CELL, project="p", entity=None, mode=None)
+    Wandb(folder=tmp_path / "a" / "b" / "c", cell=CELL, project="p", entity=None, mode=None, timeout=30)
     assert asked["mode"] is None
-    Wandb(folder=tmp_path / "a" / "b" / "c", cell=CELL, project="p", entity=None, mode="offline")
+    Wandb(folder=tmp_path / "a" / "b" / "c", cell=CELL, project="p", entity=None, mode="offline", timeout=30)
     assert asked["mode"] == "offline"
+
+
+TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "trainer.max_epochs=2", "logger=wandb"]
+
+
+@pytest.fixture
+def silent():
+    """The address of a service that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def refused():
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("service", ["silent", "refused"])
+def test_a_service_that_cannot_be_had_costs_seconds_and_no_training(service, request, tmp_path):
+    environment = {
+        **os.environ,
+        "DROPGRID_OUTPUTS": str(tmp_path / "outputs"),
+        "WANDB_API_KEY": "0" * 40,
+        "WANDB_BASE_URL": request.getfixturevalue(service),
+    }
+    line = [sys.executable, "scripts/train.py", *TINY, "logger.timeout=10"]
+    done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (cell,) = (tmp_path / "outputs" / "runs").iterdir()
+    assert (cell / "result.json").exists()
+    assert "W&B: " in (cell / "log.txt").read_text()
+    assert list((tmp_path / "outputs" / "wandb").glob(f"offline-run-*-{cell.name}/run-{cell.name}.wandb"))
+
+
+def test_what_wandb_raises_is_said_once_and_training_goes_on(tmp_path, monkeypatch, capsys, without_key):
+    import wandb
+
+    class Broken(Recorder):
+        def log(self, row):
+            raise OSError(28, "No space left on device")
+
+    run = Broken()
+    monkeypatch.setattr(wandb, "init", lambda **kwargs: run)
+    folder = tmp_path / "outputs" / "runs" / "abc123"
+    logger = Wandb(folder=folder, cell=CELL, project="p", entity=None, mode=None, timeout=1)
+    for epoch in range(3):
+        logger.log({"epoch": epoch, "step": 4})
+    logger.close({"test/acc_last": 0.5})
+    assert capsys.readouterr().out.count("No space left on device; training goes on") == 1
+    assert run.ended == 0 and run.summary == {"test/acc_last": 0.5}
