@@ -3,13 +3,13 @@
 import inspect
 from collections.abc import Callable
 from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 import yaml
 from torch import Tensor, nn
 
+from dropgrid import streams
 from dropgrid.build import Stand
 from dropgrid.data.source import Spec
 from dropgrid.instantiate import instantiate
@@ -31,10 +31,10 @@ def loaded(axis: str, name: str, **changes: Any) -> Any:
     return instantiate(axis, {**yaml.safe_load((CONF / axis / f"{name}.yaml").read_text()), **changes})
 
 
-def network(net: str, sites: list[Callable[[Site], nn.Module]], device: str = "meta") -> nn.Module:
-    """One of `NETS` with batch norm and ReLU, on a device; its sites asked of `sites`."""
+def network(net: str, sites: list[Callable[[Site], nn.Module]], device: str = "meta", norm: Any = None) -> nn.Module:
+    """One of `NETS` with batch norm, or another, and ReLU, on a device; its sites asked of `sites`."""
     name, shape = NETS[net]
-    parts = {"norm": loaded("norm", "batch"), "activation": loaded("activation", "relu")}
+    parts = {"norm": norm or loaded("norm", "batch"), "activation": loaded("activation", "relu")}
     with torch.device(device):
         made: nn.Module = loaded("model", name)(shape=shape, classes=10, sites=sites, **parts)
     return made
@@ -226,25 +226,11 @@ def of_optimizer(option: Option) -> str:
     )
 
 
-def of_loss(option: Option) -> str:
-    """Nothing to ask."""
-    return ""
-
-
-ASKED = SimpleNamespace(
-    regularizer=of_regularizer,
-    augment=of_augment,
-    penalty=of_penalty,
-    average=of_average,
-    loss=of_loss,
-    optimizer=of_optimizer,
-)
-
-
-def found(option: Option) -> str:
-    """What asking the option tells."""
-    said: str = getattr(ASKED, option.axis)(option)
-    return said
+def initialised(net: nn.Module, built: Any, activation: str = "relu", batch: Tensor | None = None) -> nn.Module:
+    """A network whose weights an option of init has set, of the random numbers of seed 0."""
+    chosen = loaded("activation", activation)
+    built(net, generator=lambda name: streams.generator(0, "init", name), activation=chosen, batch=batch)
+    return net
 
 
 def itself(option: Option) -> str:

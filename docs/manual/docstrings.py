@@ -2,11 +2,13 @@
 
 import inspect
 import re
+from types import ModuleType
 from typing import Any
 
 from torch import nn
 
-from manual.options import Option, sentences
+from dropgrid.instantiate import locate
+from manual.options import SHARED, Option, sentences
 
 FORMULA = re.compile(r"\S (=|←|~|≤) \S|[ΣλΠ√‖]| · .+ / ")
 SECTIONS = ("Args:", "Raises:", "Returns:")
@@ -117,12 +119,28 @@ def described(thing: Any, keys: set[str]) -> str:
 def papers(option: Option) -> list[str]:
     """What stands in parentheses with a year in it, in the file's docstring and the YAML's header."""
     texts = [option.module.__doc__ or ""] if option.ours else []
+    found = cited(" ".join([*texts, *(each.comment for each in option.members)]))
+    if option.axis in SHARED:
+        said = shared(option.axis).__doc__ or ""
+        found += [f"{paper}: {said.split(' (')[0]}" for paper in cited(said)]
+    return found
+
+
+def cited(text: str) -> list[str]:
+    """The papers in parentheses, none twice."""
     found: list[str] = []
-    for inside in re.findall(r"\(([^()]*\b(?:19|20)\d\d\b[^()]*)\)", " ".join([*texts, option.header])):
+    for inside in re.findall(r"\(([^()]*\b(?:19|20)\d\d\b[^()]*)\)", text):
         for each in inside.split(";"):
             paper = " ".join(each.rpartition(": ")[2].split())
             if not any(paper in known for known in found):
                 found.append(paper)
+    return found
+
+
+def shared(axis: str) -> ModuleType:
+    """The module of what all options of an axis pass through."""
+    found = inspect.getmodule(locate(axis, SHARED[axis]))
+    assert found is not None
     return found
 
 

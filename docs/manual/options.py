@@ -4,13 +4,14 @@ import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import yaml
 
+from dropgrid.errors import UserError
 from dropgrid.instantiate import instantiate, locate
 
 ROOT = Path(__file__).parents[2]
@@ -37,18 +38,55 @@ AXES: dict[str, tuple[str, str]] = {
         "What changes the targets",
         "On logits and targets (indices or class probabilities); in training, and in what validation reports.",
     ),
+    "model": (
+        "What is trained",
+        "It takes the norm and the activation, and asks the regularizers at each of its sites. A page is a family: the "
+        "options of one class.",
+    ),
+    "norm": (
+        "What normalizes",
+        "On each convolution and hidden linear layer of the network: on what it gives, or on its weights; in training "
+        "and in inference.",
+    ),
+    "activation": (
+        "What bends the signal",
+        "After each norm of the network; in training and in inference.",
+    ),
+    "init": (
+        "Where the weights start",
+        "Once, before the first step, on the weights of convolutions and linear layers; each has random numbers of its "
+        "own, by seed and name.",
+    ),
     "optimizer": (
         "What changes the step",
         "On the gradients of each step; every option of the other axes is inside the loss that it asks for.",
     ),
+    "lr_schedule": (
+        "What changes the learning rate",
+        "Before each step of the optimizer, whose rate is `optimizer.lr` times the schedule's factor.",
+    ),
 }
 """Axis -> (heading of the index, where its options act)."""
 
-BASELINES = {"loss": "cross_entropy", "optimizer": "momentum"}
+BASELINES = {
+    "loss": "cross_entropy",
+    "optimizer": "momentum",
+    "model": "resnet14_mnist",
+    "norm": "batch",
+    "activation": "relu",
+    "init": "kaiming",
+    "lr_schedule": "cosine",
+}
 """What an option is compared with, where that is not `none`."""
 
-ONLY = {"loss": ["label_smoothing"], "optimizer": ["sam"]}
+OF_BASELINE = {"optimizer": "adam", "norm": "none", "activation": "elu", "init": "orthogonal", "lr_schedule": "step"}
+"""What the baseline itself is compared with, where it has a page."""
+
+ONLY = {"loss": ["label_smoothing"]}
 """Axes of which not every option regularizes."""
+
+SHARED = {"lr_schedule": "dropgrid.lr_schedules.warmup.warmed"}
+"""What all options of an axis pass through, and is told on the page of each."""
 
 LINE = re.compile(r"^(\w+):\s*(.*?)(?:\s+#\s?(.*))?$")
 
@@ -81,22 +119,37 @@ class Option:
         found: dict[str, Any] = yaml.safe_load(self.text)
         return found
 
-    @property
-    def path(self) -> str:
-        """Of the YAML, from the root."""
-        return f"conf/{self.axis}/{self.name}.yaml"
-
     @cached_property
-    def header(self) -> str:
-        """The comment at the top."""
+    def comment(self) -> str:
+        """That at the top of the YAML."""
         lines = re.match(r"(?:#.*\n)+", self.text)
         assert lines, f"{self.path} begins with a comment"
         return " ".join(line.removeprefix("#").strip() for line in lines[0].splitlines())
 
     @property
+    def chosen(self) -> str:
+        """What the command line calls it."""
+        return self.name
+
+    @property
+    def members(self) -> tuple["Option", ...]:
+        """The options of which the page tells."""
+        return (self,)
+
+    @property
+    def path(self) -> str:
+        """Of the YAML, from the root."""
+        return f"conf/{self.axis}/{self.chosen}.yaml"
+
+    @property
+    def header(self) -> str:
+        """What the page opens with."""
+        return self.comment
+
+    @property
     def title(self) -> str:
         """The header up to the paper or the first stop."""
-        return re.split(r" \(|[:,.]", self.header)[0]
+        return re.split(r" \(|[:;,.]", self.header)[0]
 
     @property
     def summary(self) -> str:
@@ -147,14 +200,55 @@ class Option:
         """Whether it works with these arguments: False where it refuses them."""
         try:
             return bool(works(self.built(**changes)))
-        except ValueError:
+        except (ValueError, UserError):
             return False
+
+
+@dataclass(frozen=True)
+class Family(Option):
+    """The options of one class, on one page: named as the class's file, with the YAML and name of its first."""
+
+    first: str
+    variants: tuple[Option, ...]
+
+    @property
+    def chosen(self) -> str:
+        return self.first
+
+    @property
+    def members(self) -> tuple[Option, ...]:
+        return self.variants
+
+    @property
+    def header(self) -> str:
+        return " ".join((self.module.__doc__ or "").split())
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Numbers by size: resnet20 before resnet110."""
+    return [(int(each), "") if each.isdigit() else (-1, each) for each in re.split(r"(\d+)", name)]
+
+
+def families(found: list[Option]) -> list[Option]:
+    """A page for each `_target_`; the first of a family is called as its file, or begins so."""
+    groups: dict[str, list[Option]] = {}
+    for each in sorted(found, key=lambda option: natural(option.name)):
+        groups.setdefault(each.node["_target_"].split(".")[-2], []).append(each)
+    pages: list[Option] = []
+    for name, members in sorted(groups.items()):
+        first = next(each for each in members if each.name.startswith(name))
+        pages.append(Family(first.axis, name, first.text, first.name, tuple(members)))
+    return pages
+
+
+@cache
+def of_axis(axis: str) -> tuple[Option, ...]:
+    """Those of one axis that have a page."""
+    names = ONLY.get(axis) or [path.stem for path in sorted((CONF / axis).glob("*.yaml")) if path.stem != "none"]
+    found = [Option(axis, name, (CONF / axis / f"{name}.yaml").read_text()) for name in names]
+    return tuple(families(found) if axis == "model" else found)
 
 
 def options() -> list[Option]:
     """All that have a page, by axis."""
-    found = []
-    for axis in AXES:
-        names = ONLY.get(axis) or [path.stem for path in sorted((CONF / axis).glob("*.yaml")) if path.stem != "none"]
-        found += [Option(axis, name, (CONF / axis / f"{name}.yaml").read_text()) for name in names]
-    return found
+    return [each for axis in AXES for each in of_axis(axis)]

@@ -1,11 +1,20 @@
 """The text of the pages and of their index."""
 
-from manual import acting, docstrings, sweeping
-from manual.options import AXES, Option, options
+from dropgrid.instantiate import locate
+from manual import asking, docstrings, nets, sweeping
+from manual.options import AXES, SHARED, Option, options
 from manual.pictures import picture
 
 MADE = "<!-- Written by docs/methods.py of the YAML, the docstrings and the code; change those, then run it again. -->"
 REPOSITORY = "../../.."
+
+
+UNNAMED = "The YAML and the docstring name none."
+
+
+def others(option: Option) -> str:
+    """How many more a family has."""
+    return f" and {len(option.members) - 1} more" if len(option.members) > 1 else ""
 
 
 def cell(text: str) -> str:
@@ -34,6 +43,33 @@ def arguments(option: Option) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
+def variants(option: Option) -> str:
+    """The options of a family: what each is, its size, and in what it differs from the first."""
+    stated = any(nets.published(each) for each in option.members)
+    header = ["option", "images", "parameters", *(["published"] if stated else []), "what it is", "differs by"]
+    rows = [header, ["---", "---", *["--:"] * (1 + stated), "---", "---"]]
+    for each in option.members:
+        shape, classes = nets.images(each)
+        other = [
+            f"`{argument.key}={argument.default}`"
+            for argument in each.arguments
+            if option.node[argument.key] != each.node[argument.key]
+        ]
+        said = nets.published(each)
+        what = docstrings.sentences(each.comment)[0]
+        rows.append(
+            [
+                f"[`{each.name}`]({REPOSITORY}/{each.path})",
+                f"{'×'.join(map(str, shape))}, {classes} classes",
+                f"{nets.sizes()[each.name]:,}",
+                *([f"{said} M" if said else ""] if stated else []),
+                cell(what),
+                " ".join(other) or ("–" if each.name == option.chosen else ""),
+            ]
+        )
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
 def page(option: Option) -> str:
     """One method's page."""
     keys = {each.key for each in option.arguments}
@@ -45,24 +81,29 @@ def page(option: Option) -> str:
     parts = [
         MADE,
         f"# {option.title}",
-        f"`{option.axis}={option.name}` · [{option.path}]({REPOSITORY}/{option.path}) · {source(option)}",
+        f"`{option.axis}={option.chosen}`{others(option)} · [{option.path}]({REPOSITORY}/{option.path}) · {source(option)}",
         docstrings.escaped(option.header),
         f"![{option.title}]({option.name}.png)",
         picture(option).caption,
         "## Paper",
-        "\n".join(f"- {each}" for each in papers),
+        "\n".join(f"- {each}" for each in papers) or UNNAMED,
     ]
+    if option.axis in SHARED:
+        things = [*things, locate(option.axis, SHARED[option.axis])]
     parts.append("## What it does")
     if things:
         several = len(things) > 1
         for thing in things:
             parts += [*([f"### `{thing.__name__}`"] if several else []), docstrings.described(thing, keys)]
     else:
-        parts.append(f"It is `{option.node['_target_']}` with the arguments below; the picture's line has the formula.")
+        where = "the line at the top" if option.axis == "activation" else "the picture's line"
+        parts.append(f"It is `{option.node['_target_']}` with the arguments below; {where} has the formula.")
+    if option.axis == "model":
+        parts += ["## Options", "With batch norm and ReLU, all parameters counted.", variants(option)]
     parts += ["## Arguments", arguments(option), "## Where it acts", AXES[option.axis][1]]
     if sited:
         parts.append(docstrings.described(option.target, keys))
-    parts += [acting.found(option), "## How to sweep it"]
+    parts += [asking.found(option), "## How to sweep it"]
     lines = [f"    # {what}\n    {sweeping.shown(each)}" for what, each in sweeping.commands(option).items()]
     parts.append("\n".join(lines))
     parts += ["## Ablations", "\n".join(sweeping.ablations(option)) or "None chooses it yet."]

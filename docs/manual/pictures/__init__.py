@@ -7,7 +7,23 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from manual.options import Option
-from manual.pictures import averages, features, images, noise, optimizers, paths, penalties, targets, weights
+from manual.pictures import (
+    activations,
+    averages,
+    descents,
+    features,
+    images,
+    noise,
+    norms,
+    optimizers,
+    paths,
+    penalties,
+    schedules,
+    starts,
+    strips,
+    targets,
+    weights,
+)
 
 
 class Picture(NamedTuple):
@@ -38,6 +54,13 @@ DRAWN: dict[tuple[str, str], Callable[[Option], Figure]] = {
     ("augment", "adversarial"): images.adversarial,
     ("penalty", "max_norm"): penalties.projected,
     ("average", "swa"): averages.swa,
+    ("norm", "group"): norms.grouped,
+    ("norm", "weight"): norms.lengths,
+    ("norm", "spectral"): norms.singular,
+    ("init", "checkpoint"): starts.from_file,
+    ("init", "fixup"): starts.in_branches,
+    ("optimizer", "sam"): optimizers.sam,
+    ("lr_schedule", "plateau"): schedules.by_validation,
 }
 
 OTHERWISE: dict[str, Callable[[Option], Figure]] = {
@@ -46,7 +69,12 @@ OTHERWISE: dict[str, Callable[[Option], Figure]] = {
     "penalty": penalties.in_two_weights,
     "average": averages.ema,
     "loss": targets.smoothed,
-    "optimizer": optimizers.sam,
+    "model": strips.stages,
+    "norm": norms.normalized,
+    "activation": activations.bent,
+    "init": starts.by_depth,
+    "optimizer": descents.paths,
+    "lr_schedule": schedules.scheduled,
 }
 """Of an option that has none of its own."""
 

@@ -8,13 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dropgrid.reports.plotting import BLUE, GREY, INK, PALE, canvas, place, png, style, write_text
+from dropgrid.reports.plotting import BLUE, GREY, INK, PALE, SKY, canvas, place, png, style, write_text
 
 __all__ = [
     "BLUE",
     "GREY",
     "INK",
     "PALE",
+    "SKY",
     "bare",
     "encoded",
     "panel",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 """Raised when equal configs no longer mean equal training: all cells then get new ids."""
 
 ABOUT_PLACE = ("paths", "sweep", "logger", "ablation", "scale", "report", "name")
