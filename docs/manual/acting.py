@@ -208,7 +208,7 @@ def of_average(option: Option) -> str:
 def of_optimizer(option: Option) -> str:
     """How often it asks for the loss, and what decays."""
     net = resnet()
-    built = option.built()(net)
+    built = option.built(weight_decay=1e-4)(net)
     asked = []
 
     def closure() -> Tensor:
@@ -221,8 +221,11 @@ def of_optimizer(option: Option) -> str:
     built.step(closure)
     ids = {id(p) for group in built.param_groups if group.get("weight_decay") for p in group["params"]}
     decaying = {name: id(parameter) in ids for name, parameter in net.named_parameters()}
+    times = {1: "once", 2: "twice"}.get(len(asked), f"{len(asked)} times")
+    default = option.node["weight_decay"]
     return (
-        f"A step asks {len(asked)} times for the loss and its gradient. Weight decay acts on {reached(decaying, net)}."
+        f"A step asks {times} for the loss and its gradient. Weight decay, {default:g} by default, acts on "
+        f"{reached(decaying, net)}."
     )
 
 

@@ -10,8 +10,11 @@ from torch import nn
 from dropgrid.instantiate import locate
 from manual.options import SHARED, Option, sentences
 
-FORMULA = re.compile(r"\S (=|←|~|≤) \S|[ΣλΠ√‖]| · .+ / ")
+FORMULA = re.compile(r"\S (=|←|~|≤) \S|[ΣλΠ√‖]| · .+ / | / .+ · |\)\(|\w\^\w")
 SECTIONS = ("Args:", "Raises:", "Returns:")
+PART = re.compile(r", (?:§|Table|eq\.|Fig\.|Algorithm).*")
+"""Of a paper."""
+
 KEY = r"\+?[a-z_]+[\w.@]*=[\w.\[\]\-]*\w\]?"
 LABELS = ("Shapes", "Source", "Raises", "Returns", "Differs from the paper", "Differs from")
 
@@ -120,6 +123,8 @@ def papers(option: Option) -> list[str]:
     """What stands in parentheses with a year in it, in the file's docstring and the YAML's header."""
     texts = [option.module.__doc__ or ""] if option.ours else []
     found = cited(" ".join([*texts, *(each.comment for each in option.members)]))
+    if len(option.members) > 1:
+        found = [PART.sub("", each) for each in found]  # each member has another table
     if option.axis in SHARED:
         said = shared(option.axis).__doc__ or ""
         found += [f"{paper}: {said.split(' (')[0]}" for paper in cited(said)]
@@ -127,14 +132,20 @@ def papers(option: Option) -> list[str]:
 
 
 def cited(text: str) -> list[str]:
-    """The papers in parentheses, none twice."""
-    found: list[str] = []
-    for inside in re.findall(r"\(([^()]*\b(?:19|20)\d\d\b[^()]*)\)", text):
+    """The papers in parentheses, the authors too where they stand before them; of two ways to say one the longer."""
+    found: dict[tuple[str, str], str] = {}
+    for before, inside in re.findall(r"([A-Z]\w+ et al\. )?\(([^()]*\b(?:19|20)\d\d\b[^()]*)\)", text):
+        authors = before.replace(". ", "., ")
         for each in inside.split(";"):
-            paper = " ".join(each.rpartition(": ")[2].split())
-            if not any(paper in known for known in found):
-                found.append(paper)
-    return found
+            paper = authors + " ".join(each.rpartition(": ")[2].split())
+            year = re.search(r"[^,]*\b(?:19|20)\d\d", paper)
+            assert year
+            key = (re.split(r"\W", paper)[0], year[0].strip())
+            other = found.get(key, "")
+            part = PART.search(paper) or PART.search(other)
+            longer = max(PART.sub("", other), PART.sub("", paper), key=len)
+            found[key] = longer + (part[0] if part else "")
+    return list(found.values())
 
 
 def shared(axis: str) -> ModuleType:

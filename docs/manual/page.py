@@ -96,8 +96,8 @@ def page(option: Option) -> str:
         for thing in things:
             parts += [*([f"### `{thing.__name__}`"] if several else []), docstrings.described(thing, keys)]
     else:
-        where = "the line at the top" if option.axis == "activation" else "the picture's line"
-        parts.append(f"It is `{option.node['_target_']}` with the arguments below; {where} has the formula.")
+        says = "line at the top says what it is" if option.axis == "activation" else "picture's line has the formula"
+        parts.append(f"It is `{option.node['_target_']}` with the arguments below; the {says}.")
     if option.axis == "model":
         parts += ["## Options", "With batch norm and ReLU, all parameters counted.", variants(option)]
     parts += ["## Arguments", arguments(option), "## Where it acts", AXES[option.axis][1]]

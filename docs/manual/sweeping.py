@@ -23,15 +23,17 @@ def needs(option: Option) -> str:
     """What else has to be said for a run to be accepted."""
     if option.axis == "penalty" and option.built().decays:
         return " optimizer.weight_decay=0"
-    return " init.path=weights.safetensors" if option.node.get("path", "") is None else ""
+    if option.node.get("path", "") is None:
+        return f" {option.axis}.path=weights.safetensors"
+    return "".join(f" {each}" for each in re.findall(r"(?:Use with|:) ([a-z_.]+=[a-z]+)\.", option.comment))
 
 
 def main_key(option: Option) -> str | None:
     """The first number that the axis's baseline does not have too; else the first word; None where there is nothing."""
     baseline = CONF / option.axis / f"{BASELINES.get(option.axis, 'none')}.yaml"
     shared = set(yaml.safe_load(baseline.read_text()))
-    if option.axis == "model":
-        shared -= set(option.node) if len(option.members) == 1 else set()
+    if len(alike_but_for_depth(option)) > 1:
+        return None
     own = {key: value for key, value in option.node.items() if key not in shared and not key.startswith("_")}
     numbers = [key for key, value in own.items() if isinstance(value, int | float) and not isinstance(value, bool)]
     words = [key for key, value in own.items() if isinstance(value, str)]
@@ -82,8 +84,7 @@ def commands(option: Option) -> dict[str, list[str]]:
     found = {"one run": [f"{axis}={name}", *more]}
     baseline = BASELINES.get(axis, "none")
     if baseline == name:
-        both = f"{axis}={name},{OF_BASELINE[axis]}"
-        found["against another, three seeds"] = [both, "sweep.seeds=3"]
+        found["against another, three seeds"] = [f"{axis}={name},{OF_BASELINE[axis]}", "sweep.seeds=3"]
     elif not needed(option):
         found["against the baseline, three seeds"] = [f"{axis}={baseline},{name}", *more, "sweep.seeds=3"]
     alike = alike_but_for_depth(option)

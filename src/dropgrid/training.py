@@ -24,7 +24,6 @@ from dropgrid.callbacks.treatment import Treatment
 from dropgrid.data.batches import Order, batches, order
 from dropgrid.data.preparation import preparation
 from dropgrid.data.split import Split, evenly
-from dropgrid.diagnostics.moments import FILE
 from dropgrid.files import write_atomically
 from dropgrid.instantiate import instantiate
 from dropgrid.learner import Learner
@@ -71,7 +70,7 @@ def open_loggers(cell: Mapping[str, Any], folder: Path) -> list[AbstractLogger]:
 def show(folder: Path, name: str, loggers: Sequence[AbstractLogger]) -> None:
     """Hand the pictures of what a diagnosis recorded to the loggers that show pictures."""
     showing = [each for each in loggers if not isinstance(each, Csv)]
-    if not showing or not (folder / FILE).exists():
+    if not showing:
         return
     # here, not above: cells that show nothing need no matplotlib
     from dropgrid.diagnostics.pictures import pictures

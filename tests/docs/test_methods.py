@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from safetensors.torch import save_file
 
 from dropgrid import build
 from dropgrid.sites import drops
@@ -17,16 +18,38 @@ from dropgrid.sweeps.plan import cells
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "methods"
+ALL = ("regularizer", "augment", "penalty", "average", "norm", "activation", "init", "optimizer", "lr_schedule")
+MODELS = {
+    path.stem: yaml.safe_load(path.read_text())["_target_"].split(".")[-2]
+    for path in sorted((ROOT / "conf" / "model").glob("*.yaml"))
+}
+"""Option -> the file of its class, which its page is called as."""
+
 OPTIONS = [
     *(
         f"{axis}/{path.stem}"
-        for axis in ("regularizer", "augment", "penalty", "average")
+        for axis in ALL
         for path in sorted((ROOT / "conf" / axis).glob("*.yaml"))
         if path.stem != "none"
     ),
     "loss/label_smoothing",
-    "optimizer/sam",
+    *(f"model/{family}" for family in sorted(set(MODELS.values()))),
 ]
+
+WITHOUT_PAPER = {
+    "activation/relu",
+    "activation/sigmoid",
+    "activation/tanh",
+    "init/checkpoint",
+    "init/geometric",
+    "init/zeros",
+    "model/cifar_quick",
+}
+
+
+def chosen(name):
+    """The option that a page's commands name, and whose YAML its arguments are: of a family its first."""
+    return re.search(r"^`\w+=(\w+)`", (FOLDER / f"{name}.md").read_text(), re.MULTILINE)[1]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +67,7 @@ def written(manual):
 
 
 def test_every_option_has_a_page_and_a_picture_and_nothing_else_lies_there():
-    assert len(OPTIONS) >= 22
+    assert len(OPTIONS) >= 80 and len(MODELS) > 50
     wanted = {FOLDER / f"{each}.{kind}" for each in OPTIONS for kind in ("md", "png")}
     assert {path for path in FOLDER.rglob("*") if path.is_file()} == wanted | {FOLDER / "README.md"}
 
@@ -61,9 +84,10 @@ def test_a_page_has_all_that_a_page_has(name):
     axis, option = name.split("/")
     for heading in ("Paper", "What it does", "Arguments", "Where it acts", "How to sweep it", "Ablations"):
         assert re.search(rf"^## {heading}\n\n *\S", text, re.MULTILINE), heading
-    assert re.search(r"^- .*\b(19|20)\d\d\b", text.split("## Paper")[1].split("## ")[0], re.MULTILINE)
+    papers = text.split("## Paper")[1].split("## ")[0]
+    assert bool(re.search(r"^- .*\b(19|20)\d\d\b", papers, re.MULTILINE)) != (name in WITHOUT_PAPER)
     assert re.search(rf"!\[.+\]\({option}\.png\)\n\n\S", text), "a caption follows the picture"
-    node = yaml.safe_load((ROOT / "conf" / f"{name}.yaml").read_text())
+    node = yaml.safe_load((ROOT / "conf" / axis / f"{chosen(name)}.yaml").read_text())
     rows = dict(re.findall(rf"^\| `{axis}\.(\w+)` \| `(.*?)` \|", text, re.MULTILINE))
     assert {key: yaml.safe_load(value) for key, value in rows.items()} == {
         key: value for key, value in node.items() if not key.startswith("_")
@@ -107,20 +131,33 @@ def planned(command):
     return found
 
 
+def file_for(command):
+    """Write the file of weights that a command names, of the network that it would train."""
+    named = re.search(r"init=checkpoint init\.path=(\S+)", command)
+    if named:
+        (cell,) = cells([command.replace(named[0], "init=kaiming")])
+        net = build.network(cell.config, build.source(cell.config, cell.local).spec())
+        save_file(net.state_dict(), named[1])
+
+
 @pytest.mark.parametrize("name", OPTIONS)
 def test_the_last_command_would_train(name, tmp_path, monkeypatch):
     monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
     last = commands(name)[-1]
-    assert name.split("/")[1] in last and planned(last)
+    monkeypatch.chdir(tmp_path)
+    file_for(last)
+    assert chosen(name) in last and planned(last)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 def test_all_commands_would_train(name, tmp_path, monkeypatch):
     monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     found = commands(name)
-    assert len(found) >= 2
+    assert len(found) >= (1 if name == "init/checkpoint" else 2)
     for command in found:
+        file_for(command)
         assert (len(planned(command)) > 1) == command.startswith("-m "), command
 
 
@@ -129,6 +166,62 @@ def test_ablations_that_choose_an_option_are_named(written):
     named = {path.stem for path, text in written.items() if "+ablation=demo`" in text}
     assert named == demo
     assert "+ablation=dropblock_table1`" in written[FOLDER / "augment" / "cutout.md"]  # stacked, as augment_2
+
+
+@pytest.mark.parametrize("family", sorted(set(MODELS.values())))
+def test_a_familys_page_lists_its_options_with_sizes_that_agree_with_the_papers(family):
+    text = (FOLDER / "model" / f"{family}.md").read_text()
+    listed = re.findall(r"^\| \[`(\w+)`\]\(\S+\) \| [^|]+ \| ([\d,]+) \|(.*)", text, re.MULTILINE)
+    assert sorted(name for name, _, _ in listed) == sorted(name for name, file in MODELS.items() if file == family)
+    for _, count, rest in listed:
+        stated = re.match(r" ([\d.]+) M \|", rest)
+        if stated:
+            digits = len(stated[1].partition(".")[2])
+            assert abs(int(count.replace(",", "")) / 1e6 - float(stated[1])) <= 0.51 * 10**-digits
+
+
+def test_counts_that_models_tests_know_stand_on_the_pages(manual):
+    assert manual("nets").sizes()["resnet18"] == 11_689_512  # torchvision's
+    assert manual("nets").sizes()["mlp"] == 784 * 800 + 800 * 800 + 800 * 10 + 4 * 800 + 10
+
+
+@pytest.mark.parametrize(
+    ("name", "training", "inference"),
+    [
+        ("batch", lambda n, c: c == 7, lambda n, c: None),
+        ("layer", lambda n, c: n == 0, lambda n, c: n == 0),
+        ("instance", lambda n, c: n == 0 and c == 7, lambda n, c: n == 0 and c == 7),
+        ("switchable", lambda n, c: n == 0 or c == 7, lambda n, c: n == 0),
+    ],
+)
+def test_the_pictures_of_norms_shade_what_shares_statistics(manual, name, training, inference):
+    norms = manual("pictures.norms")
+    (option,) = (each for each in manual("options").of_axis("norm") if each.name == name)
+    norm = norms.after(option, 8)
+    for mode, rule in ((True, training), (False, inference)):
+        found = norms.reach(norm.train(mode))
+        if rule(0, 0) is None:
+            assert found.sum() == 1 and found[0, -1, 0]
+        else:
+            assert [[bool(found[n, c].all()) for c in range(8)] for n in range(5)] == [
+                [bool(rule(n, c)) for c in range(8)] for n in range(5)
+            ]
+
+
+def test_stages_have_all_parameters_of_a_network(manual):
+    nets = manual("nets")
+    for page in manual("options").of_axis("model"):
+        assert sum(stage.parameters for stage in nets.stages(page)) == nets.sizes()[page.chosen], page.name
+
+
+def test_a_paper_is_named_once_and_in_full(manual):
+    cited = manual("docstrings").cited
+    assert cited("X (A, B, ICML 2000): y. Z (A et al., ICML 2000, §3), as C et al. (2001) and (D, 2002; E, 2003).") == [
+        "A, B, ICML 2000, §3",
+        "C et al., 2001",
+        "D, 2002",
+        "E, 2003",
+    ]
 
 
 @pytest.mark.parametrize("name", ["dropout", "dropblock", "drop_path", "drop_connect", "weight_noise"])
