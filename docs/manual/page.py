@@ -81,7 +81,8 @@ def page(option: Option) -> str:
     parts = [
         MADE,
         f"# {option.title}",
-        f"`{option.axis}={option.chosen}`{others(option)} · [{option.path}]({REPOSITORY}/{option.path}) · {source(option)}",
+        f"`{option.axis}={option.chosen}`{others(option)} · [{option.path}]({REPOSITORY}/{option.path}) · "
+        f"{source(option)}",
         docstrings.escaped(option.header),
         f"![{option.title}]({option.name}.png)",
         picture(option).caption,

@@ -51,6 +51,8 @@ def values(option: Option, key: str) -> list[str]:
         found = [0.95, 0.9, 0.8, 0.7, 0.5]
     elif value == 0:
         found = [value, 0.05, 0.1]
+    elif isinstance(value, int) and value >= 500:  # layers: no more of them than there are
+        found = [value // 4, value // 2, value]
     elif isinstance(value, int):
         found = [max(1, value // 2), value, 2 * value]
     elif 0.5 < value < 1:

@@ -23,10 +23,11 @@ def main() -> None:
     """All anew; what has no option any more goes. Names on the command line: only the pictures of these."""
     torch.set_num_threads(1)
     wanted = sys.argv[1:]
-    for path, text in texts().items():
+    pages = texts()
+    for path, text in pages.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    kept = set(texts())
+    kept = set(pages)
     for option in options():
         file = FOLDER / option.axis / f"{option.name}.png"
         kept.add(file)

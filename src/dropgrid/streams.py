@@ -2,9 +2,10 @@
 
 Streams in use: `init` (parts: parameter name), `order` (epoch), `augment` (optimizer step, micro-batch),
 `regularizer` (optimizer step, micro-batch, site name), `inference` (batch, site name), `crop` (epoch, image) for images
-read from disk, `diagnose` (diagnostic, start or parameter name), and of evaluations `monte_carlo` (pass); of the data's
-own seed: `split` (class), `fake`; of a model's own: `permutation`; of an evaluation's own: `corruption` (kind, image),
-`adversarial` (image), `occlusion` (image), `coadaptation`.
+read from disk, `diagnose` (diagnostic, start or parameter name), and of evaluations `monte_carlo` (pass),
+`gradient_variance` (size, draw); of the data's own seed: `split` (class), `fake`, `sparse_features` (split); of a
+model's own: `permutation`; of an evaluation's own: `corruption` (kind, image), `adversarial` (image), `occlusion`
+(image), `coadaptation`.
 Two rows with one seed therefore share initial weights, data order and augmentation, and a site added to a
 network changes no other site's masks.
 """

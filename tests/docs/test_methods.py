@@ -216,9 +216,11 @@ def test_stages_have_all_parameters_of_a_network(manual):
 
 def test_a_paper_is_named_once_and_in_full(manual):
     cited = manual("docstrings").cited
-    assert cited("X (A, B, ICML 2000): y. Z (A et al., ICML 2000, §3), as C et al. (2001) and (D, 2002; E, 2003).") == [
-        "A, B, ICML 2000, §3",
-        "C et al., 2001",
+    assert cited(
+        "X (Ann, Bobby, Cid, ICML 2000): y (Ann et al., ICML 2000, §3), Don et al. (2001); (D, 2002; E, 2003)."
+    ) == [
+        "Ann, Bobby, Cid, ICML 2000, §3",
+        "Don et al., 2001",
         "D, 2002",
         "E, 2003",
     ]

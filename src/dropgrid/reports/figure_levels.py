@@ -70,6 +70,12 @@ KINDS: Mapping[str, Kind] = {
         doubling=True,
         without=("deterministic", "off"),
     ),
+    "gradient_variance": Kind(
+        "gradient variance",
+        "B, images in a batch",
+        "Gradient variance: E‖g_B - g‖² / ‖g‖², g of all training images.",
+        doubling=True,
+    ),
 }
 """What more there is to say of some; any other evaluation at levels is drawn all the same."""
 
