@@ -114,6 +114,31 @@ def augment(found: dict) -> str:
     )
 
 
+def norms(found: dict) -> str:
+    """What each norm costs a step, and batch norm beside the convolutions."""
+    ((case, each),) = cases(found["ratios"]).items()
+    *costs, share = each.items()
+    rows = [[name.removesuffix(" / none"), times(ratio, 2)] for name, ratio in costs]
+    return (
+        f"{table(['norm', 'step / the same without a norm'], rows)}\n\n{case}. Batch norm's operations, forward and "
+        f"backward, take {times(share[1], 2)} of the time of the convolutions'. {where(found)}; `benchmarks/norms.py`."
+    )
+
+
+def lstm(found: dict) -> str:
+    """Our LSTM against scripted loops."""
+    loop = "a scripted loop"
+    columns = {
+        "no norm / no norm": f"ours without norm / {loop} without norm",
+        "layer norm / layer norm": f"ours with layer norm / {loop} with layer norm",
+        "layer norm / no norm": f"ours with layer norm / {loop} without norm",
+    }
+    return (
+        f"{by_case('batch × units, ours / a scripted loop', columns, found, 2)}\n\n"
+        f"Forward and backward, {found['rows']} rows of an image. {where(found)}; `benchmarks/lstm.py`."
+    )
+
+
 def peers(found: dict) -> str:
     """One sweep in three tools."""
     titles = {"template": "lightning-hydra-template", "timm": "timm's train.py"}
@@ -166,6 +191,8 @@ PARTS = {
     "benchmarks/step": step,
     "benchmarks/loop": loop,
     "benchmarks/augment": augment,
+    "benchmarks/norms": norms,
+    "benchmarks/lstm": lstm,
     "benchmarks/peers": peers,
     "benchmarks/scaling": scaling,
     "benchmarks/summary": summary,
