@@ -92,6 +92,7 @@ def test_arrays_lie_beside_the_result_and_without_them_it_is_measured_again(outp
         assert all(np.array_equal(file[name], before[name]) for name in file)
 
 
+@pytest.mark.slow
 def test_another_data_set_is_known_by_its_content(outputs):
     words = ["tiny", "evaluate=other_data", "evaluate.data=fake", "evaluate.data.size=12", "evaluate.data.test=50"]
     done = command("evaluate", *words, outputs=outputs)
@@ -102,6 +103,7 @@ def test_another_data_set_is_known_by_its_content(outputs):
     assert again.returncode == 0 and "4 already measured" in again.stdout
 
 
+@pytest.mark.slow
 def test_one_cell_s_failure_costs_that_cell_alone(outputs):
     damaged = sorted(outputs.glob("runs/*/last.safetensors"))[0]
     whole = damaged.read_bytes()

@@ -169,7 +169,7 @@ def log_of(outputs):
     return "\n".join(path.read_text() for path in outputs.glob("runs/*/log.txt"))
 
 
-@pytest.mark.parametrize("request_to_stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("request_to_stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_stopped_it_leaves_cleanly_and_the_same_command_goes_on_to_the_same_bits(tmp_path, request_to_stop):
     line = [*TINY, "regularizer=dropblock", "trainer.max_epochs=40"]
     process, state = begun(tmp_path / "stopped", *line)
@@ -217,6 +217,7 @@ def test_a_hung_cell_is_killed_and_tried_again(tmp_path):
     assert process.returncode == 0 and "(2 attempts)" in output and not alive(state["pid"])
 
 
+@pytest.mark.slow
 def test_a_sweep_started_twice_trains_each_cell_once(tmp_path):
     line = ["-m", *TINY, "trainer.max_epochs=10", "regularizer=none,dropblock", "seed=0,1,2", "name=twice"]
     environment = {**os.environ, "DROPGRID_OUTPUTS": str(tmp_path)}
@@ -239,6 +240,7 @@ def test_on_error_stop_lets_the_others_write_a_checkpoint(tmp_path):
     assert len(list(tmp_path.glob("runs/*/checkpoints/*.ckpt"))) == 1
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_cell_with_a_clear_message_and_the_same_command_goes_on(tmp_path):
     line = [*TINY, "sweep.checkpoint.steps=2", "trainer.max_epochs=3"]
     alone = command(*line, outputs=tmp_path / "alone")
@@ -256,6 +258,7 @@ def test_a_full_disk_ends_the_cell_with_a_clear_message_and_the_same_command_goe
     assert again.returncode == 0 and weights(tmp_path / "full") == weights(tmp_path / "alone")
 
 
+@pytest.mark.slow
 def test_rerun_all_trains_again_and_keeps_what_was(sweep, tmp_path):
     line = [*TINY, "seed=5"]
     command(*line, outputs=tmp_path)

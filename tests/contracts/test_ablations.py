@@ -39,6 +39,7 @@ def test_nothing_about_the_training_stands_outside_rows_and_scale(name):
     assert node["ablation"]["name"] == name and node["ablation"]["baseline"] in names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_every_cell_builds(name, tmp_path, monkeypatch):
     monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
