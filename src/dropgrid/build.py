@@ -18,6 +18,7 @@ from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Memory, Split, Splits, evenly
 from dropgrid.errors import UserError
 from dropgrid.instantiate import call, instantiate
+from dropgrid.lr_schedules.following import reads_validation
 from dropgrid.optimizers.fused import fused
 from dropgrid.regularizers.none import none
 from dropgrid.runs.identity import unite
@@ -256,7 +257,7 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
         context=Stand(spec),
     )
     schedule = instantiate("lr_schedule", config["lr_schedule"])
-    if getattr(schedule.func, "reads_validation", False) and not (spec.val and trainer["limit_val_batches"]):
+    if reads_validation(schedule) and not (spec.val and trainer["limit_val_batches"]):
         option = schedule.func.__name__
         raise UserError(f"lr_schedule={option} needs validation: data.val above 0, and trainer.limit_val_batches")
     for step in (0, 50, 99):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from dropgrid import streams
 from dropgrid.data.preparation import Preparation, prepared
 from dropgrid.errors import UserError
+from dropgrid.lr_schedules.following import reads_validation
 from dropgrid.sites import AbstractDropProb, drops
 
 Batch = tuple[Tensor, Tensor]
@@ -116,16 +117,11 @@ class Learner(pl.LightningModule):
 
     def on_train_start(self) -> None:
         self.steps = int(self.trainer.estimated_stepping_batches)
-        if self.reads_validation and not self.trainer.enable_validation:
+        if reads_validation(self.lr_schedule) and not self.trainer.enable_validation:
             raise UserError("lr_schedule follows the validation metric, and there is no validation: data.val is 0")
 
-    @property
-    def reads_validation(self) -> bool:
-        """Whether the rate depends on what validation has shown."""
-        return bool(getattr(getattr(self.lr_schedule, "func", None), "reads_validation", False))
-
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        seen = [self.validated] if self.reads_validation else []
+        seen = [self.validated] if reads_validation(self.lr_schedule) else []
         factor = self.lr_schedule(self.global_step, self.steps, *seen)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = group["base_lr"] * factor
@@ -179,7 +175,7 @@ class Learner(pl.LightningModule):
         self.val_sums.zero_()
 
     def on_validation_epoch_end(self) -> None:
-        if self.reads_validation:
+        if reads_validation(self.lr_schedule):
             self.validated.append(self.means("val", self.val_sums))
 
     def drop_prob(self) -> float:

@@ -11,18 +11,7 @@ from dropgrid.paths import CONF
 PUBLISHED = {"lr": 0.002, "betas": [0.9, 0.999], "eps": 1e-8, "momentum_decay": 0.004, "weight_decay": 0.0}
 
 
-def walk(optimizer, layer, follow, steps=25):
-    """Take steps on a loss that is no quadratic; `follow(weight, gradient)` says where each leads."""
-    x = torch.randn(8, 3, dtype=torch.float64)
-    for _ in range(steps):
-        weight = layer.weight.detach().clone()
-        optimizer.zero_grad()
-        ((layer(x) - 1) ** 2).add(0.1).sqrt().mean().backward()
-        optimizer.step()
-        assert torch.allclose(layer.weight, follow(weight, layer.weight.grad + 0.1 * weight), rtol=1e-6, atol=1e-8)
-
-
-def test_update_is_the_formula():
+def test_update_is_the_formula(walk):
     layer = nn.Linear(3, 2, bias=False).double()
     optimizer = nadam(
         layer, lr=0.1, betas=[0.8, 0.95], eps=1e-3, momentum_decay=0.05, weight_decay=0.1, decay_all=False
@@ -39,7 +28,7 @@ def test_update_is_the_formula():
         mean = mus[step] * first / (1 - ahead) + (1 - mus[step - 1]) * gradient / (1 - now)
         return weight - 0.1 * mean / ((second / (1 - 0.95**step)).sqrt() + 1e-3)
 
-    walk(optimizer, layer, follow)
+    walk(optimizer, layer, follow, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize(

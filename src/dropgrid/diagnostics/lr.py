@@ -4,6 +4,7 @@ import numpy as np
 
 from dropgrid.diagnostics.course import Course
 from dropgrid.evaluations.subject import Found, Measure
+from dropgrid.lr_schedules.following import reads_validation
 
 
 def lr(course: Course) -> Found:
@@ -14,10 +15,10 @@ def lr(course: Course) -> Found:
     Raises:
         ValueError: a schedule that follows the validation metric: its rates are known once it has trained.
     """
-    schedule = getattr(course.schedule, "func", course.schedule)
-    if getattr(schedule, "reads_validation", False):
+    if reads_validation(course.schedule):
+        option = getattr(course.schedule, "func", course.schedule).__name__
         raise ValueError(
-            f"lr_schedule={schedule.__name__} follows the validation metric, so only training tells its rates: "
+            f"lr_schedule={option} follows the validation metric, so only training tells its rates: "
             f"they are in metrics.csv of a run"
         )
     rates = np.array([course.lr * course.schedule(step, course.steps) for step in range(course.steps)])

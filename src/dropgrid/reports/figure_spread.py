@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from dropgrid.diagnostics.sheet import Panel, curve, powers, sheet
 from dropgrid.reports.cells import Block
 from dropgrid.reports.plotting import look
-from dropgrid.reports.spreads import accuracies, around
+from dropgrid.reports.spreads import COLUMN, accuracies, around
 from dropgrid.reports.table import Table
 
 TOLD = (
@@ -30,7 +30,7 @@ def panels(block: Block, rows: list[str]) -> list[Panel]:
     lines = {}
     for row in rows:
         cells = [cell for cell in block.rows.get(row, ()) if cell.status == "finished"]
-        epochs = sorted({epoch + 1 for cell in cells for epoch in cell.curve("val/acc")})
+        epochs = sorted({epoch + 1 for cell in cells for epoch in cell.curve(COLUMN)})
         values = {epoch: accuracies(cells, epoch) for epoch in epochs}
         lines[row] = {epoch: each for epoch, each in values.items() if len(each) > 1}
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dropgrid.reports.columns import NOTHING, number
+from dropgrid.reports.statistics import Interval
+
 
 @dataclass(frozen=True)
 class Section:
@@ -17,3 +20,10 @@ class Section:
 def keys(found: Sequence[Mapping[str, str]]) -> list[str]:
     """The factors, as columns."""
     return list(dict.fromkeys(key for each in found for key in each))
+
+
+def with_interval(value: float | None, bounds: Interval | None) -> str:
+    """`1.25 [0.80, 1.96]`."""
+    if value is None:
+        return NOTHING
+    return number(value) + (f" [{bounds[0]:.2f}, {bounds[1]:.2f}]" if bounds else "")

@@ -1,7 +1,6 @@
 """The landscape along the gradient, where cells recorded it."""
 
-from dropgrid.reports.columns import NOTHING, number
-from dropgrid.reports.section import Section, keys
+from dropgrid.reports.section import Section, keys, with_interval
 from dropgrid.reports.table import Table
 
 NAMES = {
@@ -20,9 +19,8 @@ def section(table: Table) -> Section | None:
     for each in table.smoothness:
         where = [each.factors.get(key, "") for key in factors]
         spread = "" if each.value.std is None else f" ± {each.value.std:.3g}"
-        bounds = f" [{each.ci95[0]:.2f}, {each.ci95[1]:.2f}]" if each.ci95 else ""
         baseline = each.row == table.ablation.baseline
-        ratio = "baseline" if baseline else f"{number(each.ratio)}{bounds}" if each.ratio else NOTHING
+        ratio = "baseline" if baseline else with_interval(each.ratio, each.ci95)
         lines.append([NAMES[each.measure], each.row, *where, str(each.n), f"{each.value.mean:.3g}{spread}", ratio])
     return Section(
         "Along the gradient",

@@ -1,9 +1,8 @@
 """How much accuracy varies over seeds, as `ablation.spread` asks for it."""
 
-from dropgrid.reports.columns import NOTHING, number
-from dropgrid.reports.section import Section, keys
+from dropgrid.reports.columns import number
+from dropgrid.reports.section import Section, keys, with_interval
 from dropgrid.reports.spreads import FEWEST
-from dropgrid.reports.statistics import Interval
 from dropgrid.reports.table import Table
 
 
@@ -28,10 +27,3 @@ def section(table: Table) -> Section | None:
         "baseline’s at the same epoch. Intervals: Bonett’s (2006), which do not lean on normality, one comparison at a "
         f"time, of {FEWEST} seeds or more; the seeds of two rows count as independent.",
     )
-
-
-def with_interval(value: float | None, bounds: Interval | None) -> str:
-    """`1.25 [0.80, 1.96]`."""
-    if value is None:
-        return NOTHING
-    return number(value) + (f" [{bounds[0]:.2f}, {bounds[1]:.2f}]" if bounds else "")

@@ -1,7 +1,7 @@
 """Steps to an accuracy, as `ablation.target` asks for them."""
 
-from dropgrid.reports.columns import NOTHING, number, plus_minus
-from dropgrid.reports.section import Section, keys
+from dropgrid.reports.columns import plus_minus
+from dropgrid.reports.section import Section, keys, with_interval
 from dropgrid.reports.table import Table
 from dropgrid.reports.targets import OF, parted
 
@@ -17,8 +17,7 @@ def section(table: Table) -> Section | None:
     for each in table.targets:
         where = [each.factors.get(key, "") for key in factors]
         baseline = each.row == table.ablation.baseline
-        bounds = f" [{each.ci95[0]:.2f}, {each.ci95[1]:.2f}]" if each.ci95 else ""
-        ratio = "baseline" if baseline else f"{number(each.ratio)}{bounds}" if each.ratio else NOTHING
+        ratio = "baseline" if baseline else with_interval(each.ratio, each.ci95)
         steps = plus_minus(each.steps.mean, each.steps.std, 0)
         lines.append([each.row, *where, str(each.n), str(each.reached), steps, ratio])
     of, percent = parted(table.ablation.about["target"])

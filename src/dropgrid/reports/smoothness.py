@@ -7,8 +7,7 @@ import numpy as np
 
 from dropgrid.diagnostics.moments import FILE, Moment, read
 from dropgrid.reports.cells import Ablation, Cell
-from dropgrid.reports.statistics import Interval, Sample, describe
-from dropgrid.reports.targets import compared
+from dropgrid.reports.statistics import Interval, Sample, describe, paired_ratio
 
 DIAGNOSTIC = "gradient"
 
@@ -49,7 +48,7 @@ def smoothness(ablation: Ablation) -> list[Smoothness]:
             for row, medians in values.items():
                 if medians:
                     baseline = row == ablation.baseline
-                    ratio = (None, None) if baseline else compared(medians, values[ablation.baseline])
+                    ratio = (None, None) if baseline else paired_ratio(medians, values[ablation.baseline])
                     sample = describe([*medians.values()])
                     found.append(Smoothness(row, block.factors, measure, len(medians), sample, *ratio))
     return found

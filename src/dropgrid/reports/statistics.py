@@ -64,6 +64,17 @@ def paired(values: Mapping[int, float], baseline: Mapping[int, float]) -> Differ
     return Difference(sample.n, sample.mean, sample.std, sample.ci95, 2 * float(stdtr(sample.n - 1, -abs(t))))
 
 
+def paired_ratio(values: Mapping[int, float], baseline: Mapping[int, float]) -> tuple[float | None, Interval | None]:
+    """exp of the mean over shared seeds of ln(valuesₛ / baselineₛ), a geometric mean, and of Student's interval of it.
+
+    All values are above 0.
+    """
+    found = paired({s: math.log(n) for s, n in values.items()}, {s: math.log(n) for s, n in baseline.items()})
+    if found.mean is None:
+        return None, None
+    return math.exp(found.mean), found.ci95 and (math.exp(found.ci95[0]), math.exp(found.ci95[1]))
+
+
 def welch(values: Mapping[int, float], baseline: Mapping[int, float]) -> Interval | None:
     """The 95 % interval of the difference of means as if seeds were not shared; None for fewer than 2 on either side.
 

@@ -4,14 +4,13 @@ target: 90            # percent, of validation
 target: {train: 99}   # of training
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.reports.cells import Ablation, Cell
-from dropgrid.reports.statistics import Interval, Sample, describe, paired
+from dropgrid.reports.statistics import Interval, Sample, describe, paired_ratio
 
 OF = {"val": "validation", "train": "training"}
 """Whose accuracy -> its name."""
@@ -70,7 +69,7 @@ def targets(ablation: Ablation) -> list[Target]:
             all_reached = None not in own.values() and None not in reference.values()
             ratio: tuple[float | None, Interval | None] = None, None
             if row != ablation.baseline and all_reached and own:
-                ratio = compared(there, {seed: step for seed, step in reference.items() if step is not None})
+                ratio = paired_ratio(there, {seed: step for seed, step in reference.items() if step is not None})
             found.append(Target(row, block.factors, len(own), len(there), describe([*there.values()]), *ratio))
     return found
 
@@ -83,11 +82,3 @@ def steps(cells: Sequence[Cell], column: str, accuracy: float) -> dict[int, int 
             after, own = cell.curve("step"), cell.curve(column)
             found[cell.seed] = next((int(after[epoch]) for epoch in sorted(own) if own[epoch] >= accuracy), None)
     return found
-
-
-def compared(own: Mapping[int, float], reference: Mapping[int, float]) -> tuple[float | None, Interval | None]:
-    """exp of the mean over seeds of ln(own / reference), and of Student's interval of it."""
-    found = paired({s: math.log(n) for s, n in own.items()}, {s: math.log(n) for s, n in reference.items()})
-    if found.mean is None:
-        return None, None
-    return math.exp(found.mean), found.ci95 and (math.exp(found.ci95[0]), math.exp(found.ci95[1]))
