@@ -154,6 +154,19 @@ def optimizer(config: Mapping[str, Any]) -> Callable[[nn.Module], torch.optim.Op
     return (lambda net: fused(make(net))) if config["trainer"]["fused"] else make
 
 
+def check_step(config: Mapping[str, Any], images: int) -> None:
+    """UserError for batches larger than the training set, and where an optimizer wants it whole and does not get it."""
+    size, batches = config["data"]["batch_size"], config["trainer"]["accumulate_grad_batches"]
+    if size > images:
+        raise UserError(f"data.batch_size={size} is larger than the training set of {images} images")
+    option = instantiate("optimizer", config["optimizer"]).func
+    if getattr(option, "whole_set", False) and size * batches != images:
+        raise UserError(
+            f"optimizer={option.__name__} takes each step on all {images} training images, "
+            f"got data.batch_size={size}; say data.batch_size=all"
+        )
+
+
 def initialise(
     config: Mapping[str, Any],
     local: Mapping[str, Any],
@@ -220,8 +233,8 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
     Nothing is computed and no memory taken: a sweep is checked whole before its first cell trains.
     """
     data, trainer = config["data"], config["trainer"]
-    for key in ("batch_size", "eval_batch_size"):
-        positive(f"data.{key}", data[key], int, "a whole number, 1 or more")
+    positive("data.batch_size", data["batch_size"], int, "a whole number, 1 or more, or all")
+    positive("data.eval_batch_size", data["eval_batch_size"], int, "a whole number, 1 or more")
     for key in ("max_epochs", "threads"):
         positive(f"trainer.{key}", trainer[key], int, "a whole number, 1 or more")
     for key in ("limit_train_batches", "limit_test_batches"):
@@ -236,8 +249,7 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
             raise UserError(f"trainer.{key} must be true or false, got {trainer[key]!r}")
     if trainer["compile"] and not any(map(shutil.which, COMPILERS)):
         raise UserError(f"trainer.compile needs a C++ compiler, and none of {', '.join(COMPILERS)} is on the PATH")
-    if data["batch_size"] > spec.train:
-        raise UserError(f"data.batch_size={data['batch_size']} is larger than the training set of {spec.train} images")
+    check_step(config, spec.train)
     with torch.device("meta"):
         net = network(config, spec)
         initialise(config, local, net)

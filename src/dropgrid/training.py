@@ -191,6 +191,7 @@ class Trial:
             "test/nll_last": nll(last, targets),
             "test/ece_last": calibration_error(last, targets),
             "train/acc": train_accuracy,
+            "train/nll": nll(seen, labels),
             "gap": train_accuracy - test_accuracy,
             "val/acc_last": self.learner.epoch_metrics().get("val/acc"),
             "val/acc_best": self.best.accuracy if self.best.weights else None,

@@ -25,6 +25,7 @@ HEADLINES = {
     "test/nll_last": "NLL, test",
     "test/ece_last": "Calibration error",
     "train/acc": "Train accuracy",
+    "train/nll": "NLL, training images",
 }
 
 

@@ -32,8 +32,8 @@ WIDE = 16
 class Kind:
     """An evaluation at levels: its `name` in the title, what the level is, what the caption tells.
 
-    `plain`: level 0 is the accuracy on the test images as they are. `without` is the metric that belongs to no level,
-    and its name on the axis.
+    `plain`: level 0 is the accuracy on the test images as they are. `doubling`, `tenfold`: the horizontal and the
+    vertical axis are logarithmic. `without` is the metric that belongs to no level, and its name on the axis.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Kind:
     told: str
     plain: bool = False
     doubling: bool = False
+    tenfold: bool = False
     without: tuple[str, str] | None = None
 
 
@@ -75,6 +76,7 @@ KINDS: Mapping[str, Kind] = {
         "B, images in a batch",
         "Gradient variance: E‖g_B - g‖² / ‖g‖², g of all training images.",
         doubling=True,
+        tenfold=True,
     ),
 }
 """What more there is to say of some; any other evaluation at levels is drawn all the same."""
@@ -140,6 +142,7 @@ def panel(block: Block, rows: Sequence[Row], stem: str, names: Mapping[float, st
         scale=f"{label}/{example.unit}",
         curves=curves,
         doubling=doubling,
+        tenfold=known.tenfold,
         alone=alone if any(alone and x == alone[0] for _, each in curves for x, *_ in each) else None,
     )
 

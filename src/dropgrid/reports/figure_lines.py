@@ -10,7 +10,7 @@ from matplotlib.transforms import ScaledTranslation
 from dropgrid.reports import series
 from dropgrid.reports.columns import headline
 from dropgrid.reports.figure import limits, percent
-from dropgrid.reports.panels import aside, line, ticks
+from dropgrid.reports.panels import aside, line, places, ticks
 from dropgrid.reports.plotting import (
     GREY,
     INK,
@@ -87,6 +87,7 @@ def compose(table: Table, figure: Mapping[str, Any], found: Sequence[Lines]) -> 
                 axes.set_xscale("log", base=2)
             ticks(axes, values, wide)
             fill(axes, panel, names, limit, aside(axes, values, len(panel[1]), wide))
+            tell_lower(axes, panel, names, wide)
             axes.set_ylabel(f"{headline(table)}, %" if right == 0 else "", fontsize=9)
             axes.set_xlabel(series.label(figure), fontsize=9)
             room = (wide, strip) if split else (beside, deep)
@@ -146,12 +147,28 @@ def fill(axes: Axes, panel: Panel, names: Sequence[str], limit: tuple[float, flo
         moved = axes.transData + ScaledTranslation(inches, 0, axes.figure.dpi_scale_trans)
         points = [(x, row.sample, row.complete) for x, row in each.points]
         line(axes, points, look(names.index(each.name)), moved)
-        lower = [(x, row.sample.mean) for x, row in each.points if (row.sample.mean or limit[0]) < limit[0]]
-        for x, mean in lower:
-            text, colour = f"{mean:.1f} ↓", look(names.index(each.name))[0]
-            axes.text(x, limit[0], text, color=colour, fontsize=SIZE, ha="center", va="bottom", zorder=5)
     axes.set_ylim(*limit)
     axes.locator_params(axis="y", nbins=7)
+
+
+def tell_lower(axes: Axes, panel: Panel, names: Sequence[str], wide: float) -> None:
+    """The means below the axis, at its foot in an axis of `wide` inches; one that finds no room stands higher."""
+    foot = axes.get_ylim()[0]
+    low, high = places(axes, axes.get_xlim())
+    found = [
+        (x, f"{row.sample.mean:.1f} ↓", look(names.index(each.name))[0])
+        for each in panel[1]
+        for x, row in each.points
+        if row.sample.mean is not None and row.sample.mean < foot
+    ]
+    ends: list[float] = []
+    for x, text, colour in sorted(found, key=lambda each: each[0]):
+        middle, half = float(places(axes, [x])[0] - low) / (high - low) * wide, 0.55 * len(text) * SIZE / 72 / 2
+        line_of = next((index for index, end in enumerate(ends) if middle - half > end), len(ends))
+        ends[line_of : line_of + 1] = [middle + half]
+        given: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "bottom", "zorder": 5}
+        given["bbox"] = {"fc": "white", "ec": "none", "alpha": 0.7, "pad": 0.5}
+        axes.annotate(text, (x, foot), (0, line_of * LEADING * 72), color=colour, fontsize=SIZE, **given)
 
 
 def name_lines(beside: Axes, axes: Axes, panel: Panel, names: Sequence[str], size: tuple[float, float]) -> None:
@@ -170,10 +187,11 @@ def name_lines(beside: Axes, axes: Axes, panel: Panel, names: Sequence[str], siz
             entries.append((row.sample.mean, row.name, GREY, None, REFERENCES[index % len(REFERENCES)]))
     entries.sort(key=lambda entry: entry[0])
     texts = [broken(entry[1], wide) for entry in entries]
-    wanted = [(entry[0] - low) / (high - low) * deep for entry in entries]
-    for entry, text, middle in zip(
-        entries, texts, apart(wanted, [LEADING * lines(each) for each in texts], deep), strict=True
-    ):
+    heights = [LEADING * lines(each) for each in texts]
+    wanted = [
+        max((entry[0] - low) / (high - low) * deep, height / 2) for entry, height in zip(entries, heights, strict=True)
+    ]
+    for entry, text, middle in zip(entries, texts, apart(wanted, heights, deep), strict=True):
         _, _, colour, marker, dash = entry
         beside.plot((0.1, SAMPLE + 0.02), (middle, middle), color=colour, linestyle=dash, linewidth=1.5, clip_on=False)
         if marker:

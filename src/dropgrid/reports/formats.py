@@ -144,7 +144,7 @@ def as_json(table: Table) -> str:
         "claim": about.get("claim"),
         "metric": table.ablation.metric,
         "unit": "percent",
-        "units": dict.fromkeys(NATS, "nats"),
+        "units": {name: "nats" for name in NATS if any(name in row.metrics for row in table.rows)},
         "baseline": table.ablation.baseline,
         "claims": [claim(each) for each in table.claims],
         "rows": [line(row) for row in table.rows],

@@ -40,7 +40,8 @@ class Panel:
     """What is measured (`up`) over what (`across`), and the rows' points, those of each from left to right or back.
 
     Panels of a block that have the same `scale` share the vertical axis. `falls`: from high numbers to low ones.
-    `doubling`: each doubling is as wide as any other. `alone` is a number whose marks no line joins, and its name.
+    `doubling`: each doubling is as wide as any other. `tenfold`: each tenfold rise is as high as any other. `alone` is
+    a number whose marks no line joins, and its name.
     """
 
     block: Block
@@ -51,6 +52,7 @@ class Panel:
     curves: Sequence[tuple[Row, Sequence[Point]]]
     falls: bool = False
     doubling: bool = False
+    tenfold: bool = False
     alone: tuple[float, str] | None = None
 
     @property
@@ -92,7 +94,8 @@ def compose(title: str, found: Sequence[Panel], caption: str) -> Figure:
             alike = [other for other in each if other.scale == panel.scale]
             fill(axes, panel, names, wide)
             axes.set_ylim(*vertical(alike))
-            axes.locator_params(axis="y", nbins=7)
+            if not panel.tenfold:
+                axes.locator_params(axis="y", nbins=7)
             axes.set_xlabel(panel.across, fontsize=9)
             axes.set_ylabel("" if column and each[index - 1] in alike else panel.up, fontsize=9)
         top += -(-len(each) // across) * deep
@@ -108,12 +111,17 @@ def columns(count: int, *, many: bool) -> int:
 def vertical(found: Sequence[Panel]) -> tuple[float, float]:
     """Limits that hold all means and intervals of some panels; of percent none far outside 0 and 100."""
     samples = [sample for panel in found for _, points in panel.curves for _, sample, _ in points]
+    if found[0].tenfold:
+        means = [s.mean for s in samples if s.mean]
+        return min(means) / 2, 2 * max(means)
     low, high = limits([[s.mean] for s in samples if s.mean is not None], [s.ci95 for s in samples])
     return (max(low, -1.0), min(high, 101.0)) if found[0].up.endswith("%") else (low, high)
 
 
 def fill(axes: Axes, panel: Panel, names: Sequence[str], wide: float) -> None:
     """The rows' lines; each row looks as its place in `names` says."""
+    if panel.tenfold:
+        axes.set_yscale("log", nonpositive="clip")
     if panel.doubling:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_minor_locator(NullLocator())

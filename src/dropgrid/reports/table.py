@@ -21,7 +21,7 @@ from dropgrid.reports.spreads import Spread, spreads
 from dropgrid.reports.targets import Target, targets
 from dropgrid.reports.treatment import Site, sites
 
-NATS = ("test/nll_last",)
+NATS = ("test/nll_last", "train/nll")
 """Metrics that are no shares, hence not in percent."""
 
 

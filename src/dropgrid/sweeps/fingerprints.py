@@ -1,4 +1,4 @@
-"""The content of what cells read: data and files of weights, each read once a plan."""
+"""What configs take from the content of what cells read, data and files of weights; each is read once a plan."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -14,9 +14,11 @@ class Fingerprints:
         self.found: dict[str, str] = {}
 
     def fill(self, config: dict[str, Any], local: Mapping[str, Any]) -> None:
-        """Those of the data, and of the file of an `init.path`."""
+        """Those of the data, and of the file of an `init.path`; and how many images a `data.batch_size=all` has."""
         from dropgrid import build  # torch: not for a command that is wrong
 
+        if config["data"]["batch_size"] == "all":
+            config["data"]["batch_size"] = build.source(config, local).spec().train
         key = json.dumps([config["data"], local["data"]], sort_keys=True)
         config["data"]["fingerprint"] = self.once(key, "data: ", lambda: build.source(config, local).fingerprint())
         path = local["init"].get("path")

@@ -1,0 +1,18 @@
+"""Gradient descent on the whole training set (Cauchy, 1847)."""
+
+from torch import nn, optim
+
+from dropgrid.optimizers.groups import parameter_groups
+from dropgrid.optimizers.values import positive
+
+
+def gradient_descent(model: nn.Module, *, lr: float, weight_decay: float, decay_all: bool) -> optim.Optimizer:
+    """w ← w - lr · (g + weight_decay · w), g the gradient on all training images: one step an epoch.
+
+    It is checked that a step sees them all (`data.batch_size=all`, or as many in `trainer.accumulate_grad_batches`
+    batches where they do not fit in memory); dropping and augmentation are drawn anew each step all the same.
+    """
+    return optim.SGD(parameter_groups(model, weight_decay, decay_all), lr=positive("lr", lr))
+
+
+gradient_descent.whole_set = True  # type: ignore[attr-defined]
