@@ -21,13 +21,10 @@ from dropgrid.instantiate import call, instantiate
 from dropgrid.lr_schedules.following import reads_validation
 from dropgrid.optimizers.fused import fused
 from dropgrid.regularizers.none import none
-from dropgrid.runs.identity import unite
+from dropgrid.runs.identity import OF_THE_LOADER, unite
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
-
-OF_THE_LOADER = ("batch_size", "eval_batch_size", "workers", "fingerprint", "normalize", "sampler")
-"""Keys of `data` that are not the source's arguments."""
 
 OURS_OF_THE_TRAINER = ("threads", "channels_last", "compile", "fused")
 """Keys of `trainer` that are not Lightning's."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.reports.cells import Ablation, Block, Cell
+from dropgrid.runs.identity import OF_THE_LOADER
 
 EVERYWHERE = ("scale", "_global_")
 """What sets keys of any axis: a row that overrides one of these may differ in everything."""
@@ -53,6 +54,8 @@ def unlike(block: Block, baseline: str) -> list[str]:
     overrides = own_overrides(block)
     for row, keys in row_differences(block, baseline).items():
         allowed = [covered_key(text) for text in (*overrides[row], *overrides[baseline])]
+        if any(each.startswith("data.") and each.removeprefix("data.") not in OF_THE_LOADER for each in allowed):
+            allowed.append("data.fingerprint")  # other arguments, other images
         extra = {key: pair for key, pair in keys.items() if not any(covers(each, key) for each in allowed)}
         if extra:
             problems.append(

@@ -19,6 +19,9 @@ ABOUT_PLACE_IN = {
 }
 """Keys of an axis outside a cell's identity: where data lie, how they are read, on what is computed."""
 
+OF_THE_LOADER = ("batch_size", "eval_batch_size", "workers", "fingerprint", "normalize", "sampler")
+"""Keys of `data` that are not the source's arguments: the fingerprint follows from the others."""
+
 
 def divide(resolved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A resolved config's two parts: what a cell is, and where it runs."""
