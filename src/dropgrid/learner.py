@@ -190,6 +190,7 @@ class Learner(pl.LightningModule):
             **self.means("train", self.train_sums),
             **self.means("val", self.val_sums),
             "lr": self.trainer.optimizers[0].param_groups[0]["lr"],
+            "keep_prob": 1 - self.drop_prob(),
             "drop_prob": self.drop_prob(),
         }
 

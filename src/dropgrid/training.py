@@ -29,6 +29,7 @@ from dropgrid.instantiate import instantiate
 from dropgrid.learner import Learner
 from dropgrid.loggers.csv import Csv
 from dropgrid.loggers.logger import AbstractLogger
+from dropgrid.loggers.summary import summary
 from dropgrid.runs import checkpoints
 from dropgrid.runs.environment import environment, stamp
 from dropgrid.runs.folder import write_json, write_json_once
@@ -47,17 +48,16 @@ def train(cell: Mapping[str, Any], folder: Path, callbacks: Sequence[Callback] =
         callbacks: after our own.
     """
     loggers = open_loggers(cell, folder)
-    summary = None
+    found = None
     try:
         trial = Trial(cell, folder, loggers, callbacks)
         trial.fit()
-        measured = trial.measure()
-        trial.write(measured)
-        show(folder, cell["name"], loggers)
-        summary = measured.metrics
+        result = trial.write(trial.measure())
+        show(trial, loggers)
+        found = summary(result)
     finally:
         for logger in loggers:
-            logger.close(summary)
+            logger.close(found)
 
 
 def open_loggers(cell: Mapping[str, Any], folder: Path) -> list[AbstractLogger]:
@@ -65,20 +65,6 @@ def open_loggers(cell: Mapping[str, Any], folder: Path) -> list[AbstractLogger]:
     about = {k: cell[k] for k in ("id", "name", "ablation", "row", "config")}
     chosen = instantiate("logger", cell["local"]["logger"])(folder=folder, cell=about)
     return [chosen] if isinstance(chosen, Csv) else [Csv(folder=folder, cell=about), chosen]
-
-
-def show(folder: Path, name: str, loggers: Sequence[AbstractLogger]) -> None:
-    """Hand the pictures of what a diagnosis recorded to the loggers that show pictures."""
-    showing = [each for each in loggers if not isinstance(each, Csv)]
-    if not showing:
-        return
-    # here, not above: cells that show nothing need no matplotlib
-    from dropgrid.diagnostics.pictures import pictures
-    from dropgrid.reports.plotting import png
-
-    for option, figure in pictures({name: folder}).items():
-        for logger in showing:
-            logger.picture(f"diagnosis/{option}", png(figure))
 
 
 class Measured(NamedTuple):
@@ -198,8 +184,8 @@ class Trial:
         }
         return Measured({name: finite(value) for name, value in metrics.items()}, last, best, targets)
 
-    def write(self, measured: Measured) -> None:
-        """Weights, predictions, environment, and last the result: with it the cell is finished."""
+    def write(self, measured: Measured) -> dict[str, Any]:
+        """Weights, predictions, environment, and last the result, with which the cell is finished."""
         best = self.last if measured.best is measured.last else self.best.weights
         write_weights(self.folder / "last.safetensors", self.last)
         write_weights(self.folder / "best.safetensors", best)
@@ -227,12 +213,14 @@ class Trial:
             "timing": self.timing(),
             "provenance": {
                 **{key: about[key] for key in ("device", "source", "versions", "host")},
+                **{key: self.cell[key] for key in ("ablation", "row")},
                 "started": self.times[0],
                 "finished": time.time(),
                 "attempts": self.checkpoint.attempts,
             },
         }
         write_json_once(self.folder / "result.json", result)
+        return result
 
     def timing(self) -> dict[str, float]:
         """Seconds of setting up, of training (that of earlier attempts which was kept among it), of measuring, of all.
@@ -256,6 +244,19 @@ class Trial:
 def finite(value: float | None) -> float | None:
     """The value, or None where it is no number: JSON has no nan."""
     return value if value is not None and math.isfinite(value) else None
+
+
+def show(trial: Trial, loggers: Sequence[AbstractLogger]) -> None:
+    """Hand the pictures of a finished cell to the loggers that show pictures."""
+    showing = [each for each in loggers if not isinstance(each, Csv)]
+    if not showing:
+        return
+    from dropgrid.diagnostics.of_cell import pictures_of  # here: cells that show nothing need no matplotlib
+
+    found = pictures_of(trial.folder, trial.cell["name"], trial.spec.classes, trial.splits.test)
+    for name, png in found.items():
+        for logger in showing:
+            logger.picture(name, png)
 
 
 def batch_limit(limit: int | float, count: int) -> int:

@@ -26,6 +26,19 @@ def test_a_key_that_no_row_sets_stops_the_report_with_key_row_and_values(fake):
     assert "drop_path" not in message and "regularizer" not in message
 
 
+@pytest.mark.parametrize(("override", "stops"), [("data.noise=0.2", False), ("data.batch_size=100", True)])
+def test_other_arguments_of_the_data_are_other_data_and_another_batch_size_is_not(fake, override, stops):
+    fake.add(["baseline", "dropout"], seeds=2)
+    for cell in fake.of("dropout"):
+        cell["line"]["overrides"].append(override)
+        cell["config"]["data"]["fingerprint"] = "cd34"
+    if stops:
+        with pytest.raises(UserError, match="data.fingerprint"):
+            checked(fake)
+    else:
+        checked(fake)
+
+
 def test_cells_of_a_row_may_differ_in_seed_alone(fake):
     fake.add(["baseline", "dropout"], seeds=3).of("dropout")[1]["config"]["regularizer"]["keep_prob"] = 0.5
     with pytest.raises(UserError, match=r"'dropout': its own cells differ in .*keep_prob \(0.9 against 0.5\)"):

@@ -60,3 +60,19 @@ def test_all_does_not_train_again_what_another_has_just_trained(plan_of):
 def test_another_word_is_refused(plan_of):
     with pytest.raises(UserError, match="sweep.rerun must be one of none, failed, stale, all, got 'some'"):
         outdated(plan_of("sweep.rerun=some"))
+
+
+@pytest.mark.parametrize(
+    ("only", "chosen"),
+    [("seed0", ["pending"]), ("[seed1,seed3]", ["failed"]), ("run/seed1", ["failed"]), ("run", ["pending", "failed"])],
+)
+def test_only_names_rows_seeds_or_cells(plan_of, only, chosen):
+    plan = plan_of(f"sweep.only={only}")
+    assert [STATES[cell.seed] for cell in todo(plan, outdated(plan))] == chosen
+    assert len(plan.cells) == 4, "the table keeps all"
+
+
+def test_only_of_no_cell_is_an_error_that_tells_the_rows(plan_of):
+    plan = plan_of("sweep.only=baseline/seed0")
+    with pytest.raises(UserError, match="no row or cell 'baseline/seed0'; .* of the rows run"):
+        todo(plan, outdated(plan))

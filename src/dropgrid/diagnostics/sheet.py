@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from dropgrid.reports.legend import name_rows, named
-from dropgrid.reports.plotting import GREY, canvas, lines, look, place, style, wrap, write_text
+from dropgrid.reports.plotting import GREY, canvas, heading, lines, look, place, style, wrap, write_text
 
 WIDTH, MARGIN, AXIS, GAP, BELOW = 10.5, 0.3, 0.62, 0.16, 0.68
 """Inches; AXIS: a vertical axis with its name, BELOW: a horizontal one."""
@@ -33,7 +33,7 @@ def sheet(
     """Title, names, a row of panels after the other, caption; `height` of a panel in inches."""
     with style():
         legend = named(names) if names else []
-        told, head = wrap(caption, WIDTH - 2 * MARGIN, 8), wrap(title, WIDTH - 2 * MARGIN, 13)
+        told, head = wrap(caption, WIDTH - 2 * MARGIN, 8), heading(title, WIDTH - 2 * MARGIN)
         top = MARGIN + 0.24 * lines(head) + 0.18
         depth = 0.22 * len(legend) + 0.15 if names else 0.0
         rows = [(each, widths(each), titles(each)) for each in grid]

@@ -14,6 +14,7 @@ from dropgrid.reports.plotting import (
     INK,
     VERDICTS,
     canvas,
+    heading,
     lines,
     place,
     style,
@@ -39,7 +40,7 @@ def draw(table: Table) -> Figure:
 
 def compose(table: Table) -> Figure:
     """Lay out title, one pair of panels a block, and caption."""
-    title = wrap(table.question, WIDTH - 2 * MARGIN, 13)
+    title = heading(table.question, WIDTH - 2 * MARGIN)
     caption = wrap(explanation(table), WIDTH - 2 * MARGIN, 8)
     top = MARGIN + 0.24 * lines(title) + 0.2
     heights = [(0.62 if block.factors else 0.34) + LINE * len(rows) + 0.34 for block, rows in table.blocks]

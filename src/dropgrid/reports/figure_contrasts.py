@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from dropgrid.reports.cells import Block
 from dropgrid.reports.contrasts import Contrast
 from dropgrid.reports.figure import frame, limits, mark, scatter
-from dropgrid.reports.plotting import GREY, INK, VERDICTS, canvas, lines, place, style, wrap, write_text
+from dropgrid.reports.plotting import GREY, INK, VERDICTS, canvas, heading, lines, place, style, wrap, write_text
 from dropgrid.reports.section_contrasts import estimate
 from dropgrid.reports.statistics import verdict
 from dropgrid.reports.table import Table
@@ -40,7 +40,7 @@ def draw(table: Table) -> Figure | None:
 def compose(table: Table, blocks: Sequence[tuple[Block, Sequence[Contrast]]]) -> Figure:
     """Title, a panel a block, caption."""
     shown = [each for _, found in blocks for each in found]
-    title = wrap(table.question, WIDTH - 2 * MARGIN, 13)
+    title = heading(table.question, WIDTH - 2 * MARGIN)
     caption = wrap(explanation(table, shown), WIDTH - 2 * MARGIN, 8)
     longest = max(max(len(each.name) * NAME, len(each.formula) * FORMULA) for each in shown)
     names = min(max(NAMES[0], longest * 0.56 / 72), NAMES[1])

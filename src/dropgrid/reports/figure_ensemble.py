@@ -12,7 +12,7 @@ from dropgrid.reports.ensembles import MOST, Ensemble, Score
 from dropgrid.reports.figure import limits
 from dropgrid.reports.legend import name_rows, named
 from dropgrid.reports.panels import aside, ticks
-from dropgrid.reports.plotting import GREY, canvas, lines, look, place, style, wrap, write_text
+from dropgrid.reports.plotting import GREY, canvas, heading, lines, look, place, style, wrap, write_text
 from dropgrid.reports.table import Table
 
 WIDTH, MARGIN, AXIS, GAP = 10.5, 0.3, 0.6, 0.25
@@ -41,7 +41,7 @@ def draw(table: Table) -> Figure | None:
 
 def compose(table: Table, found: Sequence[tuple[Block, Lines]]) -> Figure:
     """Title, the rows' names, a pair of panels a block, caption."""
-    title = wrap("Ensembles: the mean prediction of K cells of a row", WIDTH - 2 * MARGIN, 13)
+    title = heading("Ensembles: the mean prediction of K cells of a row", WIDTH - 2 * MARGIN)
     names = list(dict.fromkeys(row for _, rows in found for row in rows))
     caption = wrap(explanation([each for _, rows in found for row in rows.values() for each in row]), WIDTH - 0.6, 8)
     legend = named(names)
@@ -57,11 +57,11 @@ def compose(table: Table, found: Sequence[tuple[Block, Lines]]) -> Figure:
     for (block, rows), head in zip(found, heads, strict=True):
         if head:
             write_text(figure, MARGIN, top, block.label, fontsize=10, fontstyle="italic")
-        for column, (which, heading) in enumerate(PANELS):
+        for column, (which, name) in enumerate(PANELS):
             axes = place(figure, MARGIN + AXIS + column * (wide + AXIS + GAP), top + head, wide, HEIGHT)
             fill(axes, rows, which, names, wide)
             axes.set_xlabel("K, cells averaged", fontsize=9)
-            axes.set_ylabel(heading, fontsize=9)
+            axes.set_ylabel(name, fontsize=9)
         top += head + HEIGHT + BELOW
     write_text(figure, MARGIN, top, caption, fontsize=8, color=GREY, linespacing=1.35)
     return figure

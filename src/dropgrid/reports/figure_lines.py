@@ -16,6 +16,7 @@ from dropgrid.reports.plotting import (
     INK,
     REFERENCES,
     canvas,
+    heading,
     lines,
     look,
     place,
@@ -54,7 +55,7 @@ def compose(table: Table, figure: Mapping[str, Any], found: Sequence[Lines]) -> 
     names = list(dict.fromkeys(one.name for each in found for one in each.series))
     panels = [panels_of(figure, each) for each in found]
     alone = max(len(each) for each in panels) == 1 and len(found) == 1
-    title = wrap(table.question, WIDTH - 2 * MARGIN, 13)
+    title = heading(table.question, WIDTH - 2 * MARGIN)
     caption = wrap(explanation(figure, names, found, panels), WIDTH - 2 * MARGIN, 8)
     across = 1 if alone else 2
     longest = max(len(part) for name in names_of(found) for part in broken(name, LABELS[1]).split("\n"))

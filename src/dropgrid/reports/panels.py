@@ -14,7 +14,7 @@ from matplotlib.transforms import ScaledTranslation
 from dropgrid.reports.cells import Block
 from dropgrid.reports.figure import limits
 from dropgrid.reports.legend import name_rows, named
-from dropgrid.reports.plotting import GREY, canvas, lines, look, place, style, wrap, write_text
+from dropgrid.reports.plotting import GREY, canvas, heading, lines, look, place, style, wrap, write_text
 from dropgrid.reports.statistics import Sample
 from dropgrid.reports.table import Row
 
@@ -64,7 +64,7 @@ class Panel:
 def draw(title: str, found: Sequence[Panel], told: str) -> Figure:
     """Title, the rows' names, the panels, those of one block side by side, caption."""
     with style():
-        return compose(wrap(title, WIDTH - 2 * MARGIN, 13), found, wrap(told, WIDTH - 2 * MARGIN, 8))
+        return compose(heading(title, WIDTH - 2 * MARGIN), found, wrap(told, WIDTH - 2 * MARGIN, 8))
 
 
 def compose(title: str, found: Sequence[Panel], caption: str) -> Figure:

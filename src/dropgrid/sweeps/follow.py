@@ -9,7 +9,7 @@ from pathlib import Path
 from dropgrid.errors import UserError
 from dropgrid.runs.folder import read_json, run_folder
 from dropgrid.runs.status import status
-from dropgrid.sweeps.inventory import Line, label, lines, meant, subfolders
+from dropgrid.sweeps.inventory import label, lines, meant, path, subfolders
 
 SECONDS_BETWEEN = 0.25
 
@@ -38,12 +38,6 @@ def find(given: str, outputs: Path, name: str | None = None) -> tuple[str, str]:
     where = f"in {name}" if name else f"in {outputs}"
     known_as = [*dict.fromkeys(each for each, _ in paths), *called]
     raise UserError(f"no cell {given!r} {where}{meant(given, known_as)} (an id, its beginning, or ROW/seed0)")
-
-
-def path(line: Line) -> str:
-    """A cell's path under `cells/`, as in `optimizer.lr=0.1/dropblock/seed0`."""
-    factors = ",".join(f"{key}={value}" for key, value in (line.get("factors") or {}).items())
-    return "/".join(filter(None, [factors, line["row"], f"seed{line['seed']}"]))
 
 
 def listed(ids: Sequence[str], called: dict[str, str]) -> str:

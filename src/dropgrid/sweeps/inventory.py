@@ -44,6 +44,12 @@ def label(line: Line) -> str:
     return f"{factors}{line['row']} seed {line['seed']}"
 
 
+def path(line: Line) -> str:
+    """A cell's path under `cells/`, as in `optimizer.lr=0.1/dropblock/seed0`."""
+    factors = ",".join(f"{key}={value}" for key, value in (line.get("factors") or {}).items())
+    return "/".join(filter(None, [factors, line["row"], f"seed{line['seed']}"]))
+
+
 def lines(outputs: Path, chosen: Sequence[str] = ()) -> Iterator[tuple[str, Line]]:
     """Each ablation's lines of cells.json; UserError where a name is unknown."""
     known = names(outputs)

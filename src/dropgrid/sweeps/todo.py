@@ -8,6 +8,7 @@ from dropgrid.errors import UserError
 from dropgrid.runs.folder import read_json, run_folder
 from dropgrid.runs.identity import source_fingerprint
 from dropgrid.runs.supervise import never
+from dropgrid.sweeps.inventory import path
 from dropgrid.sweeps.plan import Cell, Plan
 
 RERUNS = ("none", "failed", "stale", "all")
@@ -17,6 +18,24 @@ Result = Mapping[str, Any]
 def distinct(plan: Plan) -> list[Cell]:
     """The plan's cells, each once."""
     return list({cell.id: cell for cell in plan.cells}.values())
+
+
+def only(plan: Plan) -> list[Cell]:
+    """The cells that `sweep.only` names by row, by seed (`seed0`) or by both (`ROW/seed0`); all where it is null.
+
+    Raises:
+        UserError: a name that no cell has.
+    """
+    asked = plan.sweep.get("only")
+    if asked is None:
+        return distinct(plan)
+    names = [str(each) for each in (asked if isinstance(asked, list) else [asked])]
+    paths = {cell.id: f"/{path(vars(cell))}/" for cell in distinct(plan)}
+    for name in names:
+        if not any(f"/{name}/" in each for each in paths.values()):
+            rows = ", ".join(dict.fromkeys(cell.row for cell in plan.cells))
+            raise UserError(f"sweep.only: no row or cell {name!r}; there are ROW, ROW/seed0, seed0 of the rows {rows}")
+    return [cell for cell in distinct(plan) if any(f"/{name}/" in paths[cell.id] for name in names)]
 
 
 def result(plan: Plan, cell: Cell) -> Result | None:
@@ -54,9 +73,12 @@ def outdated(plan: Plan) -> Callable[[Result], bool]:
 
 
 def todo(plan: Plan, again: Callable[[Result], bool]) -> list[Cell]:
-    """The cells to train: what has no result, unless it failed and `sweep.rerun=none`, and what is outdated."""
+    """The cells to train: what has no result, unless it failed and `sweep.rerun=none`, and what is outdated.
+
+    Where `sweep.only` names rows or cells, of those alone.
+    """
     chosen = []
-    for cell in distinct(plan):
+    for cell in only(plan):
         found = result(plan, cell)
         if found is not None and again(found):
             chosen.append(cell)

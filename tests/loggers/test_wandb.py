@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dropgrid.dashboard import Wandb
+from dropgrid.loggers.wandb import Wandb, rows, tags
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CELL = {"id": "abc123", "name": "demo/baseline seed 0", "ablation": "demo", "row": "baseline", "config": {"seed": 0}}
 
 
@@ -61,12 +61,12 @@ def test_a_real_run_offline_reads_back(tmp_path, without_key):
 
 class Recorder:
     def __init__(self):
-        self.summary, self.rows, self.ended = {}, [], None
+        self.summary, self.rows, self.ended, self.resumed, self.starting_step = {}, [], None, False, 0
 
     def define_metric(self, *args, **kwargs):
         pass
 
-    def log(self, row):
+    def log(self, row, step):
         self.rows.append(row)
 
     def finish(self, exit_code):
@@ -80,12 +80,15 @@ def test_a_run_always_ends_and_a_failed_one_as_failed(tmp_path, monkeypatch, wit
     asked, run = {}, Recorder()
     monkeypatch.setattr(wandb, "init", lambda **kwargs: asked.update(kwargs) or run)
     folder = tmp_path / "outputs" / "runs" / "abc123"
-    logger = Wandb(folder=folder, cell=CELL, project="dropgrid", entity=None, mode=None, timeout=30)
+    logger = Wandb(folder=folder, cell=CELL, project="dropgrid", entity=None, mode=None, timeout=30, weights=False)
     logger.log({"epoch": 0, "step": 4, "val/acc": 0.5})
     logger.close(summary)
     assert run.ended == code and run.summary == (summary or {})
     assert (asked["id"], asked["group"], asked["job_type"], asked["mode"]) == ("abc123", "demo", "baseline", "offline")
-    assert asked["tags"] == ["ablation:demo", "row:demo/baseline"] and asked["config"] == {"seed": 0}
+    assert asked["tags"] == ["ablation:demo", "row:demo/baseline"] and asked["config"] == {
+        "seed": 0,
+        "rows": {"demo": "baseline"},
+    }
     assert asked["dir"] == str(tmp_path / "outputs")
 
 
@@ -95,9 +98,17 @@ def test_with_a_key_or_a_mode_of_the_environment_wandb_decides(tmp_path, monkeyp
     asked = {}
     monkeypatch.setattr(wandb, "init", lambda **kwargs: asked.update(kwargs) or Recorder())
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    Wandb(folder=tmp_path / "a" / "b" / "c", cell=CELL, project="p", entity=None, mode=None, timeout=30)
+    Wandb(folder=tmp_path / "a" / "b" / "c", cell=CELL, project="p", entity=None, mode=None, timeout=30, weights=False)
     assert asked["mode"] is None
-    Wandb(folder=tmp_path / "a" / "b" / "c", cell=CELL, project="p", entity=None, mode="offline", timeout=30)
+    Wandb(
+        folder=tmp_path / "a" / "b" / "c",
+        cell=CELL,
+        project="p",
+        entity=None,
+        mode="offline",
+        timeout=30,
+        weights=False,
+    )
     assert asked["mode"] == "offline"
 
 
@@ -141,15 +152,40 @@ def test_what_wandb_raises_is_said_once_and_training_goes_on(tmp_path, monkeypat
     import wandb
 
     class Broken(Recorder):
-        def log(self, row):
+        def log(self, row, step):
             raise OSError(28, "No space left on device")
 
     run = Broken()
     monkeypatch.setattr(wandb, "init", lambda **kwargs: run)
     folder = tmp_path / "outputs" / "runs" / "abc123"
-    logger = Wandb(folder=folder, cell=CELL, project="p", entity=None, mode=None, timeout=1)
+    logger = Wandb(folder=folder, cell=CELL, project="p", entity=None, mode=None, timeout=1, weights=False)
     for epoch in range(3):
         logger.log({"epoch": epoch, "step": 4})
     logger.close({"test/acc_last": 0.5})
     assert capsys.readouterr().out.count("No space left on device; training goes on") == 1
     assert run.ended == 0 and run.summary == {"test/acc_last": 0.5}
+
+
+def test_memberships_are_tags_and_keys_of_the_config_the_first_in_front():
+    member = [("demo", "baseline"), ("table+lr=0.1", "none"), ("demo", "baseline")]
+    assert tags(member) == ["ablation:demo", "row:demo/baseline", "ablation:table+lr=0.1", "row:table+lr=0.1/none"]
+    assert rows(member) == {"demo": "baseline", "table+lr=0_1": "none"}
+    assert rows([("a", "first"), ("a", "second")]) == {"a": "first"}
+
+
+def test_a_long_tag_keeps_its_beginning_and_differs_from_others():
+    one, other = (tags([("demo", "x" * 80 + end)])[1] for end in "ab")
+    assert len(one) == len(other) == 64 and one != other and one.startswith("row:demo/xxx")
+
+
+def test_rows_that_the_service_has_are_not_sent_again(tmp_path, monkeypatch, without_key):
+    import wandb
+
+    run = Recorder()
+    run.starting_step, run.resumed = 21, True
+    monkeypatch.setattr(wandb, "init", lambda **kwargs: run)
+    folder = tmp_path / "outputs" / "runs" / "abc123"
+    logger = Wandb(folder=folder, cell=CELL, project="p", entity=None, mode=None, timeout=1, weights=False)
+    logger.resume([{"epoch": epoch, "step": 10 * (epoch + 1)} for epoch in range(3)])
+    logger.log({"epoch": 3, "step": 40})
+    assert [row["step"] for row in run.rows] == [30, 40]

@@ -1,0 +1,8 @@
+"""The W&B workspace and report of an ablation: python scripts/dashboard.py NAME [--dry-run | --sync | --from-files]."""
+
+import sys
+
+from dropgrid.dashboards.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""A W&B sweep whose agents train an ablation's cells."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from dropgrid.reports.cells import Ablation
+from dropgrid.sweeps.inventory import path
+
+HEAD = """# Agents that train the cells of {name}: make the sweep once, then start as many agents as you like.
+#   wandb sweep {file}
+#   wandb agent ENTITY/{project}/SWEEP
+# An agent gives its runs ids of its own: start cells without agents (scripts/train.py logger=wandb) where a run's id
+# is to be the cell's. What is finished is skipped, and outputs are the same.
+"""
+
+
+def sweep(ablation: Ablation, *, project: str, file: str) -> str:
+    """The YAML: a grid over the cells, each by its path (`ROW/seed0`), at the command that planned the ablation."""
+    command = shlex.split(str(ablation.about.get("command") or f"python scripts/train.py +ablation={ablation.name}"))
+    value: dict[str, Any] = {
+        "name": ablation.name,
+        "project": project,
+        "method": "grid",
+        "metric": {"name": ablation.metric, "goal": "maximize"},
+        "parameters": {"sweep.only": {"values": [quoted(each) for each in paths(ablation)]}},
+        "program": "scripts/train.py",
+        "command": ["${env}", *command, "logger=wandb", "${args_no_hyphens}"],
+    }
+    head = HEAD.format(name=ablation.name, file=file, project=project)
+    return head + yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
+
+
+def paths(ablation: Ablation) -> Sequence[str]:
+    """Each cell as `sweep.only` names it."""
+    return [path({"row": cell.row, "factors": cell.factors, "seed": cell.seed}) for cell in ablation.cells]
+
+
+def quoted(text: str) -> str:
+    """A value as Hydra's overrides want it."""
+    return "'" + text.replace("'", "\\'") + "'"

@@ -1,0 +1,77 @@
+"""Cells trained with another logger, sent to W&B from their files."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dropgrid.diagnostics.of_cell import pictures_of
+from dropgrid.loggers.summary import summary
+from dropgrid.loggers.wandb import Membership, Wandb
+from dropgrid.reports.cells import Cell
+from dropgrid.reports.files import read_yaml
+
+ENDED = ("finished", "failed")
+"""States of a cell that can be sent: the others are still being written, or have nothing."""
+
+
+def send(cell: Cell, name: str, member: Sequence[Membership], options: Mapping[str, Any]) -> bool:
+    """One cell through the logger, as if it trained now; False where W&B has it whole.
+
+    Args:
+        cell: finished or failed.
+        name: the run's.
+        member: its memberships, the one that first trained it in front.
+        options: the logger's own: project, entity, mode, timeout, weights.
+    """
+    (ablation, row), *also = member
+    about = {"id": cell.id, "name": name, "ablation": ablation, "row": row, "config": cell.config, "also": also}
+    logger = Wandb(folder=cell.folder, cell=about, **options)
+    if logger.whole:
+        logger.leave()
+        return False
+    logger.resume(history(cell.folder))
+    if cell.result is not None:
+        for picture, png in pictures(cell, name).items():
+            logger.picture(picture, png)
+    logger.close(summary(cell.result) if cell.result is not None else None)
+    return not logger.failed
+
+
+def history(folder: Path) -> list[dict[str, float]]:
+    """The rows of metrics.csv; what was not measured in one is left out."""
+    path = folder / "metrics.csv"
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        lines = [{key: float(value) for key, value in line.items() if value} for line in csv.DictReader(file)]
+    return [{**line, "epoch": int(line["epoch"]), "step": int(line["step"])} for line in lines]
+
+
+def pictures(cell: Cell, name: str) -> dict[str, bytes]:
+    """Those of a finished cell, with examples where its data are at hand."""
+    from dropgrid import build
+
+    assert cell.config is not None
+    try:
+        source = build.source(cell.config, read_yaml(cell.folder / "local.yaml"))
+        classes, tests = source.spec().classes, source.load().test
+    except (ValueError, OSError):  # the data lie elsewhere
+        count = 1 + max(int(each) for each in targets(cell.folder))
+        classes, tests = tuple(str(each) for each in range(count)), None
+    return pictures_of(cell.folder, name, classes, tests)
+
+
+def targets(folder: Path) -> Any:
+    """The classes of the test images."""
+    import numpy as np
+
+    with np.load(folder / "predictions.npz") as kept:
+        return kept["targets"]
+
+
+def members(cell: Cell, name: str, lines: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Membership]:
+    """A cell's ablations and rows, that which first trained it in front, else `name`'s."""
+    found = list(dict.fromkeys((ablation, str(line["row"])) for ablation, line in lines))
+    first = cell.found("provenance").get("ablation") or name
+    return sorted(found, key=lambda each: each[0] != first)

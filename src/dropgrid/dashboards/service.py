@@ -1,0 +1,87 @@
+"""What is sent to W&B of an ablation as a whole: figures, tags of its runs, workspace, report."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from dropgrid.dashboards.document import of_report, report
+from dropgrid.dashboards.workspace import workspace
+from dropgrid.loggers import wandb as runs
+from dropgrid.reports.table import Table
+from dropgrid.runs.folder import read_json, write_json
+
+
+def data(specification: Any) -> Any:
+    """A workspace or report as plain data: classes by name, and what they were given."""
+    if isinstance(specification, list):
+        return [data(each) for each in specification]
+    if not is_dataclass(specification):
+        return specification
+    given = {each.name: getattr(specification, each.name) for each in fields(specification)}
+    kept = {
+        key: data(value)
+        for key, value in given.items()
+        if key[0] != "_" and value not in (None, "", (), (None, None), [], {})
+    }
+    return {"class": type(specification).__name__, **kept}
+
+
+def send(table: Table, figures: Mapping[str, Path], memory: Path, *, project: str, entity: str | None) -> Iterator[str]:
+    """Figures, tags, workspace, report, each said once it is there.
+
+    `memory` is the file that remembers, by project, what is replaced the next time.
+    """
+    import wandb
+
+    api = wandb.Api()
+    place = {"project": project, "entity": entity or str(api.default_entity)}
+    remembered = read_json(memory) or {}
+    known = remembered.setdefault("{entity}/{project}".format(**place), {})
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in figures.values())).hexdigest()
+    if known.get("figures") != digest:
+        send_figures(table.ablation.name, figures, memory.parent, **place)
+        known["figures"] = digest
+        yield f"{len(figures)} figures"
+    tagged = tag(api, table, **place)
+    yield f"{tagged} runs tagged {runs.of_ablation(table.ablation.name)}"
+    made = workspace(table, **place, **known.get("workspace", {}))
+    made.save()
+    known["workspace"] = {"name": made._internal_name, "id": made._internal_id}
+    yield f"workspace: {made.url}"
+    written = report(table, list(figures), **place, **known.get("report", {}))
+    written.save()
+    known["report"] = {"id": written.id}
+    write_json(memory, remembered)
+    yield f"report: {written.url}"
+
+
+def send_figures(name: str, figures: Mapping[str, Path], folder: Path, *, project: str, entity: str) -> None:
+    """The ablation's figures as one run of its own."""
+    import wandb
+
+    about: dict[str, Any] = {
+        "id": f"report-{hashlib.sha256(name.encode()).hexdigest()[:16]}",
+        "name": f"{name}: figures",
+    }
+    about |= {"group": runs.short(name), "job_type": "report", "tags": [of_report(name)], "resume": "allow"}
+    settings = wandb.Settings(console="off", silent=True, x_disable_stats=True)
+    with wandb.init(**about, project=project, entity=entity, dir=str(folder.parent.parent), settings=settings) as run:
+        run.log({key: wandb.Image(str(path)) for key, path in figures.items()})
+
+
+def tag(api: Any, table: Table, *, project: str, entity: str) -> int:
+    """Give those of the ablation's runs that lack them its tags and its row; how many runs there are."""
+    rows = {cell.id: cell.row for cell in table.ablation.cells}
+    name = table.ablation.name
+    found = 0
+    for run in api.runs(f"{entity}/{project}", filters={"name": {"$in": list(rows)}}):
+        wanted = runs.tags([(name, rows[run.id])])
+        here = dict(run.config.get("rows") or {})
+        if not set(wanted) <= set(run.tags) or here.get(runs.key(name)) != rows[run.id]:
+            run.tags = list(dict.fromkeys([*run.tags, *wanted]))
+            run.config["rows"] = {**here, **runs.rows([(name, rows[run.id])])}
+            run.update()
+        found += 1
+    return found
