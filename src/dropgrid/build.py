@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from dropgrid.runs.identity import OF_THE_LOADER, unite
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
-OURS_OF_THE_TRAINER = ("threads", "channels_last", "compile", "fused")
+OURS_OF_THE_TRAINER = ("threads", "channels_last", "compile", "fused", "ranks")
 """Keys of `trainer` that are not Lightning's."""
 
 
@@ -156,6 +157,9 @@ def check_step(config: Mapping[str, Any], images: int) -> None:
     size, batches = config["data"]["batch_size"], config["trainer"]["accumulate_grad_batches"]
     if size > images:
         raise UserError(f"data.batch_size={size} is larger than the training set of {images} images")
+    ranks = config["trainer"].get("ranks", 1)
+    if size % ranks:
+        raise UserError(f"data.batch_size={size} cannot be divided among trainer.ranks={ranks}")
     option = instantiate("optimizer", config["optimizer"]).func
     if getattr(option, "whole_set", False) and size * batches != images:
         raise UserError(
@@ -206,11 +210,16 @@ def make_trainer(config: Mapping[str, Any], local: Mapping[str, Any], **extra: A
     """Lightning's trainer with everything of its own that writes or prints switched off."""
     import pytorch_lightning as pl  # two seconds, which a sweep that is finished need not wait for
     from lightning_fabric.utilities.exceptions import MisconfigurationException
+    from pytorch_lightning.plugins.environments import LightningEnvironment
 
     for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):  # it advertises, and repeats itself
         logging.getLogger(f"pytorch_lightning.{name}").setLevel(logging.ERROR)
     node = {k: v for k, v in unite(config, local, "trainer").items() if k not in OURS_OF_THE_TRAINER}
     quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    warnings.filterwarnings("ignore", "The `srun` command is available")  # and we start our ranks ourselves
+    ranks = config["trainer"].get("ranks", 1)
+    if ranks > 1:  # started by us, whatever environment this is
+        node |= {"devices": ranks, "plugins": [LightningEnvironment()], "use_distributed_sampler": False}
     try:
         trainer: pl.Trainer = instantiate("trainer", node, **quiet, num_sanity_val_steps=0, **extra)
     except MisconfigurationException as error:
@@ -246,6 +255,9 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
             raise UserError(f"trainer.{key} must be true or false, got {trainer[key]!r}")
     if trainer["compile"] and not any(map(shutil.which, COMPILERS)):
         raise UserError(f"trainer.compile needs a C++ compiler, and none of {', '.join(COMPILERS)} is on the PATH")
+    positive("trainer.ranks", trainer.get("ranks", 1), int, "a whole number, 1 or more")
+    if trainer.get("sync_batchnorm") and local["trainer"]["accelerator"] == "cpu":
+        raise UserError("trainer.sync_batchnorm needs GPUs: torch's SyncBatchNorm has no form for the CPU")
     check_step(config, spec.train)
     with torch.device("meta"):
         net = network(config, spec)

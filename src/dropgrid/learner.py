@@ -97,17 +97,26 @@ class Learner(pl.LightningModule):
         return images.to(memory_format=self.layout)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        sites = {name: (int(drop.dropped), int(drop.seen)) for name, drop in self.drops.items()}
-        checkpoint["epoch_so_far"] = {"sums": self.train_sums.clone(), "sites": sites}
+        sites = {name: self.total(torch.stack([d.dropped, d.seen])).tolist() for name, d in self.drops.items()}
+        checkpoint["epoch_so_far"] = {"sums": self.total(self.train_sums), "sites": sites}
         checkpoint["validated"] = [*self.validated]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         so_far = checkpoint["epoch_so_far"]
         self.validated = [*checkpoint["validated"]]
+        if self.global_rank:  # rank 0 goes on counting for all
+            return
         self.train_sums.copy_(so_far["sums"])
         for name, (dropped, seen) in so_far["sites"].items():
             self.drops[name].dropped.fill_(dropped)
             self.drops[name].seen.fill_(seen)
+
+    def total(self, counts: Tensor) -> Tensor:
+        """The sum over all ranks, as a tensor of its own."""
+        counts = counts.clone()
+        if self.trainer.world_size > 1:
+            torch.distributed.all_reduce(counts)
+        return counts
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         optimizer = self.make_optimizer(self.network)
@@ -130,7 +139,7 @@ class Learner(pl.LightningModule):
         micro = batch_idx % self.trainer.accumulate_grad_batches
         self.seed_regularizers(micro)
         images, targets = batch
-        generator = streams.generator(self.seed, "augment", self.global_step, micro, device=images.device)
+        generator = streams.generator(self.seed, "augment", self.global_step, micro, *self.rank, device=images.device)
         inputs, soft_targets = self.augment(self.normalize(images), targets, generator=generator, context=self)
         logits = self.network(inputs)
         loss = self.loss(logits, soft_targets) + self.penalty.term(self.network)
@@ -140,11 +149,16 @@ class Learner(pl.LightningModule):
             self.counted = now
         return loss
 
+    @property
+    def rank(self) -> tuple[int, ...]:
+        """What a rank adds to the keys of its random numbers: of the first, nothing."""
+        return (self.global_rank,) if self.global_rank else ()
+
     def seed_regularizers(self, micro: int) -> None:
         """Set rate and key of every site; inside the step, so that a closure evaluated twice sees the same masks."""
-        progress = self.global_step / max(1, self.steps - 1)
+        progress, rank = self.global_step / max(1, self.steps - 1), self.rank
         for site, drop in self.drops.items():
-            key = streams.key(self.seed, "regularizer", self.global_step, micro, drop.stream or site)
+            key = streams.key(self.seed, "regularizer", self.global_step, micro, drop.stream or site, *rank)
             drop.advance(drop.rate_at(min(1.0, progress)), key)
 
     def seed_inference(self, batch: int) -> None:

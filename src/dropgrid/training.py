@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -14,10 +15,11 @@ from pytorch_lightning import Callback
 from safetensors.torch import save_file
 from torch import Tensor
 
-from dropgrid import build, sites
+from dropgrid import build, ranks, sites
 from dropgrid.callbacks.average import Average, reestimate
 from dropgrid.callbacks.best import Best
 from dropgrid.callbacks.checkpoint import Checkpoint
+from dropgrid.callbacks.gather import Gather
 from dropgrid.callbacks.heartbeat import Heartbeat
 from dropgrid.callbacks.metrics import Metrics
 from dropgrid.callbacks.treatment import Treatment
@@ -50,8 +52,9 @@ def train(cell: Mapping[str, Any], folder: Path, callbacks: Sequence[Callback] =
     loggers = open_loggers(cell, folder)
     found = None
     try:
-        trial = Trial(cell, folder, loggers, callbacks)
-        trial.fit()
+        with ranks.joined(cell, folder):
+            trial = Trial(cell, folder, loggers, callbacks)
+            trial.fit()
         result = trial.write(trial.measure())
         show(trial, loggers)
         found = summary(result)
@@ -117,21 +120,26 @@ class Trial:
         if config["trainer"]["compile"]:
             self.network.compile()
         self.treatment = Treatment(shapes, self.data["batch_size"])
+        self.rank, self.ranks = int(os.environ.get("LOCAL_RANK", "0")), config["trainer"].get("ranks", 1)
         self.best, self.heartbeat = Best(), Heartbeat(folder)
         self.average = Average(instantiate("average", config["average"]))
-        ours = [self.best, self.average, self.treatment, Metrics(loggers, self.treatment), self.heartbeat]
+        ours = [Gather(), self.best, self.average, self.treatment, Metrics(loggers, self.treatment)]
+        ours += [self.heartbeat] if self.rank == 0 else []
         self.trainer = build.make_trainer(config, local, default_root_dir=folder, callbacks=ours)
         self.device = self.trainer.strategy.root_device
         self.order = order(self.data["sampler"], self.splits.train, config["seed"], self.data["batch_size"])
         self.stamp = stamp(self.device)
         self.checkpoint = Checkpoint(folder, self.stamp, self.order, **local["sweep"]["checkpoint"])
-        watching = build.diagnosis(config, folder, self.splits.train)  # before the checkpoint, which holds its state
+        # before the checkpoint, which holds its state
+        watching = build.diagnosis(config, folder, self.splits.train) if self.rank == 0 else []
         self.trainer.callbacks += [*watching, self.checkpoint, *callbacks]  # type: ignore[attr-defined]
 
     def batches(self, split: Split, size: int, order: Order | None = None) -> Any:
         """Batches of a split: in training whole ones in the epoch's order, else all of it as it stands."""
         whole = order is not None
-        return batches(split, size, order=order, drop_last=whole, workers=self.workers, device=self.device)
+        part = (self.rank, self.ranks) if whole else (0, 1)
+        given: dict[str, Any] = {"workers": self.workers, "device": self.device, "part": part}
+        return batches(split, size, order=order, drop_last=whole, **given)
 
     def fit(self) -> None:
         """Train, validating each epoch."""

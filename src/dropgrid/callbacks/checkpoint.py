@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from dropgrid.data.batches import Order
@@ -61,11 +62,21 @@ class Checkpoint(Callback):
         if batch_idx % trainer.accumulate_grad_batches:
             return
         step, self.batch = trainer.global_step, batch_idx
-        if step > self.saved and (self.stopping or self.due(step)):
+        write, stop = self.agreed(trainer, step > self.saved and (self.stopping or self.due(step)), self.stopping)
+        if write:
             self.write(trainer)
-        if self.stopping:
-            print(f"stopped before step {step}", flush=True)
+        if stop:
+            say(trainer, f"stopped before step {step}")
             raise SystemExit(STOPPED)
+
+    @staticmethod
+    def agreed(trainer: Trainer, *said: bool) -> tuple[bool, ...]:
+        """What rank 0 says: clocks and signals are its alone, and the ranks write and stop together."""
+        if trainer.world_size == 1:
+            return said
+        told = torch.tensor(said, dtype=torch.uint8, device=trainer.strategy.root_device)
+        torch.distributed.broadcast(told, 0)
+        return tuple(map(bool, told.tolist()))
 
     def due(self, step: int) -> bool:
         """Whether it is time for a checkpoint before this step."""
@@ -78,11 +89,14 @@ class Checkpoint(Callback):
         """A checkpoint of now."""
         start = time.monotonic()
         step = trainer.global_step
-        path = checkpoints.write(self.folder, step, self.stamp, trainer.save_checkpoint)
+        if trainer.is_global_zero:
+            path = checkpoints.write(self.folder, step, self.stamp, trainer.save_checkpoint)
+            say(trainer, f"checkpoint before step {step}: {path.name}")
+        else:
+            trainer.save_checkpoint(self.folder)  # its part of the sums; rank 0 writes
         self.saved, self.last = step, time.monotonic()
         self.writing = self.last - start
         self.written += self.writing
-        print(f"checkpoint before step {step}: {path.name}", flush=True)
 
     def trained(self) -> float:
         """Seconds of training so far, those of earlier attempts that were not lost among them."""
@@ -101,4 +115,10 @@ class Checkpoint(Callback):
         self.order.resume(found["epoch"], found["batch"])
         self.seconds = found["seconds"]
         self.attempts = [*found["attempts"], {"host": socket.gethostname(), "step": checkpoint["global_step"]}]
-        print(f"continues before step {checkpoint['global_step']}", flush=True)
+        say(trainer, f"continues before step {checkpoint['global_step']}")
+
+
+def say(trainer: Trainer, text: str) -> None:
+    """A line of the log, by rank 0."""
+    if trainer.is_global_zero:
+        print(text, flush=True)

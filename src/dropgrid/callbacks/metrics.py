@@ -33,7 +33,8 @@ class Metrics(Callback):
         assert isinstance(learner, Learner)
         row = {**learner.epoch_metrics(), **self.treatment.epoch_fractions}
         self.rows.append(row)
-        print(words(row, trainer.max_epochs), flush=True)
+        if trainer.is_global_zero:
+            print(words(row, trainer.max_epochs), flush=True)
         for logger in self.loggers:
             logger.log(row)
 

@@ -90,9 +90,14 @@ def order(sampler: str, split: Split, seed: int, batch_size: int) -> Order:
 
 
 class Indices:
-    """The images of each batch of an epoch, as int64 positions in the split: in order, or as they stand."""
+    """The images of each batch of an epoch, as int64 positions in the split: in order, or as they stand.
 
-    def __init__(self, length: int, batch_size: int, order: Order | None, drop_last: bool):
+    `part` is (rank, ranks): which share of each batch it gives.
+    """
+
+    def __init__(
+        self, length: int, batch_size: int, order: Order | None, drop_last: bool, part: tuple[int, int] = (0, 1)
+    ):
         if order is not None and len(order) != length:
             raise ValueError(f"the order is of {len(order)} images, the split has {length}")
         if drop_last and batch_size > length:
@@ -101,6 +106,7 @@ class Indices:
         self.batch_size = batch_size
         self.order = order
         self.drop_last = drop_last
+        self.part = part
 
     def __len__(self) -> int:
         whole, rest = divmod(self.length, self.batch_size)
@@ -109,7 +115,9 @@ class Indices:
     def __iter__(self) -> Iterator[Tensor]:
         order = torch.arange(self.length) if self.order is None else self.order.permutation()
         first = 0 if self.order is None else self.order.first
-        yield from order.split(self.batch_size)[first : len(self)]
+        rank, ranks = self.part
+        for batch in order.split(self.batch_size)[first : len(self)]:
+            yield batch[rank * len(batch) // ranks : (rank + 1) * len(batch) // ranks]
 
 
 class AbstractBatches(ABC):
@@ -218,13 +226,14 @@ def batches(
     drop_last: bool,
     workers: int,
     device: torch.device | str,
+    part: tuple[int, int] = (0, 1),
 ) -> AbstractBatches:
     """The batches of a split, in the order of each epoch, or as they stand where `order` is None.
 
-    `workers` processes read files; a split in memory needs none. Raises ValueError where the order is of another
-    length, and where `drop_last` would leave no batch.
+    `workers` processes read files; a split in memory needs none. `part`: see `Indices`. Raises ValueError where the
+    order is of another length, and where `drop_last` would leave no batch.
     """
-    indices, device = Indices(len(split), batch_size, order, drop_last), torch.device(device)
+    indices, device = Indices(len(split), batch_size, order, drop_last, part), torch.device(device)
     if isinstance(split, Memory):
         return MemoryBatches(split, indices, device)
     return FileBatches(split, indices, workers, device)
