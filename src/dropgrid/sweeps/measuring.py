@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dropgrid.errors import UserError
+from dropgrid.instantiate import module_of
 from dropgrid.runs.folder import read_json, run_folder, write_json
 from dropgrid.sweeps.evaluation import Evaluation
 from dropgrid.sweeps.plan import Cell, Plan, label
@@ -62,7 +63,7 @@ def measure(plan: Plan, evaluation: Evaluation) -> Failed:
     remember(plan, evaluation)
     failed: Failed = []
     if todo:
-        warm(["dropgrid.evaluations.measure", str(evaluation.node["_target_"]).rpartition(".")[0]])
+        warm(filter(None, ["dropgrid.evaluations.measure", module_of("evaluate", evaluation.node)]))
         stop, free = threading.Event(), list(range(min(jobs, len(todo))))
 
         def one(cell: Cell) -> dict[str, Any] | None:

@@ -13,11 +13,12 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from dropgrid.errors import UserError
+from dropgrid.instantiate import module_of
 from dropgrid.reports import claims
 from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide
+from dropgrid.sweeps import reach, tune
 from dropgrid.sweeps import rows as ablation_rows
 from dropgrid.sweeps import seeds as seeding
-from dropgrid.sweeps import tune
 from dropgrid.sweeps.compose import choices, hydra_context, key_of, parse, root_of, settled
 from dropgrid.sweeps.explain import explained
 from dropgrid.sweeps.fingerprints import Fingerprints
@@ -97,10 +98,9 @@ def label(cell: Cell) -> str:
 
 
 def modules(found: Sequence[Plan]) -> list[str]:
-    """The modules that the configs of all their cells name."""
-    nodes = [node for plan in found for cell in plan.cells for node in cell.config.values() if isinstance(node, dict)]
-    targets = {node.get("_target_") for node in nodes}
-    return sorted({target.rpartition(".")[0] for target in targets if isinstance(target, str)})
+    """The modules that the configs of all their cells name, and may."""
+    named = {module_of(axis, node) for plan in found for cell in plan.cells for axis, node in cell.config.items()}
+    return sorted(each for each in named if each is not None)
 
 
 def cells(overrides: Sequence[str]) -> list[Cell]:
@@ -152,7 +152,7 @@ class Planner:
 
     def compose(self, more: Sequence[str]) -> dict[str, Any]:
         """The resolved config of the command line and more overrides, as a plain dict."""
-        return plain(compose("train", overrides=[*self.lines(), *more]))
+        return plain(compose("train", overrides=[*self.lines(), *more], return_hydra_config=True))
 
     def ad_hoc(self) -> Plan:
         """A sweep of the command line: each combination of the swept keys is a row."""
@@ -277,7 +277,8 @@ class Planner:
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
-    """A composed config, resolved, as a dict."""
+    """A composed config, resolved, as a dict; UserError where it reaches for what is not its own."""
+    config = reach.checked(config)
     resolved: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     return {"scale": None, **resolved}
 
