@@ -23,6 +23,7 @@ FLOORS = {
     **dict.fromkeys(
         {"learner", "callbacks", "loggers", "runs", "reports", "dashboard", "build", "evaluations", "diagnostics"}, 2
     ),
+    **dict.fromkeys({"audits"}, 2),
     **dict.fromkeys({"sweeps", "train", "training", "verify_resume", "evaluate", "diagnose", "optimizer_paths"}, 3),
 }
 
