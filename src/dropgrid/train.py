@@ -68,8 +68,8 @@ def task(cfg: DictConfig) -> dict[str, Any] | None:
 def main() -> None:
     """Run Hydra so that whatever the user got wrong ends in one clear line and exit code 2."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and does not print and exit
-    sys.argv[1:] = arguments(sys.argv[1:])
     try:
+        sys.argv[1:] = arguments(sys.argv[1:])
         reach.before(sys.argv[1:])
         task()
     except UserError as error:

@@ -47,7 +47,7 @@ def test_resolvers_that_read_more_than_the_config_are_refused(text):
 def test_keys_and_variables_of_ours_are_resolved(monkeypatch, tmp_path):
     monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
     (plan,) = plans(["name=${oc.env:DROPGRID_NAME,mine}", "optimizer.momentum=${optimizer.lr}"])
-    assert plan.cells[0].config["optimizer"]["momentum"] == 0.1 and plan.name == "mine" and plan.outputs == tmp_path
+    assert plan.cells[0].config["optimizer"]["momentum"] == 0.05 and plan.name == "mine" and plan.outputs == tmp_path
 
 
 def test_a_file_of_configs_is_held_to_the_same(tmp_path):

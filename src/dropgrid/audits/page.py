@@ -16,10 +16,10 @@ LEFT = 3
 
 METHOD = (
     "Realised: of the cells that were not 0 before a layer in train mode, the share that was 0 behind it, on real "
-    "batches; ± is one standard error, from independent draws and not from cells. Expected: exact, where the law of the "
-    "library's layer is known, for the cells that were counted. Flagged: more than 5 standard errors apart; never run; "
-    "the identity in train mode, or not in eval mode; a block larger than its map; a probability that stays while its "
-    "schedule is advanced."
+    "batches; ± is one standard error, from independent draws and not from cells. Expected: exact, where the law of "
+    "the library's layer is known, for the cells that were counted. Flagged: more than 5 standard errors apart; never "
+    "run; the identity in train mode, or not in eval mode; a block larger than its map; a probability that stays while "
+    "its schedule is advanced."
 )
 
 

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dropgrid.errors import UserError
 from dropgrid.instantiate import module_of
-from dropgrid.runs.folder import read_json, run_folder, write_json
+from dropgrid.runs.folder import read_json, read_lines, run_folder, write_json
 from dropgrid.sweeps.evaluation import Evaluation
 from dropgrid.sweeps.plan import Cell, Plan, label
 
@@ -27,7 +27,7 @@ def finished(name: str, outputs: Path, jobs: int | str) -> Plan:
     from dropgrid.reports.files import read_yaml
 
     cells: dict[str, Cell] = {}
-    for line in read_json(outputs / "ablations" / name / "cells.json"):
+    for line in read_lines(outputs / "ablations" / name / "cells.json"):
         folder = run_folder(outputs, line["cell"])
         if line["cell"] not in cells and (folder / "result.json").exists():
             about = {part: read_yaml(folder / f"{part}.yaml") for part in ("config", "local")}

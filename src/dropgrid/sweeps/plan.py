@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide
 from dropgrid.sweeps import reach, tune
 from dropgrid.sweeps import rows as ablation_rows
 from dropgrid.sweeps import seeds as seeding
-from dropgrid.sweeps.compose import choices, hydra_context, key_of, parse, root_of, settled
+from dropgrid.sweeps.compose import bounded, choices, hydra_context, key_of, parse, root_of, settled
 from dropgrid.sweeps.explain import explained
 from dropgrid.sweeps.fingerprints import Fingerprints
 
@@ -142,6 +143,7 @@ class Planner:
         others = [each for each in overrides if each.key_or_group != "seed"]
         self.fixed = [settled(each) for each in others if len(choices(each)) == 1]
         self.swept = {str(each.get_key_element()): choices(each) for each in others if len(choices(each)) > 1}
+        bounded(prod(map(len, self.swept.values())), "the product of what is swept")
         self.first = [f"{key}={values[0]}" for key, values in self.swept.items()]
         self.resolved: dict[str, Any] = {}
         self.fingerprints = Fingerprints()
@@ -165,7 +167,7 @@ class Planner:
 
     def ablation(self, name: str, tuned: tune.Tuned | None = None) -> Plan:
         """The rows of an ablation, in every combination of the factors swept on the command line."""
-        about_rows = [str(each.input_line) for each in self.fixed if root_of(each) in ("ablation", "scale")]
+        about_rows = [str(each.input_line) for each in self.fixed if root_of(each) in ("ablation", "scale", "hydra")]
         node = plain(compose("train", overrides=about_rows))["ablation"]
         found = ablation_rows.expand(node.get("rows"))
         ablation_rows.conflicts(found, [key_of(o) for o in self.fixed] + [*self.swept])
@@ -228,6 +230,7 @@ class Planner:
         """Compose once a row and combination, then set the seeds, those of the sweep where none are given."""
         scale = (self.resolved["scale"] or {}).get("name")
         scale_line = [f"scale={scale}"] if scale else []
+        bounded(len(factors) * len(found) * len(seeds or self.seeds()), "the count of cells")
         made: list[Cell] = []
         for combination in factors:
             chosen = [f"{key}={value}" for key, value in combination.items()]

@@ -14,11 +14,13 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_automatic_config_search_path, get_args_parser
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
+from dropgrid.runs.folder import read_yaml
 
 PLAIN = re.compile(r"\$\{\s*(?:[^${}:]*\}|oc\.env:\s*DROPGRID_\w*\s*[,}])")
 """An interpolation that names a key, or a variable of ours."""
@@ -50,8 +52,12 @@ def before(given: Sequence[str]) -> None:
         folder = f"file://{Path(parsed.config_dir).absolute()}"
         places.prepend(provider="command-line", path=folder, anchor=SearchPathQuery(provider="schema"))
     try:
+        for each in places.get_path():
+            check_files(each.path or "")
         hydra = Hydra.create_main_hydra2("train", places)
         checked(hydra.compose_config("train", parsed.overrides, RunMode.MULTIRUN, validate_sweep_overrides=False))
+    except (ValueError, RecursionError) as error:  # of a group's option that is a number, of a folder that is none
+        raise HydraException(str(error)) from error
     finally:
         GlobalHydra.instance().clear()
 
@@ -69,6 +75,15 @@ def checked(config: DictConfig) -> DictConfig:
         return config
     check_hydra(hydra)
     return OmegaConf.masked_copy(config, list(node))
+
+
+def check_files(place: str) -> None:
+    """UserError where a folder of a search path has a YAML file that Hydra would spell out for ever."""
+    scheme, _, folder = place.partition("://")
+    for path in Path(folder).rglob("*.yaml") if scheme == "file" else ():
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if "*" in text and "&" in text:  # aliases
+            read_yaml(path)
 
 
 def check_hydra(node: Mapping[str, Any]) -> None:
