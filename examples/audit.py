@@ -1,7 +1,7 @@
 """Audit three networks: python examples/audit.py [PAGE.html]
 
-torchvision's DropBlock2d on maps of 7×7 does what it says, timm's drops 93 % at a nominal 10 % (pip install timm), and in
-the third a regularizer is silently off: its probability is read once, before the config has set it.
+On maps of 7×7 torchvision's DropBlock2d does what it says, timm's drops 93 % at a nominal 10 % (pip install timm), and
+in the third a regularizer is silently off: its probability is read once, before the config has set it.
 """
 
 import sys
