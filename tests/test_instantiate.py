@@ -1,8 +1,11 @@
+import fractions
+import statistics
+
 import pytest
 import torch
 
 from dropgrid.errors import UserError
-from dropgrid.instantiate import instantiate
+from dropgrid.instantiate import instantiate, locate, module_of
 
 
 def test_a_node_names_a_constructor_and_its_arguments():
@@ -20,14 +23,76 @@ def test_a_partial_is_called_later():
     [
         ({}, "loss: _target_ must be an import path"),
         ({"_target_": "torch"}, "must be an import path such as"),
-        ({"_target_": "torch.nn.NoSuchLoss"}, "loss: cannot import torch.nn.NoSuchLoss"),
-        ({"_target_": "no.such.module"}, "loss: cannot import no.such.module"),
+        (
+            {"_target_": "torch.nn.MSELoss"},
+            "loss: _target_=torch.nn.MSELoss is not called; allowed are",
+        ),
+        ({"_target_": "builtins.open"}, "loss: _target_=builtins.open is not called"),
+        ({"_target_": "dropgrid.losses.none.none"}, "loss: cannot import dropgrid.losses.none.none"),
+        ({"_target_": "dropgrid.losses.label_smoothing.torch.load"}, "loss: cannot import"),
+        ({"_target_": "torch.nn.CrossEntropyLoss", "axis": 1}, "loss: .*unexpected keyword argument 'axis'"),
+        ({"_target_": "torch.nn.CrossEntropyLoss", 3: 1}, "loss.3 cannot be set"),
+        (None, "loss must be one of its options, got None"),
         ({"_target_": "torch.nn.CrossEntropyLoss", "nonsense": 1}, "loss: .*unexpected keyword argument 'nonsense'"),
     ],
 )
 def test_what_cannot_be_built_is_the_users_to_know(node, message):
     with pytest.raises(UserError, match=message):
         instantiate("loss", node)
+
+
+@pytest.mark.parametrize("axis", ["regularizer", "regularizer_2", "data", "diagnosis.signal", "evaluate"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "builtins.open",
+        "builtins.eval",
+        "os.system",
+        "subprocess.run",
+        "importlib.import_module",
+        "hydra.utils.instantiate",
+        "torch.load",
+        "torch.hub.load",
+        "dropgrid.files.write_atomically",
+        "dropgrid.runs.folder.write_json",
+        "dropgrid.regularizers.__init__.os",
+        "dropgrid.regularizers..dropblock",
+        "dropgridx.regularizers.dropout.dropout",
+    ],
+)
+def test_nothing_else_is_reached(axis, path, monkeypatch):
+    def refuse(name):
+        raise AssertionError(f"{name} was imported")
+
+    monkeypatch.setattr("importlib.import_module", refuse)
+    with pytest.raises(UserError, match="_target_") as told:
+        locate(axis, path)
+    assert len(str(told.value).splitlines()) == 1
+    assert module_of(axis, {"_target_": path}) is None
+
+
+def test_what_a_room_has_imported_is_not_its_own():
+    with pytest.raises(UserError, match="dropgrid.data.cifar does not define it"):
+        locate("data", "dropgrid.data.cifar.check_integrity")
+
+
+def test_a_file_of_the_users_own_adds_to_it(tmp_path, monkeypatch):
+    (tmp_path / "targets").write_text("# ours\nfractions.Fraction  # exactly\nstatistics.*\n")
+    with pytest.raises(UserError, match="is not called"):
+        locate("loss", "fractions.Fraction")
+    monkeypatch.setenv("DROPGRID_TARGETS", str(tmp_path / "targets"))
+    assert locate("loss", "fractions.Fraction") is fractions.Fraction
+    assert locate("penalty", "statistics.mean") is statistics.mean
+    with pytest.raises(UserError, match="is not called"):
+        locate("loss", "fractions.gcd")
+
+
+@pytest.mark.parametrize("text", ["*", "os.sys*", "a b", "../x.py"])
+def test_a_file_of_anything_else_is_an_error(text, tmp_path, monkeypatch):
+    (tmp_path / "targets").write_text(text)
+    monkeypatch.setenv("DROPGRID_TARGETS", str(tmp_path / "targets"))
+    with pytest.raises(UserError, match="is no import path"):
+        locate("loss", "os.system")
 
 
 def test_a_message_that_names_the_key_is_not_named_twice():

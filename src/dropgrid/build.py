@@ -238,6 +238,15 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
 
     Nothing is computed and no memory taken: a sweep is checked whole before its first cell trains.
     """
+    try:
+        return built(config, local, spec)
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError) as error:
+        told = " ".join(str(error).split())
+        raise UserError(f"this config cannot be built: {type(error).__name__}: {told}") from error
+
+
+def built(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn.Module:
+    """`check`, with whatever torch raises of values that no network has."""
     data, trainer = config["data"], config["trainer"]
     positive("data.batch_size", data["batch_size"], int, "a whole number, 1 or more, or all")
     positive("data.eval_batch_size", data["eval_batch_size"], int, "a whole number, 1 or more")

@@ -18,6 +18,7 @@ from yaml import YAMLError
 from dropgrid.commands import complain
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
+from dropgrid.sweeps import reach
 from dropgrid.sweeps.command_line import arguments
 
 if TYPE_CHECKING:
@@ -26,13 +27,11 @@ if TYPE_CHECKING:
 
 def build_model(cfg: DictConfig | dict[str, Any]) -> "nn.Module":
     """The bare network of a composed config, initialised from its seed."""
-    from omegaconf import OmegaConf
-
     from dropgrid import build
     from dropgrid.runs.identity import divide
+    from dropgrid.sweeps.plan import plain
 
-    resolved: Any = OmegaConf.to_container(cfg, resolve=True) if isinstance(cfg, DictConfig) else cfg
-    config, local = divide(resolved)
+    config, local = divide(plain(cfg) if isinstance(cfg, DictConfig) else cfg)
     source = build.source(config, local)
     net = build.network(config, source.spec())
     build.initialise(config, local, net, lambda: build.first_batch(config, source.load()))
@@ -69,8 +68,9 @@ def task(cfg: DictConfig) -> dict[str, Any] | None:
 def main() -> None:
     """Run Hydra so that whatever the user got wrong ends in one clear line and exit code 2."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and does not print and exit
-    sys.argv[1:] = arguments(sys.argv[1:])
     try:
+        sys.argv[1:] = arguments(sys.argv[1:])
+        reach.before(sys.argv[1:])
         task()
     except UserError as error:
         sys.exit(complain(error))

@@ -16,6 +16,9 @@ FILES = (
     "t10k-labels-idx1-ubyte",
 )
 
+LARGEST = 16 + 60_000 * 28 * 28
+"""Bytes of the largest of them, unpacked."""
+
 
 class FashionMnist(AbstractOfficial):
     """Reads `FashionMNIST/raw`, its files unpacked or as published (.gz); arguments as in `AbstractOfficial`.
@@ -49,12 +52,13 @@ class FashionMnist(AbstractOfficial):
 def read_idx(path: Path) -> np.ndarray:
     """The array of an IDX file of bytes: 0, 0, 8, rank; the dimensions as big-endian int32; the data."""
     try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise ValueError("it is larger than the published one")
         if data[:3] != b"\0\0\x08":
             raise ValueError("it is no IDX file of bytes")
         start = 4 + 4 * data[3]
         return np.frombuffer(data, np.uint8, offset=start).reshape(np.frombuffer(data[4:start], ">i4"))
-    except (OSError, EOFError, zlib.error, IndexError, ValueError) as error:
+    except (OSError, EOFError, zlib.error, IndexError, ValueError, OverflowError, MemoryError) as error:
         raise ValueError(f"{path} is corrupt ({error}); delete it and fetch it again") from error

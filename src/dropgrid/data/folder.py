@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from stat import S_ISREG
 from typing import NamedTuple
 
 import numpy as np
@@ -56,9 +57,13 @@ def images_under(folder: Path, prefix: str) -> Iterator[tuple[str, tuple[int, in
             if entry.name.startswith("."):
                 continue
             if entry.is_dir():
+                if entry.is_symlink() and folder.resolve().is_relative_to(os.path.realpath(entry.path)):
+                    raise ValueError(f"the link {entry.path} leads back to a folder that it lies in")
                 yield from images_under(Path(entry.path), name)
             elif entry.name.lower().endswith(EXTENSIONS):
                 stat = entry.stat()
+                if not S_ISREG(stat.st_mode):  # a device never ends
+                    raise ValueError(f"{entry.path} is no file")
                 yield name, (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 

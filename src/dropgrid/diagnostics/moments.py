@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dropgrid.errors import UserError
 from dropgrid.files import write_atomically
 
 FILE = "diagnosis.npz"
@@ -46,8 +47,11 @@ def read(path: Path) -> dict[str, list[Moment]]:
     """The moments of each diagnostic that a training recorded; empty where there is no such file."""
     if not path.exists():
         return {}
-    with np.load(path) as file:
-        arrays = {key: file[key] for key in file.files}
+    try:
+        with np.load(path) as file:
+            arrays = {key: file[key] for key in file.files}
+    except Exception as error:  # np.load raises whatever its parsers happened on
+        raise UserError(f"cannot read {path}: {error}; remove it, or train the cell again") from error
     found: dict[str, list[Moment]] = {}
     for name in dict.fromkeys(key.partition("/")[0] for key in arrays):
         own = {key.partition("/")[2]: each for key, each in arrays.items() if key.startswith(f"{name}/")}

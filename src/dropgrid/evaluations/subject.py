@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import yaml
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from dropgrid import build
@@ -23,6 +21,8 @@ from dropgrid.data.source import Spec
 from dropgrid.data.split import Split, Splits
 from dropgrid.instantiate import instantiate
 from dropgrid.learner import Batch, Learner
+from dropgrid.runs.folder import read_parts
+from dropgrid.runs.load import load_weights
 from dropgrid.runs.measure import predict
 
 SHARE = "%"
@@ -157,12 +157,12 @@ def corrupted(loader: Any, corrupt: Corrupt) -> Iterator[Batch]:
 
 def load(folder: Path, weights: str) -> Subject:
     """The subject in a finished cell's folder, with its `last` or its `best` weights, on as many threads as it had."""
-    config, local = (yaml.safe_load((folder / f"{part}.yaml").read_text()) for part in ("config", "local"))
+    config, local = read_parts(folder)
     torch.set_num_threads(config["trainer"]["threads"])  # the bits depend on them
     source = build.source(config, local)
-    spec, tensors = source.spec(), load_file(folder / f"{weights}.safetensors")
+    spec = source.spec()
     network = build.network(config, spec)
-    network.load_state_dict(tensors)
+    tensors = load_weights(network, folder / f"{weights}.safetensors")
     splits = source.load()
     tested = len(np.load(folder / "predictions.npz")["targets"])  # fewer where trainer.limit_test_batches said so
     splits = splits._replace(test=splits.test.select(torch.arange(tested)))

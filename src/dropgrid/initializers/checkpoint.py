@@ -60,6 +60,8 @@ def checkpoint(
     offered = {name for name in given if not any(under(name, each) for each in skip)}
     compare(wanted, offered, strict)
     for name in sorted(wanted & offered):
+        if given[name].layout != torch.strided or given[name].is_meta or given[name].is_complex():
+            raise ValueError(f"init.path: {name} is no dense tensor of real numbers in the file")
         if own[name].shape != given[name].shape:
             raise ValueError(
                 f"init.path: {name} is {tuple(given[name].shape)} in the file and {tuple(own[name].shape)} in the "
@@ -90,7 +92,7 @@ def under(name: str, prefix: str) -> bool:
 
 def listed(names: Collection[str]) -> str:
     """The first names of many."""
-    first = ", ".join(sorted(names)[:3])
+    first = " ".join(", ".join(sorted(names)[:3]).split())
     return f"{first} and {len(names) - 3} more" if len(names) > 3 else first or "no tensors"
 
 
@@ -110,7 +112,9 @@ def read(path: str) -> Mapping[str, Tensor]:
     for key in WRAPPED:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
-    if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
+    if not isinstance(found, Mapping) or not all(isinstance(key, str) for key in found):
+        raise ValueError(f"init.path: {path} holds no state dict")
+    if not all(isinstance(value, Tensor) for value in found.values()):
         raise ValueError(f"init.path: {path} holds no state dict")
     return found
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dropgrid.errors import UserError
+from dropgrid.reports import shapes
 from dropgrid.reports.evaluations import Measured, evaluation_of, measured
-from dropgrid.reports.files import read_json, read_text, read_yaml
-from dropgrid.runs.folder import run_folder
+from dropgrid.reports.files import read_text, read_yaml
+from dropgrid.runs.folder import read_lines, run_folder
 from dropgrid.runs.status import status
 
 if TYPE_CHECKING:
@@ -146,10 +147,10 @@ def read(name: str, outputs: Path | str = "outputs") -> Ablation:
     if name not in known:
         raise UserError(unknown(name, known, outputs / "ablations"))
     folder = outputs / "ablations" / name
-    about = read_json(folder / "ablation.json") or {}
+    about = shapes.read(folder / "ablation.json", shapes.ABOUT) or {}
     blocks: dict[tuple[tuple[str, str], ...], dict[str, list[Cell]]] = {}
-    asked = (read_json(folder / "evaluations.json") or {}).get("asked", [])
-    for cell in measured_here([read_cell(line, outputs) for line in read_json(folder / "cells.json")], asked):
+    asked = (shapes.read(folder / "evaluations.json", shapes.ASKED) or {}).get("asked") or []
+    for cell in measured_here([read_cell(line, outputs) for line in read_lines(folder / "cells.json")], asked):
         blocks.setdefault(tuple(cell.factors.items()), {}).setdefault(cell.row, []).append(cell)
     if not blocks:
         raise UserError(f"{folder / 'cells.json'} lists no cells")
@@ -158,7 +159,7 @@ def read(name: str, outputs: Path | str = "outputs") -> Ablation:
     lacking = next((block for block in found if baseline not in block.rows), None)
     if lacking is not None:
         raise UserError(f"{name}: the baseline {baseline!r} is no row; rows: {', '.join(lacking.rows)}")
-    return Ablation(name, about, found, read_json(folder / "claims.json"))
+    return Ablation(name, about, found, shapes.read(folder / "claims.json", shapes.CLAIMS))
 
 
 def measured_here(cells: Sequence[Cell], asked: Sequence[str]) -> list[Cell]:
@@ -190,7 +191,10 @@ def unknown(name: str, known: Sequence[str], folder: Path) -> str:
 def read_cell(line: Mapping[str, Any], outputs: Path) -> Cell:
     """A line of cells.json and the folder it names."""
     folder = run_folder(outputs, line["cell"])
-    result = read_json(folder / "result.json")
+    result = shapes.read(folder / "result.json", shapes.RESULT)
+    config = read_yaml(folder / "config.yaml")
+    if config is not None:
+        shapes.check(folder / "config.yaml", config, {"*": shapes.ANY})
     return Cell(
         row=line["row"],
         factors={key: str(value) for key, value in (line.get("factors") or {}).items()},
@@ -199,9 +203,9 @@ def read_cell(line: Mapping[str, Any], outputs: Path) -> Cell:
         overrides=line.get("overrides") or [],
         folder=folder,
         status=status(folder),
-        config=read_yaml(folder / "config.yaml"),
+        config=config,
         result=result,
-        failure=read_json(folder / "failure.json") if result is None else None,
+        failure=shapes.read(folder / "failure.json", shapes.FAILURE) if result is None else None,
         evaluations=measured(folder),
     )
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dropgrid.reports import statistics
+from dropgrid.errors import UserError
+from dropgrid.reports import shapes, statistics
 from dropgrid.reports.files import read_json
 
 SHARE = "%"
@@ -32,16 +33,23 @@ class Measurement:
 
 def measured(folder: Path) -> dict[str, Measured]:
     """`<evaluation>/<metric>` -> what is under a cell's folder; numbers that are not finite are left out."""
-    files = [read_json(path) for path in sorted((folder / "evaluations").glob("*.json"))]
+    files = [shapes.read(path, shapes.MEASURED) for path in sorted((folder / "evaluations").glob("*.json"))]
     found: dict[str, Measured] = {}
     for each in sorted(files, key=lambda file: file["evaluate"]):
         arguments = each["evaluate"].partition("[")[2].rstrip("]")
         suffix = f" ({arguments})" if arguments else ""
         for metric, value in each["metrics"].items():
-            heading, unit = each["headings"][metric]
+            heading, unit = told(folder, (each.get("headings") or {}).get(metric), metric)
             if math.isfinite(value):
                 found[f"{each['evaluate']}/{metric}"] = Measured(value, f"{heading}{suffix}", unit)
     return found
+
+
+def told(folder: Path, heading: Any, metric: str) -> tuple[str, str]:
+    """What a metric is called, and its unit; UserError where its file does not say."""
+    if not heading or len(heading) != 2:
+        raise UserError(f"cannot read {folder / 'evaluations'}: {metric} has no heading and unit; measure it again")
+    return heading[0], heading[1]
 
 
 def kept(folder: Path, option: str) -> dict[str, tuple[Path, Mapping[str, Any]]]:

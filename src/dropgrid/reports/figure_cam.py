@@ -113,7 +113,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path) as file:
             return dict(file)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # np.load raises whatever its parsers happened on
         raise UserError(f"cannot read {path}: {error}; remove it, and measure again") from error
 
 

@@ -8,9 +8,7 @@ import yaml
 
 from dropgrid.errors import UserError
 from dropgrid.files import write_atomically
-from dropgrid.runs.folder import REMOVE
-
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C ten times faster, where PyYAML was built with it
+from dropgrid.runs.folder import REMOVE, parse_yaml
 
 
 def read_text(path: Path) -> str | None:
@@ -28,7 +26,7 @@ def read_json(path: Path) -> Any:
     text = read_text(path)
     try:
         return None if text is None else json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"cannot read {path}: not JSON ({error}); {REMOVE}") from error
 
 
@@ -36,8 +34,8 @@ def read_yaml(path: Path) -> Any:
     """A YAML file's value, or None where there is none."""
     text = read_text(path)
     try:
-        return None if text is None else yaml.load(text, Loader)
-    except yaml.YAMLError as error:
+        return None if text is None else parse_yaml(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"cannot read {path}: not YAML ({' '.join(str(error).split())}); {REMOVE}") from error
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.reports.files import read_json, write
-from dropgrid.runs.folder import run_folder
+from dropgrid.runs.folder import read_lines, run_folder
 
 KEPT = ("table.md", "table.json")
 
@@ -24,7 +24,7 @@ def publish(name: str, outputs: Path, root: Path) -> Path:
         UserError: no such ablation, or not all of its cells are finished.
     """
     source, target = outputs / "ablations" / name, root / "results" / name
-    cells = read_json(source / "cells.json") or []
+    cells = read_lines(source / "cells.json")
     results = [read_json(run_folder(outputs, cell["cell"]) / "result.json") for cell in cells]
     if not results or None in results:
         raise UserError(f"{name} is not finished in {outputs}; train it first")

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import yaml
+from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from dropgrid import build
 from dropgrid.errors import UserError
-from dropgrid.runs.folder import run_folder
+from dropgrid.runs.folder import read_parts, run_folder
 
 
 def load_cell(id: str, outputs: Path | str = "outputs", weights: str = "last") -> nn.Module:
@@ -22,7 +22,17 @@ def load_cell(id: str, outputs: Path | str = "outputs", weights: str = "last") -
         raise UserError(f"no finished cell {id!r} in {folder.parent}")
     if weights not in ("last", "best"):
         raise UserError(f"weights must be last or best, got {weights!r}")
-    config, local = (yaml.safe_load((folder / f"{part}.yaml").read_text()) for part in ("config", "local"))
+    config, local = read_parts(folder)
     net = build.network(config, build.source(config, local).spec())
-    net.load_state_dict(load_file(folder / f"{weights}.safetensors"))
+    load_weights(net, folder / f"{weights}.safetensors")
     return net.eval()
+
+
+def load_weights(net: nn.Module, path: Path) -> dict[str, Tensor]:
+    """Put a safetensors file's weights into a network, and hand them back; UserError where they are not its own."""
+    try:
+        tensors = load_file(path)
+        net.load_state_dict(tensors)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"cannot load {path}: {' '.join(str(error).split())}") from error
+    return tensors

@@ -11,7 +11,7 @@ from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.files import write_atomically
-from dropgrid.runs.folder import read_json
+from dropgrid.reports import shapes
 from dropgrid.runs.lease import Lease, holder
 from dropgrid.runs.supervise import aside
 
@@ -23,7 +23,7 @@ BUSY = "being trained here; merge again when it has ended"
 
 def unlike(ours: Path, theirs: Path) -> str:
     """How two finished folders of the same cell differ in what was trained; empty where they do not."""
-    one, other = read_json(ours / "result.json"), read_json(theirs / "result.json")
+    one, other = (shapes.read(each / "result.json", shapes.RESULT) for each in (ours, theirs))
     if one.get("weights") == other.get("weights"):
         return ""
     return f"has other weights here ({made(one)}) than there ({made(other)}): ours is kept"
@@ -37,12 +37,17 @@ def made(result: Mapping[str, Any]) -> str:
 
 def evaluations(theirs: Path, ours: Path, yes: bool) -> int:
     """Bring the evaluations of a cell that ours lacks; how many."""
-    found = [each for each in sorted(theirs.glob("evaluations/*")) if each.is_file() and not each.name.startswith(".")]
+    found = [each for each in sorted(theirs.glob("evaluations/*")) if plain(each)]
     lacking = [each for each in found if not (ours / "evaluations" / each.name).exists()]
     lacking.sort(key=lambda each: each.suffix == ".json")  # a result comes after its arrays
     for each in lacking if yes else []:
         write_atomically(ours / "evaluations" / each.name, partial(shutil.copyfile, each))
     return len(lacking)
+
+
+def plain(path: Path) -> bool:
+    """Whether a path is a file, neither hidden nor a link."""
+    return path.is_file() and not path.is_symlink() and not path.name.startswith(".")
 
 
 def bring(theirs: Path, ours: Path, yes: bool) -> str:
@@ -83,7 +88,11 @@ def replace(theirs: Path, ours: Path) -> str:
 
 
 def copy(theirs: Path, target: Path) -> None:
-    """A folder's files, durably."""
+    """A folder's files, durably; a link, which no cell has, could lead to any file of this machine."""
+    for place, folders, files in os.walk(theirs):
+        for name in (*folders, *files):
+            if os.path.islink(os.path.join(place, name)):
+                raise UserError(f"{os.path.join(place, name)} is a link, which no cell has; nothing of it was merged")
     try:
         shutil.copytree(theirs, target, ignore=LEFT_THERE, copy_function=durably, dirs_exist_ok=True)
     except shutil.Error as error:  # it gathers them: one says enough

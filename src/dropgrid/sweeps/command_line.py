@@ -1,8 +1,12 @@
 """The command line as Hydra needs it, from what a user types."""
 
+from typing import NoReturn
+
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+
+from dropgrid.errors import UserError
 
 
 def arguments(given: list[str]) -> list[str]:
@@ -12,7 +16,9 @@ def arguments(given: list[str]) -> list[str]:
     becomes `key=choice(value)`: Hydra applies plain values before any row or choice is known, and would refuse a key
     that the default option of its group lacks.
     """
-    parsed = get_args_parser().parse_intermixed_args(given)
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    parsed = parser.parse_intermixed_args(given)
     flags = [each for each in given if each not in parsed.overrides]
     overrides = [f"+{each}" if each.startswith("ablation=") else each for each in parsed.overrides]
     if parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion:
@@ -22,6 +28,11 @@ def arguments(given: list[str]) -> list[str]:
     if "--multirun" not in flags and not parsed.multirun:
         return [*flags, *overrides]
     return [*flags, *map(deferred, overrides)]
+
+
+def refuse(message: str) -> NoReturn:
+    """What argparse says without the usage that it prints above."""
+    raise UserError(f"{' '.join(message.split())}; a command is flags and key=value, as --help shows")
 
 
 def deferred(override: str) -> str:

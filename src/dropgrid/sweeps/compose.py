@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, RangeSweep
 
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
+
+MOST = 10_000
+"""Values of a key, and cells of a sweep."""
 
 
 @contextmanager
@@ -25,7 +29,19 @@ def hydra_context() -> Iterator[None]:
 
 def parse(text: str) -> Override:
     """One override; inside a Hydra context, so that glob(…) finds a group's options."""
-    return OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides([text])[0]
+    found = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides([text])[0]
+    if found.is_range_sweep():
+        value = found.value()
+        assert isinstance(value, RangeSweep)
+        start, stop, step = (float(each or 0) for each in (value.start, value.stop, value.step))
+        bounded(abs(stop - start) / abs(step) if step else inf, text)
+    return found
+
+
+def bounded(count: float, what: str) -> None:
+    """UserError for more of something than any sweep has: it would be listed for ever."""
+    if not count <= MOST:
+        raise UserError(f"{what} is more than {MOST:,}")
 
 
 def key_of(override: Override) -> str:

@@ -111,7 +111,8 @@ def chosen(group: str, overrides: Sequence[Override]) -> str:
     if not options(group):
         return ""
     typed = next((choices(each)[0] for each in overrides if each.key_or_group == group), None)
-    return f" with {group}={typed or compose('train', return_hydra_config=True).hydra.runtime.choices[group]}"
+    option = typed or compose("train", return_hydra_config=True).hydra.runtime.choices.get(group)
+    return f" with {group}={option}" if option else ""
 
 
 def known_keys(overrides: Sequence[Override]) -> set[str]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.errors import UserError
+from dropgrid.reports import shapes
 from dropgrid.reports.cells import names, unknown
-from dropgrid.runs.folder import read_json
+from dropgrid.runs.folder import read_lines
 from dropgrid.runs.status import status
 
 Line = Mapping[str, Any]
@@ -57,7 +58,7 @@ def lines(outputs: Path, chosen: Sequence[str] = ()) -> Iterator[tuple[str, Line
         if name not in known:
             raise UserError(unknown(name, known, outputs / "ablations"))
     for name in chosen or known:
-        for line in read_json(outputs / "ablations" / name / "cells.json") or []:
+        for line in read_lines(outputs / "ablations" / name / "cells.json"):
             yield name, line
 
 
@@ -83,7 +84,7 @@ def run(folder: Path, named: Sequence[tuple[str, Line]]) -> Run:
 
 def source(folder: Path) -> str | None:
     """The source that trained a finished cell."""
-    found = read_json(folder / "result.json") or {}
+    found = shapes.read(folder / "result.json", shapes.RESULT) or {}
     return (found.get("provenance") or {}).get("source")
 
 

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dropgrid.errors import UserError
-from dropgrid.runs.folder import read_json, run_folder, write_json
+from dropgrid.instantiate import module_of
+from dropgrid.runs.folder import read_json, read_lines, run_folder, write_json
 from dropgrid.sweeps.evaluation import Evaluation
 from dropgrid.sweeps.plan import Cell, Plan, label
 
@@ -26,7 +27,7 @@ def finished(name: str, outputs: Path, jobs: int | str) -> Plan:
     from dropgrid.reports.files import read_yaml
 
     cells: dict[str, Cell] = {}
-    for line in read_json(outputs / "ablations" / name / "cells.json"):
+    for line in read_lines(outputs / "ablations" / name / "cells.json"):
         folder = run_folder(outputs, line["cell"])
         if line["cell"] not in cells and (folder / "result.json").exists():
             about = {part: read_yaml(folder / f"{part}.yaml") for part in ("config", "local")}
@@ -62,7 +63,7 @@ def measure(plan: Plan, evaluation: Evaluation) -> Failed:
     remember(plan, evaluation)
     failed: Failed = []
     if todo:
-        warm(["dropgrid.evaluations.measure", str(evaluation.node["_target_"]).rpartition(".")[0]])
+        warm(filter(None, ["dropgrid.evaluations.measure", module_of("evaluate", evaluation.node)]))
         stop, free = threading.Event(), list(range(min(jobs, len(todo))))
 
         def one(cell: Cell) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.reports.power import POWER, Spread, Values, detectable, seeds_needed, spread
-from dropgrid.runs.folder import read_json, run_folder
+from dropgrid.runs.folder import read_json, read_lines, run_folder
 from dropgrid.runs.identity import treatment_id
 from dropgrid.sweeps.plan import Plan
 from dropgrid.sweeps.price import Price
@@ -86,8 +86,8 @@ def finished(plan: Plan) -> list[Values]:
     an earlier command trained are among it."""
     rows = {(str(cell.factors), cell.row, treatment_id(cell.config)) for cell in plan.cells}
     cells = {(str(cell.factors), cell.row, cell.seed): cell.id for cell in plan.cells}
-    for line in read_json(plan.outputs / "ablations" / plan.name / "cells.json") or []:
-        if (str(line["factors"]), line["row"], line["treatment"]) in rows:
+    for line in read_lines(plan.outputs / "ablations" / plan.name / "cells.json"):
+        if (str(line["factors"]), line["row"], line.get("treatment")) in rows:
             cells.setdefault((str(line["factors"]), line["row"], line["seed"]), line["cell"])
     blocks: dict[str, dict[str, dict[int, float]]] = {}
     for (factors, row, seed), cell in cells.items():

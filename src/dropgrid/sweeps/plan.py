@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from dropgrid.errors import UserError
+from dropgrid.instantiate import module_of
 from dropgrid.reports import claims
 from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide
+from dropgrid.sweeps import reach, tune
 from dropgrid.sweeps import rows as ablation_rows
 from dropgrid.sweeps import seeds as seeding
-from dropgrid.sweeps import tune
-from dropgrid.sweeps.compose import choices, hydra_context, key_of, parse, root_of, settled
+from dropgrid.sweeps.compose import bounded, choices, hydra_context, key_of, parse, root_of, settled
 from dropgrid.sweeps.explain import explained
 from dropgrid.sweeps.fingerprints import Fingerprints
 
@@ -97,10 +99,9 @@ def label(cell: Cell) -> str:
 
 
 def modules(found: Sequence[Plan]) -> list[str]:
-    """The modules that the configs of all their cells name."""
-    nodes = [node for plan in found for cell in plan.cells for node in cell.config.values() if isinstance(node, dict)]
-    targets = {node.get("_target_") for node in nodes}
-    return sorted({target.rpartition(".")[0] for target in targets if isinstance(target, str)})
+    """The modules that the configs of all their cells name, and may."""
+    named = {module_of(axis, node) for plan in found for cell in plan.cells for axis, node in cell.config.items()}
+    return sorted(each for each in named if each is not None)
 
 
 def cells(overrides: Sequence[str]) -> list[Cell]:
@@ -142,6 +143,7 @@ class Planner:
         others = [each for each in overrides if each.key_or_group != "seed"]
         self.fixed = [settled(each) for each in others if len(choices(each)) == 1]
         self.swept = {str(each.get_key_element()): choices(each) for each in others if len(choices(each)) > 1}
+        bounded(prod(map(len, self.swept.values())), "the product of what is swept")
         self.first = [f"{key}={values[0]}" for key, values in self.swept.items()]
         self.resolved: dict[str, Any] = {}
         self.fingerprints = Fingerprints()
@@ -152,7 +154,7 @@ class Planner:
 
     def compose(self, more: Sequence[str]) -> dict[str, Any]:
         """The resolved config of the command line and more overrides, as a plain dict."""
-        return plain(compose("train", overrides=[*self.lines(), *more]))
+        return plain(compose("train", overrides=[*self.lines(), *more], return_hydra_config=True))
 
     def ad_hoc(self) -> Plan:
         """A sweep of the command line: each combination of the swept keys is a row."""
@@ -165,7 +167,7 @@ class Planner:
 
     def ablation(self, name: str, tuned: tune.Tuned | None = None) -> Plan:
         """The rows of an ablation, in every combination of the factors swept on the command line."""
-        about_rows = [str(each.input_line) for each in self.fixed if root_of(each) in ("ablation", "scale")]
+        about_rows = [str(each.input_line) for each in self.fixed if root_of(each) in ("ablation", "scale", "hydra")]
         node = plain(compose("train", overrides=about_rows))["ablation"]
         found = ablation_rows.expand(node.get("rows"))
         ablation_rows.conflicts(found, [key_of(o) for o in self.fixed] + [*self.swept])
@@ -228,6 +230,7 @@ class Planner:
         """Compose once a row and combination, then set the seeds, those of the sweep where none are given."""
         scale = (self.resolved["scale"] or {}).get("name")
         scale_line = [f"scale={scale}"] if scale else []
+        bounded(len(factors) * len(found) * len(seeds or self.seeds()), "the count of cells")
         made: list[Cell] = []
         for combination in factors:
             chosen = [f"{key}={value}" for key, value in combination.items()]
@@ -277,7 +280,8 @@ class Planner:
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
-    """A composed config, resolved, as a dict."""
+    """A composed config, resolved, as a dict; UserError where it reaches for what is not its own."""
+    config = reach.checked(config)
     resolved: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     return {"scale": None, **resolved}
 

@@ -1,12 +1,13 @@
 """What an ablation's folder says was asked: ablation.json, cells.json, and links to the runs."""
 
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dropgrid.reports.claims import digest
-from dropgrid.runs.folder import read_json, run_folder, write_json
+from dropgrid.runs.folder import read_lines, run_folder, write_json
 from dropgrid.runs.identity import treatment_id
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def write_plan(plan: "Plan") -> None:
     ]
     rows = {(line["row"], str(line["factors"]), line["treatment"]) for line in lines}
     present = {line["cell"] for line in lines}
-    for old in read_json(folder / "cells.json") or []:
-        same = (old["row"], str(old["factors"]), old["treatment"]) in rows
+    for old in read_lines(folder / "cells.json"):
+        same = (old["row"], str(old["factors"]), old.get("treatment")) in rows
         if same and old["cell"] not in present and (run_folder(plan.outputs, old["cell"]) / "result.json").exists():
             lines.append(old)
     freeze_claims(plan, folder)
@@ -58,7 +59,13 @@ def freeze_claims(plan: "Plan", folder: Path) -> None:
 def link(folder: Path, line: dict[str, Any], outputs: Path) -> None:
     """`cells/<factors>/<row>/seed<k>`, a relative link to the run."""
     factors = ",".join(f"{key}={value}" for key, value in line["factors"].items())
-    place = folder / "cells" / factors.replace("/", "_") / line["row"].replace("/", "_") / f"seed{line['seed']}"
+    place = folder / "cells" / within(factors) / within(line["row"]) / f"seed{line['seed']}"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.unlink(missing_ok=True)
     place.symlink_to(os.path.relpath(run_folder(outputs, line["cell"]), place.parent))
+
+
+def within(name: str) -> str:
+    """A name as that of a folder in its parent; `.` and `..` are none."""
+    text = re.sub(r"[/\0]", "_", name)
+    return text if text.strip(".") or not text else "_" * len(text)

@@ -52,6 +52,8 @@ def override(row: object, text: object) -> str:
         raise UserError(f"row {row!r}: {text} has several values; write the row as a mapping key: [values]")
     if parsed.key_or_group == "seed":
         raise UserError(f"row {row!r}: seeds are set by sweep.seeds or seed=…, not by a row")
+    if parsed.key_or_group.startswith("hydra"):
+        raise UserError(f"row {row!r}: {text} is about Hydra, not about a run")
     return text
 
 

@@ -8,6 +8,8 @@ from dropgrid.reports.statistics import CONFIDENCE
 
 AUTO = "auto"
 
+MOST = 10_000
+
 
 def seeds(typed: Sequence[str], sweep: Mapping[str, Any], alone: int) -> list[int]:
     """Those of the command line, else the sweep's (`auto`: of its first look), else the config's one.
@@ -21,6 +23,8 @@ def seeds(typed: Sequence[str], sweep: Mapping[str, Any], alone: int) -> list[in
     if given is None:
         given = [alone]
     if isinstance(given, int) and not isinstance(given, bool) and given > 0:
+        if given > MOST:
+            raise UserError(f"sweep.seeds={given} is more than {MOST:,}")
         given = range(given)
     try:
         found = [int(str(each)) for each in given]

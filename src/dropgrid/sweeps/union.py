@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dropgrid.reports import shapes
 from dropgrid.reports.cells import names
 from dropgrid.reports.files import read_yaml
 from dropgrid.reports.guard import MISSING, flat, listed
-from dropgrid.runs.folder import read_json, run_folder, write_json
+from dropgrid.runs.folder import read_lines, run_folder, write_json
 from dropgrid.sweeps.inventory import Line, label
 from dropgrid.sweeps.record import link
 
@@ -48,11 +49,11 @@ def unions(origin: Path, outputs: Path) -> list[Union]:
 def union(name: str, origin: Path, outputs: Path) -> Union:
     """Ours, and the lines that theirs adds; refused where the same place in the table is another config there."""
     ours, theirs = (place / "ablations" / name for place in (outputs, origin))
-    about = read_json(ours / "ablation.json")
-    made = Union(name, outputs, about or read_json(theirs / "ablation.json"), [], new=about is None)
-    made.lines = read_json(ours / "cells.json") or []
+    about, other = (shapes.read(each / "ablation.json", shapes.ABOUT) for each in (ours, theirs))
+    made = Union(name, outputs, about or other, [], new=about is None)
+    made.lines = [*read_lines(ours / "cells.json")]
     known = {place_of(line): line for line in made.lines}
-    for line in read_json(theirs / "cells.json") or []:
+    for line in read_lines(theirs / "cells.json"):
         mine = known.get(place_of(line))
         if mine is None:
             made.added.append(line)

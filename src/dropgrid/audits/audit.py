@@ -1,0 +1,233 @@
+"""What the drop layers of anyone's network really do: `dropgrid.audit(model, loader)`."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dropgrid.audits import page
+from dropgrid.audits.laws import kind
+from dropgrid.audits.watch import Own, Watch, Watched
+from dropgrid.files import write_atomically
+
+STANDARD_ERRORS = 5
+ROUNDING = 1e-6
+"""Rates travel through float32."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One drop layer: fractions in [0, 1], of the cells that were not 0 before.
+
+    `nominal` is the mean of what the layer says, `levels` what it said at the first pass and at the last. `expected`
+    is exact where the law of the library is known. None is what could not be said. `flags` say what is wrong, `notes`
+    what should be known.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    calls: int
+    levels: tuple[float | None, float | None]
+    nominal: float | None
+    expected: float | None
+    realised: float | None
+    stderr: float | None
+    clamped: bool
+    identity_in_train: bool
+    identity_in_eval: bool | None
+    flags: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def on(self) -> bool:
+        """Whether it did anything in training."""
+        return self.calls > 0 and not self.identity_in_train
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The drop layers of a network, in its order, what drops beside them, and what was looked at."""
+
+    model: str
+    layers: tuple[Layer, ...]
+    functions: tuple[tuple[str, float, int], ...]
+    batches: int
+    examples: int
+
+    @property
+    def flags(self) -> list[str]:
+        """All that is wrong, each with its layer's name."""
+        return [f"{layer.name}: {flag}" for layer in self.layers for flag in layer.flags]
+
+    @property
+    def verdict(self) -> str:
+        """One line."""
+        on = sum(layer.on for layer in self.layers)
+        if not on and not self.functions:
+            return "Nothing drops in this network in training." if self.layers else "This network has no drop layer."
+        beside = f", and {len(self.functions)} kinds of calls drop beside layers" if self.functions else ""
+        wrong = sum(bool(layer.flags) for layer in self.layers)
+        judged = f"{wrong} flagged" if wrong else "none is flagged"
+        return f"{on} of {len(self.layers)} drop layers are on{beside}; {judged}."
+
+    @property
+    def text(self) -> str:
+        """The page as plain text."""
+        return page.text(self)
+
+    @property
+    def html(self) -> str:
+        """The page as one HTML file."""
+        return page.html(self)
+
+    def write(self, path: str | Path) -> Path:
+        """Write the page: HTML where the name ends so, else text."""
+        path = Path(path)
+        content = self.html if path.suffix in (".html", ".htm") else self.text
+        write_atomically(path, lambda beside: beside.write_text(content, encoding="utf-8"))
+        return path
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def audit(
+    model: nn.Module,
+    loader: Iterable[Any],
+    *,
+    batches: int = 8,
+    advance: Callable[[float], object] | None = None,
+    forward: Callable[[nn.Module, Any], object] | None = None,
+) -> Audit:
+    """Pass real batches through a network in train mode and one in eval mode, and compare what its drop layers did.
+
+    The network is left as it was: modes, buffers and random state; nothing is trained, no gradient taken. Attributes
+    of layers that count their own passes are not.
+
+    Args:
+        loader: gives batches: a tensor, or a tuple, list or mapping whose first tensor is the network's input.
+        batches: how many are looked at in train mode.
+        advance: sets the schedule of the layers to a progress from 0 to 1; called before each batch. With it, a layer
+            whose probability stays is flagged.
+        forward: how the network takes a batch, where `model(images)` does not do.
+
+    Raises:
+        ValueError: no batch, or less than 1 wanted.
+    """
+    if batches < 1:
+        raise ValueError(f"batches must be 1 or more, got {batches}")
+    taken = list(islice(iter(loader), batches))
+    if not taken:
+        raise ValueError("the loader gave no batch")
+    modes = {module: module.training for module in model.modules()}
+    kept = {name: each.detach().clone() for name, each in model.named_buffers()}
+    run = forward or plain
+    devices = sorted({each.device.index or 0 for each in model.parameters() if each.is_cuda})
+    with torch.random.fork_rng(devices), torch.no_grad(), Watch(model) as watch:
+        try:
+            model.train()
+            watch.training(True)
+            with watch.functions:
+                for index, batch in enumerate(taken):
+                    if advance is not None:
+                        advance(index / max(1, len(taken) - 1))
+                    run(model, batch)
+            model.eval()
+            watch.training(False)
+            run(model, taken[0])
+        finally:
+            for module, mode in modes.items():
+                module.training = mode
+            for name, each in model.named_buffers():
+                if name in kept and kept[name].shape == each.shape:
+                    each.copy_(kept[name])
+    found = tuple(judged(each, advance is not None) for each in watch.layers)
+    functions = tuple((name, rate, count) for (name, rate), count in watch.functions.calls.items())
+    return Audit(kind(model), found, functions, len(taken), sum(size(batch) for batch in taken))
+
+
+def plain(model: nn.Module, batch: Any) -> object:
+    """model(images), on the model's own device."""
+    images = first_tensor(batch)
+    parameter = next(model.parameters(), None)
+    return model(images if parameter is None else images.to(parameter.device))
+
+
+def first_tensor(batch: Any) -> Tensor:
+    """The first tensor of a batch."""
+    if isinstance(batch, Tensor):
+        return batch
+    for each in batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ():
+        if isinstance(each, Tensor):
+            return each
+    raise ValueError(f"a batch is a {type(batch).__name__} without a tensor; say forward=lambda model, batch: …")
+
+
+def size(batch: Any) -> int:
+    """How many examples a batch has; 0 where it does not say."""
+    try:
+        return len(first_tensor(batch))
+    except (TypeError, ValueError):
+        return 0
+
+
+def judged(seen: Watched, scheduled: bool) -> Layer:
+    """One layer's numbers, and what is wrong with them."""
+    realised, expected, nominal = seen.realised, seen.expected, seen.nominal
+    levels = (seen.levels[0], seen.levels[-1]) if seen.levels else (None, None)
+    likely = next((each for each in (expected, nominal, realised) if each is not None), None)
+    stderr = seen.stderr(min(max(likely, 0.0), 1.0)) if realised is not None and likely is not None else None
+    off = seen.calls > 0 and seen.identities == seen.calls
+    still = None if not seen.evals else seen.evals_changed == 0
+    counted = isinstance(seen, Own) and seen.layer.counts != "dropped"
+    flags, notes = [], []
+    if not seen.calls:
+        flags.append("it never ran")
+    elif off and nominal:
+        flags.append(f"it is the identity in train mode, at a nominal {percent(nominal)}")
+    elif off:
+        flags.append("it is the identity in train mode: its probability is 0")
+    if still is False:
+        flags.append("it is on in eval mode")
+    if seen.clamped:
+        flags.append("its block is larger than the map, and clamped")
+    if scheduled and seen.calls and levels[0] == levels[1] and not off:
+        flags.append(f"its probability stays {percent(levels[0])}, although a schedule was advanced")
+    if stderr is not None and realised is not None and not off and not counted:
+        apart = STANDARD_ERRORS * stderr + ROUNDING
+        if expected is not None and abs(realised - expected) > apart:
+            flags.append(f"it drops {percent(realised)}, its law says {percent(expected)}")
+        if nominal is not None and abs(realised - nominal) > apart:
+            flags.append(f"it drops {percent(realised)} at a nominal {percent(nominal)}")
+    if seen.calls and expected is None:
+        notes.append("its law is not known here")
+    if counted:
+        notes.append(f"counted is what was {seen.layer.counts}")  # type: ignore[union-attr]
+    if isinstance(seen, Own) and seen.layer.schedule != "constant" and not scheduled:
+        notes.append(f"its schedule ({seen.layer.schedule}) was not advanced")
+    return Layer(
+        name=seen.name or "(the model itself)",
+        kind=kind(seen.layer),
+        shape=seen.shape,
+        calls=seen.calls,
+        levels=levels,
+        nominal=nominal,
+        expected=expected,
+        realised=realised,
+        stderr=stderr,
+        clamped=seen.clamped,
+        identity_in_train=off,
+        identity_in_eval=still,
+        flags=tuple(flags),
+        notes=tuple(notes),
+    )
+
+
+def percent(share: float | None) -> str:
+    """`9.31 %`."""
+    return "nothing" if share is None else f"{100 * share:.2f} %"

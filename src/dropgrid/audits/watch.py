@@ -1,0 +1,251 @@
+"""Hooks that see what the drop layers of any network do to what passes through them."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
+
+from dropgrid.audits.laws import Law, law, nominal, zeroes
+from dropgrid.sites import AbstractRandom
+
+FUNCTIONS: Mapping[Callable[..., Any], tuple[str, int | None, str]] = {
+    F.dropout: ("p", 1, "training"),
+    F.dropout1d: ("p", 1, "training"),
+    F.dropout2d: ("p", 1, "training"),
+    F.dropout3d: ("p", 1, "training"),
+    F.alpha_dropout: ("p", 1, "training"),
+    F.feature_alpha_dropout: ("p", 1, "training"),
+    F.scaled_dot_product_attention: ("dropout_p", 4, ""),
+    F.multi_head_attention_forward: ("dropout_p", 10, "training"),
+}
+"""What drops without a layer: the name and place of its probability, and of what says that it is on."""
+
+ENOUGH = 30
+"""Draws from whose own spread a standard error is taken."""
+
+
+WORDS = ("drop", "stochasticdepth", "shakedrop")
+
+
+def layers(network: nn.Module) -> dict[str, nn.Module]:
+    """What drops in a network by its dotted name: what is of a class, or of a kind of one, that is called so.
+
+    A block that holds such a layer is none itself.
+    """
+    called = {
+        name: module
+        for name, module in network.named_modules()
+        if isinstance(module, AbstractRandom) or is_drop(module)
+    }
+    inside = {name: f"{name}." if name else "" for name in called}
+    return {
+        name: module
+        for name, module in called.items()
+        if not any(other != name and other.startswith(inside[name]) for other in called)
+    }
+
+
+def is_drop(module: nn.Module) -> bool:
+    """Whether a class in a module's family is named after dropping."""
+    family = [each.__name__.lower() for each in type(module).__mro__]
+    return any(word in each for each in family for word in WORDS)
+
+
+class Watched:
+    """One layer: what went in and out, pass by pass.
+
+    A cell counts as dropped where it is 0 and was not; cells that were 0 before tell nothing. `expected` weighs the
+    law's cells as they were counted, so that a map whose borders are 0 is held against its own centre.
+    """
+
+    def __init__(self, name: str, layer: nn.Module):
+        self.name, self.layer = name, layer
+        self.calls = self.identities = self.evals = self.evals_changed = 0
+        self.levels: list[float | None] = []
+        self.shape: tuple[int, ...] = ()
+        self.clamped = False
+        self.known = True
+        self.dropped = self.seen = 0.0
+        self.should = 0.0
+        self.units: list[Tensor] = []
+        self.before: list[Tensor] = []
+
+    def enter(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+        """Keep what went in: a layer may work in place."""
+        features = inputs[0] if inputs and isinstance(inputs[0], Tensor) else torch.empty(0)
+        self.before.append(features.detach().clone())
+
+    def leave(self, layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        """Count."""
+        before = self.before.pop()
+        if not self.training:
+            self.evals += 1
+            self.evals_changed += not self.same(before, output)
+            return
+        self.calls += 1
+        self.identities += self.same(before, output)
+        self.levels.append(self.level())
+        self.shape = tuple(before.shape)
+        self.count(inputs, before, output)
+
+    training = True
+    """Whether the network was set to train, whatever the layer says."""
+
+    def same(self, before: Tensor, output: Any) -> bool:
+        """Whether what came out is what went in."""
+        return isinstance(output, Tensor) and output.shape == before.shape and torch.equal(output.detach(), before)
+
+    def level(self) -> float | None:
+        """The probability that the layer says it has now."""
+        return nominal(self.layer)
+
+    def count(self, inputs: tuple[Any, ...], before: Tensor, output: Any) -> None:
+        """Cells that told, of them those dropped, and what the law expects of them."""
+        layer = self.layer
+        if not isinstance(output, Tensor) or output.shape != before.shape or not zeroes(layer):
+            self.known = False
+            return
+        told, after = before != 0, output.detach()
+        gone = (told & (after == 0)).double()
+        weights = told.double()
+        rule = law(layer, self.shape)
+        self.known = self.known and rule is not None
+        if rule is not None:
+            self.clamped = self.clamped or rule.clamped
+            cells = rule.cells.to(weights.device) if rule.cells is not None else torch.tensor(rule.rate).double()
+            self.should += float((weights * cells).sum())
+        self.dropped += float(gone.sum())
+        self.seen += float(weights.sum())
+        self.units.append(torch.stack([per_unit(gone, rule), per_unit(weights, rule)]).cpu())
+
+    @property
+    def realised(self) -> float | None:
+        """The dropped fraction; None where nothing told."""
+        return self.dropped / self.seen if self.seen else None
+
+    @property
+    def expected(self) -> float | None:
+        """That of the law; None where it is not known."""
+        return self.should / self.seen if self.seen and self.known and self.calls else None
+
+    @property
+    def nominal(self) -> float | None:
+        """The mean of the probabilities that it said; None where it said none."""
+        told = [level for level in self.levels if level is not None]
+        return math.fsum(told) / len(told) if told and len(told) == len(self.levels) else None
+
+    def stderr(self, rate: float) -> float:
+        """The standard error of the realised fraction at a true rate.
+
+        √(Σ wᵤ² r (1 - r)) / Σ wᵤ over the draws u of wᵤ cells: exact where a draw drops all of its cells or none, and
+        a bound elsewhere; with many draws of blocks their own spread, √(Σ wᵤ² (fᵤ - f)²) / Σ wᵤ.
+        """
+        gone, weights = torch.cat(self.units, dim=1)
+        gone, weights = gone[weights > 0], weights[weights > 0]
+        bound = math.sqrt(rate * (1 - rate) * float((weights**2).sum())) / float(weights.sum())
+        apart = gone - weights * self.dropped / self.seen
+        spread = math.sqrt(float((apart**2).sum())) / float(weights.sum())
+        return spread if len(weights) >= ENOUGH and spread > 0 and spread < bound else bound
+
+
+def per_unit(values: Tensor, rule: Law | None) -> Tensor:
+    """Sums over what one draw decides; of an unknown law, over examples."""
+    unit = rule.unit if rule is not None else "example"
+    if unit == "cell":
+        return values.flatten()
+    if unit in ("channel", "channel's map"):
+        return values.flatten(2).sum(2).flatten()
+    return values.flatten(1).sum(1) if unit == "example" and values.dim() > 1 else values.sum().view(1)
+
+
+class Own(Watched):
+    """One of dropgrid's layers, which counts for itself, and whose law is exact."""
+
+    layer: AbstractRandom
+
+    def __init__(self, name: str, layer: AbstractRandom):
+        super().__init__(name, layer)
+        self.variance = 0.0
+
+    def enter(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+        super().enter(layer, inputs)
+        self.counted = (int(self.layer.dropped), int(self.layer.seen))
+
+    def same(self, before: Tensor, output: Any) -> bool:
+        """Whether nothing was random."""
+        if not self.training:
+            return not self.layer.active
+        return int(self.layer.dropped) == self.counted[0]
+
+    def level(self) -> float | None:
+        return float(self.layer.level)
+
+    def count(self, inputs: tuple[Any, ...], before: Tensor, output: Any) -> None:
+        own, level = self.layer, torch.atleast_1d(self.layer.level).double().cpu().numpy()
+        shape = own.shape(*inputs)
+        dropped, seen = int(own.dropped) - self.counted[0], int(own.seen) - self.counted[1]
+        self.known = self.known and bool(own.counts)
+        self.clamped = self.clamped or own.clamped(shape)
+        self.dropped, self.seen = self.dropped + dropped, self.seen + seen
+        self.should += float(own.expected(shape, level)[0]) * seen
+        self.variance += float(own.variance(shape, level)[0]) / own.draws(len(before)) * seen**2
+
+    def stderr(self, rate: float) -> float:
+        """From what is independent in a draw, as its own law says."""
+        return math.sqrt(self.variance) / self.seen
+
+
+class Functions(TorchFunctionMode):
+    """Notes what drops as a function of torch, outside of any watched layer: probabilities and counts."""
+
+    def __init__(self, inside: Sequence[Watched]):
+        super().__init__()
+        self.inside = inside
+        self.calls: dict[tuple[str, float], int] = {}
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        if func in FUNCTIONS and not any(each.before for each in self.inside):
+            name, place, on = FUNCTIONS[func]
+            rate = given.get(name, args[place] if place is not None and len(args) > place else 0.5 if on else 0.0)
+            if rate and given.get(on, True) is not False:
+                key = (func.__name__, float(rate))
+                self.calls[key] = self.calls.get(key, 0) + 1
+                with torch._C.DisableTorchFunction():
+                    return func(*args, **given)
+        return func(*args, **given)
+
+
+class Watch(AbstractContextManager["Watch"]):
+    """The hooks on a network's drop layers, while it lasts."""
+
+    def __init__(self, network: nn.Module):
+        found = layers(network)
+        self.layers = [
+            Own(name, each) if isinstance(each, AbstractRandom) else Watched(name, each) for name, each in found.items()
+        ]
+        self.functions = Functions(self.layers)
+        self.handles: list[RemovableHandle] = []
+
+    def __enter__(self) -> "Watch":
+        for each in self.layers:
+            self.handles.append(each.layer.register_forward_pre_hook(each.enter))
+            self.handles.append(each.layer.register_forward_hook(each.leave))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self.handles:
+            handle.remove()
+
+    def training(self, on: bool) -> None:
+        """Tell which mode the network is set to."""
+        for each in self.layers:
+            each.training = on

@@ -1,0 +1,257 @@
+"""The audit against layers whose law is known, layers that are off, and networks that were never ours."""
+
+import copy
+import subprocess
+import sys
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torchvision.ops import DropBlock2d as TorchvisionDropBlock2d
+from torchvision.ops import StochasticDepth
+
+import dropgrid
+from dropgrid.regularizers.activation_noise import GaussianNoise
+from dropgrid.regularizers.drop_path import DropPath
+from dropgrid.regularizers.dropblock import DropBlock2d
+from dropgrid.regularizers.dropout import Dropout
+
+
+def loader(batches=8, examples=32, size=7, channels=16):
+    return [(torch.randn(examples, channels, size, size), torch.zeros(examples)) for _ in range(batches)]
+
+
+def only(found):
+    (layer,) = found.layers
+    return layer
+
+
+def near(layer, share):
+    return abs(layer.realised - share) < 5 * layer.stderr
+
+
+@pytest.mark.parametrize(
+    ("layer", "share"),
+    [
+        (nn.Dropout(0.3), 0.3),
+        (nn.Dropout(0.3, inplace=True), 0.3),
+        (nn.Dropout2d(0.3), 0.3),
+        (StochasticDepth(0.3, "row"), 0.3),
+        (TorchvisionDropBlock2d(0.1, 1), 0.1),
+        (DropPath(0.3), 0.3),
+        (DropBlock2d(0.1, 3, gamma="exact"), 0.1),
+        (Dropout(0.3), 0.3),
+    ],
+)
+def test_a_layer_that_does_what_it_says(layer, share):
+    found = dropgrid.audit(layer, loader())
+    seen = only(found)
+    assert seen.on and seen.expected == pytest.approx(share, abs=1e-6) and near(seen, share)
+    assert seen.identity_in_eval and not seen.clamped and not found.flags
+    assert seen.calls == 8 and found.examples == 256 and "none is flagged" in found.verdict
+
+
+def mean_of_many(layer, size, draws=4000):
+    """The dropped share of ones, over so many draws: slow, and with no formula."""
+    layer.train()
+    with torch.no_grad():
+        return float((layer(torch.ones(draws, 4, size, size)) == 0).float().mean())
+
+
+@pytest.mark.parametrize(("p", "block", "size"), [(0.1, 3, 7), (0.3, 5, 9), (0.25, 7, 7)])
+def test_torchvisions_law_is_its_own(p, block, size):
+    layer = TorchvisionDropBlock2d(p, block)
+    seen = only(dropgrid.audit(layer, loader(size=size)))
+    assert seen.expected == pytest.approx(mean_of_many(layer, size), abs=0.01) and near(seen, seen.expected)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize(("p", "block", "size"), [(0.1, 7, 7), (0.1, 3, 7), (0.2, 4, 8)])
+def test_timms_law_is_its_own(p, block, size, shared):
+    drop = pytest.importorskip("timm.layers.drop", reason="timm is not installed")
+    layer = drop.DropBlock2d(p, block, couple_channels=shared)
+    found = dropgrid.audit(layer, loader(size=size))
+    seen = only(found)
+    assert seen.expected == pytest.approx(mean_of_many(layer, size), abs=0.01) and near(seen, seen.expected)
+    if block == size:
+        assert seen.expected == pytest.approx(0.93, abs=0.01)
+        assert [flag for flag in found.flags if "at a nominal 10.00 %" in flag]
+
+
+def test_a_network_of_timm():
+    timm = pytest.importorskip("timm", reason="timm is not installed")
+    model = timm.create_model("resnet18", drop_block_rate=0.1, drop_path_rate=0.2, drop_rate=0.1)
+    found = dropgrid.audit(model, loader(batches=3, examples=8, size=64, channels=3))
+    kinds = {layer.kind for layer in found.layers}
+    assert {"timm.layers.drop.DropBlock2d", "timm.layers.drop.DropPath"} <= kinds
+    assert any("at a nominal" in flag and "DropBlock2d" not in flag for flag in found.flags)
+    assert [name for name, rate, _ in found.functions] == ["dropout"] and found.functions[0][1] == 0.1
+
+
+def test_a_network_of_torchvision():
+    from torchvision.models import efficientnet_b0
+
+    found = dropgrid.audit(efficientnet_b0(), loader(batches=2, examples=8, size=32, channels=3))
+    depth = [layer for layer in found.layers if layer.kind.endswith("StochasticDepth")]
+    ran = [layer for layer in depth if layer.calls]
+    assert len(depth) == 16 and len(ran) == 9 and ran[-1].nominal == pytest.approx(0.2 * 14 / 16)
+    assert all(layer.flags == ("it never ran",) for layer in depth if not layer.calls)  # blocks without a shortcut
+    assert all(near(layer, layer.nominal) for layer in ran)
+    by_name = {layer.name: layer for layer in found.layers}
+    assert by_name["classifier.0"].expected == pytest.approx(0.2)
+
+
+def test_blocks_where_borders_are_zero_are_held_against_the_cells_that_told():
+    """Borders are dropped less often: a map of zeros there has its own expectation."""
+    batches = loader(batches=20)
+    for images, _ in batches:
+        images[..., 0, :] = images[..., -1, :] = images[..., :, 0] = images[..., :, -1] = 0
+    whole = only(dropgrid.audit(TorchvisionDropBlock2d(0.2, 3), loader(batches=20)))
+    centre = only(dropgrid.audit(TorchvisionDropBlock2d(0.2, 3), batches))
+    assert centre.expected > whole.expected + 0.03 and near(centre, centre.expected) and near(whole, whole.expected)
+
+
+class Net(nn.Module):
+    """A network around a layer."""
+
+    def __init__(self, layer, use=True):
+        super().__init__()
+        self.conv, self.norm, self.regularizer, self.use = nn.Conv2d(16, 16, 3), nn.BatchNorm2d(16), layer, use
+
+    def forward(self, images):
+        features = self.norm(self.conv(images))
+        return self.regularizer(features) if self.use else features
+
+
+class Frozen(nn.Dropout):
+    """Somebody's train() that forgets it."""
+
+    def train(self, mode=True):
+        return super().train(False)
+
+
+class Always(nn.Module):
+    """Dropout that does not know of eval mode; its name says so."""
+
+    p = 0.5
+
+
+class AlwaysDropout(Always):
+    def forward(self, input):
+        return F.dropout(input, self.p)
+
+
+@pytest.mark.parametrize(
+    ("model", "flag"),
+    [
+        (Net(nn.Dropout(0.0)), "its probability is 0"),
+        (Net(nn.Dropout(0.5), use=False), "it never ran"),
+        (Net(Frozen(0.5)), "it is the identity in train mode, at a nominal 50.00 %"),
+        (Net(AlwaysDropout()), "it is on in eval mode"),
+        (Net(DropBlock2d(0.1, 7, inference=True)), "it is on in eval mode"),
+        (Net(TorchvisionDropBlock2d(0.1, 7)), "its block is larger than the map, and clamped"),
+        (Net(DropBlock2d(0.1, 7)), "its block is larger than the map, and clamped"),
+    ],
+)
+def test_what_is_silently_off_or_on_is_flagged(model, flag):
+    found = dropgrid.audit(model, loader())
+    assert any(flag in each and each.startswith("regularizer: ") for each in found.flags), found.flags
+    assert only(found).on is ("train mode" not in flag and "is 0" not in flag and "never" not in flag)
+    assert flag in found.text and flag in found.html
+
+
+def test_nothing_on_is_said():
+    assert "Nothing drops" in dropgrid.audit(Net(nn.Dropout(0.0)), loader()).verdict
+    assert "no drop layer" in dropgrid.audit(nn.Conv2d(16, 4, 1), loader()).verdict
+
+
+def test_a_schedule_that_moves_and_one_that_does_not():
+    model = Net(nn.Dropout(0.4))
+
+    def advance(progress):
+        model.regularizer.p = 0.4 * progress
+
+    moving = only(dropgrid.audit(model, loader(), advance=advance))
+    assert moving.levels == (0.0, pytest.approx(0.4)) and not moving.flags
+    assert moving.nominal == pytest.approx(0.2) == moving.expected
+    still = only(dropgrid.audit(model, loader(), advance=lambda progress: None))
+    assert still.flags == ("its probability stays 40.00 %, although a schedule was advanced",)
+    ours = only(dropgrid.audit(Net(DropBlock2d(0.1, 3, schedule="linear")), loader()))
+    assert "its schedule (linear) was not advanced" in ours.notes
+
+
+def test_dropout_beside_layers_is_seen():
+    class Functional(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop = nn.Dropout(0.1)
+
+        def forward(self, images):
+            features = F.dropout(self.drop(images), 0.25, self.training)
+            return F.dropout2d(features, p=0.5, training=False)
+
+    found = dropgrid.audit(Functional(), loader())
+    assert found.functions == (("dropout", 0.25, 8),)
+    assert "dropout at p = 0.25, outside of any drop layer: 8 calls" in found.text
+
+
+def test_noise_and_what_sets_other_values_are_no_dropped_share():
+    noise = only(dropgrid.audit(Net(GaussianNoise(0.1)), loader()))
+    assert noise.expected == pytest.approx(0.3173, abs=1e-4) and not noise.flags
+    alpha = only(dropgrid.audit(Net(nn.AlphaDropout(0.1)), loader()))
+    assert alpha.on and alpha.realised is None and not alpha.flags and "its law is not known here" in alpha.notes
+
+
+def test_the_network_is_left_as_it_was():
+    model = Net(DropBlock2d(0.1, 3))
+    model.norm.eval()
+    before, modes = copy.deepcopy(model.state_dict()), [module.training for module in model.modules()]
+    batches = loader()
+    state = torch.random.get_rng_state()
+    dropgrid.audit(model, batches)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert [module.training for module in model.modules()] == modes
+    after = model.state_dict()
+    assert before.keys() == after.keys() and all(torch.equal(before[key], after[key]) for key in before)
+    assert int(model.regularizer.seen) == 0 and not model.regularizer._forward_hooks
+
+
+def test_a_network_that_fails_is_left_as_it_was_too():
+    model = Net(nn.Dropout(0.5)).eval()
+    with pytest.raises(RuntimeError):
+        dropgrid.audit(model, [torch.zeros(2, 3, 4, 4)])
+    assert not model.training and not model.regularizer._forward_hooks
+
+
+@pytest.mark.parametrize(
+    ("batches", "message"), [([], "the loader gave no batch"), ([("a", 1)], "say forward=lambda model, batch")]
+)
+def test_no_batch_is_an_error(batches, message):
+    with pytest.raises(ValueError, match=message):
+        dropgrid.audit(nn.Dropout(), batches)
+
+
+def test_batches_of_another_kind_take_a_forward():
+    seen = only(
+        dropgrid.audit(Net(nn.Dropout(0.5)), [{"x": [torch.randn(4, 16, 5, 5)]}], forward=lambda m, b: m(b["x"][0]))
+    )
+    assert near(seen, 0.5)
+
+
+def test_the_page_escapes_what_came_from_outside_and_needs_nothing(tmp_path):
+    hostile = type("<script>alert(1)</script>Dropout", (nn.Dropout,), {})
+    model = nn.ModuleDict({"a<b>": hostile(0.0)})
+    model.forward = lambda images: model["a<b>"](images)
+    found = dropgrid.audit(model, loader())
+    page = found.write(tmp_path / "page.html").read_text()
+    assert "<script" not in page and "<b>" not in page and "a&lt;b&gt;" in page and "http" not in page
+    assert found.write(tmp_path / "page.txt").read_text() == str(found) == found.text
+    assert max(map(len, found.text.splitlines())) <= 160
+
+
+def test_import_of_dropgrid_stays_light():
+    code = "import sys, dropgrid; assert 'torch' not in sys.modules; dropgrid.audit; assert 'torch' in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        dropgrid.nothing  # noqa: B018

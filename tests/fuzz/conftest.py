@@ -1,0 +1,86 @@
+"""The table of what came of the inputs, at the end of the run: a line a kind."""
+
+import json
+import os
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+
+from dropgrid import build, train
+from dropgrid.errors import UserError
+from dropgrid.sweeps.plan import plans
+from dropgrid.sweeps.pool import policy
+from dropgrid.sweeps.price import budget
+from dropgrid.sweeps.slots import slots
+
+sys.path.insert(0, str(Path(__file__).parent))
+from trial import Trial
+
+CELLS = 2
+"""Of a plan, that are built."""
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """`train.main` up to the first cell; its exit code."""
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path / "outputs"))
+    monkeypatch.chdir(tmp_path)
+    line: list[str] = []
+
+    def task():
+        from hydra._internal.utils import get_args_parser
+
+        for plan in plans(get_args_parser().parse_intermixed_args(sys.argv[1:]).overrides):
+            policy(plan), slots(plan), budget(plan)
+            for cell in plan.cells[:CELLS]:
+                try:
+                    source = build.source(cell.config, cell.local)
+                    build.check(cell.config, cell.local, source.spec())
+                    build.make_trainer(cell.config, cell.local)
+                except ValueError as error:
+                    raise UserError(str(error)) from error
+
+    def act():
+        monkeypatch.setattr(sys, "argv", ["train.py", *line])
+        return train.main()
+
+    monkeypatch.setattr(train, "task", task)
+
+    def run(given):
+        line[:] = given
+        return act()
+
+    return run
+
+
+@pytest.fixture
+def trial(request, tmp_path, record_property):
+    """A trial whose kind is the test's module; its counts go into the report."""
+    made = Trial(request.module.__name__.rpartition("test_")[2], tmp_path)
+    yield made
+    record_property("fuzz", json.dumps({made.kind: made.outcomes}))
+    assert not made.wrong, f"{len(made.wrong)} wrong:\n" + "\n".join(made.wrong.values())
+
+
+def pytest_terminal_summary(terminalreporter):
+    total = defaultdict(Counter)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in (
+                getattr(report, "user_properties", []) if getattr(report, "when", "") == "teardown" else []
+            ):
+                if name == "fuzz":
+                    for kind, outcomes in json.loads(value).items():
+                        total[kind].update(outcomes)
+    if not total:
+        return
+    terminalreporter.section("hostile input: outcomes by kind")
+    for kind, outcomes in sorted(total.items()):
+        parts = ", ".join(f"{name} {count}" for name, count in sorted(outcomes.items()))
+        terminalreporter.write_line(f"{kind:16} {sum(outcomes.values()):6}   {parts}")
+    terminalreporter.write_line(f"{'all':16} {sum(sum(each.values()) for each in total.values()):6}")
+    if path := os.environ.get("DROPGRID_FUZZ_COUNTS"):
+        with open(path, "w") as file:
+            json.dump(total, file, indent=1, sort_keys=True)

@@ -1,0 +1,75 @@
+"""What Hydra and OmegaConf would do beside composing is refused, wherever it is written."""
+
+import pytest
+
+from dropgrid.errors import UserError
+from dropgrid.sweeps import reach
+from dropgrid.sweeps.plan import plans
+
+ACTS = [
+    "+hydra.callbacks.x._target_=builtins.open",
+    "+hydra.job.env_set.LD_PRELOAD=x",
+    "hydra.output_subdir=.hydra",
+    "hydra.run.dir=/tmp/elsewhere",
+    "hydra.sweep.subdir=../..",
+    "hydra.job.chdir=true",
+    "hydra/job_logging=default",
+    "+hydra.hydra_logging.filters.x.name=y",
+    "+hydra.launcher.x._target_=builtins.open",
+    "hydra.searchpath=[pkg://this]",
+]
+RESOLVERS = [
+    "${oc.env:HOME}",
+    "${oc.env:HOME,${oc.env:DROPGRID_OUTPUTS,x}}",
+    "${oc.env:DROPGRID_X,${oc.env:HOME,1}}",
+    "${ oc.env:HOME}",
+    "${oc.${penalty._x}:HOME}",
+    "${oc.decode:'1'}",
+    "${hydra:runtime.cwd}",
+    "${now:%Y}",
+]
+
+
+@pytest.mark.parametrize("override", ACTS)
+def test_hydra_does_nothing_but_compose(override):
+    with pytest.raises(UserError) as told:
+        reach.before([override])
+    assert len(str(told.value).splitlines()) == 1 and "hydra" in str(told.value)
+
+
+@pytest.mark.parametrize("text", RESOLVERS)
+def test_resolvers_that_read_more_than_the_config_are_refused(text):
+    for refused in (reach.before, plans):
+        with pytest.raises(UserError, match="^name: .* is not resolved"):
+            refused([f"name='{text}'"] if "'" not in text else [f'name="{text}"'])
+
+
+def test_keys_and_variables_of_ours_are_resolved(monkeypatch, tmp_path):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    (plan,) = plans(["name=${oc.env:DROPGRID_NAME,mine}", "optimizer.momentum=${optimizer.lr}"])
+    assert plan.cells[0].config["optimizer"]["momentum"] == 0.05 and plan.name == "mine" and plan.outputs == tmp_path
+
+
+def test_a_file_of_configs_is_held_to_the_same(tmp_path):
+    """An ablation that came from a stranger."""
+    folder = tmp_path / "ablation"
+    folder.mkdir()
+    head = "# @package _global_\nablation: {name: x, rows: {baseline: [seed=1]}}\n"
+    (folder / "x.yaml").write_text(f"{head}hydra: {{callbacks: {{y: {{_target_: builtins.open}}}}}}\n")
+    for line in (["--config-dir", str(tmp_path)], [f"hydra.searchpath=[file://{tmp_path}]"]):
+        with pytest.raises(UserError, match="hydra.callbacks cannot be set"):
+            reach.before([*line, "+ablation=x"])
+        with pytest.raises(UserError, match="hydra.callbacks cannot be set"):
+            reach.before([*line, "--multirun", "+ablation=x", "seed=1,2"])
+
+
+def test_a_row_is_not_about_hydra():
+    with pytest.raises(UserError, match="is about Hydra, not about a run"):
+        plans(["+ablation=demo", "+ablation.rows.x=['hydra.job.name=x']"])
+
+
+def test_the_default_run_stays_ours(tmp_path):
+    (tmp_path / "train.yaml").touch()
+    for line in (["--config-dir", str(tmp_path)], ["--config-path", str(tmp_path)], ["--config-name", "x"]):
+        with pytest.raises(UserError, match="train.yaml"):
+            reach.before(line)
