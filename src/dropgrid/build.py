@@ -1,5 +1,6 @@
 """From the plain config of a cell to its parts."""
 
+import json
 import logging
 import os
 import shutil
@@ -209,13 +210,17 @@ def make_trainer(config: Mapping[str, Any], local: Mapping[str, Any], **extra: A
     """Lightning's trainer with everything of its own that writes or prints switched off."""
     import pytorch_lightning as pl  # two seconds, which a sweep that is finished need not wait for
     from lightning_fabric.utilities.exceptions import MisconfigurationException
+    from pytorch_lightning.plugins.environments import LightningEnvironment
 
     for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):  # it advertises, and repeats itself
         logging.getLogger(f"pytorch_lightning.{name}").setLevel(logging.ERROR)
     node = {k: v for k, v in unite(config, local, "trainer").items() if k not in OURS_OF_THE_TRAINER}
-    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    shown = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    quiet: dict[str, Any] = dict.fromkeys(shown, False)
     try:
-        trainer: pl.Trainer = instantiate("trainer", node, **quiet, num_sanity_val_steps=0, **extra)
+        # said, not found: in a SLURM job Lightning would count its tasks, and queue it again by itself
+        quiet |= {"plugins": [LightningEnvironment()], "num_sanity_val_steps": 0}
+        trainer: pl.Trainer = instantiate("trainer", node, **quiet, **extra)
     except MisconfigurationException as error:
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
     return trainer
@@ -227,10 +232,20 @@ def positive(key: str, value: Any, kind: Any, wanted: str) -> None:
         raise UserError(f"{key} must be {wanted}, got {value!r}")
 
 
-def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn.Module:
+APART = ("seed", "optimizer", "lr_schedule", "augment", "average", "loss", "penalty")
+"""Axes of which a network, as it is checked, knows nothing; `penalty_2` as `penalty`."""
+
+
+def about_network(config: Mapping[str, Any]) -> str:
+    """Equal for configs of one network."""
+    return json.dumps({key: node for key, node in config.items() if not key.startswith(APART)}, sort_keys=True)
+
+
+def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: nn.Module | None = None) -> nn.Module:
     """Build every part but the trainer on the meta device, and raise UserError for what would not train; the network.
 
-    Nothing is computed and no memory taken: a sweep is checked whole before its first cell trains.
+    Nothing is computed and no memory taken: a sweep is checked whole before its first cell trains. `net` is one that
+    was checked with a config of the same network (`about_network`).
     """
     data, trainer = config["data"], config["trainer"]
     positive("data.batch_size", data["batch_size"], int, "a whole number, 1 or more, or all")
@@ -251,11 +266,12 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
         raise UserError(f"trainer.compile needs a C++ compiler, and none of {', '.join(COMPILERS)} is on the PATH")
     check_step(config, spec.train)
     with torch.device("meta"):
-        net = network(config, spec)
-        initialise(config, local, net)
         size = (spec.channels, *spec.size)
-        images, targets = torch.zeros(2, *size), torch.zeros(2, dtype=torch.int64)
-        call("model", net, images)
+        if net is None:
+            net = network(config, spec)
+            initialise(config, local, net)
+            call("model", net, torch.zeros(2, *size))
+        targets = torch.zeros(2, dtype=torch.int64)
         assert call("optimizer", optimizer(config), net).param_groups, "an optimizer has parameters"
         instantiate("loss", config["loss"])(torch.zeros(2, len(spec.classes)), targets)
         call("penalty", penalty(config).term, net)

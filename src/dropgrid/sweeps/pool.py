@@ -32,8 +32,9 @@ def stoppable() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def policy(plan: Plan) -> Policy:
-    """How the cells of a plan are watched, from its `sweep.` keys; UserError names one that cannot be."""
+def policy(plan: Plan, asked: float | None = None) -> Policy:
+    """How the cells of a plan, `asked` for then or now, are watched, from its `sweep.` keys; UserError names one that
+    cannot be."""
     sweep = plan.sweep
     if sweep["on_error"] not in ("continue", "stop"):
         raise UserError(f"sweep.on_error must be continue or stop, got {sweep['on_error']!r}")
@@ -44,7 +45,7 @@ def policy(plan: Plan) -> Policy:
     for key, value in sweep["checkpoint"].items():
         if value is not None:
             above_zero(f"sweep.checkpoint.{key}", value, whole=key == "steps")
-    return Policy(retries, 60.0 * sweep["hang_minutes"], outdated(plan), patient=False)
+    return Policy(retries, 60.0 * sweep["hang_minutes"], outdated(plan, asked), patient=False)
 
 
 def above_zero(key: str, value: Any, whole: bool = False) -> None:
