@@ -103,7 +103,6 @@ class Slurm:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        steps = self.descendants()  # of slurmd, which would leave them alive
         for process in reversed(self.started):
             process.terminate()
             try:
@@ -111,11 +110,14 @@ class Slurm:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        for pid in steps:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        deadline = time.monotonic() + 20
+        while (steps := self.descendants()) and time.monotonic() < deadline:  # slurmd leaves them alive
+            for pid in steps:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            time.sleep(0.2)
 
     def descendants(self) -> list[int]:
         """Processes that have our configuration in their environment: what our slurmds have begun."""
@@ -127,9 +129,16 @@ class Slurm:
         done = subprocess.run(line, env=self.environment, capture_output=True, text=True, timeout=30)
         return done.stdout.strip()
 
-    def do(self, *line: str) -> None:
+    def do(self, *line: str, seconds: float = 60) -> None:
         """A command of SLURM's that is to work."""
-        subprocess.run(line, env=self.environment, check=True, capture_output=True, timeout=60)
+        subprocess.run(line, env=self.environment, check=True, capture_output=True, timeout=seconds)
+
+    def announce(self, job: str) -> None:
+        """Send a job the signal that SLURM sends shortly before its time is over; scancel asks on once it is gone."""
+        try:
+            self.do("scancel", "--signal=USR2", job, seconds=5)
+        except subprocess.TimeoutExpired:
+            pass
 
     def jobs(self, state: str = "RUNNING") -> list[str]:
         """The jobs in a state, array tasks each by itself."""

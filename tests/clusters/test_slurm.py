@@ -89,7 +89,7 @@ def test_cancelled_requeued_timed_out_and_drained_it_gives_the_same_table(sweep,
         wait_for(lambda: job not in slurm.jobs())
         timed_out, job, node = training(sweep, requeued)
         slurm.do("scontrol", "update", f"nodename={node}", "state=drain", "reason=test")
-        slurm.do("scancel", "--signal=USR2", job)  # what SLURM sends shortly before a job's time is over
+        slurm.announce(job)
         wait_for(lambda: job not in slurm.jobs())
         cancelled, job, other = training(sweep, requeued, timed_out)
         assert other != node
