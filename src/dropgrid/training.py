@@ -18,7 +18,7 @@ from dropgrid import build, sites
 from dropgrid.callbacks.average import Average, reestimate
 from dropgrid.callbacks.best import Best
 from dropgrid.callbacks.checkpoint import Checkpoint
-from dropgrid.callbacks.heartbeat import Heartbeat
+from dropgrid.callbacks.heartbeat import SECONDS_BETWEEN, Heartbeat
 from dropgrid.callbacks.metrics import Metrics
 from dropgrid.callbacks.treatment import Treatment
 from dropgrid.data.batches import Order, batches, order
@@ -131,7 +131,7 @@ class Trial:
         if config["trainer"]["compile"]:
             self.network.compile()
         self.treatment = Treatment(shapes, self.data["batch_size"])
-        self.best, self.heartbeat = Best(), Heartbeat(folder)
+        self.best, self.heartbeat = Best(), Heartbeat(folder, local["sweep"]["beat_seconds"] or SECONDS_BETWEEN)
         self.average = Average(instantiate("average", config["average"]))
         ours = [self.best, self.average, self.treatment, Metrics(loggers, self.treatment), self.heartbeat]
         self.trainer = build.make_trainer(config, local, default_root_dir=folder, callbacks=ours)

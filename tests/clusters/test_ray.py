@@ -16,7 +16,7 @@ from two_nodes import MARK, Ray
 pytestmark = pytest.mark.slow
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25"]
 CELLS = [*TINY, "trainer.max_epochs=80", "regularizer=none,dropblock", "seed=0,1", "name=there"]
-THERE = ["hydra/launcher=ray", "sweep.checkpoint.steps=20"]
+THERE = ["hydra/launcher=ray", "sweep.checkpoint.steps=20", "sweep.beat_seconds=0.5"]
 
 
 @pytest.fixture(scope="module")

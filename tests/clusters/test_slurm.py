@@ -16,7 +16,7 @@ from sweep import ROOT, Sweep
 pytestmark = pytest.mark.slow
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25"]
 CELLS = [*TINY, "trainer.max_epochs=80", "regularizer=none,dropblock", "seed=0,1,2", "name=there"]
-THERE = ["hydra/launcher=submitit_slurm", "sweep.checkpoint.steps=20"]
+THERE = ["hydra/launcher=submitit_slurm", "sweep.checkpoint.steps=20", "sweep.beat_seconds=0.5"]
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,10 @@ def test_a_pack_travels_in_an_override(tmp_path):
     (override,) = OverridesParser.create().parse_overrides([packed.override()])
     assert override.is_add() and override.key_or_group == KEY
     found = Pack.read(override.value())
-    assert found == packed and found.plan(tmp_path).cells == plan.cells and found.shared()
+    assert found == packed and found.shared()
+    cells = found.plan(tmp_path).cells
+    assert [(cell.id, cell.config) for cell in cells] == [(cell.id, cell.config) for cell in plan.cells]
+    assert {cell.local["sweep"]["beat_seconds"] for cell in cells} == {10.0}
 
 
 def test_a_job_knows_whether_it_sees_the_same_folder(tmp_path):

@@ -32,6 +32,9 @@ KEY = "pack"
 TOKEN = ".folder"
 """A file of the outputs folder, by whose content a job knows whether it sees the same folder."""
 
+BEAT = 10.0
+"""Seconds; each is a file written, on the server that the cells share."""
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 """That the job is to end: by Ctrl-C, by its engine, or by SLURM shortly before its time is over."""
 
@@ -69,7 +72,7 @@ class Pack:
     def plan(self, outputs: Path) -> Plan:
         """The cells as a plan whose outputs lie there."""
         place = {"outputs": str(outputs), "cache": str(outputs / ".cache")}
-        cells = [Cell(**each) for each in self.cells]
+        cells = [slower(Cell(**each)) for each in self.cells]
         if outputs != Path(self.outputs):
             cells = [replace(cell, local={**cell.local, "paths": {**cell.local["paths"], **place}}) for cell in cells]
         return Plan(self.name, {}, cells, outputs, self.jobs, [])
@@ -82,6 +85,13 @@ class Pack:
             return (Path(self.outputs) / TOKEN).read_text() == self.token
         except OSError:
             return False
+
+
+def slower(cell: Cell) -> Cell:
+    """The cell, which gives a sign of life every `BEAT` seconds unless `sweep.beat_seconds` says how often."""
+    sweep = cell.local["sweep"]
+    every = sweep["beat_seconds"] or min(BEAT, 10 * sweep["hang_minutes"])  # six before it counts as hung
+    return replace(cell, local={**cell.local, "sweep": {**sweep, "beat_seconds": every}})
 
 
 def train_pack(cfg: Mapping[str, Any]) -> list[dict[str, Any]]:

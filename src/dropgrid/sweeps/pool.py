@@ -42,6 +42,8 @@ def policy(plan: Plan, asked: float | None = None) -> Policy:
     if not isinstance(retries, Mapping) or not all(isinstance(n, int) and n >= 0 for n in retries.values()):
         raise UserError(f"sweep.retries maps classes of failure to counts, as in SIGKILL: 2, got {retries!r}")
     above_zero("sweep.hang_minutes", sweep["hang_minutes"])
+    if sweep["beat_seconds"] is not None:
+        above_zero("sweep.beat_seconds", sweep["beat_seconds"])
     for key, value in sweep["checkpoint"].items():
         if value is not None:
             above_zero(f"sweep.checkpoint.{key}", value, whole=key == "steps")
