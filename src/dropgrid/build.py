@@ -1,5 +1,6 @@
 """From the plain config of a cell to its parts."""
 
+import json
 import logging
 import os
 import shutil
@@ -215,13 +216,16 @@ def make_trainer(config: Mapping[str, Any], local: Mapping[str, Any], **extra: A
     for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):  # it advertises, and repeats itself
         logging.getLogger(f"pytorch_lightning.{name}").setLevel(logging.ERROR)
     node = {k: v for k, v in unite(config, local, "trainer").items() if k not in OURS_OF_THE_TRAINER}
-    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
     warnings.filterwarnings("ignore", "The `srun` command is available")  # and we start our ranks ourselves
     ranks = config["trainer"].get("ranks", 1)
-    if ranks > 1:  # started by us, whatever environment this is
-        node |= {"devices": ranks, "plugins": [LightningEnvironment()], "use_distributed_sampler": False}
+    if ranks > 1:
+        node |= {"devices": ranks, "use_distributed_sampler": False}
+    shown = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    quiet: dict[str, Any] = dict.fromkeys(shown, False)
     try:
-        trainer: pl.Trainer = instantiate("trainer", node, **quiet, num_sanity_val_steps=0, **extra)
+        # said, not found: in a SLURM job Lightning would count its tasks, and queue it again by itself
+        quiet |= {"plugins": [LightningEnvironment()], "num_sanity_val_steps": 0}
+        trainer: pl.Trainer = instantiate("trainer", node, **quiet, **extra)
     except MisconfigurationException as error:
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
     return trainer
@@ -233,19 +237,29 @@ def positive(key: str, value: Any, kind: Any, wanted: str) -> None:
         raise UserError(f"{key} must be {wanted}, got {value!r}")
 
 
-def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn.Module:
+APART = ("seed", "optimizer", "lr_schedule", "augment", "average", "loss", "penalty")
+"""Axes of which a network, as it is checked, knows nothing; `penalty_2` as `penalty`."""
+
+
+def about_network(config: Mapping[str, Any]) -> str:
+    """Equal for configs of one network."""
+    return json.dumps({key: node for key, node in config.items() if not key.startswith(APART)}, sort_keys=True)
+
+
+def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: nn.Module | None = None) -> nn.Module:
     """Build every part but the trainer on the meta device, and raise UserError for what would not train; the network.
 
-    Nothing is computed and no memory taken: a sweep is checked whole before its first cell trains.
+    Nothing is computed and no memory taken: a sweep is checked whole before its first cell trains. `net` is one that
+    was checked with a config of the same network (`about_network`).
     """
     try:
-        return built(config, local, spec)
+        return built(config, local, spec, net)
     except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError) as error:
         told = " ".join(str(error).split())
         raise UserError(f"this config cannot be built: {type(error).__name__}: {told}") from error
 
 
-def built(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn.Module:
+def built(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: nn.Module | None) -> nn.Module:
     """`check`, with whatever torch raises of values that no network has."""
     data, trainer = config["data"], config["trainer"]
     positive("data.batch_size", data["batch_size"], int, "a whole number, 1 or more, or all")
@@ -269,11 +283,12 @@ def built(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec) -> nn
         raise UserError("trainer.sync_batchnorm needs GPUs: torch's SyncBatchNorm has no form for the CPU")
     check_step(config, spec.train)
     with torch.device("meta"):
-        net = network(config, spec)
-        initialise(config, local, net)
         size = (spec.channels, *spec.size)
-        images, targets = torch.zeros(2, *size), torch.zeros(2, dtype=torch.int64)
-        call("model", net, images)
+        if net is None:
+            net = network(config, spec)
+            initialise(config, local, net)
+            call("model", net, torch.zeros(2, *size))
+        targets = torch.zeros(2, dtype=torch.int64)
         assert call("optimizer", optimizer(config), net).param_groups, "an optimizer has parameters"
         instantiate("loss", config["loss"])(torch.zeros(2, len(spec.classes)), targets)
         call("penalty", penalty(config).term, net)

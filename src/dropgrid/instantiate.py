@@ -26,7 +26,7 @@ ROOMS = {
     "diagnosis": ("callbacks.diagnosis", "diagnostics"),
     "evaluate": ("evaluations",),
     "init": ("initializers",),
-    "logger": ("loggers", "dashboard"),
+    "logger": ("loggers",),
     "loss": ("losses",),
     "lr_schedule": ("lr_schedules",),
     "model": ("models",),

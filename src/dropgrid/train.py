@@ -49,13 +49,14 @@ def train_cell(cell: Mapping[str, Any], folder: Path) -> None:
 def task(cfg: DictConfig) -> dict[str, Any] | None:
     """Hydra's task: alone a sweep of one cell; under a foreign launcher it supervises its cell, never raises."""
     from dropgrid.sweeps.launch import launch
+    from dropgrid.sweeps.local import Local
     from dropgrid.sweeps.plan import plans
     from dropgrid.sweeps.pool import one
 
     overrides = list(HydraConfig.get().overrides.task)
     if HydraConfig.get().mode == RunMode.RUN:
         try:
-            sys.exit(launch(plans(overrides), train_cell))
+            sys.exit(launch(plans(overrides), Local(train_cell)))
         except UserError as error:
             sys.exit(complain(error))
     plan = plans(overrides)[0]

@@ -20,7 +20,7 @@ from dropgrid.callbacks.average import Average, reestimate
 from dropgrid.callbacks.best import Best
 from dropgrid.callbacks.checkpoint import Checkpoint
 from dropgrid.callbacks.gather import Gather
-from dropgrid.callbacks.heartbeat import Heartbeat
+from dropgrid.callbacks.heartbeat import SECONDS_BETWEEN, Heartbeat
 from dropgrid.callbacks.metrics import Metrics
 from dropgrid.callbacks.treatment import Treatment
 from dropgrid.data.batches import Order, batches, order
@@ -121,7 +121,7 @@ class Trial:
             self.network.compile()
         self.treatment = Treatment(shapes, self.data["batch_size"])
         self.rank, self.ranks = int(os.environ.get("LOCAL_RANK", "0")), config["trainer"].get("ranks", 1)
-        self.best, self.heartbeat = Best(), Heartbeat(folder)
+        self.best, self.heartbeat = Best(), Heartbeat(folder, local["sweep"]["beat_seconds"] or SECONDS_BETWEEN)
         self.average = Average(instantiate("average", config["average"]))
         ours = [Gather(), self.best, self.average, self.treatment, Metrics(loggers, self.treatment)]
         ours += [self.heartbeat] if self.rank == 0 else []

@@ -17,13 +17,17 @@ from dropgrid.runs.child import STOPPED
 SHARE = 0.01
 """Of training time that writing checkpoints by the clock may take; what was asked for by steps is written."""
 
+TOGETHER = 10.0
+"""Seconds in which a second SIGTERM is the first one again."""
+
 
 class Checkpoint(Callback):
     """Writes a checkpoint before a step, when one is due, and when SIGTERM asks the cell to stop.
 
     Before a step, because there alone Lightning's counters, the optimizer, our accumulators and the place in the data
     agree; the place is our own count of batches. Between optimizer steps no gradient is under way. Everything random
-    is a function of the step, so nothing of it needs saving. A second SIGTERM ends the cell at once.
+    is a function of the step, so nothing of it needs saving. A second SIGTERM ends the cell at once, unless it comes
+    with the first: a signal to a whole process group or SLURM job reaches the cell, and again by its supervisor.
 
     Args:
         folder: the cell's.
@@ -38,7 +42,7 @@ class Checkpoint(Callback):
         self.minutes, self.steps = minutes, steps
         self.seconds = 0.0  # of training, in attempts before this one
         self.attempts: list[dict[str, Any]] = [{"host": socket.gethostname(), "step": 0}]
-        self.stopping = False
+        self.stopping, self.asked = False, 0.0
         self.writing = 0.0  # seconds that the last checkpoint took, and all of this attempt
         self.written = 0.0
         self.first_step, self.last_step = 0.0, 0.0  # when this attempt's first began and its last ended
@@ -50,8 +54,9 @@ class Checkpoint(Callback):
 
     def stop(self, *_: Any) -> None:
         """SIGTERM: stop before the next step; a second one at once."""
-        if self.stopping:
+        if self.stopping and time.monotonic() - self.asked > TOGETHER:
             os._exit(STOPPED)
+        self.asked = self.asked if self.stopping else time.monotonic()
         self.stopping = True
 
     def on_train_batch_end(self, *_: Any) -> None:

@@ -16,13 +16,14 @@ SECONDS_BETWEEN = 0.5
 
 
 class Heartbeat(Callback):
-    """Writes phase, epoch, step, loss, pid and host, at most twice a second: the loss leaves the device only then.
+    """Writes phase, epoch, step, loss, pid and host, every so many seconds: the loss leaves the device only then.
 
-    Phases: `training`, `validating`, `measuring`.
+    Phases: `training`, `validating`, `measuring`; one that ends sooner is passed over where the seconds are more than
+    usual.
     """
 
-    def __init__(self, folder: Path):
-        self.path = folder / "state.json"
+    def __init__(self, folder: Path, every: float = SECONDS_BETWEEN):
+        self.path, self.every = folder / "state.json", every
         self.last = 0.0
 
     def on_train_batch_end(
@@ -33,10 +34,15 @@ class Heartbeat(Callback):
             self.write(trainer, learner, "training", float(loss) if isinstance(loss, Tensor) else None)
 
     def on_validation_end(self, trainer: Trainer, learner: LightningModule) -> None:
-        self.write(trainer, learner, "training", None)
+        self.turn(trainer, learner, "training")
 
     def on_validation_start(self, trainer: Trainer, learner: LightningModule) -> None:
-        self.write(trainer, learner, "validating", None)
+        self.turn(trainer, learner, "validating")
+
+    def turn(self, trainer: Trainer, learner: LightningModule, phase: str) -> None:
+        """A phase begins."""
+        if self.every <= SECONDS_BETWEEN or self.due():
+            self.write(trainer, learner, phase, None)
 
     def on_validation_batch_end(self, *_: Any) -> None:
         self.beat()
@@ -46,7 +52,7 @@ class Heartbeat(Callback):
 
     def due(self) -> bool:
         """Whether the last sign of life is old enough for another."""
-        return time.monotonic() - self.last >= SECONDS_BETWEEN
+        return time.monotonic() - self.last >= self.every
 
     def beat(self) -> None:
         """A sign of life where nothing else has changed."""

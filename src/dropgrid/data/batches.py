@@ -1,5 +1,6 @@
 """From a split to batches of uint8 images on a device."""
 
+import signal
 import warnings
 import weakref
 from abc import ABC, abstractmethod
@@ -173,6 +174,7 @@ class FileBatches(AbstractBatches):
                 # any other start would import torch in each worker
                 multiprocessing_context="fork" if workers else None,
                 persistent_workers=workers > 0,
+                worker_init_fn=_deaf,
                 pin_memory=device.type == "cuda",
                 generator=torch.Generator(),  # its own: else each epoch draws from torch's default one
             )
@@ -185,6 +187,11 @@ class FileBatches(AbstractBatches):
             read = iter(self.loader)
         for images, labels in read:
             yield images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
+
+
+def _deaf(_: int) -> None:
+    """A worker ends when it is told to: SIGTERM to a whole job is for the training, whose checkpoint needs it alive."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _release(loader: DataLoader[tuple[Tensor, int]]) -> None:

@@ -38,6 +38,8 @@ def enter(train: Train, cell: Mapping[str, Any], folder: Path, variables: Mappin
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
     signal.signal(signal.SIGTERM, lambda *_: os._exit(STOPPED))
+    for number in (signal.SIGUSR1, signal.SIGUSR2):  # as a job's last minutes are announced: the supervisor's as well
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file too large is an OSError
     threading.Thread(target=end_with_parent, daemon=True).start()
     os.environ.update(variables)

@@ -14,6 +14,9 @@ from dropgrid.runs.identity import treatment_id
 from dropgrid.runs.supervise import warm
 from dropgrid.sweeps.plan import Plan
 
+NETS = 32
+"""Networks that are kept, of those that were asked for last: rows often differ in the optimizer alone."""
+
 
 def check_trainer(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
     """UserError where Lightning refuses its trainer; asked in a process that has Lightning loaded.
@@ -46,6 +49,8 @@ def check(found: Sequence[Plan]) -> None:
     problems: dict[str, list[str]] = {}
     seen: set[str] = set()
     trainers: set[str] = set()
+    nets: dict[str, Any] = {}
+    sources: dict[str, Any] = {}
     for plan in found:
         asked(plan)  # a misspelt evaluation is not found hours later
         for cell in todo(plan, outdated(plan)):
@@ -54,15 +59,21 @@ def check(found: Sequence[Plan]) -> None:
                 continue
             seen.add(treatment)
             try:
-                source = build.source(cell.config, cell.local)
+                data, about = json.dumps([cell.config["data"], cell.local["data"]]), build.about_network(cell.config)
+                known = data in sources
+                source = sources[data] if known else build.source(cell.config, cell.local)
                 spec = source.spec()
-                build.check(cell.config, cell.local, spec)
+                nets[about] = build.check(cell.config, cell.local, spec, nets.pop(about, None))
+                if len(nets) > NETS:
+                    nets.pop(next(iter(nets)))
                 trainer = json.dumps([cell.config["trainer"], cell.local["trainer"]])
                 if trainer not in trainers:
                     check_trainer(cell.config, cell.local)
                 trainers.add(trainer)
-                with Console(stderr=True).status(f"reading {spec.train + spec.val + spec.test:,} images"):
-                    source.prepare()
+                if not known:
+                    with Console(stderr=True).status(f"reading {spec.train + spec.val + spec.test:,} images"):
+                        source.prepare()
+                    sources[data] = source
             except (UserError, ValueError) as error:
                 problems.setdefault(str(error), []).append(cell.row)
     if problems:

@@ -8,13 +8,16 @@ from hydra.errors import HydraException
 
 from dropgrid.errors import UserError
 
+SWEEPS = ("+ablation=", "hydra/launcher=")
+"""Beginnings of overrides that make a command a sweep without -m."""
+
 
 def arguments(given: list[str]) -> list[str]:
     """The command line as Hydra needs it, from what a user types.
 
-    Flags may stand anywhere; the + of `+ablation=x` is optional, and it sweeps without -m. In a sweep `key=value`
-    becomes `key=choice(value)`: Hydra applies plain values before any row or choice is known, and would refuse a key
-    that the default option of its group lacks.
+    Flags may stand anywhere; the + of `+ablation=x` is optional, and it sweeps without -m, as what a launcher is to
+    run does. In a sweep `key=value` becomes `key=choice(value)`: Hydra applies plain values before any row or choice
+    is known, and would refuse a key that the default option of its group lacks.
     """
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
@@ -23,7 +26,7 @@ def arguments(given: list[str]) -> list[str]:
     overrides = [f"+{each}" if each.startswith("ablation=") else each for each in parsed.overrides]
     if parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion:
         return [*flags, *overrides]
-    if any(each.startswith("+ablation=") for each in overrides) and not parsed.multirun:
+    if any(each.startswith(SWEEPS) for each in overrides) and not parsed.multirun:
         flags = [*flags, "--multirun"]
     if "--multirun" not in flags and not parsed.multirun:
         return [*flags, *overrides]

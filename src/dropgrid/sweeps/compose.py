@@ -1,17 +1,23 @@
 """What the planner needs of Hydra: a search path, overrides as objects, groups and their options."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from math import inf
+from typing import Any
 
-from hydra import initialize_config_dir
+from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, RangeSweep
+from omegaconf import DictConfig, OmegaConf
 
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
+from dropgrid.sweeps import reach
 
 MOST = 10_000
 """Values of a key, and cells of a sweep."""
@@ -25,6 +31,36 @@ def hydra_context() -> Iterator[None]:
         return
     with initialize_config_dir(str(CONF), version_base="1.3"):
         yield
+
+
+def launcher(overrides: Sequence[str]) -> dict[str, Any]:
+    """The launcher's config in a command's overrides, its interpolations as they stand."""
+    with hydra_context():
+        chosen = [each for each in overrides if parse(each).key_or_group.startswith("hydra")]
+        found: Any = compose("train", overrides=chosen, return_hydra_config=True).hydra.launcher
+    return OmegaConf.to_container(found, resolve=False)  # type: ignore[return-value]
+
+
+class Composer:
+    """Configs as `hydra.compose` makes them, where many differ in values alone: the YAML files that the options of
+    groups name are read and merged once for each choice of options.
+
+    Hydra too applies values after the groups, in their order; it is its own function that does.
+    """
+
+    def __init__(self) -> None:
+        self.chosen: dict[tuple[str, ...], DictConfig] = {}
+
+    def compose(self, lines: Sequence[str]) -> DictConfig:
+        """The config of some overrides."""
+        parsed = [parse(line) for line in lines]
+        values = [each for each in parsed if not options(each.key_or_group) and root_of(each) != "hydra"]
+        names = tuple(str(each.input_line) for each in parsed if each not in values)
+        if names not in self.chosen:
+            self.chosen[names] = reach.checked(compose("train", overrides=list(names), return_hydra_config=True))
+        config = deepcopy(self.chosen[names])
+        ConfigLoaderImpl._apply_overrides_to_config(values, config)
+        return config
 
 
 def parse(text: str) -> Override:
@@ -50,8 +86,8 @@ def key_of(override: Override) -> str:
 
 
 def root_of(override: Override) -> str:
-    """The first part of that key: the axis, or `sweep`, `paths`, …"""
-    return key_of(override).partition(".")[0]
+    """The first part of that key: the axis, or `sweep`, `paths`, `hydra`, …"""
+    return re.split("[./]", key_of(override), maxsplit=1)[0]
 
 
 def choices(override: Override) -> list[str]:

@@ -15,6 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 from dropgrid.errors import UserError
 from dropgrid.sweeps.compose import choices, groups, hydra_context, options, parse
 
+EXTRAS = {"submitit_slurm": "slurm", "ray": "ray"}
+"""Launcher -> the extra that installs it."""
+
 NEAR = 2
 """A new key this close to an existing one is taken for a misspelling of it."""
 
@@ -75,6 +78,9 @@ def reason(error: Exception, overrides: Sequence[str]) -> str:
     parsed = [parse(text) for text in overrides]
     for each in parsed:
         key = each.key_or_group
+        extra = EXTRAS.get(choices(each)[0]) if key == "hydra/launcher" and key in str(error) else None
+        if extra:
+            return f"{each.input_line} is not installed: pip install 'dropgrid[{extra}]'"
         if key.startswith("hydra"):
             continue
         allowed = options(key)

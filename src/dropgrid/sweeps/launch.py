@@ -1,44 +1,40 @@
-"""Run a plan's cells side by side on this machine, show them, and hand back the table."""
+"""Run a plan's cells on an engine, show them, and hand back the table."""
 
 import sys
 from collections.abc import Sequence
 
 from rich.console import Console
 
-from dropgrid.runs.child import Train
 from dropgrid.runs.folder import run_folder
-from dropgrid.runs.supervise import Policy, Stop, tidy, warm
+from dropgrid.runs.supervise import Policy, tidy
 from dropgrid.sweeps import listing, tune
 from dropgrid.sweeps.check import check
+from dropgrid.sweeps.engine import AbstractEngine
 from dropgrid.sweeps.evaluation import asked
 from dropgrid.sweeps.looks import grown
 from dropgrid.sweeps.measuring import Failed, finished, measure
-from dropgrid.sweeps.plan import Plan, label, modules, plans
-from dropgrid.sweeps.pool import Pool, policy, stoppable
-from dropgrid.sweeps.price import within_budget
+from dropgrid.sweeps.plan import Plan, label, plans
+from dropgrid.sweeps.pool import policy
 from dropgrid.sweeps.record import write_plan
-from dropgrid.sweeps.slots import slots
 from dropgrid.sweeps.todo import distinct, failure, result, stale, todo, unfinished
-from dropgrid.sweeps.watch import Watch
 
 STOPPED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
 
-def launch(plans: Sequence[Plan], train: Train) -> int:
+def launch(plans: Sequence[Plan], engine: AbstractEngine) -> int:
     """Check every cell of all plans, then run them; the exit code: 0, 1 when a cell failed, 130 when stopped."""
-    begun = [(plan, policy(plan)) for plan in plans if slots(plan)]
-    if any(todo(plan, rules.outdated) for plan, rules in begun):
-        warm(modules(plans))  # while the cells are checked
+    begun = [(plan, policy(plan)) for plan in plans]
+    engine.ready(plans, waiting=any(todo(plan, rules.outdated) for plan, rules in begun))
     check(plans)
-    within_budget(plans)
+    engine.afford(plans)
     codes = []
     for plan, rules in begun:
-        codes.append(run(plan, rules, train))
+        codes.append(run(plan, rules, engine))
         if codes[-1] == STOPPED or (codes[-1] and plan.sweep["on_error"] == "stop"):
             break
         if plan.then is not None:
-            codes.append(launch(tuned(plan, plan.then), train))
+            codes.append(launch(tuned(plan, plan.then), engine))
     return max(codes, default=0)
 
 
@@ -51,22 +47,22 @@ def tuned(trials: Plan, overrides: Sequence[str]) -> list[Plan]:
     return plans(overrides, chosen)
 
 
-def run(plan: Plan, rules: Policy, train: Train) -> int:
+def run(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
     """One plan, from its files to its table."""
     console = Console()
-    stop = train_cells(plan, rules, train, console)
-    while not stop.asked.is_set() and (more := grown(plan)) is not None:
+    stopped = train_cells(plan, rules, engine, console)
+    while not stopped and (more := grown(plan)) is not None:
         added = len(more.cells) - len(plan.cells)
         console.print(f"the answer is open in some rows: {added} cells more (sweep.seeds=auto)", highlight=False)
         plan = more
-        stop = train_cells(plan, rules, train, console)
-    code = finish(plan, stop.asked.is_set())
-    if stop.asked.is_set():
+        stopped = train_cells(plan, rules, engine, console)
+    code = finish(plan, engine.measuring(plan), stopped)
+    if stopped:
         console.print("stopped; the same command continues with what is not finished", style="yellow")
-    return code if code and plan.sweep["on_error"] == "stop" else STOPPED if stop.asked.is_set() else code
+    return code if code and plan.sweep["on_error"] == "stop" else STOPPED if stopped else code
 
 
-def train_cells(plan: Plan, rules: Policy, train: Train, console: Console) -> Stop:
+def train_cells(plan: Plan, rules: Policy, engine: AbstractEngine, console: Console) -> bool:
     """What of a plan is to be trained; whether someone asked to stop."""
     write_plan(plan)
     cells = todo(plan, rules.outdated)
@@ -74,12 +70,7 @@ def train_cells(plan: Plan, rules: Policy, train: Train, console: Console) -> St
         if result(plan, cell) is not None:
             tidy(run_folder(plan.outputs, cell.id))
     console.print(head(plan), highlight=False, soft_wrap=True)
-    stop = Stop()
-    if cells:
-        jobs = min(slots(plan), len(cells))
-        with stoppable() as stop, Watch(plan.name, len(cells), jobs, plan.outputs, console) as watch:
-            Pool(plan, train, jobs, watch, rules, stop).run(cells)
-    return stop
+    return bool(cells) and engine.run(plan, cells, rules, console)
 
 
 def head(plan: Plan) -> str:
@@ -92,12 +83,12 @@ def head(plan: Plan) -> str:
     return f"{plan.name}: {len(distinct(plan))} cells, {len(found)} already finished{remark}{how}"
 
 
-def finish(plan: Plan, stopped: bool = False) -> int:
+def finish(plan: Plan, jobs: int | str, stopped: bool = False) -> int:
     """Measure what the ablation asks for, unless stopped; then the table, and what failed; 1 when something did."""
     found = [(cell, failure(plan, cell)) for cell in unfinished(plan)]
     failed: list[tuple[str, Failed]] = [("", [(cell, why) for cell, why in found if why is not None])]
     if not stopped and len(found) < len(distinct(plan)):
-        failed += [(each.label, measure(finished(plan.name, plan.outputs, plan.jobs), each)) for each in asked(plan)]
+        failed += [(each.label, measure(finished(plan.name, plan.outputs, jobs), each)) for each in asked(plan)]
     return conclude(plan, failed)
 
 

@@ -20,7 +20,7 @@ from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide
 from dropgrid.sweeps import reach, tune
 from dropgrid.sweeps import rows as ablation_rows
 from dropgrid.sweeps import seeds as seeding
-from dropgrid.sweeps.compose import bounded, choices, hydra_context, key_of, parse, root_of, settled
+from dropgrid.sweeps.compose import Composer, bounded, choices, hydra_context, key_of, parse, root_of, settled
 from dropgrid.sweeps.explain import explained
 from dropgrid.sweeps.fingerprints import Fingerprints
 
@@ -147,6 +147,7 @@ class Planner:
         self.first = [f"{key}={values[0]}" for key, values in self.swept.items()]
         self.resolved: dict[str, Any] = {}
         self.fingerprints = Fingerprints()
+        self.composer = Composer()
 
     def lines(self, without: Sequence[str] = ()) -> list[str]:
         """The command line's plain overrides, without those of some roots."""
@@ -154,7 +155,7 @@ class Planner:
 
     def compose(self, more: Sequence[str]) -> dict[str, Any]:
         """The resolved config of the command line and more overrides, as a plain dict."""
-        return plain(compose("train", overrides=[*self.lines(), *more], return_hydra_config=True))
+        return plain(self.composer.compose([*self.lines(), *more]))
 
     def ad_hoc(self) -> Plan:
         """A sweep of the command line: each combination of the swept keys is a row."""

@@ -32,8 +32,9 @@ def stoppable() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def policy(plan: Plan) -> Policy:
-    """How the cells of a plan are watched, from its `sweep.` keys; UserError names one that cannot be."""
+def policy(plan: Plan, asked: float | None = None) -> Policy:
+    """How the cells of a plan, `asked` for then or now, are watched, from its `sweep.` keys; UserError names one that
+    cannot be."""
     sweep = plan.sweep
     if sweep["on_error"] not in ("continue", "stop"):
         raise UserError(f"sweep.on_error must be continue or stop, got {sweep['on_error']!r}")
@@ -41,10 +42,12 @@ def policy(plan: Plan) -> Policy:
     if not isinstance(retries, Mapping) or not all(isinstance(n, int) and n >= 0 for n in retries.values()):
         raise UserError(f"sweep.retries maps classes of failure to counts, as in SIGKILL: 2, got {retries!r}")
     above_zero("sweep.hang_minutes", sweep["hang_minutes"])
+    if sweep["beat_seconds"] is not None:
+        above_zero("sweep.beat_seconds", sweep["beat_seconds"])
     for key, value in sweep["checkpoint"].items():
         if value is not None:
             above_zero(f"sweep.checkpoint.{key}", value, whole=key == "steps")
-    return Policy(retries, 60.0 * sweep["hang_minutes"], outdated(plan), patient=False)
+    return Policy(retries, 60.0 * sweep["hang_minutes"], outdated(plan, asked), patient=False)
 
 
 def above_zero(key: str, value: Any, whole: bool = False) -> None:

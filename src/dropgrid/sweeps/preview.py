@@ -7,8 +7,8 @@ which it says how many seeds are needed.
 
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from hydra._internal.utils import get_args_parser
@@ -19,10 +19,14 @@ from rich.table import Table
 
 from dropgrid.commands import complain
 from dropgrid.errors import UserError
+from dropgrid.sweeps.allocation import OURS, Allocation, allocation
 from dropgrid.sweeps.command_line import arguments
+from dropgrid.sweeps.compose import launcher
 from dropgrid.sweeps.pilot import advice, command, detect, pilot
 from dropgrid.sweeps.plan import Plan
+from dropgrid.sweeps.pool import policy
 from dropgrid.sweeps.price import Line, Price, Pricing, budget, within_budget
+from dropgrid.sweeps.todo import todo
 from dropgrid.sweeps.tune import SEPARATOR
 from dropgrid.sweeps.watch import minutes
 
@@ -52,11 +56,11 @@ def preview(overrides: Sequence[str], as_json: bool) -> int:
     from dropgrid.runs.supervise import warm
     from dropgrid.sweeps.check import check
     from dropgrid.sweeps.plan import modules, plans
-    from dropgrid.sweeps.pool import policy
     from dropgrid.sweeps.slots import slots
-    from dropgrid.sweeps.todo import todo
 
-    found = plans(overrides)
+    made = plans(overrides)
+    asks = asked(made, launcher(overrides))
+    found = [replace(plan, jobs="auto") for plan in made] if asks else made  # jobs of an allocation; it is timed here
     for plan in found:
         _ = slots(plan), budget(plan), detect(plan)  # what is wrong with `sweep.` is said before anything is built
     if any([todo(plan, policy(plan).outdated) for plan in found]):
@@ -65,21 +69,28 @@ def preview(overrides: Sequence[str], as_json: bool) -> int:
     pricing = Pricing()
     prices = [pricing.price(plan) for plan in found]
     if as_json:
-        print(json.dumps({"plans": [tree(each) for each in prices]}, indent=1))
+        print(json.dumps({"plans": [tree(each, asks[n] if asks else None) for n, each in enumerate(prices)]}, indent=1))
     else:
         console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
-        for each in prices:
-            show(each, console)
+        for number, each in enumerate(prices):
+            show(each, console, asks[number] if asks else None)
     within_budget(found, pricing.paces)
     return 0
 
 
-def show(price: Price, console: Console) -> None:
-    """The table, the totals, and what is known of power."""
+def asked(plans: Sequence[Plan], launcher: Mapping[str, Any]) -> list[Allocation]:
+    """What a launcher would be asked for, for each plan; nothing where the cells train on this machine."""
+    if launcher["_target_"] == OURS:
+        return []
+    return [allocation(plan, todo(plan, policy(plan).outdated), launcher) for plan in plans]
+
+
+def show(price: Price, console: Console, asks: Allocation | None = None) -> None:
+    """The table, the totals, what a launcher would be asked for, and what is known of power."""
     console.print(f"{price.plan.name}: {price.plan.about.get('question') or 'a sweep'}", highlight=False, style="bold")
     console.print(table(price))
     to_train = [f"to train: {command(price.plan)}"] if price.todo else []
-    for line in [total(price), *later(price.plan), *power(price), *to_train]:
+    for line in [total(price), *places(price, asks), *later(price.plan), *power(price), *to_train]:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -130,6 +141,15 @@ def total(price: Price) -> str:
     )
 
 
+def places(price: Price, asks: Allocation | None) -> list[str]:
+    """`asks SLURM for an array of 40 jobs, each …; the longest takes about 3 min on cores as here`."""
+    if asks is None or not price.todo:
+        return []
+    longest = asks.longest([line.seconds for line in price.lines if line.todo and line.seconds])
+    over = "; it will be queued again, from its checkpoint" if asks.minutes and longest > 60 * asks.minutes else ""
+    return [f"{asks.text()}; the longest takes about {minutes(longest)} on cores as here{over}"]
+
+
 def later(plan: Plan) -> list[str]:
     """What the same command trains after these cells, which depends on them."""
     if plan.then is not None:
@@ -148,9 +168,10 @@ def power(price: Price) -> list[str]:
     return [advice(price.plan)] if found is None else found.lines
 
 
-def tree(price: Price) -> dict[str, Any]:
+def tree(price: Price, asks: Allocation | None = None) -> dict[str, Any]:
     """As JSON has it; seconds, bytes and FLOPs as plain numbers."""
     found = pilot(price)
     plain = {key: value for key, value in vars(price).items() if key not in ("plan", "lines")}
+    plain |= {"allocation": asks and vars(asks)}
     about = {"name": price.plan.name, "command": command(price.plan), "budget_seconds": budget(price.plan)}
     return {**about, **plain, "rows": [asdict(line) for line in price.lines], "power": found and found.tree}

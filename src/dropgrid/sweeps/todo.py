@@ -60,9 +60,9 @@ def stale(found: Result) -> bool:
     return bool(found["provenance"]["source"] != source_fingerprint())
 
 
-def outdated(plan: Plan) -> Callable[[Result], bool]:
-    """Of a result: whether it is to be made again."""
-    rerun, now = plan.sweep["rerun"], time.time()
+def outdated(plan: Plan, asked: float | None = None) -> Callable[[Result], bool]:
+    """Of a result: whether it is to be made again, as was `asked` for then, else now."""
+    rerun, now = plan.sweep["rerun"], asked or time.time()
     if rerun == "stale":
         return stale
     if rerun == "all":

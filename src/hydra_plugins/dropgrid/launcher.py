@@ -1,7 +1,6 @@
 """The local launcher: cells side by side on this machine, each in a process of its own."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
@@ -18,20 +17,16 @@ ConfigStore.instance().store(
 
 
 class DropgridLauncher(Launcher):
-    """Takes whole plans from the dropgrid sweeper, and plain override lists from any other."""
+    """What another sweeper's override lists mean, trained side by side; the dropgrid sweeper needs no launcher here."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         pass
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from dropgrid.sweeps.plan import plans
-
-        self.launch_plans([plan for overrides in job_overrides for plan in plans(overrides)])
-        return [JobReturn() for _ in job_overrides]
-
-    def launch_plans(self, plans: Sequence[Any]) -> int:
-        """Run the plans; the sweep's exit code."""
         from dropgrid.sweeps.launch import launch
+        from dropgrid.sweeps.local import Local
+        from dropgrid.sweeps.plan import plans
         from dropgrid.train import train_cell
 
-        return launch(plans, train_cell)
+        launch([plan for overrides in job_overrides for plan in plans(overrides)], Local(train_cell))
+        return [JobReturn() for _ in job_overrides]

@@ -1,16 +1,14 @@
 """Hydra's door to the planner: `-m` and `+ablation=…`."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
-
-from dropgrid.errors import UserError
-from hydra_plugins.dropgrid.launcher import DropgridLauncher
+from omegaconf import DictConfig, OmegaConf
 
 ConfigStore.instance().store(
     group="hydra/sweeper",
@@ -21,36 +19,32 @@ ConfigStore.instance().store(
 
 
 class DropgridSweeper(Sweeper):
-    """Plans all cells, checks them together, and gives those not finished to the launcher."""
+    """Plans all cells, checks them together, and gives those not finished to the launcher, in packs."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.launcher: Any = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
+        self.context = hydra_context
+        self.config: Any = config
 
     def sweep(self, arguments: list[str]) -> Any:
-        from dropgrid.sweeps.check import check
+        from dropgrid.sweeps.allocation import OURS
+        from dropgrid.sweeps.elsewhere import Elsewhere
+        from dropgrid.sweeps.launch import launch
+        from dropgrid.sweeps.local import Local
         from dropgrid.sweeps.plan import plans
+        from dropgrid.train import train_cell
 
-        found = plans(arguments)
-        if isinstance(self.launcher, DropgridLauncher):
-            sys.exit(self.launcher.launch_plans(found))
-        from dropgrid.sweeps.launch import finish
-        from dropgrid.sweeps.pool import policy
-        from dropgrid.sweeps.price import budget
-        from dropgrid.sweeps.record import write_plan
-        from dropgrid.sweeps.todo import todo
+        launcher: Any = OmegaConf.to_container(self.config.hydra.launcher, resolve=True)
+        engine = Local(train_cell) if launcher["_target_"] == OURS else Elsewhere(launcher, self.launch)
+        sys.exit(launch(plans(arguments), engine))
 
-        rules = [policy(plan) for plan in found]
-        for plan in found:
-            if plan.then is not None or plan.about.get("looks"):
-                raise UserError("sweep.tune and sweep.seeds=auto decide between cells: without hydra/launcher")
-            if budget(plan) is not None:
-                raise UserError("sweep.budget needs the slots of this machine: without hydra/launcher, or leave it out")
-        check(found)
-        for plan, each in zip(found, rules, strict=True):
-            write_plan(plan)
-            cells = todo(plan, each.outdated)
-            if cells:
-                self.launcher.launch([[*cell.overrides, *plan.place] for cell in cells], initial_job_idx=0)
-        sys.exit(max(finish(plan) for plan in found))
+    def launch(self, jobs: Sequence[Sequence[str]], settings: Mapping[str, Any]) -> Any:
+        """Hand jobs to the launcher that was chosen, with our settings of what was left open."""
+        from dropgrid.sweeps.pack import train_pack
+
+        config = self.config.copy()
+        for key, value in settings.items():
+            OmegaConf.update(config.hydra.launcher, key, value, force_add=True)
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=self.context, task_function=train_pack, config=config
+        )
+        return launcher.launch(jobs, initial_job_idx=0)

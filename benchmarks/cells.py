@@ -1,0 +1,123 @@
+"""What a sweep of many cells costs besides training: python benchmarks/cells.py [ROWS] [SEEDS] [FILE]
+
+ROWS × SEEDS cells (500 × 20) are planned, checked and recorded as by a launch; results that nobody trained are written
+for them; then status, the report, and the same sweep asked for again are timed, each as its own command. FILE gets the
+figures as JSON.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+ROOT = Path(__file__).parents[1]
+IMAGES, CLASSES = 100, 10
+"""Of the fake test set: predictions of each cell are logits of so many."""
+
+
+def overrides(rows: int, seeds: int) -> list[str]:
+    """A sweep of so many rows: learning rates, and two regularizers to divide them."""
+    rates = [round(0.001 * 1.01**number, 7) for number in range(rows // 2)]
+    cell = ["data=fake", "data.size=12", "data.train=64", f"data.test={IMAGES}", "data.batch_size=16"]
+    swept = [f"optimizer.lr={','.join(map(str, rates))}", "regularizer=none,dropout"]
+    return [*cell, "model.width=0.25", "trainer.max_epochs=2", *swept, f"seed=range({seeds})", "name=many"]
+
+
+def command(outputs: Path, *line: str) -> tuple[dict[str, float], str]:
+    """Seconds of a command of ours, by the clock and of processors (machines are busy), and what it printed."""
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    environment = {**os.environ, "DROPGRID_OUTPUTS": str(outputs)}
+    done = subprocess.run(
+        [sys.executable, *line], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"{' '.join(line)[:200]}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processors = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"clock": round(time.perf_counter() - began, 2), "processors": round(processors, 2)}, done.stdout
+
+
+def plan(outputs: Path, given: Sequence[str]) -> None:
+    """Plan, check and record: what a launch does before its first cell. Prints the seconds of each part as JSON."""
+    from dropgrid.sweeps.check import check
+    from dropgrid.sweeps.command_line import deferred
+    from dropgrid.sweeps.plan import plans
+    from dropgrid.sweeps.record import write_plan
+
+    os.environ["DROPGRID_OUTPUTS"] = str(outputs)
+    times = [time.process_time()]
+    found = plans([deferred(each) for each in given])
+    times.append(time.process_time())
+    check(found)
+    times.append(time.process_time())
+    write_plan(found[0])
+    times.append(time.process_time())
+    for cell in found[0].cells:
+        folder = outputs / "runs" / cell.id
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_text(yaml.dump(cell.config, Dumper=yaml.CSafeDumper, sort_keys=False))
+    names = ("plan", "check", "record")
+    print(json.dumps({name: round(times[n + 1] - times[n], 2) for n, name in enumerate(names)}))
+
+
+def fake(outputs: Path) -> None:
+    """Results as training leaves them, of numbers that nobody measured."""
+    from dropgrid.runs.folder import write_json
+    from dropgrid.runs.identity import FORMAT, source_fingerprint
+
+    lines = json.loads((outputs / "ablations" / "many" / "cells.json").read_text())
+    targets = np.random.default_rng(0).integers(0, CLASSES, IMAGES)
+    source = source_fingerprint()
+    for number, line in enumerate(lines):
+        folder = outputs / "runs" / line["cell"]
+        random = np.random.default_rng(number)
+        logits = (3 * np.eye(CLASSES)[targets] + random.normal(0, 1, (IMAGES, CLASSES))).astype(np.float32)
+        accuracy = float((logits.argmax(1) == targets).mean())
+        np.savez_compressed(folder / "predictions.npz", last=logits, best=logits, targets=targets)
+        epochs = "".join(f"{epoch},{4 * (epoch + 1)},{accuracy}\n" for epoch in range(2))
+        (folder / "metrics.csv").write_text("epoch,step,val/acc\n" + epochs)
+        metrics = {"test/acc_last": accuracy, "test/acc_best": accuracy, "val/acc_best": accuracy, "train/acc": 1.0}
+        timing = {"train_seconds": 1.0, "total_seconds": 1.2}
+        about = {"device": "cpu", "source": source, "versions": {"torch": "0"}, "host": "none", "attempts": []}
+        result = {"format": FORMAT, "cell": line["cell"], "seed": line["seed"], "metrics": metrics, "epochs": 2}
+        result |= {"steps": 8, "parameters": 11166, "treatment": {"sites": [], "flagged": []}, "timing": timing}
+        result |= {"weights": {"last": str(number), "best": str(number)}, "reproduce": " ".join(line["overrides"])}
+        result |= {"provenance": {**about, "started": 0.0, "finished": 1.0 + number}, "best_epoch": 1}
+        write_json(folder / "result.json", result)
+
+
+def main(rows: int = 500, seeds: int = 20, file: str = "") -> None:
+    """The command."""
+    with tempfile.TemporaryDirectory(prefix="dropgrid-cells-") as place:
+        outputs, given = Path(place), overrides(rows, seeds)
+        seconds, text = command(outputs, __file__, "--plan", str(outputs), *given)
+        figures: dict[str, Any] = {"rows": rows, "seeds": seeds, "planning": {**seconds, "of which": json.loads(text)}}
+        fake(outputs)
+        print(json.dumps(figures), file=sys.stderr)
+        figures["status"] = command(outputs, "scripts/status.py", "many")[0]
+        figures["status_all"] = command(outputs, "scripts/status.py")[0]
+        print(json.dumps(figures), file=sys.stderr)
+        figures["report"] = command(outputs, "scripts/report.py", "many")[0]
+        print(json.dumps(figures), file=sys.stderr)
+        figures["again"] = command(outputs, "scripts/train.py", "-m", *given)[0]
+        sizes = [path.stat().st_size for path in (outputs / "ablations" / "many").iterdir() if path.is_file()]
+        figures["ablation_bytes"] = sum(sizes)
+    print(json.dumps(figures, indent=1))
+    if file:
+        Path(file).write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--plan"]:
+        plan(Path(sys.argv[2]), sys.argv[3:])
+    else:
+        main(*map(int, sys.argv[1:3]), *sys.argv[3:4])

@@ -1,0 +1,144 @@
+"""The engine of any Hydra launcher: packs of cells are its jobs; what it loses is handed over again."""
+
+import os
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from dropgrid.errors import UserError
+from dropgrid.files import write_once
+from dropgrid.runs.folder import run_folder
+from dropgrid.runs.supervise import Policy
+from dropgrid.sweeps.allocation import KINDS, Allocation, allocation
+from dropgrid.sweeps.engine import AbstractEngine
+from dropgrid.sweeps.freight import unload
+from dropgrid.sweeps.pack import TOKEN, Pack
+from dropgrid.sweeps.plan import Cell, Plan
+from dropgrid.sweeps.price import budget
+from dropgrid.sweeps.progress import Progress
+from dropgrid.sweeps.todo import failure
+
+Launch = Callable[[Sequence[Sequence[str]], Mapping[str, Any]], Iterable[Any]]
+"""Jobs' overrides, and settings of the launcher that are ours to make -> Hydra's JobReturns, once all are through."""
+
+
+class Elsewhere(AbstractEngine):
+    """Cells as jobs of a launcher.
+
+    A job that ends without having brought all its cells to their end was lost (cancelled, its node gone), or failed
+    before it began: its cells are jobs again, `sweep.retries.Lost` times, unless nothing of a launch came through.
+    Ctrl-C calls the jobs back, and they write checkpoints.
+
+    Args:
+        launcher: its composed config, plain values.
+        launch: see `Launch`.
+    """
+
+    def __init__(self, launcher: Mapping[str, Any], launch: Launch):
+        self.launcher, self.launch = launcher, launch
+
+    def ready(self, plans: Sequence[Plan], waiting: bool) -> None:
+        available(self.launcher)
+        for plan in plans:
+            allocation(plan, plan.cells, self.launcher)
+            if budget(plan) is not None:
+                raise UserError("sweep.budget needs the slots of this machine: without hydra/launcher, or leave it out")
+
+    def afford(self, plans: Sequence[Plan]) -> None:
+        pass  # refused before
+
+    def measuring(self, plan: Plan) -> int | str:
+        return "auto"
+
+    def run(self, plan: Plan, cells: Sequence[Cell], rules: Policy, console: Console) -> bool:
+        asked, again = time.time(), rules.retries.get("Lost", 0)
+        while cells:
+            asks = allocation(plan, cells, self.launcher)
+            console.print(f"{plan.name} {asks.text()}", highlight=False, soft_wrap=True)
+            try:
+                with interruptible(), jobs_of(asks.kind), Progress(plan, cells, console):
+                    self.hand_over(plan, asks, cells, asked, console)
+            except KeyboardInterrupt:
+                return True
+            left = [cell for cell in cells if open_still(plan, cell, rules)]
+            if not left or not again or len(left) == len(cells):
+                return False
+            again -= 1
+            console.print(f"{len(left)} of {len(cells)} cells were lost with their jobs: once more", highlight=False)
+            cells = left
+        return False
+
+    def hand_over(self, plan: Plan, asks: Allocation, cells: Sequence[Cell], asked: float, console: Console) -> None:
+        """Launch the packs, wait, and take in what they bring."""
+        outputs = plan.outputs.resolve()
+        token = "" if asks.kind == "slurm" else told(outputs)  # submitit itself needs a shared folder
+        place = os.getcwd()
+        packs = [
+            Pack(plan.name, [vars(cell) for cell in each], str(outputs), token, place, asks.side, asked)
+            for each in asks.packs(cells)
+        ]
+        try:
+            returned = self.launch([[pack.override()] for pack in packs], asks.settings)
+            ended = [each for job in returned for each in job.return_value]
+        except UserError:
+            raise
+        except Exception as error:  # the engine's own: what is not through is seen from the files
+            first = (str(error).strip() or type(error).__name__).splitlines()[0]
+            console.print(f"a job was lost: {first}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+            return
+        for each in ended:
+            why = unload(each["files"], outputs, each["cell"]) if each.get("files") else ""
+            if why:
+                console.print(f"cell {each['cell']}: {why}", style="yellow", highlight=False, markup=False)
+
+
+def available(launcher: Mapping[str, Any]) -> None:
+    """UserError where SLURM is meant and cannot be asked."""
+    if KINDS.get(str(launcher.get("_target_"))) == "slurm" and shutil.which("sbatch") is None:
+        raise UserError("there is no sbatch here: start the sweep on a machine from which SLURM takes jobs")
+
+
+def open_still(plan: Plan, cell: Cell, rules: Policy) -> bool:
+    """Whether a cell that was handed over has neither result nor failure."""
+    folder = run_folder(plan.outputs, cell.id)
+    return not (folder / "result.json").exists() and failure(plan, cell) is None
+
+
+def told(outputs: Path) -> str:
+    """The token of an outputs folder, made if it has none."""
+    write_once(outputs / TOKEN, lambda path: path.write_text(secrets.token_hex(16)))
+    return (outputs / TOKEN).read_text()
+
+
+def jobs_of(kind: str) -> AbstractContextManager[None]:
+    """What an engine needs of us while its jobs run."""
+    if kind == "slurm":
+        from dropgrid.sweeps.slurm import watched
+
+        return watched()
+    if kind == "ray":
+        from dropgrid.sweeps.rays import connected
+
+        return connected()
+    return nullcontext()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM is as Ctrl-C."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,43 @@
+"""The engine that needs nothing else: cells side by side on this machine."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from dropgrid.runs.child import Train
+from dropgrid.runs.supervise import Policy, warm
+from dropgrid.sweeps.engine import AbstractEngine
+from dropgrid.sweeps.plan import Cell, Plan, modules
+from dropgrid.sweeps.pool import Pool, stoppable
+from dropgrid.sweeps.price import within_budget
+from dropgrid.sweeps.slots import slots
+from dropgrid.sweeps.watch import Watch
+
+
+class Local(AbstractEngine):
+    """As many cells at once as `sweep.jobs` says.
+
+    Args:
+        train: see `dropgrid.runs.child.enter`.
+    """
+
+    def __init__(self, train: Train):
+        self.train = train
+
+    def ready(self, plans: Sequence[Plan], waiting: bool) -> None:
+        for plan in plans:
+            slots(plan)
+        if waiting:
+            warm(modules(plans))  # while the cells are checked
+
+    def afford(self, plans: Sequence[Plan]) -> None:
+        within_budget(plans)
+
+    def run(self, plan: Plan, cells: Sequence[Cell], rules: Policy, console: Console) -> bool:
+        jobs = min(slots(plan), len(cells))
+        with stoppable() as stop, Watch(plan.name, len(cells), jobs, plan.outputs, console) as watch:
+            Pool(plan, self.train, jobs, watch, rules, stop).run(cells)
+        return stop.asked.is_set()
+
+    def measuring(self, plan: Plan) -> int | str:
+        return plan.jobs

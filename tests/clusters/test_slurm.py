@@ -1,0 +1,129 @@
+"""A sweep on a real SLURM, left alone and disturbed, ends with the table that one machine gives."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from extras import debian, python_with
+from processes import variables
+from slurm import Slurm, wait_for
+from sweep import ROOT, Sweep
+
+pytestmark = pytest.mark.slow
+TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25"]
+CELLS = [*TINY, "trainer.max_epochs=80", "regularizer=none,dropblock", "seed=0,1,2", "name=there"]
+THERE = ["hydra/launcher=submitit_slurm", "sweep.checkpoint.steps=20", "sweep.beat_seconds=0.5"]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The sweep on this machine."""
+    sweep = Sweep(tmp_path_factory.mktemp("alone"), CELLS)
+    sweep.run()
+    return sweep
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory):
+    debian("slurmctld", "slurm-wlm", "munge")
+    return python_with("slurm", tmp_path_factory.mktemp("extra") / "venv")
+
+
+@pytest.fixture
+def slurm(tmp_path, python):
+    with Slurm(tmp_path / "slurm", nodes=2, cores=1) as cluster:
+        yield cluster
+    assert not cluster.descendants()
+
+
+@pytest.fixture
+def sweep(tmp_path, slurm, python):
+    """The same sweep there."""
+    return Sweep(tmp_path / "outputs", [*CELLS, *THERE], python, slurm.environment)
+
+
+def job_of(sweep, cell):
+    """The job that trains a cell, and its node, from its process' environment."""
+    found = variables(sweep.states()[cell]["pid"])
+    return f"{found['SLURM_ARRAY_JOB_ID']}_{found['SLURM_ARRAY_TASK_ID']}", found["SLURMD_NODENAME"]
+
+
+def training(sweep, *known):
+    """A cell that trains now and is none of those, its job and node."""
+
+    def look():
+        for cell, state in sweep.states().items():
+            if cell not in known and state["step"] > 25:  # there is a checkpoint
+                try:
+                    return cell, *job_of(sweep, cell)
+                except (OSError, KeyError):  # it has just ended
+                    continue
+        return None
+
+    return wait_for(look, 240)
+
+
+def same(sweep, alone):
+    assert sweep.bits() == alone.bits()
+    assert sweep.table() == alone.table()
+    assert not sweep.left_behind()
+
+
+def test_packs_of_cells_in_jobs_give_the_same_table(sweep, alone):
+    sweep.overrides += ["sweep.cells_per_job=3"]
+    text = sweep.run()
+    assert "asks SLURM for an array of 2 jobs, each 1 core for 60 min and up to 3 cells" in text
+    same(sweep, alone)
+    assert "6 cells, 6 already finished" in sweep.run()
+
+
+def test_cancelled_requeued_timed_out_and_drained_it_gives_the_same_table(sweep, slurm, alone):
+    process = sweep.start()
+    try:
+        requeued, job, _ = training(sweep)
+        slurm.do("scontrol", "requeue", job)
+        wait_for(lambda: job not in slurm.jobs())
+        timed_out, job, node = training(sweep, requeued)
+        slurm.do("scontrol", "update", f"nodename={node}", "state=drain", "reason=test")
+        slurm.announce(job)
+        wait_for(lambda: job not in slurm.jobs())
+        cancelled, job, other = training(sweep, requeued, timed_out)
+        assert other != node
+        slurm.do("scancel", job)
+        wait_for(lambda: job not in slurm.jobs())
+        slurm.do("scontrol", "update", f"nodename={node}", "state=resume")
+        text = sweep.ended(process)
+    finally:
+        process.kill()
+        process.communicate()
+    assert "1 of 6 cells were lost with their jobs: once more" in text
+    same(sweep, alone)
+    for cell in (requeued, timed_out, cancelled):
+        first, second, *_ = sweep.results()[cell]["provenance"]["attempts"]
+        assert first["step"] == 0 < second["step"]
+        assert "stopped before step" in (sweep.outputs / "runs" / cell / "log.txt").read_text()
+
+
+def test_ctrl_c_calls_the_jobs_back_and_the_same_command_goes_on(sweep, slurm, alone):
+    process = sweep.start()
+    cell, _, _ = training(sweep)
+    process.send_signal(signal.SIGINT)
+    text = sweep.ended(process, 130)
+    assert "the same command continues" in text and not slurm.jobs("PENDING,RUNNING")
+    assert "stopped before step" in (sweep.outputs / "runs" / cell / "log.txt").read_text()
+    sweep.run()
+    same(sweep, alone)
+
+
+def test_what_cannot_be_asked_for_is_a_line(sweep):
+    for override, message in [
+        ("sweep.cells_per_job=0", "error: sweep.cells_per_job must be a whole number, 1 or more, got 0"),
+        ("sweep.budget=2h", "error: sweep.budget needs the slots of this machine"),
+    ]:
+        line = [sweep.python, "scripts/train.py", *sweep.overrides, override]
+        done = subprocess.run(line, cwd=ROOT, env=sweep.environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 2 and done.stderr.startswith(message)
