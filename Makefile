@@ -41,4 +41,4 @@ docs: install  ## docs/methods: a page and a picture for each method, under a mi
 
 lock:  ## write requirements.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --generate-hashes --no-emit-index-url \
-		--extra dev --extra tensorboard pyproject.toml --output-file requirements.lock
+		--extra dev --extra tensorboard --extra dashboard pyproject.toml --output-file requirements.lock

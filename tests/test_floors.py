@@ -21,7 +21,7 @@ FLOORS = {
     **dict.fromkeys(AXES, 0),
     **dict.fromkeys({"models", "data"}, 1),
     **dict.fromkeys({"learner", "callbacks", "loggers", "runs", "reports", "build", "evaluations", "diagnostics"}, 2),
-    **dict.fromkeys({"audits"}, 2),
+    **dict.fromkeys({"audits", "trainers"}, 2),
     **dict.fromkeys({"sweeps", "train", "training", "ranks", "dashboards", "verify_resume", "evaluate", "diagnose"}, 3),
     **dict.fromkeys({"optimizer_paths"}, 3),
 }

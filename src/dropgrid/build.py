@@ -1,13 +1,11 @@
 """From the plain config of a cell to its parts."""
 
 import json
-import logging
 import os
 import shutil
-import warnings
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,13 +22,6 @@ from dropgrid.lr_schedules.following import reads_validation
 from dropgrid.optimizers.fused import fused
 from dropgrid.regularizers.none import none
 from dropgrid.runs.identity import OF_THE_LOADER, unite
-
-if TYPE_CHECKING:
-    import pytorch_lightning as pl
-
-OURS_OF_THE_TRAINER = ("threads", "channels_last", "compile", "fused", "ranks")
-"""Keys of `trainer` that are not Lightning's."""
-
 
 COMPILERS = (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")
 """What torch.compile looks for."""
@@ -205,30 +196,6 @@ class Stand:
             linear = nn.Linear(spec.channels, self.classes)
         self.network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), linear)
         self.loss = nn.CrossEntropyLoss()
-
-
-def make_trainer(config: Mapping[str, Any], local: Mapping[str, Any], **extra: Any) -> "pl.Trainer":
-    """Lightning's trainer with everything of its own that writes or prints switched off."""
-    import pytorch_lightning as pl  # two seconds, which a sweep that is finished need not wait for
-    from lightning_fabric.utilities.exceptions import MisconfigurationException
-    from pytorch_lightning.plugins.environments import LightningEnvironment
-
-    for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):  # it advertises, and repeats itself
-        logging.getLogger(f"pytorch_lightning.{name}").setLevel(logging.ERROR)
-    node = {k: v for k, v in unite(config, local, "trainer").items() if k not in OURS_OF_THE_TRAINER}
-    warnings.filterwarnings("ignore", "The `srun` command is available")  # and we start our ranks ourselves
-    ranks = config["trainer"].get("ranks", 1)
-    if ranks > 1:
-        node |= {"devices": ranks, "use_distributed_sampler": False}
-    shown = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
-    quiet: dict[str, Any] = dict.fromkeys(shown, False)
-    try:
-        # said, not found: in a SLURM job Lightning would count its tasks, and queue it again by itself
-        quiet |= {"plugins": [LightningEnvironment()], "num_sanity_val_steps": 0}
-        trainer: pl.Trainer = instantiate("trainer", node, **quiet, **extra)
-    except MisconfigurationException as error:
-        raise UserError(f"trainer: {' '.join(str(error).split())}") from error
-    return trainer
 
 
 def positive(key: str, value: Any, kind: Any, wanted: str) -> None:

@@ -37,6 +37,7 @@ from dropgrid.runs.environment import environment, stamp
 from dropgrid.runs.folder import write_json, write_json_once
 from dropgrid.runs.identity import FORMAT
 from dropgrid.runs.measure import accuracy, calibration_error, nll, predict
+from dropgrid.trainers import make_trainer
 
 TRAIN_IMAGES_MEASURED = 10_000
 
@@ -125,7 +126,7 @@ class Trial:
         self.average = Average(instantiate("average", config["average"]))
         ours = [Gather(), self.best, self.average, self.treatment, Metrics(loggers, self.treatment)]
         ours += [self.heartbeat] if self.rank == 0 else []
-        self.trainer = build.make_trainer(config, local, default_root_dir=folder, callbacks=ours)
+        self.trainer = make_trainer(config, local, default_root_dir=folder, callbacks=ours)
         self.device = self.trainer.strategy.root_device
         self.order = order(self.data["sampler"], self.splits.train, config["seed"], self.data["batch_size"])
         self.stamp = stamp(self.device)

@@ -48,7 +48,7 @@ def node_of(cluster, state):
 
 
 def test_a_node_lost_in_the_middle_costs_nothing(tmp_path, python, alone):
-    with Ray(tmp_path / "ray", Path(python).parent) as cluster:
+    with Ray(Path(python).parent) as cluster:
         sweep = there(tmp_path / "outputs", python, f"hydra.launcher.ray.init.address='{cluster.address}'")
         process = sweep.start()
         try:
@@ -74,7 +74,7 @@ def test_where_no_folder_is_shared_results_are_brought_back(tmp_path, python, al
         pytest.skip("a node that sees another folder takes a mount namespace")
     outputs = tmp_path / "outputs"
     outputs.mkdir()
-    with Ray(tmp_path / "ray", Path(python).parent, hidden=[outputs]) as cluster:
+    with Ray(Path(python).parent, hidden=[outputs]) as cluster:
         address = f"hydra.launcher.ray.init.address='{cluster.address}'"
         sweep = there(outputs, python, address, "sweep.cells_per_job=2")
         sweep.run()

@@ -1,8 +1,10 @@
 """A real Ray cluster on loopback: a head and nodes of our own, as so many machines would be, ended by pid."""
 
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,14 +24,14 @@ class Ray:
         hidden: of each node, a folder that it is not to see; None where it sees all.
     """
 
-    def __init__(self, folder: Path, commands: Path, hidden: Sequence[Path | None] = (None, None)):
-        self.folder, self.commands, self.hidden = folder, commands, hidden
+    def __init__(self, commands: Path, hidden: Sequence[Path | None] = (None, None)):
+        self.commands, self.hidden = commands, hidden
         self.port = free_ports(1)[0]
         self.address = f"127.0.0.1:{self.port}"
         self.started: list[subprocess.Popen] = []
 
     def __enter__(self) -> "Ray":
-        self.folder.mkdir(parents=True)
+        self.folder = Path(tempfile.mkdtemp(prefix="ray-"))  # short: sockets lie in it, whose paths have 107 bytes
         options = ("--num-cpus=0", "--include-dashboard=false", f"--port={self.port}", f"--temp-dir={self.folder}")
         try:
             self.start(None, "--head", *options)
@@ -58,7 +60,10 @@ class Ray:
         """The nodes that the head knows to be alive."""
         line = "import ray,sys; ray.init(sys.argv[1], logging_level=50); print(sum(n['Alive'] for n in ray.nodes()))"
         given = {"capture_output": True, "text": True, "timeout": 60, "env": dict(os.environ)}
-        done = subprocess.run([str(self.commands / "python"), "-c", line, self.address], **given)
+        try:
+            done = subprocess.run([str(self.commands / "python"), "-c", line, self.address], **given)
+        except subprocess.TimeoutExpired:
+            return 0
         return int(done.stdout or 0)
 
     def of(self, node: int) -> list[int]:
@@ -82,3 +87,4 @@ class Ray:
                 self.kill(node)
                 time.sleep(0.2)
             self.started[node].wait(20)
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -14,6 +14,7 @@ from dropgrid.sweeps.plan import plans
 from dropgrid.sweeps.pool import policy
 from dropgrid.sweeps.price import budget
 from dropgrid.sweeps.slots import slots
+from dropgrid.trainers import make_trainer
 
 sys.path.insert(0, str(Path(__file__).parent))
 from trial import Trial
@@ -38,7 +39,7 @@ def command(tmp_path, monkeypatch):
                 try:
                     source = build.source(cell.config, cell.local)
                     build.check(cell.config, cell.local, source.spec())
-                    build.make_trainer(cell.config, cell.local)
+                    make_trainer(cell.config, cell.local)
                 except ValueError as error:
                     raise UserError(str(error)) from error
 

@@ -23,7 +23,7 @@ def check_trainer(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
 
     This one need not spend seconds on loading it, the process that cells are forks of has it.
     """
-    from dropgrid.build import make_trainer
+    from dropgrid.trainers import make_trainer
 
     if "pytorch_lightning" in sys.modules:
         make_trainer(config, local)
@@ -35,7 +35,7 @@ def check_trainer(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
 
 def refused(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
     """make_trainer, its result dropped: it stays in that process."""
-    from dropgrid.build import make_trainer
+    from dropgrid.trainers import make_trainer
 
     make_trainer(config, local)
 
