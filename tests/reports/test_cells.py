@@ -81,3 +81,18 @@ def test_a_report_needs_no_torch(fake):
     loaded = json.loads(done.stdout)
     assert "matplotlib" in loaded
     assert not {"torch", "hydra", "pytorch_lightning", "omegaconf", "wandb", "pandas"} & set(loaded)
+
+
+def test_configs_of_a_row_are_parsed_once_and_are_those_of_their_files(fake, monkeypatch):
+    from dropgrid.reports import cells as module
+
+    fake.add(["baseline", "dropout"], seeds=3)
+    for cell in fake.cells:
+        cell["config"]["seed"] = cell["line"]["seed"]
+    name = fake.write()
+    parsed = []
+    real = module.read_yaml
+    monkeypatch.setattr(module, "read_yaml", lambda path: parsed.append(path) or real(path))
+    found = read(name, fake.outputs)
+    assert len(parsed) == 2
+    assert [cell.config for cell in found.cells] == [real(cell.folder / "config.yaml") for cell in found.cells]

@@ -150,7 +150,9 @@ def read(name: str, outputs: Path | str = "outputs") -> Ablation:
     about = shapes.read(folder / "ablation.json", shapes.ABOUT) or {}
     blocks: dict[tuple[tuple[str, str], ...], dict[str, list[Cell]]] = {}
     asked = (shapes.read(folder / "evaluations.json", shapes.ASKED) or {}).get("asked") or []
-    for cell in measured_here([read_cell(line, outputs) for line in read_lines(folder / "cells.json")], asked):
+    configs = Configs()
+    cells = [read_cell(line, outputs, configs) for line in read_lines(folder / "cells.json")]
+    for cell in measured_here(cells, asked):
         blocks.setdefault(tuple(cell.factors.items()), {}).setdefault(cell.row, []).append(cell)
     if not blocks:
         raise UserError(f"{folder / 'cells.json'} lists no cells")
@@ -188,13 +190,39 @@ def unknown(name: str, known: Sequence[str], folder: Path) -> str:
     return f"no ablation {name!r} in {folder}{meant} There are: {', '.join(known)}"
 
 
-def read_cell(line: Mapping[str, Any], outputs: Path) -> Cell:
+class Configs:
+    """The config.yaml of many cells. Those of a row differ in the line of the seed alone, and are parsed once."""
+
+    SEED = re.compile(r"^seed: (\d+)$", re.MULTILINE)
+
+    def __init__(self) -> None:
+        self.parsed: dict[str, Mapping[str, Any]] = {}
+
+    def read(self, path: Path) -> Mapping[str, Any] | None:
+        """One of them, or None where there is none."""
+        text = read_text(path)
+        if text is None:
+            return None
+        seed = self.SEED.search(text)
+        if seed is None:
+            return self.checked(path)
+        rest = text[: seed.start()] + text[seed.end() :]
+        if rest not in self.parsed:
+            self.parsed[rest] = self.checked(path)
+        return {**self.parsed[rest], "seed": int(seed[1])}
+
+    @staticmethod
+    def checked(path: Path) -> Mapping[str, Any]:
+        """A file as it is, once it has the shape of a config."""
+        config: Mapping[str, Any] = read_yaml(path)
+        shapes.check(path, config, {"*": shapes.ANY})
+        return config
+
+
+def read_cell(line: Mapping[str, Any], outputs: Path, configs: Configs) -> Cell:
     """A line of cells.json and the folder it names."""
     folder = run_folder(outputs, line["cell"])
     result = shapes.read(folder / "result.json", shapes.RESULT)
-    config = read_yaml(folder / "config.yaml")
-    if config is not None:
-        shapes.check(folder / "config.yaml", config, {"*": shapes.ANY})
     return Cell(
         row=line["row"],
         factors={key: str(value) for key, value in (line.get("factors") or {}).items()},
@@ -203,7 +231,7 @@ def read_cell(line: Mapping[str, Any], outputs: Path) -> Cell:
         overrides=line.get("overrides") or [],
         folder=folder,
         status=status(folder),
-        config=config,
+        config=configs.read(folder / "config.yaml"),
         result=result,
         failure=shapes.read(folder / "failure.json", shapes.FAILURE) if result is None else None,
         evaluations=measured(folder),
