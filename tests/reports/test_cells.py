@@ -8,6 +8,7 @@ import pytest
 
 from dropgrid import reports
 from dropgrid.errors import UserError
+from dropgrid.reports import cells as module
 from dropgrid.reports.cells import read
 
 
@@ -84,8 +85,6 @@ def test_a_report_needs_no_torch(fake):
 
 
 def test_configs_of_a_row_are_parsed_once_and_are_those_of_their_files(fake, monkeypatch):
-    from dropgrid.reports import cells as module
-
     fake.add(["baseline", "dropout"], seeds=3)
     for cell in fake.cells:
         cell["config"]["seed"] = cell["line"]["seed"]

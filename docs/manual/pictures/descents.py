@@ -18,6 +18,10 @@ SURFACES = ("ravine", "beale")
 FOUND = ROOT / "results" / "optimizer_paths" / "findings.json"
 
 
+SAME = {"gradient_descent": "sgd"}
+"""On a function of two numbers, which has no batches."""
+
+
 @cache
 def walked(name: str) -> dict[str, Walk]:
     """Every optimizer's path over a surface, without weight decay, at its rate of findings.json."""
@@ -55,20 +59,21 @@ def paths(option: Option) -> Figure:
     ill-conditioned ravine and on Beale's function, at the learning rate that is its best there of a grid
     (docs/optimizer_paths.md), without weight decay. Right: the loss by step on both; the dashed line is the goal.
     The other optimizers, at their own best rates, are grey."""
+    shown = SAME.get(option.name, option.name)
     with style():
         figure = sheet(3.0)
         for left, name in zip((0.35, 3.35), SURFACES, strict=True):
-            trace(place(figure, left, 0.3, 2.65, 2.4), name, option.name)
+            trace(place(figure, left, 0.3, 2.65, 2.4), name, shown)
         for top, name in zip((0.3, 1.72), SURFACES, strict=True):
             axes = place(figure, 6.75, top, 2.1, 0.98)
-            for optimizer, walk in sorted(walked(name).items(), key=lambda pair: pair[0] == option.name):
-                own = optimizer == option.name
+            for optimizer, walk in sorted(walked(name).items(), key=lambda pair: pair[0] == shown):
+                own = optimizer == shown
                 color, width = (BLUE, 1.8) if own else ("#c4c4c4", 0.7)
                 axes.plot(range(1, len(walk.losses) + 1), walk.losses.clip(1e-8), color=color, lw=width)
             axes.axhline(surfaces()[name].goal, color=GREY, lw=0.9, ls=(0, (2, 2)))
             axes.set_xscale("log")
             axes.set_yscale("log")
-            axes.set_xlim(1, len(walked(name)[option.name].losses))
+            axes.set_xlim(1, len(walked(name)[shown].losses))
             axes.set_ylim(1e-7, 300)
             axes.set_yticks([1e-6, 1e-3, 1], ["10⁻⁶", "10⁻³", "1"])
             axes.set_xticks([1, 10, 100], ["1", "10", "100"])

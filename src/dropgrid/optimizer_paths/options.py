@@ -29,11 +29,20 @@ class Point(nn.Module):
 
 
 def nodes() -> dict[str, dict[str, Any]]:
-    """Option -> its config, composed as a run composes it, without weight decay."""
+    """Option -> its config, composed as a run composes it, without weight decay.
+
+    A function of two numbers has no batches: `gradient_descent` is `sgd` there, and left out.
+    """
     with hydra_context(), explained([]):
         names = options("optimizer")
         found = {name: plain(hydra.compose("train", overrides=[f"optimizer={name}"]))["optimizer"] for name in names}
+    found = {name: node for name, node in found.items() if not whole(node)}
     return {name: {**node, **({"weight_decay": 0.0} if "weight_decay" in node else {})} for name, node in found.items()}
+
+
+def whole(node: Mapping[str, Any]) -> bool:
+    """Whether an option is told from another by its batch alone."""
+    return bool(getattr(instantiate("optimizer", node).func, "whole_set", False))
 
 
 def maker(node: Mapping[str, Any], rate: float) -> Make:
