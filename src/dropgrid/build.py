@@ -257,6 +257,7 @@ def built(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: 
             call("model", net, torch.zeros(2, *size))
         targets = torch.zeros(2, dtype=torch.int64)
         assert call("optimizer", optimizer(config), net).param_groups, "an optimizer has parameters"
+        instantiate("logger", local["logger"])
         instantiate("loss", config["loss"])(torch.zeros(2, len(spec.classes)), targets)
         call("penalty", penalty(config).term, net)
     call("average", instantiate("average", config["average"]).due, 0, 1, 1)

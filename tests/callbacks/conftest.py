@@ -13,6 +13,7 @@ class At:
 
     def __init__(self, epoch=0, step=0):
         self.current_epoch, self.global_step, self.max_epochs = epoch, step, 5
+        self.is_global_zero, self.world_size = True, 1
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What the files of an outputs folder must be like to be reported: anyone may have edited, damaged or brought them."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,10 @@ def fits(value: Any, word: str | None) -> bool:
     if word == TRUTH:
         return isinstance(value, bool)
     if word in (NUMBER, WHOLE):
+        if word == NUMBER and isinstance(value, float) and not math.isfinite(value):
+            return True  # of a run that diverged; who reads it takes it for none
         kinds = int if word == WHOLE else (int, float)
-        return isinstance(value, kinds) and not isinstance(value, bool) and not abs(value) > LARGEST
+        return isinstance(value, kinds) and not isinstance(value, bool) and abs(value) <= LARGEST
     return value is None if word is None else True
 
 

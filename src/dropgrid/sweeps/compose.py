@@ -58,6 +58,7 @@ class Composer:
         names = tuple(str(each.input_line) for each in parsed if each not in values)
         if names not in self.chosen:
             self.chosen[names] = reach.checked(compose("train", overrides=list(names), return_hydra_config=True))
+            OmegaConf.set_struct(self.chosen[names], True)  # an unknown key is an error, as Hydra made it
         config = deepcopy(self.chosen[names])
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
         return config

@@ -46,6 +46,8 @@ PLUGINS = ("hydra_plugins.", "hydra._internal.core_plugins.")
 def before(given: Sequence[str]) -> None:
     """Compose a command's config as Hydra will, and check it, before Hydra acts upon it."""
     parsed = get_args_parser().parse_intermixed_args(given)
+    if parsed.shell_completion:  # its overrides are a query, and nothing is composed to be run
+        return
     check_places(parsed.config_dir, (parsed.config_path, parsed.config_name), parsed.overrides)
     places = create_automatic_config_search_path(None, None, str(CONF))
     if parsed.config_dir is not None:
