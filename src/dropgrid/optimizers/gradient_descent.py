@@ -1,4 +1,4 @@
-"""Gradient descent on the whole training set (Cauchy, 1847)."""
+"""Gradient descent on the whole training set (Bottou, Curtis, Nocedal, SIAM Review 2018, §3.2)."""
 
 from torch import nn, optim
 
