@@ -92,9 +92,8 @@ def until(happened) -> None:
 def test_a_rank_that_dies_fails_the_cell_and_says_so(tmp_path):
     environment = {**os.environ, "DROPGRID_OUTPUTS": str(tmp_path)}
     line = [sys.executable, "scripts/train.py", *LINE, "trainer=ddp", "trainer.max_epochs=500"]
-    training = subprocess.Popen(
-        line, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    line.append("sweep.retries.RankFailed=0")
+    training = subprocess.Popen(line, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until(lambda: [each for each in tmp_path.glob("runs/*/state.json") if '"step": ' in each.read_text()])
         (cell,) = (tmp_path / "runs").iterdir()
