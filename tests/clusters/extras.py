@@ -26,7 +26,8 @@ def debian(command: str, *packages: str) -> None:
 def python_with(extra: str, folder: Path) -> str:
     """A Python that has all of ours and one of our extras: an environment that borrows from this one."""
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"][extra]
-    borrowed = [each for each in sys.path if each.endswith("site-packages")]
+    # this project by its sources: an editable install is a .pth of its own, which one that borrows does not read
+    borrowed = [str(ROOT / "src"), *(each for each in sys.path if each.endswith("site-packages"))]
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     (own,) = folder.glob("lib/python*/site-packages")
     (own / "borrowed.pth").write_text("\n".join(borrowed) + "\n")
