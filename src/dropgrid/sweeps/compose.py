@@ -13,6 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from dropgrid.errors import UserError
@@ -57,11 +58,19 @@ class Composer:
         values = [each for each in parsed if not options(each.key_or_group) and root_of(each) != "hydra"]
         names = tuple(str(each.input_line) for each in parsed if each not in values)
         if names not in self.chosen:
-            self.chosen[names] = reach.checked(compose("train", overrides=list(names), return_hydra_config=True))
+            self.chosen[names] = reach.checked(composed(names))
             OmegaConf.set_struct(self.chosen[names], True)  # an unknown key is an error, as Hydra made it
         config = deepcopy(self.chosen[names])
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
         return config
+
+
+def composed(lines: Sequence[str]) -> DictConfig:
+    """Hydra's config of some overrides, its own node in it; all that it refuses is a HydraException."""
+    try:
+        return compose("train", overrides=list(lines), return_hydra_config=True)
+    except ValueError as error:  # of a group's option that is a number
+        raise HydraException(str(error)) from error
 
 
 def parse(text: str) -> Override:

@@ -31,6 +31,9 @@ def finished(name: str, outputs: Path, jobs: int | str) -> Plan:
         folder = run_folder(outputs, line["cell"])
         if line["cell"] not in cells and (folder / "result.json").exists():
             about = {part: read_yaml(folder / f"{part}.yaml") for part in ("config", "local")}
+            for part, found in about.items():
+                if not isinstance(found, dict):
+                    raise UserError(f"{folder} has no {part}.yaml that can be read: it cannot be measured again")
             given = (line["cell"], line["row"], line.get("factors") or {}, line["seed"], line["overrides"])
             cells[line["cell"]] = Cell(*given, config=about["config"], local=about["local"])
     if not cells:

@@ -9,7 +9,6 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from hydra import compose
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
@@ -20,7 +19,7 @@ from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide
 from dropgrid.sweeps import reach, tune
 from dropgrid.sweeps import rows as ablation_rows
 from dropgrid.sweeps import seeds as seeding
-from dropgrid.sweeps.compose import Composer, bounded, choices, hydra_context, key_of, parse, root_of, settled
+from dropgrid.sweeps.compose import Composer, bounded, choices, composed, hydra_context, key_of, parse, root_of, settled
 from dropgrid.sweeps.explain import explained
 from dropgrid.sweeps.fingerprints import Fingerprints
 
@@ -169,7 +168,9 @@ class Planner:
     def ablation(self, name: str, tuned: tune.Tuned | None = None) -> Plan:
         """The rows of an ablation, in every combination of the factors swept on the command line."""
         about_rows = [str(each.input_line) for each in self.fixed if root_of(each) in ("ablation", "scale", "hydra")]
-        node = plain(compose("train", overrides=about_rows))["ablation"]
+        node = plain(composed(about_rows)).get("ablation")
+        if not isinstance(node, dict):
+            raise UserError(f"ablation={name}: its file must set `ablation`, a mapping with rows")
         found = ablation_rows.expand(node.get("rows"))
         ablation_rows.conflicts(found, [key_of(o) for o in self.fixed] + [*self.swept])
         self.resolved = self.compose([*self.first, *next(iter(found.values()))])
