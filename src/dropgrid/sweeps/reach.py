@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
 from dropgrid.runs.folder import read_yaml
+from dropgrid.sweeps.command_line import refuse
 
 PLAIN = re.compile(r"\$\{\s*(?:[^${}:]*\}|oc\.env:\s*DROPGRID_\w*\s*[,}])")
 """An interpolation that names a key, or a variable of ours."""
@@ -45,7 +46,9 @@ PLUGINS = ("hydra_plugins.", "hydra._internal.core_plugins.")
 
 def before(given: Sequence[str]) -> None:
     """Compose a command's config as Hydra will, and check it, before Hydra acts upon it."""
-    parsed = get_args_parser().parse_intermixed_args(given)
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    parsed = parser.parse_intermixed_args(given)
     if parsed.shell_completion:  # its overrides are a query, and nothing is composed to be run
         return
     check_places(parsed.config_dir, (parsed.config_path, parsed.config_name), parsed.overrides)
