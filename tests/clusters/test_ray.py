@@ -19,6 +19,14 @@ CELLS = [*TINY, "trainer.max_epochs=80", "regularizer=none,dropblock", "seed=0,1
 THERE = ["hydra/launcher=ray", "sweep.checkpoint.steps=20", "sweep.beat_seconds=0.5"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def without_token():
+    """Ray's own authentication is off: a token that an earlier cluster left at home would keep clients out."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        yield
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """The sweep on this machine."""

@@ -48,7 +48,8 @@ class Ray:
         """A node: its processes bear its number, and have mounts of their own where it hides something."""
         name = str(len(self.started))
         line = [str(self.commands / "ray"), "start", "--block", "--disable-usage-stats", "--node-ip-address=127.0.0.1"]
-        line += [*options, "--object-store-memory=100000000"]
+        # workers take any free port: else Ray keeps 10002 to 19999 for them, and refuses a head among those
+        line += [*options, "--object-store-memory=100000000", "--min-worker-port=0", "--max-worker-port=0"]
         if hidden is not None:
             line = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none "{hidden}" && exec "$@"', "sh", *line]
         environment = {**os.environ, MARK: f"{self.port}-{name}"}
