@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         not os.environ.get("DROPGRID_RAY"),
-        reason="of two machines it passed on one: Ray's authentication is to be looked into; DROPGRID_RAY=1 runs it",
+        reason="passed once, then clients were kept out by authentication: to be looked into; DROPGRID_RAY=1 runs it",
     ),
 ]
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25"]
