@@ -198,14 +198,15 @@ class Learner(pl.LightningModule):
 
     def epoch_metrics(self) -> dict[str, float]:
         """The epoch's row of numbers; read by callbacks once its validation is over."""
+        drop_prob = self.drop_prob()
         return {
             "epoch": self.current_epoch,
             "step": self.global_step,
             **self.means("train", self.train_sums),
             **self.means("val", self.val_sums),
             "lr": self.trainer.optimizers[0].param_groups[0]["lr"],
-            "keep_prob": 1 - self.drop_prob(),
-            "drop_prob": self.drop_prob(),
+            "keep_prob": 1 - drop_prob,
+            "drop_prob": drop_prob,
         }
 
     @staticmethod

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from dropgrid.pages import templates
 
 if TYPE_CHECKING:
     from dropgrid.audits.audit import Audit, Layer
@@ -94,14 +94,8 @@ def text(audit: "Audit") -> str:
 
 def html(audit: "Audit") -> str:
     """The page as one file: no script, no address; whatever came from the model is escaped."""
-    environment = Environment(
-        loader=PackageLoader("dropgrid.audits", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2").render(
+    page = templates("audits").get_template("page.html.j2")
+    return page.render(
         audit=audit,
         seen=seen(audit),
         heads=HEADS,

@@ -35,7 +35,7 @@ def sweep(ablation: Ablation, *, project: str, file: str) -> str:
 
 def paths(ablation: Ablation) -> Sequence[str]:
     """Each cell as `sweep.only` names it."""
-    return [path({"row": cell.row, "factors": cell.factors, "seed": cell.seed}) for cell in ablation.cells]
+    return [path(vars(cell)) for cell in ablation.cells]
 
 
 def quoted(text: str) -> str:

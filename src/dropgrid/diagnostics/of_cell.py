@@ -12,10 +12,11 @@ from dropgrid.reports import figure_predictions
 from dropgrid.reports.plotting import png
 
 
-def pictures_of(folder: Path, name: str, classes: Sequence[str], tests: Split | None = None) -> dict[str, bytes]:
+def pictures_of(folder: Path, name: str, classes: Sequence[str] | None, tests: Split | None) -> dict[str, bytes]:
     """PNGs by name: what a diagnosis recorded, and of a finished cell its confusion matrix.
 
     With the test images (`tests`) examples too, where the net was tested on all of them and every logit is finite.
+    Classes that have no names here (`classes` None) are shown by number.
     """
     found = {f"diagnosis/{option}": png(figure) for option, figure in pictures({name: folder}).items()}
     if not (folder / "predictions.npz").exists():
@@ -24,6 +25,7 @@ def pictures_of(folder: Path, name: str, classes: Sequence[str], tests: Split | 
         logits, targets = kept["last"], kept["targets"]
     if not np.isfinite(logits).all():
         return found
+    classes = classes or [str(each) for each in range(logits.shape[-1])]
     found["predictions/confusion"] = png(figure_predictions.confusion(logits, targets, classes))
     if tests is not None and len(tests) == len(targets):
         places = sorted({place for each in figure_predictions.worth_showing(logits, targets) for place in each})

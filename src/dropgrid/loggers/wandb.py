@@ -15,7 +15,6 @@ Mode = Literal["online", "offline"]
 Membership = tuple[str, str]
 """An ablation, and the row of it that a cell belongs to."""
 
-
 FLUSHED = 2
 """Seconds between writes of the offline file: of a run that is killed, what came since is lost to `wandb sync`."""
 

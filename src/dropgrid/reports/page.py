@@ -4,9 +4,9 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from dropgrid.pages import templates
 from dropgrid.reports import provenance, width
 from dropgrid.reports.cells import DROPPED, Block, Cell
 from dropgrid.reports.columns import MINUS, NOTHING, apart, columns, interval, lines_of, number, signed
@@ -44,13 +44,7 @@ FACTS = ("claim", "cost", "protocol", "scale")
 
 def render(table: Table, pictures: Mapping[str, bytes]) -> str:
     """The page as HTML: pictures and script inlined, no address, the same bytes for the same cells."""
-    environment = Environment(
-        loader=PackageLoader("dropgrid.reports", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates("reports")
     environment.filters |= {"share": share, "nominal": nominal, "value": value, "metric": metric, "number": number}
     environment.filters |= {"signed": or_nothing(signed), "interval": or_nothing(interval)}
     ablation, stated = table.ablation, claims(table)

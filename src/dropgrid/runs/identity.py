@@ -57,7 +57,7 @@ def treatment_id(config: Mapping[str, Any]) -> str:
 
 TRAINS_NOTHING = (
     *("reports", "sweeps", "evaluations", "evaluate.py", "diagnostics", "diagnose.py"),
-    *("optimizer_paths", "verify_resume.py", "commands.py", "train.py", "dashboards", "audits"),
+    *("optimizer_paths", "verify_resume.py", "commands.py", "pages.py", "train.py", "dashboards", "audits"),
 )
 """Of the package, what no cell's process runs while it trains and measures."""
 

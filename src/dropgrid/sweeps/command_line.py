@@ -1,5 +1,7 @@
 """The command line as Hydra needs it, from what a user types."""
 
+from argparse import Namespace
+from collections.abc import Sequence
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -19,9 +21,7 @@ def arguments(given: list[str]) -> list[str]:
     run does. In a sweep `key=value` becomes `key=choice(value)`: Hydra applies plain values before any row or choice
     is known, and would refuse a key that the default option of its group lacks.
     """
-    parser = get_args_parser()
-    parser.error = refuse  # type: ignore[method-assign]
-    parsed = parser.parse_intermixed_args(given)
+    parsed = parse(given)
     flags = [each for each in given if each not in parsed.overrides]
     overrides = [f"+{each}" if each.startswith("ablation=") else each for each in parsed.overrides]
     if parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion:
@@ -31,6 +31,13 @@ def arguments(given: list[str]) -> list[str]:
     if "--multirun" not in flags and not parsed.multirun:
         return [*flags, *overrides]
     return [*flags, *map(deferred, overrides)]
+
+
+def parse(given: Sequence[str]) -> Namespace:
+    """A command line's flags, and its `overrides`, which may stand between them."""
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser.parse_intermixed_args(given)
 
 
 def refuse(message: str) -> NoReturn:

@@ -14,7 +14,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from dropgrid.errors import UserError
 from dropgrid.instantiate import module_of
-from dropgrid.reports import claims
 from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide
 from dropgrid.sweeps import reach, tune
 from dropgrid.sweeps import rows as ablation_rows
@@ -177,17 +176,7 @@ class Planner:
         factors = [dict(zip(self.swept, values, strict=True)) for values in product(*self.swept.values())]
         about = {k: v for k, v in node.items() if k not in ("rows", "tune")}
         about["ablation"] = name
-        claims.parse(about.get("claims") or [], found)
-        if about.get("contrasts"):
-            from dropgrid.reports import contrasts  # scipy, which most commands need not wait for
-
-            contrasts.parse(about["contrasts"], found)
-        if about.keys() & {"ensemble", "spread", "target"}:
-            from dropgrid.reports import ensembles, spreads, targets
-
-            ensembles.check(about.get("ensemble"))
-            spreads.check(about.get("spread"))
-            targets.check(about.get("target"))
+        ablation_rows.check_questions(about, found)
         scale = next((o.get_value_element_as_str() for o in self.fixed if o.key_or_group == "scale"), None)
         made = self.name(name, scale)
         count = self.resolved["sweep"]["tune"]

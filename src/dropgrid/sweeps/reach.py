@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_automatic_config_search_path, get_args_parser
+from hydra._internal.utils import create_automatic_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
 from dropgrid.runs.folder import read_yaml
-from dropgrid.sweeps.command_line import refuse
+from dropgrid.sweeps import command_line
 
 PLAIN = re.compile(r"\$\{\s*(?:[^${}:]*\}|oc\.env:\s*DROPGRID_\w*\s*[,}])")
 """An interpolation that names a key, or a variable of ours."""
@@ -46,9 +46,7 @@ PLUGINS = ("hydra_plugins.", "hydra._internal.core_plugins.")
 
 def before(given: Sequence[str]) -> None:
     """Compose a command's config as Hydra will, and check it, before Hydra acts upon it."""
-    parser = get_args_parser()
-    parser.error = refuse  # type: ignore[method-assign]
-    parsed = parser.parse_intermixed_args(given)
+    parsed = command_line.parse(given)
     if parsed.shell_completion:  # its overrides are a query, and nothing is composed to be run
         return
     check_places(parsed.config_dir, (parsed.config_path, parsed.config_name), parsed.overrides)

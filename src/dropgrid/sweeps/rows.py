@@ -5,6 +5,7 @@ from itertools import product
 from typing import Any
 
 from dropgrid.errors import UserError
+from dropgrid.reports import claims
 from dropgrid.sweeps.compose import key_of, parse
 
 
@@ -71,3 +72,18 @@ def conflicts(rows: Mapping[str, Sequence[str]], keys: Sequence[str]) -> None:
                         f"edit the rows: \"+ablation.rows.NEW=['key=value']\" adds one, "
                         f"'~ablation.rows.{name}' removes this one"
                     )
+
+
+def check_questions(about: Mapping[str, Any], rows: Mapping[str, Sequence[str]]) -> None:
+    """UserError where what an ablation asks of its rows (claims, contrasts, …) could not be answered."""
+    claims.parse(about.get("claims") or [], rows)
+    if about.get("contrasts"):
+        from dropgrid.reports import contrasts  # scipy, which most commands need not wait for
+
+        contrasts.parse(about["contrasts"], rows)
+    if about.keys() & {"ensemble", "spread", "target"}:
+        from dropgrid.reports import ensembles, spreads, targets
+
+        ensembles.check(about.get("ensemble"))
+        spreads.check(about.get("spread"))
+        targets.check(about.get("target"))
