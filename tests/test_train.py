@@ -10,9 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25", "trainer.max_epochs=2"]
@@ -185,6 +187,33 @@ def test_stopped_it_leaves_cleanly_and_the_same_command_goes_on_to_the_same_bits
     assert done.returncode == 0 and f"continues before step {step}\n" in log_of(tmp_path / "stopped")
     command(*line, outputs=tmp_path / "alone")
     assert weights(tmp_path / "stopped") == weights(tmp_path / "alone")
+
+
+def images(folder, count):
+    """A folder of two classes."""
+    noise = np.random.default_rng(0)
+    for number in range(count):
+        path = folder / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise.integers(0, 255, (12, 12, 3), dtype=np.uint8)).save(path)
+    return folder
+
+
+@pytest.mark.slow
+def test_with_processes_that_read_images_an_end_is_as_quick(tmp_path):
+    folder = images(tmp_path / "images", 60)
+    line = ["data=image_folder", f"data.root={folder}", "data.val=10", "data.test=10", "data.memory_limit=0"]
+    line += [*TINY[1:2], "data.batch_size=8", "data.workers=2", "model.width=0.25", "trainer.max_epochs=500"]
+    process, state = begun(tmp_path / "stopped", *line)
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130 and "stopped before step" in log_of(tmp_path / "stopped")
+    for path in folder.rglob("*.png"):
+        path.write_bytes(path.read_bytes()[:60])
+    done = command(*line, "seed=1", outputs=tmp_path / "failed")
+    assert done.returncode == 1 and "cannot read the image" in done.stdout
+    assert time.monotonic() - started < 45, "a process that waits for its readers is killed after a minute"
 
 
 def test_a_second_ctrl_c_stops_at_once(tmp_path):

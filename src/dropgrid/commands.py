@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from dropgrid.errors import UserError
+from dropgrid.paths import untilde
 
 PLACE = "paths.outputs="
 
@@ -23,7 +24,7 @@ class Parser(argparse.ArgumentParser):
         places = [each.removeprefix(PLACE) for each in given if each.startswith(PLACE)]
         rest = [each for each in given if not each.startswith(PLACE)]
         parsed, extra = super().parse_known_args(rest, namespace)
-        parsed.outputs = Path(places[-1] if places else os.environ.get("DROPGRID_OUTPUTS", "outputs"))
+        parsed.outputs = Path(untilde(places[-1] if places else os.environ.get("DROPGRID_OUTPUTS", "outputs")))
         return parsed, extra
 
     def error(self, message: str) -> NoReturn:

@@ -67,6 +67,7 @@ class Wandb(AbstractLogger):
         settings = wandb.Settings(
             console="off",
             silent=True,
+            x_disable_meta=True,  # command line, folders, host and e-mail address; the config says what trained
             init_timeout=timeout,
             finish_timeout=timeout,
             finish_timeout_raises=False,

@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from dropgrid.pages import templates
+from dropgrid.paths import tilde
 from dropgrid.reports import provenance, width
 from dropgrid.reports.cells import DROPPED, Block, Cell
 from dropgrid.reports.columns import MINUS, NOTHING, apart, columns, interval, lines_of, number, signed
@@ -48,7 +49,7 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
     environment.filters |= {"share": share, "nominal": nominal, "value": value, "metric": metric, "number": number}
     environment.filters |= {"signed": or_nothing(signed), "interval": or_nothing(interval)}
     ablation, stated = table.ablation, claims(table)
-    return environment.get_template("page.html.j2").render(
+    page = environment.get_template("page.html.j2").render(
         table=table,
         about=ablation.about,
         facts=[(key.capitalize(), ablation.about[key]) for key in FACTS if ablation.about.get(key)],
@@ -76,6 +77,7 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
         environment=provenance.environment(ablation),
         nothing=NOTHING,
     )
+    return tilde(page)
 
 
 def or_nothing(text: Callable[[Any], str]) -> Callable[[Any], str]:

@@ -13,9 +13,10 @@ import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from dropgrid.errors import UserError
+from dropgrid.paths import tilde
 from dropgrid.runs.folder import write_json
 
 Train = Callable[[Mapping[str, Any], Path], None]
@@ -59,7 +60,17 @@ def enter(train: Train, cell: Mapping[str, Any], folder: Path, variables: Mappin
             traceback.print_exc()
         except OSError:
             os._exit(DISK_FULL)
-        sys.exit(FAILED)
+        leave(FAILED)
+    except SystemExit as end:  # it was asked to stop
+        leave(STOPPED if end.code is None else int(end.code))
+
+
+def leave(code: int) -> NoReturn:
+    """End at once. Processes that read data, held by the exception's frames, do not hear SIGTERM: an orderly exit would
+    wait for them for ever; as it is they see that they are alone, and end."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def keep_memory() -> None:
@@ -82,7 +93,7 @@ def classify(error: Exception) -> tuple[str, str]:
     `DiskFull`, `OutOfMemory`, `UserError`, else the exception's own name.
     """
     kind = type(error).__name__
-    message = (str(error).strip() or kind).splitlines()[-1]
+    message = tilde((str(error).strip() or kind).splitlines()[-1])
     causes = [error, *filter(None, (error.__cause__, error.__context__))]
     if any(isinstance(each, OSError) and each.errno in NO_ROOM for each in causes) or "No space left" in str(error):
         return "DiskFull", f"{message}; make room, and the same command goes on from the last checkpoint"

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.errors import UserError
+from dropgrid.files import write_atomically
+from dropgrid.paths import tilde
 from dropgrid.runs.child import DISK_FULL, STOPPED, Train, classify, enter
 from dropgrid.runs.folder import read_json, run_folder, write_json, write_yaml
 from dropgrid.runs.lease import Lease
@@ -183,6 +185,7 @@ class Supervisor:
         finally:
             end(child, GRACE if ended == "stopped" else 0.0, self.stop.at_once)
             (self.folder / "state.json").unlink(missing_ok=True)
+            closed(self.folder / "log.txt")
         if (self.folder / "result.json").exists():
             return "finished"
         if ended in ("stopped", "busy"):
@@ -235,6 +238,16 @@ def beaten(folder: Path) -> float:
         return (folder / "state.json").stat().st_mtime
     except FileNotFoundError:
         return 0.0
+
+
+def closed(log: Path) -> None:
+    """A log that nobody writes any more, without the path of the home folder, which tracebacks and warnings have."""
+    try:
+        text = log.read_text(errors="replace")
+        if (shown := tilde(text)) != text:
+            write_atomically(log, lambda beside: beside.write_text(shown))
+    except OSError:  # a full disk, or there is none
+        pass
 
 
 def end(child: BaseProcess, grace: float, at_once: threading.Event) -> None:

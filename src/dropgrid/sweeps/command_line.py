@@ -9,6 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from dropgrid.errors import UserError
+from dropgrid.paths import untilde
 
 SWEEPS = ("+ablation=", "hydra/launcher=")
 """Beginnings of overrides that make a command a sweep without -m."""
@@ -23,7 +24,7 @@ def arguments(given: list[str]) -> list[str]:
     """
     parsed = parse(given)
     flags = [each for each in given if each not in parsed.overrides]
-    overrides = [f"+{each}" if each.startswith("ablation=") else each for each in parsed.overrides]
+    overrides = [from_home(f"+{each}" if each.startswith("ablation=") else each) for each in parsed.overrides]
     if parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion:
         return [*flags, *overrides]
     if any(each.startswith(SWEEPS) for each in overrides) and not parsed.multirun:
@@ -31,6 +32,12 @@ def arguments(given: list[str]) -> list[str]:
     if "--multirun" not in flags and not parsed.multirun:
         return [*flags, *overrides]
     return [*flags, *map(deferred, overrides)]
+
+
+def from_home(override: str) -> str:
+    """`key=~/x` as the shell does not write it out, and Hydra does not read it."""
+    key, equals, value = override.partition("=")
+    return f"{key}={untilde(value)}" if equals and value.startswith("~/") else override
 
 
 def parse(given: Sequence[str]) -> Namespace:

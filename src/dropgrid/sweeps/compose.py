@@ -12,7 +12,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.core.override_parser.types import Override, Quote, QuotedString, RangeSweep, Transformer
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
@@ -106,11 +106,22 @@ def choices(override: Override) -> list[str]:
         return ["" if override.is_delete() else override.get_value_element_as_str()]
     if not override.is_discrete_sweep():
         raise UserError(f"{override.input_line} is an interval: name its values, as in key=1,2,3 or key=range(1,4)")
-    values = [str(each) for each in override.sweep_string_iterator()]
+    values = [str(each) for each in override.sweep_iterator(transformer=written)]
     twice = next((each for each in values if values.count(each) > 1), None)
     if twice is not None:
         raise UserError(f"{override.input_line} names {twice} twice")
     return values
+
+
+def written(value: Any) -> str:
+    """A value of a sweep as the command line has it alone: with quotes, which Hydra drops, where it needs them."""
+    if not isinstance(value, str):
+        return str(Transformer.str(value))
+    try:
+        alone = OverridesParser.create().parse_override(f"key={value}").value()
+    except HydraException:
+        alone = None
+    return value if alone == value else QuotedString(value, Quote.double).with_quotes()
 
 
 def settled(override: Override) -> Override:

@@ -143,7 +143,7 @@ def attempt(
     from multiprocessing.connection import wait
 
     from dropgrid.runs.child import enter
-    from dropgrid.runs.supervise import end
+    from dropgrid.runs.supervise import closed, end
 
     path = result_path(plan, cell, evaluation)
     folder = path.with_suffix("")
@@ -159,6 +159,7 @@ def attempt(
             wait([child.sentinel], timeout=0.2)
     finally:
         end(child, 0.0, stop)
+        closed(folder / "log.txt")
     if path.exists() or stop.is_set():
         shutil.rmtree(folder, ignore_errors=True)
         return None

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dropgrid.errors import UserError
 from dropgrid.instantiate import module_of
+from dropgrid.paths import tilde_override, untilde
 from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide
 from dropgrid.sweeps import reach, tune
 from dropgrid.sweeps import rows as ablation_rows
@@ -27,6 +28,9 @@ ABOUT_THE_SWEEP = ("ablation", "sweep", "name", "report", "hydra")
 
 HEADLINES = ("test/acc_last", "test/acc_best", "test/top5_last", "val/acc_last", "val/acc_best", "train/acc")
 """What a table may be about: shares, in percent."""
+
+PATHS = {"paths": ("outputs", "cache"), "data": ("root",), "init": ("path",)}
+"""Keys that hold paths, which may begin with ~."""
 
 PLACE = ("paths", "logger")
 """Overrides of where things go; neither in a sweep's name nor in the command that reproduces a cell."""
@@ -112,6 +116,7 @@ def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None) -> list[Pla
 
     With `sweep.tune` it is a plan of trials; `tuned`, what they chose, makes the plan that they are for.
     """
+    overrides = [tilde_override(each) for each in overrides]  # they are recorded, and shown
     with hydra_context(), explained(overrides):
         parsed = [parse(text) for text in overrides]
         named = [each for each in parsed if each.key_or_group == "ablation"]
@@ -274,6 +279,9 @@ def plain(config: DictConfig) -> dict[str, Any]:
     """A composed config, resolved, as a dict; UserError where it reaches for what is not its own."""
     config = reach.checked(config)
     resolved: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    for axis, keys in PATHS.items():
+        node = resolved.get(axis) or {}
+        node.update({key: untilde(node[key]) for key in keys if isinstance(node.get(key), str)})
     return {"scale": None, **resolved}
 
 
