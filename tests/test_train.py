@@ -204,7 +204,7 @@ def test_with_processes_that_read_images_an_end_is_as_quick(tmp_path):
     folder = images(tmp_path / "images", 60)
     line = ["data=image_folder", f"data.root={folder}", "data.val=10", "data.test=10", "data.memory_limit=0"]
     line += [*TINY[1:2], "data.batch_size=8", "data.workers=2", "model.width=0.25", "trainer.max_epochs=500"]
-    process, state = begun(tmp_path / "stopped", *line)
+    process, _ = begun(tmp_path / "stopped", *line)
     started = time.monotonic()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
