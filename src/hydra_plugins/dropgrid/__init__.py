@@ -1,1 +1,1 @@
-"""The plugins that Hydra finds here: sweeper and launcher."""
+"""The plugins that Hydra finds here: sweeper, launcher, and options of one's own."""

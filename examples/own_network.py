@@ -1,0 +1,64 @@
+"""DropBlock in a network of your own: python examples/own_network.py [timm]
+
+A ResNet-18 of torchvision (or of timm, where it is installed) gets DropBlock behind its last two stages. The layers
+have no parameters, and `append` renames none: weights saved before load as they did. A callback of Lightning moves
+keep_prob from 1 to 0.9 over the training, and the audit says what the layers did.
+"""
+
+import sys
+import warnings
+
+import pytorch_lightning as pl
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import dropgrid
+from dropgrid.callbacks.schedule import DropSchedule, advance
+from dropgrid.regularizers.dropblock import DropBlock2d
+
+warnings.filterwarnings("ignore", module="pytorch_lightning")
+
+
+def network(library: str) -> nn.Module:
+    """Somebody else's ResNet-18, with DropBlock behind its last two stages."""
+    if library == "timm":
+        import timm
+
+        model = timm.create_model("resnet18", num_classes=4)
+    else:
+        model = torchvision.models.resnet18(num_classes=4)
+    for stage in (model.layer3, model.layer4):
+        stage.append(DropBlock2d(drop_prob=0.1, block_size=3, schedule="linear"))
+    return model
+
+
+class Training(pl.LightningModule):
+    """A training as anyone writes it: nothing in it knows of dropgrid."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+        images, labels = batch
+        return nn.functional.cross_entropy(self.model(images), labels)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.01, momentum=0.9)
+
+
+def main(library: str) -> None:
+    """Train a few steps on noise, and audit."""
+    pl.seed_everything(0, verbose=False)
+    loader = DataLoader(TensorDataset(torch.randn(64, 3, 96, 96), torch.arange(64) % 4), batch_size=16)
+    model = network(library)
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    trainer = pl.Trainer(max_epochs=2, accelerator="cpu", callbacks=[DropSchedule()], **quiet)
+    trainer.fit(Training(model), loader)
+    print(dropgrid.audit(model, loader, advance=lambda progress: advance(model, progress)))
+
+
+if __name__ == "__main__":
+    main(*(sys.argv[1:] or ["torchvision"]))

@@ -1,0 +1,32 @@
+"""Scheduled drop layers in a network and a training of one's own."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+from torch import nn
+
+from dropgrid.sites import AbstractRandom
+
+
+def advance(model: nn.Module, progress: float) -> None:
+    """Set every drop layer of dropgrid's in `model` to its level at a progress of training, from 0 to 1.
+
+    The level is the layer's: with `schedule="linear"` progress × drop_prob, with `"constant"` drop_prob. For a plain
+    loop: `advance(model, step / max(1, steps - 1))` before each forward pass.
+
+    Raises:
+        ValueError: progress outside [0, 1].
+    """
+    if not 0 <= progress <= 1:
+        raise ValueError(f"progress must be in [0, 1], got {progress!r}")
+    for layer in model.modules():
+        if isinstance(layer, AbstractRandom):
+            layer.level.fill_(layer.rate_at(progress))
+
+
+class DropSchedule(pl.Callback):
+    """The same for Lightning: `Trainer(callbacks=[DropSchedule()])`; progress counts optimizer steps."""
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
+        last = max(1, int(trainer.estimated_stepping_batches) - 1)
+        advance(module, min(1.0, trainer.global_step / last))

@@ -1,0 +1,29 @@
+"""Options of one's own: DROPGRID_CONF names a folder of config groups, which every command then knows."""
+
+import os
+from pathlib import Path
+
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+from dropgrid.errors import UserError
+from dropgrid.paths import CONF
+
+VARIABLE = "DROPGRID_CONF"
+
+
+class OwnOptions(SearchPathPlugin):
+    """Its YAML files beside dropgrid's, which it can add to and not replace."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        named = os.environ.get(VARIABLE)
+        if not named:
+            return
+        folder = Path(named).expanduser().absolute()
+        if not folder.is_dir():
+            raise UserError(f"{VARIABLE}={named} is no folder; it has groups of options, as regularizer/mine.yaml")
+        for path in sorted(folder.rglob("*.yaml")):
+            name = path.relative_to(folder)
+            if (CONF / name).exists() and not (CONF / name).samefile(path):
+                raise UserError(f"{VARIABLE}={named} has {name}, which dropgrid has too; give it another name")
+        search_path.append(provider=VARIABLE, path=f"file://{folder}")
