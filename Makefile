@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-faults bench docs lint lock
+.PHONY: help install demo test test-slow test-faults bench docs site dist lint lock
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,9 +36,16 @@ lint: install  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: install  ## docs/methods: a page and a picture for each method, under a minute
+docs: install  ## docs/methods and docs/ablations: a page for each method, axis and ablation, under a minute
 	$(BIN)/python docs/methods.py
+
+site: install  ## the site of docs/ in build/site; a warning is an error
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --jobs auto --conf-dir docs/site . build/site
+
+dist: install  ## the wheel and the source archive in dist/, checked (needs build and twine)
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
 
 lock:  ## write requirements.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --generate-hashes --no-emit-index-url \
-		--extra dev --extra tensorboard --extra dashboard pyproject.toml --output-file requirements.lock
+		--extra dev --extra docs --extra tensorboard --extra dashboard pyproject.toml --output-file requirements.lock

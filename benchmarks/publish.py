@@ -199,7 +199,7 @@ PARTS = {
 }
 """What stands between `<!-- results/NAME -->` and `<!-- end -->`, made of results/NAME.json."""
 
-PAGES = ("README.md", "docs/speed.md")
+PAGES = ("README.md", "docs/comparison.md", "docs/engine.md", "docs/speed.md")
 
 
 def renewed(text: str) -> str:

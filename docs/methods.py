@@ -1,7 +1,8 @@
-"""Write docs/methods: `python docs/methods.py`, a page and a picture for each option of `manual.options.AXES`.
+"""Write docs/methods and docs/ablations: `python docs/methods.py`, a page and a picture for each option of
+`manual.options.AXES`, a page for each axis and each ablation. `python docs/methods.py texts` leaves the pictures alone.
 
-Everything there is made of what stands elsewhere (YAMLs, docstrings, the code that is run), so nothing is typed twice:
-change it where it stands, and write the pages anew.
+Everything there is made of what stands elsewhere (YAMLs, docstrings, the code that is run, results/), so nothing is
+typed twice: change it where it stands, and write the pages anew.
 """
 
 from manual.write import main

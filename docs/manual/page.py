@@ -1,8 +1,8 @@
 """The text of the pages and of their index."""
 
 from dropgrid.instantiate import locate
-from manual import asking, docstrings, nets, sweeping
-from manual.options import AXES, SHARED, Option, options
+from manual import asking, axes, docstrings, nets, sweeping
+from manual.options import AXES, SHARED, Option
 from manual.pictures import picture
 
 MADE = "<!-- Written by docs/methods.py of the YAML, the docstrings and the code; change those, then run it again. -->"
@@ -112,19 +112,14 @@ def page(option: Option) -> str:
 
 
 def index() -> str:
-    """All pages by axis, a line each."""
+    """All axes, and their options by name."""
     parts = [
         MADE,
         "# Methods",
         "What each does, its formula, a picture of its mask or effect, its paper, where it acts, how to sweep it.",
+        "\n".join(axes.line(each) for each in AXES),
+        "## Settings",
+        "What can be chosen beside methods.",
+        "\n".join(axes.line(each) for each in axes.SETTINGS),
     ]
-    for axis, (heading, where) in AXES.items():
-        parts += [f"## {heading}: `{axis}`", where]
-        parts.append(
-            "\n".join(
-                f"- [{each.title}]({axis}/{each.name}.md){docstrings.escaped(each.summary.removeprefix(each.title))}"
-                for each in options()
-                if each.axis == axis
-            )
-        )
     return "\n\n".join(parts) + "\n"

@@ -8,7 +8,7 @@ import yaml
 from torch import nn
 
 from manual.acting import initialised, network
-from manual.options import BASELINES, CONF, OF_BASELINE, ROOT, Option
+from manual.options import BASELINES, CONF, OF_BASELINE, Option
 
 STACKED = {"regularizer": ("dropout", "drop_path"), "augment": ("crop_flip", "cutout"), "penalty": ("max_norm", "l1")}
 """Axes whose options stack: what stands first in the example, and what does where that is the page's own."""
@@ -132,10 +132,8 @@ def ablations(option: Option) -> list[str]:
         text = re.sub(r"#.*", "", path.read_text())  # a comment chooses nothing
         if chosen.search(text) or listed.search(text):
             about = yaml.safe_load(text)["ablation"]
-            results = ROOT / "results" / path.stem / "table.md"
-            more = f" ([results](../../../results/{path.stem}/table.md))" if results.exists() else ""
             found.append(
-                f"- [{about['title']}](../../../conf/ablation/{path.stem}.yaml): {about['question']}{more}\n"
+                f"- [{about['title']}](../../ablations/{path.stem}.md): {about['question']}\n"
                 f"  `{TRAIN} +ablation={path.stem}`"
             )
     return found

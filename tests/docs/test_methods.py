@@ -1,4 +1,4 @@
-"""The pages of docs/methods: one an option, each as the generator writes it now."""
+"""The pages of docs/methods and docs/ablations: one an option, an axis, an ablation, as the generator writes them."""
 
 import importlib
 import re
@@ -18,7 +18,9 @@ from dropgrid.sweeps.plan import cells
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "methods"
+GALLERY = ROOT / "docs" / "ablations"
 ALL = ("regularizer", "augment", "penalty", "average", "norm", "activation", "init", "optimizer", "lr_schedule")
+SETTINGS = ("data", "scale", "trainer", "speed", "logger", "evaluate", "diagnose", "diagnosis")
 MODELS = {
     path.stem: yaml.safe_load(path.read_text())["_target_"].split(".")[-2]
     for path in sorted((ROOT / "conf" / "model").glob("*.yaml"))
@@ -69,13 +71,14 @@ def written(manual):
 def test_every_option_has_a_page_and_a_picture_and_nothing_else_lies_there():
     assert len(OPTIONS) >= 80 and len(MODELS) > 50
     wanted = {FOLDER / f"{each}.{kind}" for each in OPTIONS for kind in ("md", "png")}
-    assert {path for path in FOLDER.rglob("*") if path.is_file()} == wanted | {FOLDER / "README.md"}
+    wanted |= {FOLDER / each / "README.md" for each in (*ALL, "loss", "model", *SETTINGS)} | {FOLDER / "README.md"}
+    assert {path for path in FOLDER.rglob("*") if path.is_file()} == wanted
 
 
 def test_pages_say_what_the_generator_writes_now(written):
     stale = [str(path.relative_to(ROOT)) for path, text in written.items() if path.read_text() != text]
     assert not stale, f"run: python docs/methods.py; stale are {', '.join(stale)}"
-    assert set(written) == {path for path in FOLDER.rglob("*.md")}
+    assert set(written) == {*FOLDER.rglob("*.md"), *GALLERY.glob("*.md")}
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -105,17 +108,30 @@ def test_pictures_are_small_and_of_one_width(name):
 def test_links_resolve():
     found = [
         (page, target)
-        for page in FOLDER.rglob("*.md")
+        for page in (*FOLDER.rglob("*.md"), *GALLERY.glob("*.md"))
         for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text())
         if not target.startswith("https://")
     ]
     assert len(found) > 3 * len(OPTIONS)
     for page, target in found:
-        assert (page.parent / target).is_file(), f"{page}: {target}"
+        assert (page.parent / target.partition("#")[0]).is_file(), f"{page}: {target}"
 
 
-def test_the_index_leads_to_every_page():
-    assert set(re.findall(r"^- \[.+?\]\((\S+)\.md\)", (FOLDER / "README.md").read_text(), re.MULTILINE)) == set(OPTIONS)
+def test_the_index_and_the_axes_pages_lead_to_every_page():
+    index = re.findall(r"\]\((\S+)\.md\)", (FOLDER / "README.md").read_text())
+    assert {each for each in index if not each.endswith("/README")} == set(OPTIONS)
+    assert {each.partition("/")[0] for each in index} == {*ALL, "loss", "model", *SETTINGS}
+    for axis in (*ALL, "loss", "model"):
+        listed = re.findall(r"^- \[.+?\]\((\S+)\.md\)", (FOLDER / axis / "README.md").read_text(), re.MULTILINE)
+        assert {f"{axis}/{each}" for each in listed} == {each for each in OPTIONS if each.startswith(f"{axis}/")}
+
+
+@pytest.mark.parametrize("axis", SETTINGS)
+def test_an_axis_without_pages_has_its_yamls_on_its_own(axis):
+    text = (FOLDER / axis / "README.md").read_text()
+    for path in (ROOT / "conf" / axis).glob("*.yaml"):
+        lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+        assert f"## `{path.stem}`" in text and all(line in text for line in lines)
 
 
 def commands(name):

@@ -1,0 +1,64 @@
+"""The site: `make site`. Sources are the Markdown files as they stand; the repository is the source folder, so that
+their links to results, YAMLs and sources resolve as on a code host (a file that is no page is offered for download).
+"""
+
+import posixpath
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+project = "dropgrid"
+author = copyright = "The dropgrid authors"
+extensions = ["myst_parser"]
+root_doc = "README"
+include_patterns = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/**.md"]
+exclude_patterns = [".*", "build", "outputs", "src", "tests", "conf"]
+myst_enable_extensions = ["html_image"]
+myst_heading_anchors = 4
+highlight_language = "bash"
+suppress_warnings = ["misc.highlighting_failure"]
+html_theme = "furo"
+html_title = "dropgrid"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sphinx = False
+templates_path = ["templates"]
+html_additional_pages = {"index": "front.html"}
+
+ENTRY = re.compile(r"^- \[([^\]]+)\]\(([^)#\s]+)\.md\)", re.MULTILINE)
+
+
+def entries(text: str, folder: str) -> str:
+    """What the lines of a list lead to, as a toctree's lines."""
+    found = [
+        (title.replace("`", ""), posixpath.normpath(posixpath.join(folder, to))) for title, to in ENTRY.findall(text)
+    ]
+    return "\n".join(f"{title} </{path}>" for title, path in found)
+
+
+def toctree(text: str, folder: str, caption: str = "") -> str:
+    """A toctree that shows in the navigation alone."""
+    named = f":caption: {caption}\n" if caption else ""
+    found = entries(text, folder)
+    return f"\n```{{toctree}}\n:hidden:\n{named}\n{found}\n```\n" if found else ""
+
+
+def navigate(app, docname: str, source: list[str]) -> None:
+    """Append the navigation: sections of docs/README.md to the front page, the lists of other README.md to these."""
+    folder = posixpath.dirname(docname)
+    if docname == root_doc:
+        _, *sections = re.split(r"^## ", (ROOT / "docs/README.md").read_text(), flags=re.MULTILINE)
+        source[0] += "\n```{toctree}\n:hidden:\n\nContents <docs/README>\n```\n"
+        for section in sections:
+            heading, _, rest = section.partition("\n")
+            source[0] += toctree(rest, "docs", heading)
+        source[0] += "\n```{toctree}\n:hidden:\n:caption: The project\n\nCONTRIBUTING\nCHANGELOG\n```\n"
+    elif posixpath.basename(docname) == "README" and docname != "docs/README":
+        source[0] += toctree(source[0], folder)
+
+
+def setup(app) -> None:
+    """Sphinx calls this."""
+    app.connect("source-read", navigate)

@@ -1,0 +1,116 @@
+"""The command lines of README, CONTRIBUTING and docs, and how each is tested."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted(path for path in (ROOT / "docs").rglob("*.md") if "methods" not in path.parts),
+]
+"""Without docs/methods, whose commands test_methods.py plans."""
+
+
+class Elsewhere(NamedTuple):
+    """A command that is not run here: why, and the file that tests what it does."""
+
+    reason: str
+    test: str
+
+
+class Planned(NamedTuple):
+    """A training: its cells are planned and the last is built, with parts replaced that this machine lacks."""
+
+    replaced: tuple[tuple[str, str], ...] = ()
+
+
+class Run(NamedTuple):
+    """A command run for real beside a tiny finished ablation, with overrides that make it short."""
+
+    shorter: str = ""
+    slow: bool = True
+
+
+TINY = "data=fake data.size=12 data.train=64 data.batch_size=16 trainer.max_epochs=1"
+FAKE = (("data.root=FOLDER", "data=fake"), ("data.download=true", "data=fake"), (" trainer=gpu", ""))
+"""No data, no GPU: what is planned is the same but for these."""
+
+RULES: dict[str, Elsewhere | Planned | Run] = {
+    # training
+    r"python scripts/train\.py \+ablation=(?!demo$)\w+": Elsewhere(
+        "each YAML is built", "tests/contracts/test_ablations.py"
+    ),
+    r"python scripts/train\.py .*hydra/launcher=submitit_slurm.*": Elsewhere(
+        "needs SLURM", "tests/clusters/test_slurm.py"
+    ),
+    r"python scripts/train\.py .*hydra/launcher=ray.*": Elsewhere("needs Ray", "tests/clusters/test_ray.py"),
+    r"python scripts/train\.py .*scale=imagenet .*": Elsewhere("needs ImageNet", "tests/contracts/test_ablations.py"),
+    r"python scripts/train\.py trainer=ddp trainer\.ranks=4 .*gpu.*": Elsewhere(
+        "needs four GPUs", "tests/test_ranks.py"
+    ),
+    r"python .*half_dropout.*": Elsewhere("of the page's own files", "tests/contracts/test_three_files.py"),
+    r"python scripts/train\.py .*scale=cifar10(_cpu)? .*": Planned(FAKE),
+    r"python scripts/train\.py data=image_folder .*": Planned((("FOLDER", "pictures"),)),
+    r"python scripts/train\.py( .*)?": Planned(),
+    # beside a finished ablation
+    r"python scripts/status\.py demo": Run(slow=False),
+    r"python scripts/report\.py demo": Run(slow=False),
+    r"python scripts/status\.py demo --failed": Run(),
+    r"python scripts/clean\.py": Run(),
+    r"python scripts/merge\.py OTHER_OUTPUTS": Run(),
+    r"python scripts/evaluate\.py demo \+evaluate=corruption": Run(),
+    r"python scripts/dashboard\.py demo --dry-run": Run(),
+    r"python scripts/dashboard\.py demo": Elsewhere("needs an account", "tests/dashboards/test_workspace.py"),
+    r"python scripts/dashboard\.py demo --sync": Elsewhere(
+        "needs an account", "tests/dashboards/test_against_service.py"
+    ),
+    r"python scripts/dashboard\.py demo --from-files": Elsewhere(
+        "needs an account", "tests/dashboards/test_against_service.py"
+    ),
+    r"python scripts/dashboard\.py demo --sweep": Elsewhere("needs an account", "tests/dashboards/test_agents.py"),
+    # without one
+    r"python scripts/plan\.py +\+ablation=demo hydra/launcher=submitit_slurm .*": Elsewhere(
+        "needs the extra", "tests/sweeps/test_allocation.py"
+    ),
+    r"python scripts/plan\.py \+ablation=\w+": Run(f"{TINY} seed=0"),
+    r"python scripts/diagnose\.py \+diagnose=signal,hessian .*": Run("diagnose.iterations=3 diagnose.images=16"),
+    r"python scripts/diagnose\.py \+diagnose=hessian .*": Run("diagnose.images=16 diagnose.iterations=3"),
+    r"python scripts/diagnose\.py lr .*": Run(TINY),
+    r"python scripts/diagnose\.py lr_find .*": Run(TINY),
+    r"python scripts/optimizer_paths\.py ravine --rate 0\.0178": Run("--steps 3"),
+    r"python scripts/optimizer_paths\.py": Elsewhere(
+        "minutes for all surfaces", "tests/optimizer_paths/test_command.py"
+    ),
+    r"python scripts/verify_resume\.py": Run(TINY),
+    # make and pip
+    r"make (demo|test|install|lint|site)": Elsewhere("CI begins with it", ".ci/run"),
+    r"make docs": Elsewhere("its pages are compared", "tests/docs/test_methods.py"),
+    r"pip install 'dropgrid\[(slurm|ray)\]'": Elsewhere("needs a registry", "tests/clusters/extras.py"),
+    r"pip install pre-commit && pre-commit install": Elsewhere(
+        "needs a registry, changes the checkout", ".pre-commit-config.yaml"
+    ),
+    r"\. \.venv/bin/activate": Elsewhere("of make install", ".ci/run"),
+}
+"""Pattern of a whole command -> how it is tested; the first that fits."""
+
+
+@cache
+def commands() -> tuple[str, ...]:
+    """Each command line once: those set as code by four spaces, continued lines joined, comments off."""
+    found: dict[str, None] = {}
+    for page in PAGES:
+        text = re.sub(r"^( *)```.*?^\1```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for block in re.findall(r"(?:\A|\n\n)((?: {4}\S.*(?:\n|\Z)(?: {4,}.*(?:\n|\Z))*)+)", text):
+            for line in re.sub(r"\\\n\s*", "", block).splitlines():
+                command = re.sub(r"(^|\s+)#.*", "", line.strip())
+                if command:
+                    found[command] = None
+    return tuple(found)
+
+
+def rule(command: str) -> tuple[str, Elsewhere | Planned | Run]:
+    """The first rule that fits; StopIteration where none does."""
+    return next((pattern, how) for pattern, how in RULES.items() if re.fullmatch(pattern, command))
