@@ -158,6 +158,30 @@ def peers(found: dict) -> str:
     )
 
 
+def cells(found: dict) -> str:
+    """What a sweep of many cells costs besides training."""
+    parts = found["planning"]["of which"]
+    names = {
+        "planning": "plan, check, record (before the first cell)",
+        "status": "`status.py many`, all finished",
+        "status_running": "`status.py many`, some running",
+        "report": "`report.py many`",
+        "again": "the same command again",
+    }
+    goals = {"planning": "60", "status": "2", "status_running": "2", "report": "60"}
+    rows = [
+        [said, f"{found[key]['clock']:.1f}", f"{found[key]['processors']:.1f}", goals.get(key, "–")]
+        for key, said in names.items()
+    ]
+    about = found["machine"]
+    return (
+        f"{table(['command', 'seconds', 'of processor', 'goal'], rows)}\n\n{found['rows'] * found['seeds']:,} cells. "
+        f"Of the first planning {parts['plan']:.0f} s, checking {parts['check']:.0f}, recording {parts['record']:.0f}; "
+        f"the rest is imports. {about['processor']}, {about['cores']} cores, shared (load average "
+        f"{about['load_average']:.1f} at the end); `benchmarks/cells.py 500 20`."
+    )
+
+
 def scaling(found: dict) -> str:
     """How costs grow."""
     grown = {name.removesuffix(": exponent"): each["median"] for name, each in found["ratios"].items()}
@@ -195,11 +219,12 @@ PARTS = {
     "benchmarks/lstm": lstm,
     "benchmarks/peers": peers,
     "benchmarks/scaling": scaling,
+    "benchmarks/cells": cells,
     "benchmarks/summary": summary,
 }
 """What stands between `<!-- results/NAME -->` and `<!-- end -->`, made of results/NAME.json."""
 
-PAGES = ("README.md", "docs/comparison.md", "docs/engine.md", "docs/speed.md")
+PAGES = ("README.md", "docs/comparison.md", "docs/engine.md", "docs/scale.md", "docs/speed.md")
 
 
 def renewed(text: str) -> str:

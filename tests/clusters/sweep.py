@@ -10,6 +10,14 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 600
+TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25"]
+DISTURBED = ["sweep.checkpoint.steps=20", "sweep.beat_seconds=0.5"]
+"""What a sweep has that is to be disturbed: checkpoints to go on from, and signs of life to watch."""
+
+
+def cells(*seeds: int, epochs: int) -> list[str]:
+    """A sweep of two rows; a cell takes a second for each 20 epochs."""
+    return [*TINY, f"trainer.max_epochs={epochs}", "regularizer=none,dropblock", f"seed={','.join(map(str, seeds))}"]
 
 
 class Sweep:
@@ -72,6 +80,12 @@ class Sweep:
         (path,) = self.outputs.glob("ablations/*/table.json")
         rows: list[Any] = json.loads(path.read_text())["rows"]
         return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+    def same(self, other: "Sweep") -> None:
+        """It has ended as another has, bit by bit, and cleanly."""
+        assert self.bits() == other.bits()
+        assert self.table() == other.table()
+        assert not self.left_behind()
 
     def left_behind(self) -> list[str]:
         """Files that a cell that is through should not have."""

@@ -2,35 +2,22 @@
 
 import signal
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from extras import debian, python_with
+from extras import debian
 from processes import variables
 from slurm import Slurm, wait_for
-from sweep import ROOT, Sweep
+from sweep import DISTURBED, ROOT, Sweep, cells
 
 pytestmark = pytest.mark.slow
-TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25"]
-CELLS = [*TINY, "trainer.max_epochs=80", "regularizer=none,dropblock", "seed=0,1,2", "name=there"]
-THERE = ["hydra/launcher=submitit_slurm", "sweep.checkpoint.steps=20", "sweep.beat_seconds=0.5"]
+CELLS = [*cells(0, 1, 2, epochs=80), "name=there"]
+EXTRA = "slurm"
+THERE = ["hydra/launcher=submitit_slurm", *DISTURBED]
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    """The sweep on this machine."""
-    sweep = Sweep(tmp_path_factory.mktemp("alone"), CELLS)
-    sweep.run()
-    return sweep
-
-
-@pytest.fixture(scope="module")
-def python(tmp_path_factory):
+@pytest.fixture(scope="module", autouse=True)
+def installed():
     debian("slurmctld", "slurm-wlm", "munge")
-    return python_with("slurm", tmp_path_factory.mktemp("extra") / "venv")
 
 
 @pytest.fixture
@@ -67,17 +54,11 @@ def training(sweep, *known):
     return wait_for(look, 240)
 
 
-def same(sweep, alone):
-    assert sweep.bits() == alone.bits()
-    assert sweep.table() == alone.table()
-    assert not sweep.left_behind()
-
-
 def test_packs_of_cells_in_jobs_give_the_same_table(sweep, alone):
     sweep.overrides += ["sweep.cells_per_job=3"]
     text = sweep.run()
     assert "asks SLURM for an array of 2 jobs, each 1 core for 60 min and up to 3 cells" in text
-    same(sweep, alone)
+    sweep.same(alone)
     assert "6 cells, 6 already finished" in sweep.run()
 
 
@@ -101,7 +82,7 @@ def test_cancelled_requeued_timed_out_and_drained_it_gives_the_same_table(sweep,
         process.kill()
         process.communicate()
     assert "1 of 6 cells were lost with their jobs: once more" in text
-    same(sweep, alone)
+    sweep.same(alone)
     for cell in (requeued, timed_out, cancelled):
         first, second, *_ = sweep.results()[cell]["provenance"]["attempts"]
         assert first["step"] == 0 < second["step"]
@@ -116,7 +97,7 @@ def test_ctrl_c_calls_the_jobs_back_and_the_same_command_goes_on(sweep, slurm, a
     assert "the same command continues" in text and not slurm.jobs("PENDING,RUNNING")
     assert "stopped before step" in (sweep.outputs / "runs" / cell / "log.txt").read_text()
     sweep.run()
-    same(sweep, alone)
+    sweep.same(alone)
 
 
 def test_what_cannot_be_asked_for_is_a_line(sweep):

@@ -93,10 +93,11 @@ def test_table_1_is_comparable_at_the_papers_own_scale_alone(scale, tmp_path, mo
     check([plan])
     assert plan.about["metric"] == "test/acc_best"
     for each in plan.cells:
-        cell = Cell(each.row, {}, 0, each.id, each.overrides, tmp_path, "planned", each.config, None, None)
+        place = (each.row, {}, 0, each.id, each.overrides, tmp_path, "planned")
+        cell = Cell(*place, lambda found=each.config: found, None, None)
         assert differs(Ablation("x", plan.about, [Block({}, {})]), cell) == []
         short = {**each.config, "trainer": {**each.config["trainer"], "max_epochs": 90}}
-        cell = Cell(each.row, {}, 0, each.id, each.overrides, tmp_path, "planned", short, None, None)
+        cell = Cell(*place, lambda found=short: found, None, None)
         assert differs(Ablation("x", plan.about, [Block({}, {})]), cell) == ["trainer.max_epochs 90 (published: 270)"]
 
 

@@ -140,5 +140,5 @@ def test_predictions(trial, tmp_path, weights):
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "predictions.npz").write_bytes(data)
-        cell = Cell("x", {}, 0, "x", [], folder, "finished", None, None, None)
+        cell = Cell("x", {}, 0, "x", [], folder, "finished", lambda: None, None, None)
         trial(lambda cell=cell: predictions(cell, weights) and None, (number, data[:40]))

@@ -57,13 +57,21 @@ def test_unknown_name_says_which_there_are_and_which_was_meant(fake):
         read("demo", fake.outputs / "elsewhere")
 
 
-@pytest.mark.parametrize("file", ["runs/{id}/result.json", "runs/{id}/config.yaml", "ablations/demo/cells.json"])
+@pytest.mark.parametrize("file", ["runs/{id}/result.json", "ablations/demo/cells.json"])
 def test_an_unreadable_file_is_named(fake, file):
     fake.add(["baseline"], seeds=1).write()
     path = fake.outputs / file.format(id=fake.cells[0]["line"]["cell"])
     path.write_text('{"half": [')
     with pytest.raises(UserError, match=path.name):
         read("demo", fake.outputs)
+
+
+def test_a_config_is_read_when_asked_for(fake):
+    fake.add(["baseline"], seeds=1).write()
+    (fake.outputs / "runs" / fake.cells[0]["line"]["cell"] / "config.yaml").write_text('{"half": [')
+    (cell,) = read("demo", fake.outputs).cells
+    with pytest.raises(UserError, match=r"config\.yaml"):
+        cell.config  # noqa: B018
 
 
 def test_a_baseline_that_is_no_row_is_an_error(fake):
@@ -93,5 +101,6 @@ def test_configs_of_a_row_are_parsed_once_and_are_those_of_their_files(fake, mon
     real = module.read_yaml
     monkeypatch.setattr(module, "read_yaml", lambda path: parsed.append(path) or real(path))
     found = read(name, fake.outputs)
-    assert len(parsed) == 2
+    assert parsed == []
     assert [cell.config for cell in found.cells] == [real(cell.folder / "config.yaml") for cell in found.cells]
+    assert len(parsed) == 2

@@ -39,6 +39,12 @@ def ask(fake, capsys, *given):
     return code, printed.out, printed.err
 
 
+def test_no_config_is_read(mixed, capsys):
+    for path in mixed.outputs.glob("runs/*/config.yaml"):
+        path.write_text('{"half": [')
+    assert ask(mixed, capsys, "demo")[0] == 0
+
+
 def as_json(fake, capsys, *given):
     code, out, _ = ask(fake, capsys, *given, "--json")
     return code, json.loads(out)

@@ -6,7 +6,7 @@ A cached file appears whole or not at all, may be deleted at any time, and is ma
 import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,11 @@ FORMAT = 1
 
 def digest(*parts: bytes | str) -> str:
     """sha256 of the parts, 16 hex digits; no two lists of parts run into one another."""
+    return digest_of(parts)
+
+
+def digest_of(parts: Iterable[bytes | str]) -> str:
+    """The same of parts that may be a million."""
     total = hashlib.sha256()
     for part in parts:
         data = os.fsencode(part)

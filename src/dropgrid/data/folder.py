@@ -2,7 +2,10 @@
 
 import hashlib
 import os
+import sys
+import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from stat import S_ISREG
 from typing import NamedTuple
@@ -10,6 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from dropgrid.data import cache
+
+SILENT, APART = 3.0, 10.0
+"""Seconds of listing until it says how far it is, and between two such lines."""
+
+Stamp = tuple[int, ...]
+"""Of a folder: inode, times of the last change of content and of inode in ns: another where an entry came or went."""
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
@@ -19,6 +28,7 @@ class Listing(NamedTuple):
 
     names: (N,) file names under `root`, as bytes. labels: int64 (N,). part: int64 (N,), which of the parts asked for.
     stats: int64 (N, 3): size in bytes, times of the last change of content and of inode in ns.
+    folders: name under `root` -> stamp, of each folder that was looked into, as it was before.
     """
 
     root: Path
@@ -27,6 +37,7 @@ class Listing(NamedTuple):
     labels: np.ndarray
     part: np.ndarray
     stats: np.ndarray
+    folders: dict[str, Stamp]
 
     def path(self, index: int) -> Path:
         """The file of an image."""
@@ -49,8 +60,15 @@ def subfolders(folder: Path) -> list[str]:
         return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 
 
-def images_under(folder: Path, prefix: str) -> Iterator[tuple[str, tuple[int, int, int]]]:
+def stamp(folder: str | os.PathLike[str]) -> Stamp:
+    """That of a folder."""
+    stat = os.stat(folder)
+    return stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def images_under(folder: Path, prefix: str, folders: dict[str, Stamp]) -> Iterator[tuple[str, tuple[int, int, int]]]:
     """(name, stats) of the image files at any depth, in no order; other files and hidden ones are no data."""
+    folders[prefix] = stamp(folder)
     with os.scandir(folder) as entries:
         for entry in entries:
             name = f"{prefix}/{entry.name}"
@@ -59,7 +77,7 @@ def images_under(folder: Path, prefix: str) -> Iterator[tuple[str, tuple[int, in
             if entry.is_dir():
                 if entry.is_symlink() and folder.resolve().is_relative_to(os.path.realpath(entry.path)):
                     raise ValueError(f"the link {entry.path} leads back to a folder that it lies in")
-                yield from images_under(Path(entry.path), name)
+                yield from images_under(Path(entry.path), name, folders)
             elif entry.name.lower().endswith(EXTENSIONS):
                 stat = entry.stat()
                 if not S_ISREG(stat.st_mode):  # a device never ends
@@ -81,11 +99,12 @@ def listing(root: Path, parts: Sequence[str]) -> Listing:
 def scanned(root: Path, parts: Sequence[str]) -> Listing:
     """`listing`, with whatever the file system raises."""
     classes: list[str] = []
-    names: list[str] = []
-    labels: list[int] = []
-    part_of: list[int] = []
-    stats: list[tuple[int, int, int]] = []
+    names: list[np.ndarray] = []  # of a class each: a million Python objects would take half a gigabyte
+    stats: list[np.ndarray] = []
+    folders: dict[str, Stamp] = {}
+    told = Progress(root)
     for number, part in enumerate(parts):
+        folders[part] = stamp(root / part)
         found = subfolders(root / part)
         if not found:
             raise ValueError(f"{root / part} has no class folders: wanted is one folder of images for each class")
@@ -97,23 +116,51 @@ def scanned(root: Path, parts: Sequence[str]) -> Listing:
                 + ", ".join([*lacking, *extra][:10])
             )
         classes = found
-        for label, name in enumerate(classes):
-            prefix = f"{part}/{name}" if part else name
-            images = sorted(images_under(root / prefix, prefix))
+        for name in classes:
+            prefix = prefixed(part, name)
+            images = sorted(images_under(root / prefix, prefix, folders))
             if not images:
                 raise ValueError(f"the class folder {root / prefix} has no images ({', '.join(EXTENSIONS)})")
-            names += [image for image, _ in images]
-            stats += [stat for _, stat in images]
-            labels += [label] * len(images)
-            part_of += [number] * len(images)
+            names.append(np.array([os.fsencode(image) for image, _ in images]))
+            stats.append(np.array([stat for _, stat in images], dtype=np.int64))
+            told.add(len(images), f"class {len(names) - number * len(classes)} of {len(classes)}", part)
+    counts = [len(each) for each in names]
     return Listing(
-        root,
-        tuple(classes),
-        np.array([os.fsencode(name) for name in names]),
-        np.array(labels, dtype=np.int64),
-        np.array(part_of, dtype=np.int64),
-        np.array(stats, dtype=np.int64),
+        root, tuple(classes), np.concatenate(names), *numbered(counts, len(classes)), np.concatenate(stats), folders
     )
+
+
+def prefixed(part: str, name: str) -> str:
+    """A class's folder under the root."""
+    return f"{part}/{name}" if part else name
+
+
+def numbered(counts: Sequence[int], classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and parts (N,) of images, from how many each class has: all classes of a part, then the next part's."""
+    place = np.repeat(np.arange(len(counts)), counts)
+    return place % classes, place // classes
+
+
+class Progress:
+    """Says now and then how far a listing is, where it takes long: millions of files do, on a file server."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.images = 0
+        self.next = time.monotonic() + SILENT
+
+    def add(self, images: int, *where: str) -> None:
+        """So many more images."""
+        self.images += images
+        if time.monotonic() > self.next:
+            self.next = time.monotonic() + APART
+            place = ", ".join(filter(None, where))
+            print(f"listing {self.root}: {self.images:,} images ({place})", file=sys.stderr, flush=True)
+
+
+def in_turn(names: Sequence[bytes] | np.ndarray) -> Iterator[bytes]:
+    """Names one by one, of which never more than some are Python's objects."""
+    return chain.from_iterable(np.array(names[at : at + 1000]).tolist() for at in range(0, len(names), 1000))
 
 
 def content(root: Path, names: Sequence[bytes] | np.ndarray, stats: np.ndarray, kept: Path) -> str:
@@ -122,15 +169,15 @@ def content(root: Path, names: Sequence[bytes] | np.ndarray, stats: np.ndarray, 
     folder = os.fsencode(root)
 
     def parts() -> Iterator[bytes]:
-        for name in names:
-            path = os.path.join(folder, bytes(name))
+        for name in in_turn(names):
+            path = os.path.join(folder, name)
             try:
                 with open(path, "rb") as file:
                     inside = file.read()
             except OSError as error:
                 raise ValueError(f"cannot read {os.fsdecode(path)}: {error.strerror}") from error
-            yield bytes(name)
+            yield name
             yield hashlib.sha256(inside).digest()
 
-    key = cache.digest(folder, *(bytes(name) for name in names), stats.astype(np.int64).tobytes())
-    return cache.fingerprint(kept, key, lambda: cache.digest(*parts()))
+    key = cache.digest_of(chain([folder], in_turn(names), [stats.astype(np.int64).tobytes()]))
+    return cache.fingerprint(kept, key, lambda: cache.digest_of(parts()))

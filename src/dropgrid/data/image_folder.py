@@ -11,7 +11,8 @@ import torch
 
 from dropgrid.data import cache as caching
 from dropgrid.data import image
-from dropgrid.data.folder import Listing, content, folder_of, listing, subfolders
+from dropgrid.data.folder import Listing, content, folder_of, subfolders
+from dropgrid.data.index import indexed
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Files, Reader, Rows, Splits, in_memory
 from dropgrid.data.stratified import divided, sizes_of
@@ -39,7 +40,7 @@ class ImageFolder(AbstractSource):
         memory_limit: GiB of decoded pixels up to which a set lives in memory.
         mean, std: of each channel, in units of the [0, 1] image, of a set that does not live in memory; one that
             does has those of its own training images.
-        cache: folder for decoded arrays.
+        cache: folder for the index of the files, and decoded arrays.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class ImageFolder(AbstractSource):
     @cached_property
     def files(self) -> Listing:
         """All the images."""
-        return listing(self.root, self.parts)
+        return indexed(self.root, self.parts, self.cache)
 
     @cached_property
     def sizes(self) -> dict[str, int]:

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Sequence
 from functools import cached_property, partial
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,9 @@ import torch
 from torchvision.transforms import v2
 
 from dropgrid.data import image
-from dropgrid.data.cache import digest
-from dropgrid.data.folder import Listing, folder_of, listing
+from dropgrid.data.cache import digest_of
+from dropgrid.data.folder import Listing, folder_of, in_turn
+from dropgrid.data.index import indexed
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Files, Rows, Splits
 from dropgrid.data.stratified import divided, sizes_of
@@ -33,7 +36,7 @@ class ImageNet(AbstractSource):
         split_seed: of the draw; no part of a run's own seed.
         crop, resize: pixels.
         mean, std: of each channel, in units of the [0, 1] image.
-        cache: not needed: nothing is decoded ahead.
+        cache: folder for the index of the files; nothing is decoded ahead.
     """
 
     def __init__(
@@ -60,11 +63,12 @@ class ImageNet(AbstractSource):
         self.wanted: dict[str, Any] = {"train": train, "val": 0 if self.on_test else val}
         self.split_seed = split_seed
         self.crop, self.resize = crop, resize
+        self.cache = Path(cache) / "data"
 
     @cached_property
     def files(self) -> Listing:
         """All the images."""
-        return listing(self.root, ("train", "val"))
+        return indexed(self.root, ("train", "val"), self.cache)
 
     @cached_property
     def rows(self) -> Rows:
@@ -80,7 +84,7 @@ class ImageNet(AbstractSource):
 
     def fingerprint(self) -> str:
         """Of the names and sizes of the files: 140 GB are not read."""
-        return digest("imagenet", *(bytes(name) for name in self.files.names), self.files.stats[:, 0].tobytes())
+        return digest_of(chain(["imagenet"], in_turn(self.files.names), [self.files.stats[:, 0].tobytes()]))
 
     def load(self) -> Splits:
         random = v2.Compose([v2.RandomResizedCrop(self.crop), v2.RandomHorizontalFlip()])

@@ -5,8 +5,9 @@ import difflib
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ class Cell:
     overrides: Sequence[str]
     folder: Path
     status: str
-    config: Mapping[str, Any] | None
+    read_config: Callable[[], Mapping[str, Any] | None]
     result: Mapping[str, Any] | None
     failure: Mapping[str, Any] | None
     evaluations: Mapping[str, Measured] = field(default_factory=dict)
@@ -52,6 +53,11 @@ class Cell:
     def found(self, part: str) -> Mapping[str, Any]:
         """A part of the result (metrics, treatment, timing, provenance, weights); empty until finished."""
         return (self.result or {}).get(part) or {}
+
+    @cached_property
+    def config(self) -> Mapping[str, Any] | None:
+        """Its config.yaml, read when asked for: of thousands of cells status needs none. None until it was begun."""
+        return self.read_config()
 
     @property
     def sites(self) -> Sequence[Mapping[str, Any]]:
@@ -231,7 +237,7 @@ def read_cell(line: Mapping[str, Any], outputs: Path, configs: Configs) -> Cell:
         overrides=line.get("overrides") or [],
         folder=folder,
         status=status(folder),
-        config=configs.read(folder / "config.yaml"),
+        read_config=partial(configs.read, folder / "config.yaml"),
         result=result,
         failure=shapes.read(folder / "failure.json", shapes.FAILURE) if result is None else None,
         evaluations=measured(folder),

@@ -74,7 +74,7 @@ def compare(
     design = np.zeros((len(cells), len(rows) + len(seeds)))
     design[np.arange(len(cells)), mine] = 1
     design[np.arange(len(cells)), [len(rows) + seeds.index(seed) for _, seed, _ in cells]] = 1
-    freedom = len(cells) - int(np.linalg.matrix_rank(design))
+    freedom = len(cells) - int(np.linalg.matrix_rank(design.T @ design, hermitian=True))  # its rank, of a small matrix
     if freedom < 1:
         return []
     response = np.array([value for *_, value in cells])

@@ -84,7 +84,10 @@ def row_differences(block: Block, baseline: str) -> dict[str, dict[str, tuple[An
 
 def difference(one: Cell, other: Cell) -> dict[str, tuple[Any, Any]]:
     """The keys in which two cells' configs differ, `seed` aside, with both values."""
-    first, second = flat(one.config or {}), flat(other.config or {})
+    configs = [{**(cell.config or {}), "seed": None} for cell in (one, other)]
+    if configs[0] == configs[1]:  # nearly always: thousands of cells are not flattened to see that
+        return {}
+    first, second = map(flat, configs)
     keys = [key for key in dict.fromkeys([*first, *second]) if key != "seed"]
     pairs = {key: (first.get(key, MISSING), second.get(key, MISSING)) for key in keys}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}

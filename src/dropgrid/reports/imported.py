@@ -126,7 +126,7 @@ def cell(ablation: Ablation, row: str, line: Line, path: Path) -> Cell:
         overrides=[],
         folder=path.with_suffix(""),
         status="finished",
-        config=None,
+        read_config=lambda: None,
         result={"metrics": {ablation.metric: line.value}},
         failure=None,
     )

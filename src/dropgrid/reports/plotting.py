@@ -46,6 +46,7 @@ SETTINGS: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
+    "axes.titley": 1.0,  # no ticks at the top: else every axes is measured anew to find that its title may stay there
     "axes.unicode_minus": True,
     "grid.color": "#e8e8e8",
     "grid.linewidth": 0.7,

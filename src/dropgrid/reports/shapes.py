@@ -75,28 +75,29 @@ def misfit(value: Any, shape: Any, where: str = "") -> str:
     A shape is a word, a tuple of shapes that are allowed, a list of one that every item has, or a mapping: keys that
     end in ? may be missing or null, others may be there that it does not name, and * stands for every key.
     """
+    if shape is None or isinstance(shape, str):
+        return "" if fits(value, shape) else told(value, where, shape or "null")
     if isinstance(shape, tuple):
         return "" if any(not misfit(value, each, where) for each in shape) else misfit(value, shape[0], where)
     if isinstance(shape, list):
         if not isinstance(value, list):
             return told(value, where, "a list")
         return next(filter(None, (misfit(each, shape[0], f"{where}[{i}]") for i, each in enumerate(value))), "")
-    if isinstance(shape, Mapping):
-        if not isinstance(value, Mapping):
-            return told(value, where, "a mapping")
-        below = f"{where}." if where else ""
-        if "*" in shape:
-            pairs = [(str(key), each, shape["*"]) for key, each in value.items()]
-        else:
-            for key in shape:
-                if not key.endswith("?") and key not in value:
-                    return f"{below}{key} is missing"
-            pairs = [
-                (key.rstrip("?"), value.get(key.rstrip("?")), (each, None) if key.endswith("?") else each)
-                for key, each in shape.items()
-            ]
-        return next(filter(None, (misfit(each, of, f"{below}{key}") for key, each, of in pairs)), "")
-    return "" if fits(value, shape) else told(value, where, shape or "null")
+    if not isinstance(value, Mapping):
+        return told(value, where, "a mapping")
+    below = f"{where}." if where else ""
+    if "*" in shape:
+        named = [(key, each, shape["*"]) for key, each in value.items()]
+    else:
+        for key in shape:
+            if not key.endswith("?") and key not in value:
+                return f"{below}{key} is missing"
+        pairs = ((key.rstrip("?"), key, of) for key, of in shape.items())
+        named = [(k, value[k], of) for k, key, of in pairs if k == key or value.get(k) is not None]
+    for key, each, of in named:
+        if wrong := misfit(each, of, f"{below}{key}"):
+            return wrong
+    return ""
 
 
 def fits(value: Any, word: str | None) -> bool:

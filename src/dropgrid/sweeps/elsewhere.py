@@ -63,7 +63,7 @@ class Elsewhere(AbstractEngine):
             asks = allocation(plan, cells, self.launcher)
             console.print(f"{plan.name} {asks.text()}", highlight=False, soft_wrap=True)
             try:
-                with interruptible(), jobs_of(asks.kind), Progress(plan, cells, console):
+                with interruptible(), jobs_of(asks, self.launcher), Progress(plan, cells, console):
                     self.hand_over(plan, asks, cells, asked, console)
             except KeyboardInterrupt:
                 return True
@@ -117,16 +117,17 @@ def told(outputs: Path) -> str:
     return (outputs / TOKEN).read_text()
 
 
-def jobs_of(kind: str) -> AbstractContextManager[None]:
+def jobs_of(asks: Allocation, launcher: Mapping[str, Any]) -> AbstractContextManager[None]:
     """What an engine needs of us while its jobs run."""
-    if kind == "slurm":
+    if asks.kind == "slurm":
         from dropgrid.sweeps.slurm import watched
 
         return watched()
-    if kind == "ray":
+    if asks.kind == "ray":
         from dropgrid.sweeps.rays import connected
 
-        return connected()
+        ours = {key.removeprefix("ray.init."): value for key, value in asks.settings.items() if "ray.init." in key}
+        return connected({**launcher["ray"]["init"], **ours})
     return nullcontext()
 
 

@@ -16,7 +16,7 @@ from dropgrid.sweeps.measuring import Failed, finished, measure
 from dropgrid.sweeps.plan import Plan, label, plans
 from dropgrid.sweeps.pool import policy
 from dropgrid.sweeps.record import write_plan
-from dropgrid.sweeps.todo import distinct, failure, result, stale, todo, unfinished
+from dropgrid.sweeps.todo import distinct, failure, older, result, todo, unfinished
 
 STOPPED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -76,10 +76,10 @@ def train_cells(plan: Plan, rules: Policy, engine: AbstractEngine, console: Cons
 def head(plan: Plan) -> str:
     """`demo: 40 cells, 12 already finished, 3 of them by older source (…)`."""
     found = [each for each in (result(plan, cell) for cell in distinct(plan)) if each is not None]
-    older = sum(map(stale, found))
+    old = older(found)
     again = {"stale": "trained again", "all": "all trained again"}.get(plan.sweep["rerun"], "kept")
-    remark = f", {older} of them by older source: {again}" if older else ""
-    how = " (sweep.rerun=stale trains them again)" if again == "kept" and older else ""
+    remark = f", {old} of them by older source: {again}" if old else ""
+    how = " (sweep.rerun=stale trains them again)" if again == "kept" and old else ""
     return f"{plan.name}: {len(distinct(plan))} cells, {len(found)} already finished{remark}{how}"
 
 

@@ -11,7 +11,7 @@ from dropgrid.runs.identity import treatment_id
 from dropgrid.sweeps.plan import Cell, Plan
 from dropgrid.sweeps.probe import Pace, kind, paces
 from dropgrid.sweeps.slots import slots
-from dropgrid.sweeps.todo import Result, distinct, outdated, result, stale, todo
+from dropgrid.sweeps.todo import Result, distinct, older, outdated, result, todo
 from dropgrid.sweeps.watch import minutes
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Pricing:
             len(plan.cells),
             len(distinct(plan)),
             len(results),
-            sum(map(stale, results.values())),
+            older(results.values()),
             len(cells),
             jobs,
             makespan(list(seconds.values()), jobs),
@@ -119,7 +119,7 @@ class Pricing:
             [cell.seed for cell in cells],
             self.fact(cells[0]),
             len(found),
-            sum(map(stale, found)),
+            older(found),
             len(expected),
             sum(taken) / len(taken) if taken else None,
         )

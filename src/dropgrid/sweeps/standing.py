@@ -1,9 +1,10 @@
 """Where an ablation stands, from its cells' files: what `status` shows, and its `--json`."""
 
 import math
+import os
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ class Standing:
 
     def last_activity(self) -> float | None:
         """When a cell last gave a sign of life, in Unix time."""
-        times = [beaten for cell in self.cells for name in SIGNS_OF_LIFE if (beaten := mtime(cell.folder / name))]
+        paths = (f"{cell.folder}/{name}" for cell in self.cells for name in SIGNS_OF_LIFE)
+        times = [beaten for path in paths if (beaten := mtime(path))]
         return max(times, default=None)
 
     def seconds_to_go(self) -> float | None:
@@ -51,12 +53,13 @@ class Standing:
         ones' progress so far tells.
         """
         running = self.of("running")
-        timed = [(cell.row, cell.found("timing").get("total_seconds")) for cell in self.of("finished")]
-        known = [(row, seconds) for row, seconds in timed if seconds]
-        overall = mean([seconds for _, seconds in known]) or mean(list(map(self.told, running)))
+        took: dict[str, list[float]] = {}
+        for cell in self.of("finished"):
+            took.setdefault(cell.row, []).extend(filter(None, [cell.found("timing").get("total_seconds")]))
+        overall = mean([each for row in took.values() for each in row]) or mean(list(map(self.told, running)))
         if not running or overall is None:
             return None
-        rows = {row: mean([seconds for each, seconds in known if each == row]) for row, _ in known}
+        rows = {row: mean(seconds) for row, seconds in took.items()}
         left = {cell.id: 1.0 - self.share(cell) for cell in self.of("running", "interrupted", "pending")}
         total = sum(left.get(cell.id, 0.0) * (rows.get(cell.row) or overall) for cell in self.cells)
         return total / len(running)
@@ -92,8 +95,8 @@ class Standing:
             for row, cells in block.rows.items()
         ]
 
-    def cell(self, cell: Cell, older: Sequence[Cell]) -> dict[str, Any]:
-        """One cell: what `--json` says of it."""
+    def cell(self, cell: Cell, older: Collection[str]) -> dict[str, Any]:
+        """One cell: what `--json` says of it, the ids of those by older source being known."""
         running = self.states.get(cell.id) or {}
         return {
             "cell": cell.id,
@@ -102,7 +105,7 @@ class Standing:
             "seed": cell.seed,
             "status": cell.status,
             "folder": str(cell.folder),
-            "older_source": cell in older,
+            "older_source": cell.id in older,
             "seconds": cell.found("timing").get("total_seconds"),
             "progress": self.share(cell) if running else None,
             **{key: plain(running.get(key)) for key in (*STATE, "host", "pid")},
@@ -141,10 +144,10 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def mtime(path: Path) -> float | None:
+def mtime(path: Path | str) -> float | None:
     """When a file was last written; None where there is none."""
     try:
-        return path.stat().st_mtime
+        return os.stat(path).st_mtime
     except FileNotFoundError:
         return None
 

@@ -94,7 +94,7 @@ def as_json(found: Sequence[Standing], unreadable: Mapping[str, str], given: arg
         value["cells"] = [
             {"ablation": each.name, **each.cell(cell, older)}
             for each in found
-            for older in [each.older()]
+            for older in [{cell.id for cell in each.older()}]
             for cell in (each.of("failed") if given.failed else each.cells)
         ]
     return value
@@ -128,8 +128,9 @@ def show(standing: Standing) -> None:
     """One ablation: rows by status, running cells, failures, and cells by older source."""
     words = [f"{number} {status}" for status, number in standing.counts().items() if number]
     head = [f"{len(standing.cells)} cells: {', '.join(words)}"]
-    head += [f"{to_go(standing)} to go"] if standing.seconds_to_go() is not None else []
-    head += [f"last activity {active(standing)}"] if standing.last_activity() else []
+    left, last = to_go(standing), active(standing)
+    head += [f"{left} to go"] if left != listing.NOTHING else []
+    head += [f"last activity {last}"] if last != listing.NOTHING else []
     listing.show(Text.assemble((standing.name, "bold"), "  ", "; ".join(head)), "")
     rows: list[list[str | Text]] = []
     for row in standing.rows():

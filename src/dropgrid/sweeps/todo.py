@@ -1,7 +1,8 @@
 """Which cells of a plan are to be trained, as `sweep.rerun` says."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from dropgrid.errors import UserError
@@ -55,16 +56,22 @@ def unfinished(plan: Plan) -> list[Cell]:
     return [cell for cell in distinct(plan) if not (run_folder(plan.outputs, cell.id) / "result.json").exists()]
 
 
-def stale(found: Result) -> bool:
-    """Whether a result is by another source than this."""
-    return bool(found["provenance"]["source"] != source_fingerprint())
+def stale(found: Result, source: str) -> bool:
+    """Whether a result is by another source than that."""
+    return bool(found["provenance"]["source"] != source)
+
+
+def older(found: Iterable[Result]) -> int:
+    """How many results are by another source than this; it is read once, not for each of thousands of them."""
+    now = source_fingerprint()
+    return sum(stale(each, now) for each in found)
 
 
 def outdated(plan: Plan, asked: float | None = None) -> Callable[[Result], bool]:
     """Of a result: whether it is to be made again, as was `asked` for then, else now."""
     rerun, now = plan.sweep["rerun"], asked or time.time()
     if rerun == "stale":
-        return stale
+        return partial(stale, source=source_fingerprint())
     if rerun == "all":
         return lambda found: bool(found["provenance"]["finished"] < now)
     if rerun not in RERUNS:
