@@ -60,6 +60,21 @@ def test_a_broken_link_is_named(tmp_path, tiny):
         listing(tmp_path, ("",))
 
 
+@pytest.mark.parametrize("place", ["cat/more.png", "cat/more", "cow"])
+def test_links_stay_in_the_root_unless_they_may_leave_it(tmp_path, tiny, place):
+    tiny.tree(tmp_path / "root", {"": 3})
+    tiny.tree(tmp_path / "away", {"": 2})
+    far = {"cat/more.png": "cat/000.png", "cat/more": "dog", "cow": "cat"}[place]
+    os.symlink(tmp_path / "away" / far, tmp_path / "root" / place)
+    with pytest.raises(ValueError, match=rf"the link .*/{place} leads out of .*data.follow_links=true"):
+        listing(tmp_path / "root", ("",))
+    before = len(listing(tmp_path / "away", ("",)).names)
+    assert before and len(listing(tmp_path / "root", ("",), follow_links=True).names) > before
+    (tmp_path / "root" / place).unlink()
+    os.symlink(tmp_path / "root" / far, tmp_path / "root" / place)
+    assert len(listing(tmp_path / "root", ("",)).names) > before
+
+
 def test_folder_of(tmp_path):
     (tmp_path / "file").write_text("")
     assert folder_of("x", tmp_path) == tmp_path.resolve()

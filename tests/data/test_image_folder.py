@@ -19,6 +19,7 @@ def source(folder, **changes):
         "split_seed": 0,
         "size": None,
         "channels": 3,
+        "follow_links": False,
         "memory_limit": 2,
         "mean": [0.5, 0.5, 0.5],
         "std": [0.25, 0.25, 0.25],

@@ -18,6 +18,7 @@ def source(folder, **changes):
         "split_seed": 0,
         "crop": 24,
         "resize": 32,
+        "follow_links": False,
         "mean": [0.5, 0.4, 0.3],
         "std": [0.2, 0.2, 0.2],
         "cache": folder.parent / "cache",

@@ -31,7 +31,7 @@ def root(tmp_path, tiny, monkeypatch):
 def made(monkeypatch):
     """The trees that were listed, as often as they were."""
     roots = []
-    monkeypatch.setattr(index, "listing", lambda root, parts: roots.append(root) or listing(root, parts))
+    monkeypatch.setattr(index, "listing", lambda root, *about: roots.append(root) or listing(root, *about))
     return roots
 
 
@@ -88,6 +88,14 @@ def test_what_has_changed_is_noticed(root, tmp_path, made, change):
     indexed(root, PARTS, tmp_path)
     CHANGES[change](root)
     assert equal(indexed(root, PARTS, tmp_path), listing(root, PARTS)) and len(made) == 2
+
+
+def test_an_index_of_links_that_were_followed_is_no_other_s(root, tmp_path):
+    os.symlink(shutil.copytree(root / "train/cat", tmp_path / "elsewhere"), root / "train/cat/far")
+    time.sleep(0.05)
+    assert any(b"/far/" in name for name in indexed(root, PARTS, tmp_path, follow_links=True).names.tolist())
+    with pytest.raises(ValueError, match=r"the link .*cat/far leads out of"):
+        indexed(root, PARTS, tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut", "noise", "pickle", "a count", "a name", "another's"])

@@ -53,7 +53,7 @@ def folder(root: Path, name: str, data: bytes) -> ImageFolder:
         for index in range(3):
             (root / label / f"{index}.png").write_bytes(SOUND[0])
     (root / "cat" / name).write_bytes(data)
-    shares = {"train": None, "val": 0.2, "test": 0.2, "split_seed": 0, "memory_limit": 1}
+    shares = {"train": None, "val": 0.2, "test": 0.2, "split_seed": 0, "memory_limit": 1, "follow_links": False}
     about = {"size": None, "channels": 3, "mean": [0.5] * 3, "std": [0.5] * 3}
     return ImageFolder(root=root, cache=root.parent / "cache", **shares, **about)
 

@@ -4,7 +4,8 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from stat import S_ISREG
@@ -19,6 +20,9 @@ SILENT, APART = 3.0, 10.0
 
 Stamp = tuple[int, ...]
 """Of a folder: inode, times of the last change of content and of inode in ns: another where an entry came or went."""
+
+Check = Callable[[str | Path], None]
+"""Raises for a path that may not be looked into."""
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
@@ -66,8 +70,17 @@ def stamp(folder: str | os.PathLike[str]) -> Stamp:
     return stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns
 
 
-def images_under(folder: Path, prefix: str, folders: dict[str, Stamp]) -> Iterator[tuple[str, tuple[int, int, int]]]:
+def stay(root: Path, path: str | Path) -> None:
+    """ValueError for a link that leads out of `root`, itself resolved: pictures from elsewhere could name any file."""
+    if os.path.islink(path) and not Path(os.path.realpath(path)).is_relative_to(root):
+        raise ValueError(f"the link {path} leads out of {root}; data.follow_links=true lets links lead anywhere")
+
+
+def images_under(
+    folder: Path, prefix: str, folders: dict[str, Stamp], check: Check
+) -> Iterator[tuple[str, tuple[int, int, int]]]:
     """(name, stats) of the image files at any depth, in no order; other files and hidden ones are no data."""
+    check(folder)
     folders[prefix] = stamp(folder)
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -77,26 +90,29 @@ def images_under(folder: Path, prefix: str, folders: dict[str, Stamp]) -> Iterat
             if entry.is_dir():
                 if entry.is_symlink() and folder.resolve().is_relative_to(os.path.realpath(entry.path)):
                     raise ValueError(f"the link {entry.path} leads back to a folder that it lies in")
-                yield from images_under(Path(entry.path), name, folders)
+                yield from images_under(Path(entry.path), name, folders, check)
             elif entry.name.lower().endswith(EXTENSIONS):
+                if entry.is_symlink():
+                    check(entry.path)
                 stat = entry.stat()
                 if not S_ISREG(stat.st_mode):  # a device never ends
                     raise ValueError(f"{entry.path} is no file")
                 yield name, (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
-def listing(root: Path, parts: Sequence[str]) -> Listing:
+def listing(root: Path, parts: Sequence[str], follow_links: bool = False) -> Listing:
     """All images under `root/part/class/`, for each part; the part "" is the root itself.
 
-    Raises ValueError for a folder without classes, a class without images, and parts whose classes differ.
+    Raises ValueError for a folder without classes, a class without images, parts whose classes differ, and links that
+    lead out of the root, unless those are to be followed.
     """
     try:
-        return scanned(root, parts)
+        return scanned(root, parts, (lambda _: None) if follow_links else partial(stay, root.resolve()))
     except OSError as error:
         raise ValueError(f"cannot read {error.filename}: {error.strerror}") from error
 
 
-def scanned(root: Path, parts: Sequence[str]) -> Listing:
+def scanned(root: Path, parts: Sequence[str], check: Check) -> Listing:
     """`listing`, with whatever the file system raises."""
     classes: list[str] = []
     names: list[np.ndarray] = []  # of a class each: a million Python objects would take half a gigabyte
@@ -104,6 +120,7 @@ def scanned(root: Path, parts: Sequence[str]) -> Listing:
     folders: dict[str, Stamp] = {}
     told = Progress(root)
     for number, part in enumerate(parts):
+        check(root / part)
         folders[part] = stamp(root / part)
         found = subfolders(root / part)
         if not found:
@@ -118,7 +135,7 @@ def scanned(root: Path, parts: Sequence[str]) -> Listing:
         classes = found
         for name in classes:
             prefix = prefixed(part, name)
-            images = sorted(images_under(root / prefix, prefix, folders))
+            images = sorted(images_under(root / prefix, prefix, folders, check))
             if not images:
                 raise ValueError(f"the class folder {root / prefix} has no images ({', '.join(EXTENSIONS)})")
             names.append(np.array([os.fsencode(image) for image, _ in images]))

@@ -37,6 +37,7 @@ class ImageFolder(AbstractSource):
         size: pixels; the shorter side is resized to it and the centre cropped square. None takes the images as they
             are: all must be of one size.
         channels: 3 or 1.
+        follow_links: to wherever they lead; else a link that leads out of the root is an error.
         memory_limit: GiB of decoded pixels up to which a set lives in memory.
         mean, std: of each channel, in units of the [0, 1] image, of a set that does not live in memory; one that
             does has those of its own training images.
@@ -54,6 +55,7 @@ class ImageFolder(AbstractSource):
         size: int | None,
         channels: int,
         memory_limit: float,
+        follow_links: bool,
         mean: Sequence[float],
         std: Sequence[float],
         cache: os.PathLike[str] | str,
@@ -64,6 +66,9 @@ class ImageFolder(AbstractSource):
             raise ValueError(f"data.memory_limit must be a number of GiB, 0 or more, got {memory_limit!r}")
         self.root = folder_of("image_folder", root)
         self.wanted = {"train": train, "val": val, "test": test}
+        if not isinstance(follow_links, bool):
+            raise ValueError(f"data.follow_links must be true or false, got {follow_links!r}")
+        self.follow_links = follow_links
         self.split_seed = split_seed
         self.crop = None if size is None else image.positive("size", size)
         self.channels = channels
@@ -89,7 +94,7 @@ class ImageFolder(AbstractSource):
     @cached_property
     def files(self) -> Listing:
         """All the images."""
-        return indexed(self.root, self.parts, self.cache)
+        return indexed(self.root, self.parts, self.cache, self.follow_links)
 
     @cached_property
     def sizes(self) -> dict[str, int]:

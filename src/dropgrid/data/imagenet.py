@@ -35,6 +35,7 @@ class ImageNet(AbstractSource):
             images themselves, as in papers that report the best epoch on the evaluation set (optimistic).
         split_seed: of the draw; no part of a run's own seed.
         crop, resize: pixels.
+        follow_links: to wherever they lead; else a link that leads out of the root is an error.
         mean, std: of each channel, in units of the [0, 1] image.
         cache: folder for the index of the files; nothing is decoded ahead.
     """
@@ -48,6 +49,7 @@ class ImageNet(AbstractSource):
         split_seed: int,
         crop: int,
         resize: int,
+        follow_links: bool,
         mean: Sequence[float],
         std: Sequence[float],
         cache: os.PathLike[str] | str,
@@ -61,6 +63,9 @@ class ImageNet(AbstractSource):
                 raise ValueError(f"{self.root} has no folder {part}/: wanted are train/<class>/ and val/<class>/")
         self.on_test = val == "test"
         self.wanted: dict[str, Any] = {"train": train, "val": 0 if self.on_test else val}
+        if not isinstance(follow_links, bool):
+            raise ValueError(f"data.follow_links must be true or false, got {follow_links!r}")
+        self.follow_links = follow_links
         self.split_seed = split_seed
         self.crop, self.resize = crop, resize
         self.cache = Path(cache) / "data"
@@ -68,7 +73,7 @@ class ImageNet(AbstractSource):
     @cached_property
     def files(self) -> Listing:
         """All the images."""
-        return indexed(self.root, ("train", "val"), self.cache)
+        return indexed(self.root, ("train", "val"), self.cache, self.follow_links)
 
     @cached_property
     def rows(self) -> Rows:

@@ -35,13 +35,14 @@ OTHER, IMAGE = -1, -2
 """What a row has in the place of a class's count of images: a folder that is no class's, an image."""
 
 
-def indexed(root: Path, parts: Sequence[str], kept: Path) -> Listing:
+def indexed(root: Path, parts: Sequence[str], kept: Path, follow_links: bool = False) -> Listing:
     """`listing`, from the index that is kept where it is still true; else made, and kept."""
-    path = kept / "indexes" / f"{cache.digest(os.fsencode(root), *parts)}-{FORMAT}.npy"
+    links = ["follow_links"] if follow_links else []
+    path = kept / "indexes" / f"{cache.digest(os.fsencode(root), *parts, *links)}-{FORMAT}.npy"
     found = read(path, root, parts)
     if found is None:
         began = time.time()
-        found = listing(root, parts)
+        found = listing(root, parts, follow_links)
         if max(changed for *_, changed in found.folders.values()) < (began - SETTLED) * 1e9:
             write_atomically(path, lambda beside: np.save(beside, rows(found, parts)))
     return found

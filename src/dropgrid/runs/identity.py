@@ -13,7 +13,7 @@ ABOUT_PLACE = ("paths", "sweep", "logger", "ablation", "scale", "report", "name"
 """Top-level keys outside a cell's identity."""
 
 ABOUT_PLACE_IN = {
-    "data": ("root", "download", "workers"),
+    "data": ("root", "download", "workers", "follow_links"),
     "trainer": ("accelerator", "devices"),
     "init": ("path",),
 }
