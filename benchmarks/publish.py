@@ -114,6 +114,17 @@ def augment(found: dict) -> str:
     )
 
 
+def loader(found: dict) -> str:
+    """Images a second from files, beside torchvision's and beside decoding alone."""
+    beside, floor, theirs = found["ratios"].values()
+    files = f"JPEGs of 400×350, {found['bytes_each'] / 1000:.0f} kB; a random crop resized to 224², a flip"
+    return (
+        f"From a folder {found['workers']} workers give {times(beside, 2)} of the images a second that torchvision's "
+        f"ImageFolder and a DataLoader give with the same transforms ({files}), and {times(floor, 2)} of those that "
+        f"they only decode (torchvision: {times(theirs, 2)}). {where(found)}; `benchmarks/loader.py`."
+    )
+
+
 def norms(found: dict) -> str:
     """What each norm costs a step, and batch norm beside the convolutions."""
     ((case, each),) = cases(found["ratios"]).items()
@@ -215,6 +226,7 @@ PARTS = {
     "benchmarks/step": step,
     "benchmarks/loop": loop,
     "benchmarks/augment": augment,
+    "benchmarks/loader": loader,
     "benchmarks/norms": norms,
     "benchmarks/lstm": lstm,
     "benchmarks/peers": peers,
