@@ -8,7 +8,7 @@
 # Stopped with `docker stop` the cells write checkpoints; the same command goes on.
 FROM python:3.11-slim
 
-# g++: trainer.compile, and masks in C++
+# g++: trainer.compile
 RUN apt-get update && apt-get install -y --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /dropgrid
