@@ -49,6 +49,7 @@ def navigate(app, docname: str, source: list[str]) -> None:
     """Append the navigation: sections of docs/README.md to the front page, the lists of other README.md to these."""
     folder = posixpath.dirname(docname)
     if docname == root_doc:
+        app.env.note_dependency(str(ROOT / "docs/README.md"))
         _, *sections = re.split(r"^## ", (ROOT / "docs/README.md").read_text(), flags=re.MULTILINE)
         source[0] += "\n```{toctree}\n:hidden:\n\nContents <docs/README>\n```\n"
         for section in sections:

@@ -84,7 +84,8 @@ RULES: dict[str, Elsewhere | Planned | Run] = {
     r"python scripts/optimizer_paths\.py": Elsewhere(
         "minutes for all surfaces", "tests/optimizer_paths/test_command.py"
     ),
-    r"python scripts/verify_resume\.py": Run(TINY),
+    r"python scripts/verify_resume\.py": Run(f"{TINY} data.train=160 trainer.max_epochs=3 model.width=0.25"),
+    r"sh examples/own_images\.sh FOLDER": Elsewhere("from the wheel", "tests/test_examples.py"),
     # make and pip
     r"make (demo|test|install|lint|site)": Elsewhere("CI begins with it", ".ci/run"),
     r"make docs": Elsewhere("its pages are compared", "tests/docs/test_methods.py"),
