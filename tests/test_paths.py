@@ -3,7 +3,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from dropgrid.paths import tilde, tilde_override, untilde
+from dropgrid.paths import outputs_folder, tilde, tilde_override, untilde
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +41,13 @@ def test_where_home_is_everything_nothing_is_hidden(monkeypatch, home):
 )
 def test_an_override_stays_one(override, value):
     assert OverridesParser.create().parse_override(tilde_override(override)).value() == value
+
+
+def test_where_outputs_lie(monkeypatch):
+    monkeypatch.delenv("DROPGRID_OUTPUTS", raising=False)
+    assert (str(outputs_folder()), str(outputs_folder("~/x"))) == ("outputs", "/home/bob/x")
+    monkeypatch.setenv("DROPGRID_OUTPUTS", "~/there")
+    assert (str(outputs_folder()), str(outputs_folder("here"))) == ("/home/bob/there", "here")
 
 
 def test_there_and_back():

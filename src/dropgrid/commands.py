@@ -4,11 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from dropgrid.errors import UserError
-from dropgrid.paths import untilde
+from dropgrid.paths import outputs_folder
 
 PLACE = "paths.outputs="
 
@@ -24,7 +23,7 @@ class Parser(argparse.ArgumentParser):
         places = [each.removeprefix(PLACE) for each in given if each.startswith(PLACE)]
         rest = [each for each in given if not each.startswith(PLACE)]
         parsed, extra = super().parse_known_args(rest, namespace)
-        parsed.outputs = Path(untilde(places[-1] if places else os.environ.get("DROPGRID_OUTPUTS", "outputs")))
+        parsed.outputs = outputs_folder(places[-1] if places else None)
         return parsed, extra
 
     def error(self, message: str) -> NoReturn:

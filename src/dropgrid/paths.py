@@ -1,11 +1,17 @@
 """Where the configs are, the checkout's `conf` or the copy in the wheel; and paths as others may read them."""
 
+import os
 import re
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT_CONF = PACKAGE.parents[1] / "conf"
 CONF = CHECKOUT_CONF if (CHECKOUT_CONF / "train.yaml").exists() else PACKAGE / "conf"
+
+
+def outputs_folder(given: Path | str | None = None) -> Path:
+    """Where outputs lie: as given, else as DROPGRID_OUTPUTS says, else in `outputs`."""
+    return Path(untilde(str(given or os.environ.get("DROPGRID_OUTPUTS", "outputs"))))
 
 
 def tilde(text: str) -> str:

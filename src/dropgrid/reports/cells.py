@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dropgrid.errors import UserError
+from dropgrid.paths import outputs_folder
 from dropgrid.reports import shapes
 from dropgrid.reports.evaluations import Measured, evaluation_of, measured
 from dropgrid.reports.files import read_text, read_yaml
@@ -146,9 +147,9 @@ def names(outputs: Path) -> list[str]:
     return sorted(path.parent.name for path in (outputs / "ablations").glob("*/cells.json"))
 
 
-def read(name: str, outputs: Path | str = "outputs") -> Ablation:
+def read(name: str, outputs: Path | str | None = None) -> Ablation:
     """Read an ablation from its files; UserError names what is unknown, missing or unreadable."""
-    outputs = Path(outputs)
+    outputs = outputs_folder(outputs)
     known = names(outputs)
     if name not in known:
         raise UserError(unknown(name, known, outputs / "ablations"))
@@ -244,9 +245,10 @@ def read_cell(line: Mapping[str, Any], outputs: Path, configs: Configs) -> Cell:
     )
 
 
-def load(name: str, outputs: Path | str = "outputs") -> "DataFrame":
+def load(name: str, outputs: Path | str | None = None) -> "DataFrame":
     """An ablation as a tidy DataFrame, one line a cell, whether finished or not.
 
+    `outputs` None is where DROPGRID_OUTPUTS says, else the folder `outputs`.
     Columns: row, `factor:<key>` for each swept key, seed, cell, status; every metric as measured, and
     `<evaluation>/<metric>` of each evaluation (accuracies are fractions in [0, 1]); best_epoch, epochs, steps,
     parameters; seconds and train_seconds; keep_prob, drop_prob; drop_nominal, drop_expected and drop_realised (means

@@ -38,7 +38,7 @@ class Report:
         return plain(self.table, PIPE_WIDTH)
 
 
-def write(name: str, outputs: Path | str = "outputs") -> Report:
+def write(name: str, outputs: Path | str) -> Report:
     """Write table.{md,csv,tex,json}, figure*.{png,pdf} and report.html of an ablation, from what is finished so far.
 
     Every file is replaced as a whole; a figure for which there is nothing to draw is removed.

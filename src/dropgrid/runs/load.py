@@ -8,16 +8,19 @@ from torch import Tensor, nn
 
 from dropgrid import build
 from dropgrid.errors import UserError
+from dropgrid.paths import outputs_folder
 from dropgrid.runs.folder import read_parts, run_folder
 
 
-def load_cell(id: str, outputs: Path | str = "outputs", weights: str = "last") -> nn.Module:
+def load_cell(id: str, outputs: Path | str | None = None, weights: str = "last") -> nn.Module:
     """The network of a finished cell in eval mode, with its last weights or its `best` by validation accuracy.
+
+    `outputs` None is where DROPGRID_OUTPUTS says, else the folder `outputs`.
 
     Raises:
         UserError: no finished cell of that id, or weights other than `last` and `best`.
     """
-    folder = run_folder(outputs, id)
+    folder = run_folder(outputs_folder(outputs), id)
     if not (folder / "result.json").exists():
         raise UserError(f"no finished cell {id!r} in {folder.parent}")
     if weights not in ("last", "best"):
