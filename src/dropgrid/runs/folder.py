@@ -54,14 +54,6 @@ def read_json(path: Path) -> Any:
         raise UserError(f"cannot read {path}: not JSON ({error}); {REMOVE}") from error
 
 
-def read_mapping(path: Path) -> dict[str, Any]:
-    """A JSON file's mapping, empty where there is no file; UserError where it holds something else."""
-    found = read_json(path)
-    if not isinstance(found, dict | None):
-        raise UserError(f"cannot read {path}: it holds no mapping; {REMOVE}")
-    return found or {}
-
-
 def read_yaml(path: Path) -> Any:
     """The value of a YAML file, or None where there is none; UserError where it is damaged."""
     try:
