@@ -4,10 +4,13 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dropgrid.errors import UserError
 from dropgrid.paths import outputs_folder
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 PLACE = "paths.outputs="
 
@@ -42,8 +45,13 @@ def parser(command: str, doc: str) -> Parser:
 
 def run(act: Callable[[argparse.Namespace], int], arguments: Parser, given: Sequence[str] | None) -> int:
     """Parse and act; the exit code, 2 and a line on stderr for a user's mistake."""
+    return guarded(lambda: act(arguments.parse_args(given)))
+
+
+def guarded(act: Callable[[], int]) -> int:
+    """Act; the exit code, 2 and a line on stderr for a user's mistake."""
     try:
-        code = act(arguments.parse_args(given))
+        code = act()
         sys.stdout.flush()  # here, where a closed pipe is no trouble
         return code
     except UserError as error:
@@ -55,6 +63,13 @@ def run(act: Callable[[argparse.Namespace], int], arguments: Parser, given: Sequ
         return complain(UserError(f"cannot use {error.filename}: {error.strerror}" if error.filename else str(error)))
     except KeyboardInterrupt:
         return 130
+
+
+def terminal(**about: Any) -> "Console":
+    """A terminal's, or a pipe's, that prints texts as they are: names and messages are no markup."""
+    from rich.console import Console
+
+    return Console(markup=False, highlight=False, **about)
 
 
 def complain(error: Exception) -> int:

@@ -172,14 +172,13 @@ def look_at(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked], si
     """Measure a configuration at each moment that is asked for, in a training of its own that leaves nothing."""
     if not options:
         return
-    from rich.console import Console
-
+    from dropgrid.commands import terminal
     from dropgrid.diagnostics.probe import probe
     from dropgrid.diagnostics.visits import Enough, Visits
     from dropgrid.training import Trial
 
     last = max(each.steps for each in options)
-    console = Console()
+    console = terminal()
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), warnings.catch_warnings():
         visits = Visits(last, lambda step: visit(step))
         trial = Trial(plan.supervised(cell), Path(folder), [], [visits])
@@ -208,12 +207,11 @@ def look_at(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked], si
 
 def look_ahead(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked], sights: Sights) -> None:
     """What is found of a configuration's training before its first step."""
-    from rich.console import Console
-
+    from dropgrid.commands import terminal
     from dropgrid.instantiate import call, instantiate
 
     for each in options:
-        with Console().status(f"{each.name} of {label}"):
+        with terminal().status(f"{each.name} of {label}"):
             found = call("diagnose", instantiate("diagnose", each.node), course(plan, cell))
         sights[each.name][label] = [Seen(0, found)]
 
@@ -251,8 +249,7 @@ def look_back(
     folder: Path, options: Sequence[Asked], weights: str, label: str, *, recorded: bool
 ) -> dict[str, list[Seen]]:
     """What is seen of a finished cell by each option; `recorded`: with what its training kept, where it did."""
-    from rich.console import Console
-
+    from dropgrid.commands import terminal
     from dropgrid.diagnostics.moments import FILE, read
     from dropgrid.diagnostics.probe import Probe, probe
     from dropgrid.evaluations.subject import Found, load
@@ -262,7 +259,7 @@ def look_back(
     learner = subject.learner(subject.network, subject.seed).to(subject.device)
     steps = int(read_json(folder / "result.json")["steps"])
     history = read(folder / FILE) if recorded and weights == "last" else {}
-    lr, console = subject.config["optimizer"].get("lr"), Console()
+    lr, console = subject.config["optimizer"].get("lr"), terminal()
 
     def on(images: int) -> Probe:
         return probe(learner, subject.splits.train, images=images, lr=lr)
@@ -289,5 +286,5 @@ def measured(each: Asked, on: Callable[[int], "Probe"], console: Any, label: str
         return [call("diagnose", instantiate("diagnose", each.node), looked)]
     except DoesNotApply as reason:
         text = f"{each.name} does not apply to {label}: {reason}"
-        console.print(text, highlight=False, soft_wrap=True, markup=False)
+        console.print(text, soft_wrap=True)
         return []

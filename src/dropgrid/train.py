@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -15,11 +14,11 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from dropgrid.commands import complain
+from dropgrid.commands import complain, guarded
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
 from dropgrid.sweeps import reach
-from dropgrid.sweeps.command_line import arguments
+from dropgrid.sweeps.command_line import arguments, parse
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,17 +68,17 @@ def task(cfg: DictConfig) -> dict[str, Any] | None:
 def main() -> None:
     """Run Hydra so that whatever the user got wrong ends in one clear line and exit code 2."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and does not print and exit
+    sys.exit(guarded(hydras))
+
+
+def hydras() -> int:
+    """Hydra's run of the command line; what it refuses is explained."""
     try:
         sys.argv[1:] = arguments(sys.argv[1:])
         reach.before(sys.argv[1:])
         task()
-    except UserError as error:
-        sys.exit(complain(error))
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         from dropgrid.sweeps.explain import explanation
 
-        sys.exit(complain(explanation(error, get_args_parser().parse_intermixed_args().overrides)))
-    except OSError as error:
-        sys.exit(complain(UserError(f"cannot write {error.filename}: {error.strerror}")))
-    except KeyboardInterrupt:
-        sys.exit(130)
+        raise explanation(error, parse(sys.argv[1:]).overrides) from error
+    return 0

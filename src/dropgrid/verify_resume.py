@@ -18,7 +18,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 
-from dropgrid.commands import Parser, parser, run
+from dropgrid.commands import Parser, parser, run, terminal
 from dropgrid.errors import UserError
 from dropgrid.runs.folder import read_json, run_folder
 from dropgrid.runs.supervise import Outcome, supervise, warm
@@ -142,7 +142,7 @@ def only(cells: Sequence[Cell]) -> None:
 
 def act(given: Any) -> int:
     """The command."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = terminal(soft_wrap=True)
     (plan, *more) = plans([each for each in arguments(given.overrides) if not each.startswith("-")])
     only([*plan.cells, *(cell for each in more for cell in each.cells)])
     warm([])

@@ -37,6 +37,18 @@ def test_one_holder_and_a_free_lease_leaves_no_file(tmp_path):
     second.release()
 
 
+def test_a_folder_that_was_put_aside_has_no_lease_to_take(tmp_path):
+    assert not Lease(tmp_path / "gone").acquire()
+
+
+def test_two_that_look_do_not_see_each_other(tmp_path):
+    about = {"machine": module.machine_id(), "token": "dead", "host": "here", "pid": 1, "beat": 1, "time": 0.0}
+    (tmp_path / "lease").write_text(json.dumps(about))
+    with open(tmp_path / "lease") as looking:
+        assert module.lock(looking.fileno(), module.fcntl.LOCK_SH)
+        assert holder(tmp_path) is None
+
+
 def test_looking_takes_nothing(tmp_path):
     assert holder(tmp_path) is None and not (tmp_path / "lease").exists()
     held = Lease(tmp_path)

@@ -138,6 +138,21 @@ def test_an_outdated_result_is_put_aside_whole(tmp_path):
     assert {path.name for path in (tmp_path / "runs").iterdir()} == {"abc"}
 
 
+def test_results_put_aside_in_one_second_have_places_of_their_own(tmp_path):
+    always = Policy(outdated=lambda result: "old" in result)
+    for _ in range(3):
+        assert supervise(CELL, tmp_path, trains.count, policy=always).status == "finished"
+        (tmp_path / "runs" / "abc" / "result.json").write_text('{"old": true}')
+    assert not supervise(CELL, tmp_path, trains.count, policy=always).already
+    assert len(list((tmp_path / "replaced").iterdir())) == 3
+
+
+def test_a_hidden_folder_in_a_cell_s_is_left_alone(tmp_path):
+    (tmp_path / "runs" / "abc" / ".mine").mkdir(parents=True)
+    assert supervise(CELL, tmp_path, trains.finish).status == "finished"
+    assert (tmp_path / "runs" / "abc" / ".mine").is_dir()
+
+
 def test_anothers_cell_is_busy_or_waited_for(tmp_path):
     folder = tmp_path / "runs" / "abc"
     folder.mkdir(parents=True)

@@ -151,6 +151,8 @@ def test_a_second_regularizer_is_part_of_the_cell():
         (["++trainer.max_epoch=3"], "one slip away from the existing key trainer.max_epochs"),
         (["+optimizer.lr=0.1"], "optimizer.lr exists already; override it without the +"),
         (["regularizer=[dropblock,dropout]"], r"stack a second one: .*\+regularizer@regularizer_2=dropout"),
+        (["+ablation=demo", "+ablation=depth"], r"several are one list, as \+ablation=a,b"),
+        (["data=image_folder", "data.root=nowhere", "data.batch_size=all"], "data.root=nowhere is not a folder"),
         (["+ablation=dmo"], "ablation has no option 'dmo'; did you mean 'demo'"),
         (["+ablation=demo", "regularizer.keep_prob=.5"], "regularizer.keep_prob is set by row 'baseline'"),
         (["+ablation=demo", "regularizer=dropout"], "regularizer is set by row"),

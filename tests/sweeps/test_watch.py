@@ -4,21 +4,29 @@ import io
 import time
 
 import pytest
-from rich.console import Console
 
+from dropgrid.commands import terminal as terminal_of
 from dropgrid.runs.folder import run_folder, write_json
 from dropgrid.runs.supervise import Outcome
 from dropgrid.sweeps.watch import Watch, minutes
 
 
 def watch(tmp_path, terminal=False):
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=120)
+    console = terminal_of(file=io.StringIO(), force_terminal=terminal, width=120)
     return Watch("demo", 5, 2, tmp_path, console)
 
 
 def state(tmp_path, cell, step, phase="training"):
     values = {"phase": phase, "epoch": 3, "epochs": 10, "step": step, "steps": 100, "loss": 0.5}
     write_json(run_folder(tmp_path, cell) / "state.json", values)
+
+
+def test_names_and_messages_are_no_markup(tmp_path):
+    view = watch(tmp_path)
+    view.started("a", "row [red]a,b[/x] seed 0")
+    view.ended(Outcome("a", "failed", failure="ValueError: [/tmp/a] is [bold]no list"))
+    said = view.console.file.getvalue()
+    assert "row [red]a,b[/x] seed 0: ValueError: [/tmp/a] is [bold]no list" in said
 
 
 def test_counts_progress_and_time_to_go(tmp_path):

@@ -90,11 +90,12 @@ def numbers(seen: Mapping[str, Sequence[Seen]]) -> list[dict[str, Any]]:
 def show(each: Asked, seen: Mapping[str, Sequence[Seen]], paths: Sequence[Path]) -> None:
     """The measures, a line each, of every configuration's last moment; then where it all lies."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
-    console = console if console.is_terminal else Console(width=WIDTH)
+    from dropgrid.commands import terminal
+
+    console = terminal()
+    console = console if console.is_terminal else terminal(width=WIDTH)
     last = {label: moments[-1] for label, moments in seen.items()}
     steps = sorted({at.step for at in last.values()})
     when = (
@@ -111,7 +112,7 @@ def show(each: Asked, seen: Mapping[str, Sequence[Seen]], paths: Sequence[Path])
         table.add_row(measure.label + unit, *("–" if one is None else shown(one.value, one.unit) for one in values))
     console.print(table)
     for path in paths:
-        console.print(str(path), highlight=False, soft_wrap=True, markup=False)
+        console.print(str(path), soft_wrap=True)
 
 
 def shown(value: float, unit: str) -> str:

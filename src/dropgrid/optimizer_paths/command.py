@@ -87,9 +87,9 @@ def chosen(names: Sequence[str], known: "dict[str, Surface]") -> "dict[str, Surf
 
 def walked(found: "dict[str, Surface]", request: "Request") -> "tuple[Seen, dict[str, str]]":
     """The paths over each surface, and the options that have none, with the reason."""
-    from rich.console import Console
     from rich.progress import Progress
 
+    from dropgrid.commands import terminal
     from dropgrid.optimizer_paths.options import needs_closure, nodes
     from dropgrid.optimizer_paths.paths import regimes
 
@@ -97,7 +97,7 @@ def walked(found: "dict[str, Surface]", request: "Request") -> "tuple[Seen, dict
     left_out = {name: CLOSURE for name, node in options.items() if needs_closure(node)}
     taken = {name: node for name, node in options.items() if name not in left_out}
     seen = {}
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=terminal(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=len(found) * len(taken))
         for name, surface in found.items():
             progress.update(task, description=f"rates on {name}")
@@ -107,8 +107,7 @@ def walked(found: "dict[str, Surface]", request: "Request") -> "tuple[Seen, dict
 
 def written(folder: Path, seen: "Seen", left_out: dict[str, str]) -> list[str]:
     """Pictures, animations and numbers; the files."""
-    from rich.console import Console
-
+    from dropgrid.commands import terminal
     from dropgrid.optimizer_paths.animation import animation
     from dropgrid.optimizer_paths.picture import picture
     from dropgrid.optimizer_paths.record import points, summary
@@ -117,7 +116,7 @@ def written(folder: Path, seen: "Seen", left_out: dict[str, str]) -> list[str]:
     from dropgrid.reports.plotting import png
 
     files: dict[str, str | bytes] = {}
-    with Console(stderr=True).status("drawing"):
+    with terminal(stderr=True).status("drawing"):
         for name, (regimes, _) in seen.items():
             for regime, paths in regimes.items():
                 files[f"{name}_{regime}.png"] = png(picture(paths, findings(name, paths)), dpi=150)

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
-from dropgrid.commands import parser, run
+from dropgrid.commands import parser, run, terminal
 from dropgrid.errors import UserError
 from dropgrid.reports import formats, guard, imported
 from dropgrid.reports.cells import names, read
@@ -133,7 +131,7 @@ def act(given: argparse.Namespace) -> int:
         imported.forget(file, given.outputs / "ablations" / name)
     report = write(name, given.outputs)
     if sys.stdout.isatty():
-        Console().print(report.renderable)
+        terminal().print(report.renderable)
     else:
         print(report.text)
     for path in report.paths:

@@ -52,9 +52,11 @@ class Lease:
         self.last = 0.0
 
     def acquire(self) -> bool:
-        """Take the lease if it is free; False while another holds it."""
+        """Take the lease if it is free; False while another holds it, or has just put the folder aside."""
         try:
             file, fresh = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644), True
+        except FileNotFoundError:
+            return False
         except FileExistsError:
             try:
                 file, fresh = os.open(self.path, os.O_RDWR), False
@@ -114,10 +116,10 @@ class Lease:
         self.file = None
 
 
-def lock(file: int) -> bool:
+def lock(file: int, how: int = fcntl.LOCK_EX) -> bool:
     """Lock an open file; False where another on this machine has it. Where files cannot be locked, the beats decide."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
@@ -167,7 +169,7 @@ def holder(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         found = parse(read(file))
-        free = lock(file)
+        free = lock(file, fcntl.LOCK_SH)  # two that watch do not see each other
     finally:
         os.close(file)
     beaten = time.time() - found.get("time", 0.0) < EXPIRY + BEAT

@@ -123,31 +123,24 @@ class Supervisor:
 
     def outcome(self) -> Outcome:
         """Under the lease: skip what is finished, else try, and try again as far as the failures' classes allow."""
-        while not self.lease.acquire():
-            if self.stop.asked.is_set():
-                return Outcome(self.id, "stopped")
-            if not self.policy.patient:
-                return Outcome(self.id, "busy")
-            time.sleep(0.2)
-        try:
-            if self.finished():
-                return Outcome(self.id, "finished", already=True)
-            return self.attempts()
-        finally:
-            self.lease.release()
-
-    def finished(self) -> bool:
-        """Whether there is a result that counts; one that does not is put aside."""
-        result = read_json(self.folder / "result.json")
-        if result is None:
-            return False
-        if not self.policy.outdated(result):
-            return True
-        (aside(self.folder) / "lease").unlink()
-        self.lease.release()
-        self.folder.mkdir()
-        self.lease = Lease(self.folder)
-        return not self.lease.acquire()
+        while True:
+            while not self.lease.acquire():
+                if self.stop.asked.is_set():
+                    return Outcome(self.id, "stopped")
+                if not self.policy.patient:
+                    return Outcome(self.id, "busy")
+                time.sleep(0.2)
+                self.folder.mkdir(exist_ok=True)  # another may have put it aside
+            try:
+                result = read_json(self.folder / "result.json")
+                if result is None:
+                    return self.attempts()
+                if not self.policy.outdated(result):
+                    return Outcome(self.id, "finished", already=True)
+                (aside(self.folder) / "lease").unlink()
+            finally:
+                self.lease.release()
+            self.folder.mkdir(exist_ok=True)
 
     def attempts(self) -> Outcome:
         """Until there is a result, a stop, or a failure that may not be tried again."""
@@ -280,11 +273,14 @@ def clear(folder: Path) -> None:
 def clear_partials(folder: Path) -> None:
     """Remove what a killed process was writing."""
     for partial in folder.glob(".*"):
-        partial.unlink()
+        if partial.is_file():
+            partial.unlink(missing_ok=True)
 
 
 def aside(folder: Path) -> Path:
     """Put a cell's folder into `outputs/replaced`, whole; where it is now."""
     place = folder.parents[1] / "replaced"
     place.mkdir(exist_ok=True)
-    return folder.rename(place / f"{folder.name}-{time.strftime('%Y%m%dT%H%M%S')}")
+    now = time.time()
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.localtime(now)) + f".{now % 1:.6f}"[2:]
+    return folder.rename(place / f"{folder.name}-{stamp}")

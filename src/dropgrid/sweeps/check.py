@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from rich.console import Console
-
+from dropgrid.commands import terminal
 from dropgrid.errors import UserError
 from dropgrid.runs.identity import treatment_id
 from dropgrid.runs.supervise import warm
@@ -71,7 +70,7 @@ def check(found: Sequence[Plan]) -> None:
                     check_trainer(cell.config, cell.local)
                 trainers.add(trainer)
                 if not known:
-                    with Console(stderr=True).status(f"reading {spec.train + spec.val + spec.test:,} images"):
+                    with terminal(stderr=True).status(f"reading {spec.train + spec.val + spec.test:,} images"):
                         source.prepare()
                     sources[data] = source
             except (UserError, ValueError) as error:

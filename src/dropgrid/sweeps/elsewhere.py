@@ -61,7 +61,7 @@ class Elsewhere(AbstractEngine):
         asked, again = time.time(), rules.retries.get("Lost", 0)
         while cells:
             asks = allocation(plan, cells, self.launcher)
-            console.print(f"{plan.name} {asks.text()}", highlight=False, soft_wrap=True)
+            console.print(f"{plan.name} {asks.text()}", soft_wrap=True)
             try:
                 with interruptible(), jobs_of(asks, self.launcher), Progress(plan, cells, console):
                     self.hand_over(plan, asks, cells, asked, console)
@@ -71,7 +71,7 @@ class Elsewhere(AbstractEngine):
             if not left or not again or len(left) == len(cells):
                 return False
             again -= 1
-            console.print(f"{len(left)} of {len(cells)} cells were lost with their jobs: once more", highlight=False)
+            console.print(f"{len(left)} of {len(cells)} cells were lost with their jobs: once more")
             cells = left
         return False
 
@@ -85,18 +85,33 @@ class Elsewhere(AbstractEngine):
             for each in asks.packs(cells)
         ]
         try:
-            returned = self.launch([[pack.override()] for pack in packs], asks.settings)
-            ended = [each for job in returned for each in job.return_value]
+            returned = list(self.launch([[pack.override()] for pack in packs], asks.settings))
         except UserError:
             raise
         except Exception as error:  # the engine's own: what is not through is seen from the files
-            first = (str(error).strip() or type(error).__name__).splitlines()[0]
-            console.print(f"a job was lost: {first}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+            lost(error, console)
             return
-        for each in ended:
+        for each in brought(returned, console):
             why = unload(each["files"], outputs, each["cell"]) if each.get("files") else ""
             if why:
-                console.print(f"cell {each['cell']}: {why}", style="yellow", highlight=False, markup=False)
+                console.print(f"cell {each['cell']}: {why}", style="yellow")
+
+
+def brought(returned: Sequence[Any], console: Console) -> Iterator[Mapping[str, Any]]:
+    """What the jobs have brought: one that was lost costs the others nothing."""
+    for job in returned:
+        try:
+            yield from job.return_value  # raises what the job raised
+        except UserError:
+            raise
+        except Exception as error:
+            lost(error, console)
+
+
+def lost(error: Exception, console: Console) -> None:
+    """Say so, and why."""
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    console.print(f"a job was lost: {first}", style="yellow", soft_wrap=True)
 
 
 def available(launcher: Mapping[str, Any]) -> None:

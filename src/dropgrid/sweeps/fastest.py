@@ -12,8 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from dropgrid.commands import terminal
 from dropgrid.data.cache import digest
 from dropgrid.errors import UserError
 from dropgrid.files import write_atomically
@@ -71,9 +70,9 @@ def choose(plan: Plan, cell: Cell) -> dict[str, Any]:
     if known is None:
         known = measured(plan, cell)
         write_atomically(path, lambda beside: beside.write_text(json.dumps(known, indent=1)))
-        console = Console(stderr=True)
+        console = terminal(stderr=True)
         rates = ", ".join(f"{name} {rate:.2f}" for name, rate in known["rates"].items())
-        console.print(f"fastest here, in rates of the first: {rates}; kept in {path}", highlight=False, soft_wrap=True)
+        console.print(f"fastest here, in rates of the first: {rates}; kept in {path}", soft_wrap=True)
     return dict(known["chosen"])
 
 

@@ -1,7 +1,8 @@
 """What configs take from the content of what cells read, data and files of weights; each is read once a plan."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from dropgrid.errors import UserError
@@ -18,7 +19,8 @@ class Fingerprints:
         from dropgrid import build  # torch: not for a command that is wrong
 
         if config["data"]["batch_size"] == "all":
-            config["data"]["batch_size"] = build.source(config, local).spec().train
+            with users_mistake("data: "):
+                config["data"]["batch_size"] = build.source(config, local).spec().train
         key = json.dumps([config["data"], local["data"]], sort_keys=True)
         config["data"]["fingerprint"] = self.once(key, "data: ", lambda: build.source(config, local).fingerprint())
         path = local["init"].get("path")
@@ -30,8 +32,15 @@ class Fingerprints:
     def once(self, key: str, where: str, read: Callable[[], str]) -> str:
         """What was read under that key."""
         if key not in self.found:
-            try:
+            with users_mistake(where):
                 self.found[key] = read()
-            except ValueError as error:
-                raise UserError(f"{where}{error}") from error
         return self.found[key]
+
+
+@contextmanager
+def users_mistake(where: str) -> Iterator[None]:
+    """What cannot be read is a line for the user."""
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(f"{where}{error}") from error

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from dropgrid.commands import terminal
 from dropgrid.runs.folder import run_folder
 from dropgrid.runs.supervise import Policy, tidy
 from dropgrid.sweeps import listing, tune
@@ -41,19 +42,19 @@ def launch(plans: Sequence[Plan], engine: AbstractEngine) -> int:
 def tuned(trials: Plan, overrides: Sequence[str]) -> list[Plan]:
     """The plan that the trials were for, with what they chose."""
     chosen = tune.choose(trials)
-    console = Console()
+    console = terminal()
     for row, found in chosen.items():
-        console.print(f"{row}: {found['chosen']} is best on validation", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"{row}: {found['chosen']} is best on validation", soft_wrap=True)
     return plans(overrides, chosen)
 
 
 def run(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
     """One plan, from its files to its table."""
-    console = Console()
+    console = terminal()
     stopped = train_cells(plan, rules, engine, console)
     while not stopped and (more := grown(plan)) is not None:
         added = len(more.cells) - len(plan.cells)
-        console.print(f"the answer is open in some rows: {added} cells more (sweep.seeds=auto)", highlight=False)
+        console.print(f"the answer is open in some rows: {added} cells more (sweep.seeds=auto)")
         plan = more
         stopped = train_cells(plan, rules, engine, console)
     code = finish(plan, engine.measuring(plan), stopped)
@@ -69,7 +70,7 @@ def train_cells(plan: Plan, rules: Policy, engine: AbstractEngine, console: Cons
     for cell in distinct(plan):
         if result(plan, cell) is not None:
             tidy(run_folder(plan.outputs, cell.id))
-    console.print(head(plan), highlight=False, soft_wrap=True)
+    console.print(head(plan), soft_wrap=True)
     return bool(cells) and engine.run(plan, cells, rules, console)
 
 
@@ -107,18 +108,18 @@ def show(plan: Plan, evaluations: Sequence[str]) -> None:
     from dropgrid.reports.listing import listing as metrics
     from dropgrid.reports.report import PIPE_WIDTH, write  # pandas and matplotlib: once there is something to show
 
-    console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
+    console = terminal() if sys.stdout.isatty() else terminal(width=PIPE_WIDTH)
     report = write(plan.name, plan.outputs)
     if console.is_terminal:
         console.print(report.renderable)
     else:
-        console.print(report.text, highlight=False, markup=False, soft_wrap=True)
+        console.print(report.text, soft_wrap=True)
     shown = apart(report.table.rows)  # with the table
     for name in dict.fromkeys(each for each in evaluations if each not in shown):
         for each in metrics(report.table, name):
             console.print(each)
     for path in report.paths:
-        console.print(str(path), highlight=False, soft_wrap=True)
+        console.print(str(path), soft_wrap=True)
 
 
 def show_failures(plan: Plan, failed: Failed, name: str) -> None:

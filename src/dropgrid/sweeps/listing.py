@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from dropgrid.commands import terminal
 
 WIDE = 10_000
 """Characters a line where the output is no terminal: more than any line has."""
@@ -15,13 +17,13 @@ NOTHING = "–"
 
 def show(*parts: RenderableType) -> None:
     """Print texts, which a terminal wraps as it likes, so that they can be copied, and tables, one under another."""
-    console = Console()
+    console = terminal()
     texts = [Text(part) if isinstance(part, str) else part for part in parts]  # a [word] in them is no markup
     if console.is_terminal:
         for part in texts:
             console.print(part, soft_wrap=isinstance(part, Text))
         return
-    wide = Console(width=WIDE, color_system=None, force_terminal=False, legacy_windows=False)
+    wide = terminal(width=WIDE, color_system=None, force_terminal=False, legacy_windows=False)
     with wide.capture() as capture:
         for part in texts:
             wide.print(part, soft_wrap=isinstance(part, Text))

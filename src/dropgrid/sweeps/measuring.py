@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dropgrid.commands import terminal
 from dropgrid.errors import UserError
 from dropgrid.instantiate import module_of
 from dropgrid.runs.folder import read_json, read_lines, run_folder, write_json
@@ -59,10 +60,10 @@ def measure(plan: Plan, evaluation: Evaluation) -> Failed:
     from dropgrid.runs.supervise import warm
     from dropgrid.sweeps.slots import slots, variables
 
-    jobs, console = slots(plan), Console()
+    jobs, console = slots(plan), terminal()
     todo = [cell for cell in plan.cells if not measured(plan, cell, evaluation)]
     cached = f", {len(plan.cells) - len(todo)} already measured" if len(todo) < len(plan.cells) else ""
-    console.print(f"{evaluation.label}: {len(plan.cells)} cells{cached}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"{evaluation.label}: {len(plan.cells)} cells{cached}", soft_wrap=True)
     remember(plan, evaluation)
     failed: Failed = []
     if todo:
@@ -81,7 +82,7 @@ def measure(plan: Plan, evaluation: Evaluation) -> Failed:
 
         failed = all_of(todo, one, len(free), stop, console)
     for note, rows in notes(plan, evaluation).items():
-        console.print(f"does not apply to {', '.join(rows)}: {note}", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"does not apply to {', '.join(rows)}: {note}", soft_wrap=True)
     return failed
 
 
@@ -127,7 +128,7 @@ def all_of(
                 if not console.is_terminal:
                     word = "failed" if why else "measured"
                     text = f"{word} {label(cell)}  {done} of {len(cells)} done"
-                    console.print(text, highlight=False, soft_wrap=True, markup=False)
+                    console.print(text, soft_wrap=True)
         except KeyboardInterrupt:
             stop.set()
             pool.shutdown(cancel_futures=True)

@@ -16,8 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from dropgrid.commands import terminal
 from dropgrid.errors import UserError
 from dropgrid.runs.identity import cell_id
 from dropgrid.runs.supervise import Stop, warm
@@ -114,7 +113,7 @@ def train_pack(cfg: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def train_here(plan: Plan, pack: Pack) -> list[dict[str, Any]]:
     """The cells, as the local engine trains them; a line for each in the job's log."""
-    stop, console = Stop(), Console(force_terminal=False)
+    stop, console = Stop(), terminal(force_terminal=False)
     cells = list({cell.id: cell for cell in plan.cells}.values())
     jobs, rules = min(pack.jobs, len(cells)), policy(plan, pack.asked)
     with signals(stop, lambda: warm(modules([plan]))) as pass_on:

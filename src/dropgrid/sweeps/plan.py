@@ -121,6 +121,8 @@ def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None) -> list[Pla
         parsed = [parse(text) for text in overrides]
         named = [each for each in parsed if each.key_or_group == "ablation"]
         rest = [each for each in parsed if each.key_or_group != "ablation"]
+        if len(named) > 1:
+            raise UserError(f"{named[0].input_line} and {named[-1].input_line}: several are one list, as +ablation=a,b")
         if any(root_of(each) == "evaluate" for each in rest):
             raise UserError("evaluate measures what is trained: python scripts/evaluate.py NAME +evaluate=…")
         if any(root_of(each) == "diagnose" for each in rest):

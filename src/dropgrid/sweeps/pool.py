@@ -97,7 +97,10 @@ class Pool:
 
     def ended(self) -> list[Cell]:
         """Wait a moment for cells to end; those that are another's."""
-        busy = []
+        busy: list[Cell] = []
+        if not self.running:  # all that is left is another's
+            time.sleep(0.25)
+            return busy
         for future in wait(self.running, timeout=0.25, return_when=FIRST_COMPLETED).done:
             cell, slot = self.running.pop(future)
             self.free.append(slot)
@@ -109,8 +112,6 @@ class Pool:
             self.outcomes.append(outcome)
             if outcome.status == "failed" and self.plan.sweep["on_error"] == "stop":
                 self.stop.asked.set()
-        if not self.running and busy:
-            time.sleep(0.25)
         return busy
 
     def tell(self) -> None:

@@ -11,16 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from hydra._internal.utils import get_args_parser
 from rich import box
 from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from dropgrid.commands import complain
-from dropgrid.errors import UserError
+from dropgrid.commands import guarded, terminal
 from dropgrid.sweeps.allocation import OURS, Allocation, allocation
-from dropgrid.sweeps.command_line import arguments
+from dropgrid.sweeps.command_line import arguments, parse
 from dropgrid.sweeps.compose import launcher
 from dropgrid.sweeps.pilot import advice, command, detect, pilot
 from dropgrid.sweeps.plan import Plan
@@ -40,15 +38,7 @@ def main(given: Sequence[str] | None = None) -> int:
     if any(each in ("-h", "--help") for each in given):
         print(__doc__)
         return 0
-    try:
-        overrides = get_args_parser().parse_intermixed_args(arguments([g for g in given if g != "--json"])).overrides
-        return preview(overrides, "--json" in given)
-    except UserError as error:
-        return complain(error)
-    except OSError as error:
-        return complain(UserError(f"cannot use {error.filename}: {error.strerror}"))
-    except KeyboardInterrupt:
-        return 130
+    return guarded(lambda: preview(parse(arguments([g for g in given if g != "--json"])).overrides, "--json" in given))
 
 
 def preview(overrides: Sequence[str], as_json: bool) -> int:
@@ -71,7 +61,7 @@ def preview(overrides: Sequence[str], as_json: bool) -> int:
     if as_json:
         print(json.dumps({"plans": [tree(each, asks[n] if asks else None) for n, each in enumerate(prices)]}, indent=1))
     else:
-        console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+        console = terminal(width=None if sys.stdout.isatty() else PIPE_WIDTH)
         for number, each in enumerate(prices):
             show(each, console, asks[number] if asks else None)
     within_budget(found, pricing.paces)
@@ -87,11 +77,11 @@ def asked(plans: Sequence[Plan], launcher: Mapping[str, Any]) -> list[Allocation
 
 def show(price: Price, console: Console, asks: Allocation | None = None) -> None:
     """The table, the totals, what a launcher would be asked for, and what is known of power."""
-    console.print(f"{price.plan.name}: {price.plan.about.get('question') or 'a sweep'}", highlight=False, style="bold")
+    console.print(f"{price.plan.name}: {price.plan.about.get('question') or 'a sweep'}", style="bold")
     console.print(table(price))
     to_train = [f"to train: {command(price.plan)}"] if price.todo else []
     for line in [total(price), *places(price, asks), *later(price.plan), *power(price), *to_train]:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
 
 
 def table(price: Price) -> Table:

@@ -14,8 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from dropgrid.commands import terminal
 from dropgrid.errors import UserError
 from dropgrid.runs.child import enter
 from dropgrid.runs.folder import read_json
@@ -134,7 +133,7 @@ def ended(running: Mapping[int, Running]) -> Iterator[None]:
 @contextmanager
 def told(count: int) -> Iterator[Any]:
     """A line on stderr about where the probes stand."""
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     with console.status("measuring") as status:
         yield lambda done, rows: status.update(
             f"measuring how fast cells train: {done} of {count} probes done, now {', '.join(rows)}"

@@ -56,7 +56,7 @@ class Progress:
                 self.left.remove(cell)
                 word = "finished" if ended[0] == "result" else "failed"
                 text = f"{word} {label(cell)}  {self.total - len(self.left)} of {self.total} done"
-                self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+                self.console.print(text, soft_wrap=True)
 
     def fresh(self, path: Path) -> bool:
         """Whether a file has been written since the context was entered; clocks of machines may differ by a little."""

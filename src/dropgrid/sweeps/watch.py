@@ -66,15 +66,13 @@ class Watch:
             self.seconds.append(took)
         label += f" ({outcome.attempts} attempts)" if outcome.attempts > 1 else ""
         if outcome.status == "failed":
-            self.console.print(f"[red]failed[/red]   {label}: {outcome.failure}", highlight=False, soft_wrap=True)
+            self.console.print(Text.assemble(("failed", "red"), f"   {label}: {outcome.failure}"), soft_wrap=True)
         elif not self.console.is_terminal:
-            self.console.print(
-                f"{outcome.status} {label} ({took:.1f} s)  {self.summary()}", highlight=False, soft_wrap=True
-            )
+            self.console.print(f"{outcome.status} {label} ({took:.1f} s)  {self.summary()}", soft_wrap=True)
 
     def say(self, text: str) -> None:
         """A line above the view."""
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(text, soft_wrap=True)
 
     def refresh(self) -> None:
         """Where there is no terminal: a line now and then about what is running."""
@@ -82,7 +80,7 @@ class Watch:
             return
         self.last_line = time.monotonic()
         now = "; ".join(f"{label} {self.progress(cell)[1]}" for cell, (label, _) in list(self.running.items()))
-        self.console.print(f"running  {now}  {self.summary()}", highlight=False, soft_wrap=True)
+        self.console.print(f"running  {now}  {self.summary()}", soft_wrap=True)
 
     def done(self) -> int:
         """Cells that are through."""

@@ -1,9 +1,10 @@
 """The local launcher: cells side by side on this machine, each in a process of its own."""
 
+import sys
 from collections.abc import Sequence
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.utils import JobReturn
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -28,5 +29,7 @@ class DropgridLauncher(Launcher):
         from dropgrid.sweeps.plan import plans
         from dropgrid.train import train_cell
 
-        launch([plan for overrides in job_overrides for plan in plans(overrides)], Local(train_cell))
-        return [JobReturn() for _ in job_overrides]
+        code = launch([plan for overrides in job_overrides for plan in plans(overrides)], Local(train_cell))
+        if code:
+            sys.exit(code)
+        return [JobReturn(overrides=each, status=JobStatus.COMPLETED) for each in job_overrides]
