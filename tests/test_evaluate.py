@@ -92,6 +92,16 @@ def test_arrays_lie_beside_the_result_and_without_them_it_is_measured_again(outp
         assert all(np.array_equal(file[name], before[name]) for name in file)
 
 
+def test_a_name_may_have_an_equals_sign(outputs):
+    known = outputs / "ablations" / "run+data=fake"
+    known.symlink_to(outputs / "ablations" / "tiny")
+    try:
+        done = command("evaluate", "run+data=fake", "evaluate=nothing", outputs=outputs)
+    finally:
+        known.unlink()
+    assert done.returncode == 2 and "evaluate has no option 'nothing'" in done.stderr
+
+
 @pytest.mark.slow
 def test_another_data_set_is_known_by_its_content(outputs):
     words = ["tiny", "evaluate=other_data", "evaluate.data=fake", "evaluate.data.size=12", "evaluate.data.test=50"]

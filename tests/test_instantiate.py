@@ -103,3 +103,13 @@ def test_a_message_that_names_the_key_is_not_named_twice():
 
     with pytest.raises(UserError, match=r"^loss.x must be 1$"):
         call("loss", refuse)
+
+
+@pytest.mark.parametrize("code", ["def broken(:", "import sys; sys.exit('bye')", "raise KeyError('x')", "1 / 0"])
+def test_a_module_of_ones_own_that_cannot_be_imported_is_a_line(code, tmp_path, monkeypatch):
+    (tmp_path / "own_module_that_fails.py").write_text(code)
+    (tmp_path / "targets.txt").write_text("own_module_that_fails.*")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("DROPGRID_TARGETS", str(tmp_path / "targets.txt"))
+    with pytest.raises(UserError, match="regularizer: cannot import own_module_that_fails.it: "):
+        instantiate("regularizer", {"_target_": "own_module_that_fails.it"})

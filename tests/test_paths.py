@@ -1,9 +1,9 @@
 """Paths as others may read them: home is ~."""
 
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from dropgrid.paths import outputs_folder, tilde, tilde_override, untilde
+from dropgrid.errors import UserError
+from dropgrid.paths import outputs_folder, tilde, untilde
 
 
 @pytest.fixture(autouse=True)
@@ -29,18 +29,11 @@ def test_where_home_is_everything_nothing_is_hidden(monkeypatch, home):
     assert tilde("/data/x") == "/data/x"
 
 
-@pytest.mark.parametrize(
-    ("override", "value"),
-    [
-        ("data.root=/home/bob/pics", "~/pics"),
-        ("data.root='/home/bob/my pics'", "~/my pics"),
-        ("data.root=[/home/bob/a,'/home/bob/b','c/home/bob']", ["~/a", "~/b", "c/home/bob"]),
-        ("data.root=/mnt/home/bob/x", "/mnt/home/bob/x"),
-        ("lr=0.1", 0.1),
-    ],
-)
-def test_an_override_stays_one(override, value):
-    assert OverridesParser.create().parse_override(tilde_override(override)).value() == value
+def test_a_home_that_is_a_link_is_hidden_by_both_names(monkeypatch, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "bob").symlink_to(tmp_path / "real")
+    monkeypatch.setenv("HOME", str(tmp_path / "bob"))
+    assert tilde(f"{tmp_path}/bob/x and {tmp_path}/real/x") == "~/x and ~/x"
 
 
 def test_where_outputs_lie(monkeypatch):
@@ -52,3 +45,5 @@ def test_where_outputs_lie(monkeypatch):
 
 def test_there_and_back():
     assert untilde("~/pics") == "/home/bob/pics" and untilde("/data") == "/data" and untilde("a~b") == "a~b"
+    with pytest.raises(UserError, match="~nobody-at-all/x: there is no home folder"):
+        untilde("~nobody-at-all/x")

@@ -11,9 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dropgrid.sweeps.command_line import arguments
-from dropgrid.sweeps.compose import hydra_context, parse
-
 ROOT = Path(__file__).parents[1]
 KEY = "0123456789abcdef0123456789abcdef01234567"
 TINY = [
@@ -75,6 +72,4 @@ def test_the_recorded_command_names_the_folder_by_its_tilde(home):
     results = [json.loads(path.read_text()) for path in (home / "outputs" / "runs").glob("*/result.json")]
     assert len(results) == 3
     for result in results:
-        overrides = arguments(shlex.split(result["reproduce"])[2:])
-        with hydra_context():
-            assert [parse(each).value() for each in overrides if each.startswith("data.root=")] == ["~/pics"]
+        assert "data.root=~/pics" in shlex.split(result["reproduce"])

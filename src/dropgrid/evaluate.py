@@ -27,12 +27,13 @@ def act(given: argparse.Namespace) -> int:
     """Measure what is missing, then write and print the report."""
     from dropgrid.sweeps.launch import conclude
 
-    named = [word for word in given.words if "=" not in word]
+    known = names(given.outputs)
+    named = [word for word in given.words if "=" not in word or word in known]  # sweeps without a name have = in theirs
     if len(named) != 1:
-        known = ", ".join(names(given.outputs)) or f"none was run yet in {given.outputs}"
-        raise UserError(f"an evaluation is of one NAME, got {' '.join(named) or 'none'}; NAME is one of: {known}")
+        there = ", ".join(known) or f"none was run yet in {given.outputs}"
+        raise UserError(f"an evaluation is of one NAME, got {' '.join(named) or 'none'}; NAME is one of: {there}")
     read(named[0], given.outputs)  # a mistyped NAME is said first
-    evaluation, jobs = compose([word for word in given.words if "=" in word], given.outputs)
+    evaluation, jobs = compose([word for word in given.words if word not in named], given.outputs)
     plan = finished(named[0], given.outputs, jobs)
     failed = measure(plan, evaluation)
     refuse(plan, evaluation, failed)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.errors import UserError
+from dropgrid.paths import untilde
 
 VARIABLE = "DROPGRID_TARGETS"
 
@@ -76,8 +77,9 @@ def locate(axis: str, path: object) -> Any:
     module, _, name = path.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"{axis}: cannot import {path}: {error}") from error
+    except (Exception, SystemExit) as error:  # a module of the user's own may raise anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{axis}: cannot import {path}: {reason}") from error
     if ours(axis, path) and getattr(found, "__module__", None) != module:  # a room's door leads no further
         raise UserError(f"{axis}: cannot import {path}: {module} does not define it")
     return found
@@ -128,9 +130,10 @@ def of_file(path: str) -> frozenset[str]:
     if not path:
         return frozenset()
     try:
-        lines = [line.partition("#")[0].strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+        text = Path(untilde(path)).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {path}, which {VARIABLE} names: {error}") from error
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
     for line in filter(None, lines):
         parts = line.removesuffix(".*").split(".")
         if not all(part.isidentifier() for part in parts):

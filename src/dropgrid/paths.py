@@ -4,6 +4,8 @@ import os
 import re
 from pathlib import Path
 
+from dropgrid.errors import UserError
+
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT_CONF = PACKAGE.parents[1] / "conf"
 CONF = CHECKOUT_CONF if (CHECKOUT_CONF / "train.yaml").exists() else PACKAGE / "conf"
@@ -19,22 +21,20 @@ def tilde(text: str) -> str:
     return of_home().sub("~", text)
 
 
-def tilde_override(override: str) -> str:
-    """The same of a Hydra override, in which a value with ~ stands in quotes."""
-    begun = re.compile(rf"([=(,\[]\s*){of_home().pattern}(/[^\s,\])]*)")
-    parts = re.split(r"""('[^']*'|"[^"]*")""", override)  # every second one is quoted
-    return "".join(tilde(part) if k % 2 else begun.sub(r'\1"~\2"', part) for k, part in enumerate(parts))
-
-
 def untilde(path: str) -> str:
-    """The path again."""
-    return str(Path(path).expanduser()) if path.startswith("~") else path
+    """The path again; UserError for ~NAME of nobody."""
+    try:
+        return str(Path(path).expanduser()) if path.startswith("~") else path
+    except RuntimeError as error:
+        raise UserError(f"{path}: there is no home folder to begin from") from error
 
 
 def of_home() -> re.Pattern[str]:
-    """The home folder at the beginning of a path; matches nothing where home is / or unknown."""
+    """The home folder at the beginning of a path, as it is called and where it really lies; matches nothing where home
+    is / or unknown."""
     try:
-        home = str(Path.home())
-    except RuntimeError:
-        home = "/"
-    return re.compile(rf"(?<![\w.~-]){re.escape(home)}(?![\w.-])" if len(home) > 1 else r"(?!)")
+        homes = {str(Path.home()), str(Path.home().resolve())} - {"/", ""}
+    except (RuntimeError, OSError):
+        homes = set()
+    either = "|".join(re.escape(home) for home in sorted(homes, key=len, reverse=True))
+    return re.compile(rf"(?<![\w.~-])(?:{either})(?![\w.-])" if either else r"(?!)")

@@ -49,6 +49,18 @@ def test_two_that_look_do_not_see_each_other(tmp_path):
         assert holder(tmp_path) is None
 
 
+@pytest.mark.parametrize("content", ['{"time": "x"}', "[" * 4000, '{"time": [1], "machine": "another"}', "null"])
+def test_a_damaged_lease_is_nobodys(tmp_path, content):
+    (tmp_path / "lease").write_text(content)
+    assert not (holder(tmp_path) or {}).get("pid")
+    Lease(tmp_path).acquire()
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "lease")
+    assert holder(tmp_path) is None
+
+
 def test_looking_takes_nothing(tmp_path):
     assert holder(tmp_path) is None and not (tmp_path / "lease").exists()
     held = Lease(tmp_path)

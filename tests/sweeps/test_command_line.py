@@ -1,6 +1,7 @@
 import pytest
 
 from dropgrid.sweeps.command_line import arguments
+from dropgrid.sweeps.compose import choices, hydra_context, parse
 
 
 @pytest.mark.parametrize(
@@ -19,3 +20,23 @@ from dropgrid.sweeps.command_line import arguments
 )  # fmt: skip
 def test_what_hydra_is_given(typed, given):
     assert arguments(typed) == given
+
+
+@pytest.mark.parametrize(
+    ("home", "typed", "values"),
+    [
+        ("/home/ada", "data.root=~/pics", "/home/ada/pics"),
+        ("/home/ada", "data.root=~/my pics", "/home/ada/my pics"),
+        ("/home/jürgen", "data.root=~/pics", "/home/jürgen/pics"),
+        ("/home/a,b [c]", "data.root=~/pics", "/home/a,b [c]/pics"),
+        ("/home/o'neil", "data.root=~/a,~/b c", ["/home/o'neil/a", "/home/o'neil/b c"]),
+        ("/home/ada", "data.root=choice(~/a,/b)", ["/home/ada/a", "/b"]),
+        ("/home/ada", "data.root=/a/b", "/a/b"),
+    ],
+)
+def test_a_path_may_begin_with_a_tilde(home, typed, values, monkeypatch):
+    monkeypatch.setenv("HOME", home)
+    with hydra_context():
+        found = parse(arguments([typed])[0])
+        values_found = [parse(f"x={each}").value() for each in choices(found)]
+    assert values_found == (values if isinstance(values, list) else [values])

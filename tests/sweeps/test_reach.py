@@ -1,8 +1,11 @@
 """What Hydra and OmegaConf would do beside composing is refused, wherever it is written."""
 
+import os
+
 import pytest
 
 from dropgrid.errors import UserError
+from dropgrid.paths import CONF
 from dropgrid.sweeps import reach
 from dropgrid.sweeps.plan import plans
 
@@ -73,3 +76,31 @@ def test_the_default_run_stays_ours(tmp_path):
     for line in (["--config-dir", str(tmp_path)], ["--config-path", str(tmp_path)], ["--config-name", "x"]):
         with pytest.raises(UserError, match="train.yaml"):
             reach.before(line)
+
+
+def test_files_of_ones_own_options(tmp_path, monkeypatch):
+    """What an editor leaves, and a pipe, are passed over; what cannot be read is named."""
+    group = tmp_path / "regularizer"
+    group.mkdir()
+    (group / ".#mine.yaml").symlink_to(tmp_path / "nowhere")
+    (group / "folder.yaml").mkdir()
+    os.mkfifo(group / "pipe.yaml")
+    reach.check_files(f"file://{tmp_path}")
+    (group / "bad.yaml").write_bytes(b"a: \xff")
+    with pytest.raises(UserError, match=r"cannot read .*bad\.yaml: .*utf-8"):
+        reach.check_files(f"file://{tmp_path}")
+
+
+def test_options_of_ones_own_are_known_and_replace_none(tmp_path, monkeypatch):
+    group = tmp_path / "regularizer"
+    group.mkdir()
+    (group / "mine.yaml").write_text((CONF / "regularizer/dropout.yaml").read_text())
+    monkeypatch.setenv("DROPGRID_CONF", str(tmp_path))
+    (plan,) = plans(["data=fake", "regularizer=mine"])
+    assert plan.cells[0].config["regularizer"]["_target_"] == "dropgrid.regularizers.dropout.dropout"
+    (group / "dropblock.yaml").write_text("keep_prob: 1\n")
+    with pytest.raises(UserError, match="has regularizer/dropblock.yaml, which dropgrid has too"):
+        plans(["data=fake"])
+    monkeypatch.setenv("DROPGRID_CONF", str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="is no folder"):
+        plans(["data=fake"])

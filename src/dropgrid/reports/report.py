@@ -47,6 +47,8 @@ def write(name: str, outputs: Path | str) -> Report:
     ablation = read(name, outputs)
     guard.check(ablation)
     folder = Path(outputs) / "ablations" / name
+    if folder.is_symlink():
+        raise UserError(f"{folder} is a link: a report is written into a folder of its own")
     table = imported.added(tabulate(ablation), folder)
     pictures = draw(table)
     from dropgrid.reports import page

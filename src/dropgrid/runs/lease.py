@@ -7,6 +7,7 @@ import secrets
 import socket
 import time
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 EXPIRY = 30.0
@@ -144,9 +145,11 @@ def parse(content: bytes) -> dict[str, Any]:
     """Who holds it; empty where that is not, or half, written."""
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return {key: value for key, value in found.items() if key != "time" or isinstance(value, int | float)}
 
 
 def expired(path: Path, content: bytes) -> bool:
@@ -164,11 +167,11 @@ def holder(folder: Path) -> dict[str, Any] | None:
     """Who holds a cell's lease now: machine, host, pid; None where nobody does. For those who only watch."""
     path = folder / "lease"
     try:
-        file = os.open(path, os.O_RDONLY)
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would be waited for
     except OSError:
         return None
     try:
-        found = parse(read(file))
+        found = parse(read(file) if S_ISREG(os.fstat(file).st_mode) else b"")
         free = lock(file, fcntl.LOCK_SH)  # two that watch do not see each other
     finally:
         os.close(file)

@@ -87,7 +87,11 @@ def warm(modules: Iterable[str] = ()) -> None:
     """
     wanted = [*ALWAYS, *modules, "dropgrid.runs.frozen"]
     multiprocessing.get_context("forkserver").set_forkserver_preload(wanted)
-    forkserver.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # inherited: Ctrl-C is not for its imports
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def supervise(

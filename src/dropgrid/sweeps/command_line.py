@@ -1,11 +1,13 @@
 """The command line as Hydra needs it, from what a user types."""
 
+import re
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
 from dropgrid.errors import UserError
@@ -35,9 +37,16 @@ def arguments(given: list[str]) -> list[str]:
 
 
 def from_home(override: str) -> str:
-    """`key=~/x` as the shell does not write it out, and Hydra does not read it."""
+    """`key=~/x`, of lists and sweeps too, as the shell does not write it out, and Hydra does not read it."""
     key, equals, value = override.partition("=")
-    return f"{key}={untilde(value)}" if equals and value.startswith("~/") else override
+    begun = re.compile(r"(?:^|(?<=[,(\[]))\s*~[\w.-]*/[^,)\]]*")
+    return key + equals + begun.sub(lambda found: quoted(found[0].strip()), value)
+
+
+def quoted(path: str) -> str:
+    """A path that begins with ~, whole, in quotes where Hydra would read it otherwise."""
+    path = untilde(path)
+    return path if re.fullmatch(r"[\w/.+-]+", path, re.ASCII) else QuotedString(path, Quote.double).with_quotes()
 
 
 def parse(given: Sequence[str]) -> Namespace:

@@ -36,7 +36,10 @@ def explained(overrides: Sequence[str], row: str | None = None) -> Iterator[None
 def explanation(error: Exception, overrides: Sequence[str]) -> UserError:
     """What Hydra, OmegaConf or the YAML parser raised, as a user's mistake."""
     if isinstance(error, OverrideParseException):
-        return UserError(f"cannot read {error.override!r}: write key=value, and quote what holds =: key=['a=b']")
+        return UserError(
+            f"cannot read {error.override!r}: write key=value, with quotes around a value that holds "
+            f"=, commas, brackets, quotes or letters beyond a to z: key='a=b'"
+        )
     if isinstance(error, yaml.YAMLError):
         return UserError(one_line(error))
     with hydra_context():

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dropgrid.errors import UserError
 from dropgrid.instantiate import module_of
-from dropgrid.paths import tilde_override, untilde
+from dropgrid.paths import tilde, untilde
 from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide
 from dropgrid.sweeps import reach, tune
 from dropgrid.sweeps import rows as ablation_rows
@@ -116,7 +116,6 @@ def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None) -> list[Pla
 
     With `sweep.tune` it is a plan of trials; `tuned`, what they chose, makes the plan that they are for.
     """
-    overrides = [tilde_override(each) for each in overrides]  # they are recorded, and shown
     with hydra_context(), explained(overrides):
         parsed = [parse(text) for text in overrides]
         named = [each for each in parsed if each.key_or_group == "ablation"]
@@ -244,7 +243,7 @@ class Planner:
                 ]
                 for seed in seeds or self.seeds():
                     full = {**config, "seed": seed}
-                    line = [*typed, f"seed={seed}"]
+                    line = [*map(tilde, typed), f"seed={seed}"]
                     made.append(Cell(cell_id(full), row, dict(combination), seed, line, full, local))
         baseline = self.resolved["report"]["baseline"] or about.get("baseline") or next(iter(found))
         if baseline not in found:
@@ -274,7 +273,7 @@ class Planner:
         line = [*self.lines(without=PLACE), *swept, *seeds]
         several = swept or len(self.seed_values) > 1
         many = ["-m"] if several and not any(each.startswith("+ablation=") for each in line) else []
-        return shlex.join(["python", "scripts/train.py", *many, *line])
+        return shlex.join(["python", "scripts/train.py", *many, *map(tilde, line)])
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

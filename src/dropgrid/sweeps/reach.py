@@ -17,10 +17,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
-from dropgrid.runs.folder import read_yaml
+from dropgrid.runs.folder import parse_yaml
 from dropgrid.sweeps import command_line
 
 PLAIN = re.compile(r"\$\{\s*(?:[^${}:]*\}|oc\.env:\s*DROPGRID_\w*\s*[,}])")
@@ -84,9 +85,14 @@ def check_files(place: str) -> None:
     """UserError where a folder of a search path has a YAML file that Hydra would spell out for ever."""
     scheme, _, folder = place.partition("://")
     for path in Path(folder).rglob("*.yaml") if scheme == "file" else ():
-        text = path.read_text(encoding="utf-8", errors="replace")
-        if "*" in text and "&" in text:  # aliases
-            read_yaml(path)
+        if path.name.startswith(".") or not path.is_file():  # an editor's, a pipe
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+            if "*" in text and "&" in text:  # aliases
+                parse_yaml(text)
+        except (YAMLError, ValueError, RecursionError) as error:
+            raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
 
 def check_hydra(node: Mapping[str, Any]) -> None:

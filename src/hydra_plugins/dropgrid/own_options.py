@@ -7,7 +7,7 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 from dropgrid.errors import UserError
-from dropgrid.paths import CONF
+from dropgrid.paths import CONF, untilde
 
 VARIABLE = "DROPGRID_CONF"
 
@@ -19,7 +19,7 @@ class OwnOptions(SearchPathPlugin):
         named = os.environ.get(VARIABLE)
         if not named:
             return
-        folder = Path(named).expanduser().absolute()
+        folder = Path(untilde(named)).absolute()
         if not folder.is_dir():
             raise UserError(f"{VARIABLE}={named} is no folder; it has groups of options, as regularizer/mine.yaml")
         for path in sorted(folder.rglob("*.yaml")):
