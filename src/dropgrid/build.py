@@ -246,8 +246,10 @@ def built(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: 
     if trainer["compile"] and not any(map(shutil.which, COMPILERS)):
         raise UserError(f"trainer.compile needs a C++ compiler, and none of {', '.join(COMPILERS)} is on the PATH")
     positive("trainer.ranks", trainer.get("ranks", 1), int, "a whole number, 1 or more")
-    if trainer.get("sync_batchnorm") and local["trainer"]["accelerator"] == "cpu":
-        raise UserError("trainer.sync_batchnorm needs GPUs: torch's SyncBatchNorm has no form for the CPU")
+    synced = {"trainer.sync_batchnorm": trainer.get("sync_batchnorm"), "norm.sync": config["norm"].get("sync")}
+    if local["trainer"]["accelerator"] == "cpu" and trainer.get("ranks", 1) > 1 and any(synced.values()):
+        key = next(key for key, value in synced.items() if value)
+        raise UserError(f"{key} needs GPUs: torch's SyncBatchNorm has no form for the CPU")
     check_step(config, spec.train)
     with torch.device("meta"):
         size = (spec.channels, *spec.size)

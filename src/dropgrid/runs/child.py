@@ -62,7 +62,7 @@ def enter(train: Train, cell: Mapping[str, Any], folder: Path, variables: Mappin
             os._exit(DISK_FULL)
         leave(FAILED)
     except SystemExit as end:  # it was asked to stop
-        leave(STOPPED if end.code is None else int(end.code))
+        leave(end.code if isinstance(end.code, int) else FAILED)
 
 
 def leave(code: int) -> NoReturn:

@@ -59,7 +59,8 @@ TRAINS_NOTHING = (
     *("reports", "sweeps", "evaluations", "evaluate.py", "diagnostics", "diagnose.py"),
     *("optimizer_paths", "verify_resume.py", "commands.py", "pages.py", "train.py", "dashboards", "audits"),
 )
-"""Of the package, what no cell's process runs while it trains and measures."""
+"""Of the package, what no cell's process runs while it trains and measures. Diagnostics that a training records
+(`diagnosis=…`) look on: they change nothing that is trained."""
 
 
 def source_fingerprint() -> str:

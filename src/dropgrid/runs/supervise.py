@@ -192,13 +192,15 @@ class Supervisor:
 
     def watch(self, child: BaseProcess) -> str:
         """Until the child ends; `stopped`, `busy` or `Hang` where it must be ended."""
-        since = time.time()
+        seen, since = beaten(self.folder), time.monotonic()
         while child.is_alive():
             if self.stop.asked.is_set():
                 return "stopped"
             if not self.lease.beat():
                 return "busy"
-            if time.time() - max(since, beaten(self.folder)) > self.policy.hang_seconds:
+            if (sign := beaten(self.folder)) != seen:  # by our clock: a file server has one of its own
+                seen, since = sign, time.monotonic()
+            if time.monotonic() - since > self.policy.hang_seconds:
                 return "Hang"
             wait([child.sentinel], timeout=0.2)
         return ""
@@ -230,7 +232,7 @@ class Supervisor:
 
 
 def beaten(folder: Path) -> float:
-    """When the cell last gave a sign of life."""
+    """The cell's last sign of life, by the clock of whatever keeps its files."""
     try:
         return (folder / "state.json").stat().st_mtime
     except FileNotFoundError:

@@ -132,9 +132,9 @@ def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None) -> list[Pla
             names = choices(named[-1])
             made = [Planner([parse(f"+ablation={name}"), *rest]).ablation(name, tuned) for name in names]
     if any("auto" in cell.config["trainer"].values() for plan in made for cell in plan.cells):
-        from dropgrid.sweeps.fastest import settled  # it measures, in processes of its own
+        from dropgrid.sweeps import fastest  # it measures, in processes of its own
 
-        made = [settled(plan) for plan in made]
+        made = [fastest.settled(plan) for plan in made]
     return made
 
 
