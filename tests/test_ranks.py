@@ -115,7 +115,7 @@ def test_a_rank_that_dies_fails_the_cell_and_says_so(tmp_path):
         (["data.batch_size=15"], "data.batch_size=15 cannot be divided among trainer.ranks=2"),
         (["trainer.ranks=0"], "trainer.ranks must be a whole number, 1 or more, got 0"),
         (["trainer.sync_batchnorm=true"], "trainer.sync_batchnorm needs GPUs"),
-        (["norm.sync=true"], "norm.sync needs GPUs"),
+        (["norm=batch", "norm.sync=true"], "norm.sync needs GPUs"),
     ],
 )
 def test_what_would_not_train_is_said_before(tmp_path, line, said):
