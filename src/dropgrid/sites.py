@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid.masks.uniform import normal
+from dropgrid.treatment import DROPPED, MOVED
 
 PLACES = ("input", "conv", "hidden", "sequence", "recurrent", "skip", "branch", "join", "head", "weight")
 
@@ -103,7 +104,7 @@ class AbstractRandom(nn.Module, ABC):
         inference: random in eval mode too (the paper's Fig. 5; Monte-Carlo inference). Norms are not affected.
     """
 
-    counts = "dropped"
+    counts = DROPPED
     """What is counted; empty where nothing can be proven in closed form."""
 
     level: Tensor
@@ -217,7 +218,7 @@ class AbstractNoise(AbstractRandom):
     Counted are the units that it moves by more than one standard deviation: erfc(1/√2) = 31.7 % of them.
     """
 
-    counts = "moved by over 1 σ"
+    counts = MOVED
 
     def __init__(self, std: float, *, schedule: str = "constant", inference: bool = False):
         if isinstance(std, bool) or not isinstance(std, int | float) or not 0 <= std < math.inf:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from dropgrid.pages import templates
 from dropgrid.paths import tilde
 from dropgrid.reports import provenance, width
-from dropgrid.reports.cells import DROPPED, Block, Cell
+from dropgrid.reports.cells import Block, Cell
 from dropgrid.reports.columns import MINUS, NOTHING, apart, columns, interval, lines_of, number, signed
 from dropgrid.reports.guard import MISSING, covered_key, own_overrides, row_differences
 from dropgrid.reports.notes import claims, notes
@@ -17,6 +17,7 @@ from dropgrid.reports.sections import sections
 from dropgrid.reports.statistics import ABOVE, BELOW
 from dropgrid.reports.table import NATS, Row, Table
 from dropgrid.reports.treatment import Site, counted
+from dropgrid.treatment import DROPPED, MOVED, STANDARD_ERRORS
 
 CAPTIONS = {
     "figure.png": "Accuracy of every row, and its difference to the baseline, paired by seed",
@@ -72,6 +73,8 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
         seconds=sum(seconds(cell) for cell in {cell.id: cell for cell in ablation.cells}.values()),
         sites=[site for row in table.rows for site in row.sites],
         dropped=DROPPED,
+        moved=MOVED,
+        standard_errors=STANDARD_ERRORS,
         counted=counted([site for row in table.rows for site in row.sites]),
         flagged_sites=sum(len(row.flagged) for row in table.rows),
         environment=provenance.environment(ablation),
@@ -121,7 +124,7 @@ def share(fraction: float | None) -> str:
 
 def nominal(site: Site) -> str:
     """What was set at a site: a share in percent, or the standard deviation of noise."""
-    return share(site.nominal) if site.drops else f"σ = {site.nominal:.4g}"
+    return f"σ = {site.nominal:.4g}" if site.noisy else share(site.nominal)
 
 
 def metric(found: float | None, name: str = "") -> str:
