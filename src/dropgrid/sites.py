@@ -107,6 +107,9 @@ class AbstractRandom(nn.Module, ABC):
     counts = DROPPED
     """What is counted; empty where nothing can be proven in closed form."""
 
+    in_inference = True
+    """Whether `inference` makes it random in eval mode; False where it acts in training alone."""
+
     level: Tensor
     key: Tensor
     dropped: Tensor
@@ -247,6 +250,11 @@ def drops(network: nn.Module) -> dict[str, AbstractRandom]:
     """What is random in a network, by site name."""
     found = {path: module for path, module in network.named_modules() if isinstance(module, AbstractRandom)}
     return {module.site or path: module for path, module in found.items()}
+
+
+def inference_drops(network: nn.Module) -> dict[str, AbstractRandom]:
+    """Those that can be random in eval mode too."""
+    return {name: module for name, module in drops(network).items() if module.in_inference}
 
 
 def with_inference(network: nn.Module, on: bool) -> nn.Module:

@@ -63,6 +63,8 @@ def test_deterministic_is_without_masks_even_where_the_cell_has_them_at_inferenc
 def test_it_does_not_apply_where_nothing_drops(subject):
     with pytest.raises(DoesNotApply, match="nothing drops"):
         monte_carlo(subject(), passes=[1])
+    with pytest.raises(DoesNotApply, match="nothing drops"):
+        monte_carlo(subject("model=lstm", "norm=none", "model.train_rows=[6,9]"), passes=[1])
 
 
 @pytest.mark.parametrize("passes", [[], [0], [1.5], [True]])
