@@ -150,8 +150,6 @@ class Trial:
         newest = checkpoints.newest(self.folder, self.stamp)
         warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before")  # the order knows
         self.trainer.fit(self.learner, loader, validation, ckpt_path=newest, weights_only=True if newest else None)
-        if self.trainer.interrupted:
-            raise KeyboardInterrupt
         self.average.settle(self.learner)
         self.reestimate()
         self.times.append(time.time())

@@ -191,7 +191,7 @@ def unknown(name: str, known: Sequence[str], folder: Path) -> str:
         return f"no ablation {name!r}: none was run yet in {folder}"
     close = difflib.get_close_matches(name, known, n=1)
     meant = f"; did you mean {close[0]}?" if close else ""
-    return f"no ablation {name!r} in {folder}{meant} There are: {', '.join(known)}"
+    return f"no ablation {name!r} in {folder}{meant}; there are: {', '.join(known)}"
 
 
 class Configs:
