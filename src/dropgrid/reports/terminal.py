@@ -96,7 +96,7 @@ def bullet(text: str) -> RenderableType:
     return Group(grid)
 
 
-def plain(table: Table, width: int) -> str:
+def plain(table: Table, width: int = 160) -> str:
     """The table as plain text."""
     console = Console(width=width, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
