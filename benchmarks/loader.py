@@ -70,9 +70,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dropgrid-loader-") as place:
         root = Path(place) / "images"
         size = tree(root)
-        constant = {"mean": [0.5] * 3, "std": [0.25] * 3}
-        about = {"train": None, "val": 0, "split_seed": 0, "crop": CROP, "resize": 256, "cache": Path(place) / "cache"}
-        split = ImageNet(root=root, **about, **constant).load().train
+        source = ImageNet(
+            root=root,
+            train=None,
+            val=0,
+            split_seed=0,
+            crop=CROP,
+            resize=256,
+            follow_links=False,
+            mean=[0.5] * 3,
+            std=[0.25] * 3,
+            cache=Path(place) / "cache",
+        )
+        split = source.load().train
         turn = order("shuffled", split, 0, BATCH)
         ours = batches(split, BATCH, order=turn, drop_last=False, workers=WORKERS, device="cpu")
         transform = v2.Compose([v2.RandomResizedCrop(CROP), v2.RandomHorizontalFlip(), v2.PILToTensor()])

@@ -1,8 +1,9 @@
 """Put the kept figures of `results/` into README.md and docs/: `python benchmarks/publish.py`. None there is typed."""
 
 import json
-import re
 from pathlib import Path
+
+from dropgrid.reports.publish import filled
 
 ROOT = Path(__file__).parents[1]
 
@@ -242,11 +243,9 @@ PAGES = ("README.md", "docs/comparison.md", "docs/engine.md", "docs/scale.md", "
 def renewed(text: str) -> str:
     """A page whose marked parts say what the kept figures say now."""
     for name, said in PARTS.items():
-        marked = re.compile(rf"(<!-- results/{name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        if marked.search(text):
+        if f"<!-- results/{name} -->\n" in text:
             path = ROOT / "results" / f"{name}.json"
-            now = said(json.loads(path.read_text()) if path.exists() else {})
-            text = marked.sub(lambda found, now=now: f"{found[1]}{now}\n{found[2]}", text)
+            text = filled(text, name, said(json.loads(path.read_text()) if path.exists() else {}))
     return text
 
 

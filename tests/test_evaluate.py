@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import dropgrid.evaluate
 import dropgrid.reports
+from dropgrid.paths import CONF
 
 ROOT = Path(__file__).parents[1]
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25", "trainer.max_epochs=2"]
@@ -158,6 +161,11 @@ def test_a_mistake_costs_a_line_and_exit_code_2(outputs, words, told):
     done = command("evaluate", *words, outputs=outputs)
     assert done.returncode == 2 and told in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
     assert all(path.is_file() for path in files(outputs))
+
+
+def test_help_names_every_evaluation():
+    (named,) = re.findall(r"conf/evaluate: ([\w,\s]+)\.\n", dropgrid.evaluate.__doc__)
+    assert re.findall(r"\w+", named) == sorted(path.stem for path in (CONF / "evaluate").glob("*.yaml"))
 
 
 def test_the_command_needs_no_torch_until_it_measures():

@@ -18,6 +18,7 @@ AXES = {
 }
 FLOORS = {
     **dict.fromkeys({"errors", "streams", "sites", "masks", "instantiate", "paths", "files", "pages", "commands"}, 0),
+    **dict.fromkeys({"treatment", "cores"}, 0),
     **dict.fromkeys(AXES, 0),
     **dict.fromkeys({"models", "data"}, 1),
     **dict.fromkeys({"learner", "callbacks", "loggers", "runs", "reports", "build", "evaluations", "diagnostics"}, 2),

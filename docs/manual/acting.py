@@ -1,6 +1,5 @@
 """Where a method acts: found by asking it, not by reading about it."""
 
-import inspect
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -234,8 +233,3 @@ def initialised(net: nn.Module, built: Any, activation: str = "relu", batch: Ten
     chosen = loaded("activation", activation)
     built(net, generator=lambda name: streams.generator(0, "init", name), activation=chosen, batch=batch)
     return net
-
-
-def itself(option: Option) -> str:
-    """What a function that answers at sites says of where it does."""
-    return inspect.getdoc(option.target) or ""

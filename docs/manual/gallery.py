@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from dropgrid.reports.captions import CAPTIONS
 from dropgrid.reports.publish import renewed
 from manual import docstrings
 from manual.options import ROOT
@@ -21,25 +22,6 @@ TOPICS = {
     "optimizers": "Optimizers and schedules",
 }
 """Page on which an ablation's table stands -> heading of the index."""
-
-FIGURES = {
-    "figure": "Accuracy of each row, and its difference to the baseline",
-    "figure_lines": "Accuracy against the setting that is swept",
-    "figure_levels": "Accuracy against the level of a disturbance",
-    "figure_robustness": "Accuracy with DropBlock on at inference",
-    "figure_cam": "Class activation maps under each model",
-    "figure_contrasts": "Contrasts of rows",
-    "figure_ensemble": "Ensembles of K nets",
-    "figure_filters": "First-layer filters",
-    "figure_shift": "Variance that norms meet in inference, against training's",
-    "figure_spread": "Accuracy over seeds",
-    "figure_weights": "Weights after training",
-    "figure_diagnosis_gradient": "What was recorded of the gradient",
-    "hessian": "Eigenvalues of the Hessian",
-    "figure_curves": "Learning curves",
-    "figure_treatment": "Expected against realised dropped fraction, by site",
-}
-"""Stem of a figure -> what it shows, in the order of a page; those that are not named come after."""
 
 
 def said(text: str, word: str) -> str:
@@ -72,10 +54,10 @@ def anchor(heading: str) -> str:
 
 def pictures(folder: Path) -> str:
     """The figures of a folder of results/."""
-    order = list(FIGURES)
+    order = list(CAPTIONS)
     paths = sorted(folder.glob("*.png"), key=lambda path: (order.index(path.stem) if path.stem in order else 99, path))
     return "\n\n".join(
-        f"![{FIGURES.get(path.stem, path.stem)}](../../results/{folder.name}/{path.name})" for path in paths
+        f"![{CAPTIONS.get(path.stem, path.stem)}](../../results/{folder.name}/{path.name})" for path in paths
     )
 
 

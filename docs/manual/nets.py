@@ -29,8 +29,8 @@ def images(option: Option) -> tuple[tuple[int, int, int], int]:
     return {28: ((1, 28, 28), 10), 32: ((3, 32, 32), 10), 224: ((3, 224, 224), 1000)}[pixels]
 
 
-def asked(option: Option, norm: str = "batch") -> tuple[nn.Module, list[Site]]:
-    """The network for those images on the meta device, with ReLU, and all its sites."""
+def asked(option: Option) -> tuple[nn.Module, list[Site]]:
+    """The network for those images on the meta device, with batch norm and ReLU, and all its sites."""
     found: list[Site] = []
 
     def note(site: Site) -> nn.Module:
@@ -39,7 +39,7 @@ def asked(option: Option, norm: str = "batch") -> tuple[nn.Module, list[Site]]:
 
     shape, classes = images(option)
     with torch.device("meta"):
-        parts: Any = {"norm": loaded("norm", norm), "activation": loaded("activation", "relu")}
+        parts: Any = {"norm": loaded("norm", "batch"), "activation": loaded("activation", "relu")}
         net = option.built()(shape=shape, classes=classes, sites=[note], **parts)
     return net, found
 

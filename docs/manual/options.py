@@ -83,7 +83,7 @@ OF_BASELINE = {"optimizer": "adam", "norm": "none", "activation": "elu", "init":
 """What the baseline itself is compared with, where it has a page."""
 
 ONLY = {"loss": ["label_smoothing"]}
-"""Axes of which not every option regularizes."""
+"""Axes of which these options alone have a page."""
 
 SHARED = {"lr_schedule": "dropgrid.lr_schedules.warmup.warmed"}
 """What all options of an axis pass through, and is told on the page of each."""

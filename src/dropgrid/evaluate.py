@@ -1,7 +1,8 @@
 """Measure finished cells again, without training:
 `python scripts/evaluate.py NAME +evaluate=X [evaluate.key=value …] [sweep.jobs=N]`.
 
-X is one of conf/evaluate: corruption, noise, dropblock_inference, monte_carlo, cam, calibration, other_data.
+X is one of conf/evaluate: adversarial, calibration, cam, coadaptation, corruption, dropblock_inference,
+gradient_variance, monte_carlo, noise, occlusion, other_data, variance_shift, weights.
 evaluate.weights=best takes the weights of the best validation epoch. What was measured before is found again, under
 outputs/runs/<id>/evaluations; the numbers are columns of the table.
 """

@@ -41,6 +41,7 @@ class Learner(pl.LightningModule):
         prepare: what is done to the values of the [0, 1] image.
         classes: how many.
         seed: of all streams.
+        channels_last: the memory layout of the images on the device, (N, H, W, C), or else (N, C, H, W).
     """
 
     mean: Tensor

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid.masks.uniform import normal
+from dropgrid.treatment import DROPPED, MOVED
 
 PLACES = ("input", "conv", "hidden", "sequence", "recurrent", "skip", "branch", "join", "head", "weight")
 
@@ -103,8 +104,11 @@ class AbstractRandom(nn.Module, ABC):
         inference: random in eval mode too (the paper's Fig. 5; Monte-Carlo inference). Norms are not affected.
     """
 
-    counts = "dropped"
+    counts = DROPPED
     """What is counted; empty where nothing can be proven in closed form."""
+
+    in_inference = True
+    """Whether `inference` makes it random in eval mode; False where it acts in training alone."""
 
     level: Tensor
     key: Tensor
@@ -217,7 +221,7 @@ class AbstractNoise(AbstractRandom):
     Counted are the units that it moves by more than one standard deviation: erfc(1/√2) = 31.7 % of them.
     """
 
-    counts = "moved by over 1 σ"
+    counts = MOVED
 
     def __init__(self, std: float, *, schedule: str = "constant", inference: bool = False):
         if isinstance(std, bool) or not isinstance(std, int | float) or not 0 <= std < math.inf:
@@ -246,6 +250,11 @@ def drops(network: nn.Module) -> dict[str, AbstractRandom]:
     """What is random in a network, by site name."""
     found = {path: module for path, module in network.named_modules() if isinstance(module, AbstractRandom)}
     return {module.site or path: module for path, module in found.items()}
+
+
+def inference_drops(network: nn.Module) -> dict[str, AbstractRandom]:
+    """Those that can be random in eval mode too."""
+    return {name: module for name, module in drops(network).items() if module.in_inference}
 
 
 def with_inference(network: nn.Module, on: bool) -> nn.Module:

@@ -23,7 +23,7 @@ from dropgrid.callbacks.gather import Gather
 from dropgrid.callbacks.heartbeat import SECONDS_BETWEEN, Heartbeat
 from dropgrid.callbacks.metrics import Metrics
 from dropgrid.callbacks.treatment import Treatment
-from dropgrid.data.batches import Order, batches, order
+from dropgrid.data.batches import Order, batch_limit, batches, order
 from dropgrid.data.preparation import preparation
 from dropgrid.data.split import Split, evenly
 from dropgrid.files import write_atomically
@@ -150,8 +150,6 @@ class Trial:
         newest = checkpoints.newest(self.folder, self.stamp)
         warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before")  # the order knows
         self.trainer.fit(self.learner, loader, validation, ckpt_path=newest, weights_only=True if newest else None)
-        if self.trainer.interrupted:
-            raise KeyboardInterrupt
         self.average.settle(self.learner)
         self.reestimate()
         self.times.append(time.time())
@@ -266,11 +264,6 @@ def show(trial: Trial, loggers: Sequence[AbstractLogger]) -> None:
     for name, png in found.items():
         for logger in showing:
             logger.picture(name, png)
-
-
-def batch_limit(limit: int | float, count: int) -> int:
-    """Lightning's meaning of a limit: a count of batches (int), or a share of them (float)."""
-    return min(limit, count) if isinstance(limit, int) else max(1, int(limit * count))
 
 
 def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:

@@ -111,6 +111,8 @@ def test_a_diagnostic_that_does_not_apply_leaves_nothing_and_says_so(trial, caps
     [
         ("diagnosis.every=0", "diagnosis.every must be a whole number, 1 or more, got 0"),
         ("diagnosis.images=x", "diagnosis.images must be a whole number, 1 or more, got 'x'"),
+        ("diagnosis.signal.images=8", r"diagnosis\.signal\.images does nothing .*: diagnosis\.images and"),
+        ("diagnosis.gradient.every=5", r"diagnosis\.gradient\.every does nothing"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(trial, change, told):

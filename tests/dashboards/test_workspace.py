@@ -53,6 +53,17 @@ def test_every_site_that_drops_has_its_curve_and_settings_that_differ_their_axis
     assert not any("_target_" in each or each == "seed" for each in axes)
 
 
+def test_pictures_are_of_what_the_cells_record(fake):
+    fake.add(["baseline", "dropout"], seeds=1)
+    node = {"_target_": "dropgrid.callbacks.diagnosis.Diagnosis", "every": 10, "images": 64}
+    fake.of("baseline")[0]["config"]["diagnosis"] = node | {"hessian": {"_target_": "x", "images": 128}}
+    fake.of("dropout")[0]["config"]["diagnosis"] = node | {"weights_by_depth": {"_target_": "x", "images": 2}}
+    found = panels(data(workspace(table_of(fake), **PLACE)))
+    assert found["Diagnosis"]["media_keys"] == ["diagnosis/hessian", "diagnosis/weights_by_depth"]
+    fake.cells.clear()
+    assert "Diagnosis" not in panels(data(workspace(table_of(fake.add(["baseline"])), **PLACE)))
+
+
 def test_without_sites_there_are_no_drop_rates(fake):
     found = data(workspace(table_of(fake.add(["baseline"])), **PLACE))
     assert "Drop rates" not in [each["name"] for each in found["sections"]]

@@ -1,3 +1,4 @@
+import os
 import shutil
 
 import numpy as np
@@ -155,6 +156,9 @@ def test_threads_decode_the_same(root, tiny, monkeypatch):
     monkeypatch.setattr("dropgrid.data.image_folder.LARGE_FILE", 0)
     together = source(root, cache=root.parent / "elsewhere").load()
     assert keys(alone.train) == keys(together.train)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # macOS
+    again = source(root, cache=root.parent / "again").load()
+    assert keys(alone.train) == keys(again.train)
 
 
 def test_a_set_over_the_limit_is_read_as_it_is_used(root, tiny):

@@ -37,6 +37,7 @@ def test_a_schedule_that_follows_the_validation_is_refused():
         ((70, 16, 1.0, 1, 2), 8),
         ((70, 16, 1.0, 3, 2), 4),
         ((160, 16, 0.5, 1, 1), 5),
+        ((160, 16, 0.05, 1, 2), 2),  # a share below one batch is one
         ((160, 16, 3, 1, 4), 12),
         ((160, 16, 30, 1, 1), 10),
     ],

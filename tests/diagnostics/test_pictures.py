@@ -23,3 +23,10 @@ def test_a_cell_that_recorded_nothing_has_no_picture(tmp_path):
     assert pictures({"a": tmp_path}) == {}
     write(tmp_path / FILE, {"signal": []})
     assert pictures({"a": tmp_path}) == {}
+
+
+def test_what_has_no_picture_here_is_left_out_and_said(tmp_path, capsys):
+    known = Moment(0, {"norms": np.ones(2), "sigma2": np.ones(2)})
+    write(tmp_path / FILE, {"of_a_later_version": [norms(0, 1.0)], "weights_by_depth": [known]})
+    assert set(pictures({"a": tmp_path})) == {"weights_by_depth"}
+    assert capsys.readouterr().err == "diagnosis.of_a_later_version was recorded, but there is no picture of it here\n"

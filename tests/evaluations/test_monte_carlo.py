@@ -1,6 +1,7 @@
 """Monte-Carlo inference against a computation by hand."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from dropgrid import streams
 from dropgrid.evaluations.monte_carlo import monte_carlo
 from dropgrid.evaluations.subject import DoesNotApply
+from dropgrid.models.lstm import TrainRows
 from dropgrid.runs.measure import accuracy, nll
 from dropgrid.sites import drops
 
@@ -63,6 +65,8 @@ def test_deterministic_is_without_masks_even_where_the_cell_has_them_at_inferenc
 def test_it_does_not_apply_where_nothing_drops(subject):
     with pytest.raises(DoesNotApply, match="nothing drops"):
         monte_carlo(subject(), passes=[1])
+    with pytest.raises(DoesNotApply, match="nothing drops"):
+        monte_carlo(replace(subject(), network=TrainRows(6, 9, 12)), passes=[1])
 
 
 @pytest.mark.parametrize("passes", [[], [0], [1.5], [True]])

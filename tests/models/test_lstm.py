@@ -399,6 +399,7 @@ def test_the_proof_of_lengths(build, option):
     assert rows.draws(50) == 1
     net = build("lstm", train_rows=[14, 20], norm=option("norm", "none"), sites=[recurrent_dropout])
     assert set(sites.drops(net)) == {"train_rows", "layer1"}
+    assert set(sites.inference_drops(net)) == {"layer1"}
     state = torch.get_rng_state()
     assert sites.shapes(net, (3, 32, 32)) == {"train_rows": (32, 96), "layer1": (14, 128)}  # of the shortest
     assert torch.equal(torch.get_rng_state(), state)

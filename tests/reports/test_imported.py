@@ -47,6 +47,20 @@ def test_rows_of_a_file_stand_at_the_end_without_a_verdict_and_stay_until_forgot
     assert "runs.csv was not imported; imported are: none" in capsys.readouterr().err
 
 
+def test_a_file_of_the_same_name_with_other_lines_is_refused_until_the_first_is_forgotten(ours, tmp_path, capsys):
+    first, second = (tmp_path / name for name in ("a", "b"))
+    first.mkdir()
+    second.mkdir()
+    path = file(first, "row,seed,accuracy\nold,0,0.95\n", "runs.txt")
+    other = file(second, "row,seed,accuracy\nolder,0,0.95\n")
+    assert run(ours, "--import", path) == run(ours, "--import", path) == 0
+    assert run(ours, "--import", other) == 2
+    assert "runs.csv was imported with other lines: --forget runs.csv first" in capsys.readouterr().err
+    assert [row["row"] for row in rows_of(ours)][2:] == ["old (imported)"]
+    assert run(ours, "--forget", "runs.txt") == run(ours, "--import", other) == 0
+    assert [row["row"] for row in rows_of(ours)][2:] == ["older (imported)"]
+
+
 def test_our_rows_are_what_they_were(ours, tmp_path):
     write("demo", ours.outputs)
     before = rows_of(ours)

@@ -7,9 +7,10 @@ import pytest
 
 from dropgrid.errors import UserError
 from dropgrid.reports import figure_spread
-from dropgrid.reports.cells import read
+from dropgrid.reports.cells import Cell, read
+from dropgrid.reports.figure_spread import panels
 from dropgrid.reports.report import write
-from dropgrid.reports.spreads import around, check, compared
+from dropgrid.reports.spreads import around, check, compared, spreads
 from dropgrid.reports.table import tabulate
 
 DRAWS = {
@@ -76,6 +77,16 @@ def test_a_report_has_what_is_asked_for(fake):
     assert "## Spread over seeds" in (folder / "table.md").read_text()
     assert len(json.loads((folder / "table.json").read_text())["spreads"]) == 4
     assert (folder / "figure_spread.png").stat().st_size > 10_000
+
+
+def test_a_curve_is_read_once_however_many_epochs_it_has(fake, monkeypatch):
+    fake.about["spread"] = [1, 2]
+    ablation = read(fake.add(["baseline", "dropout"], seeds=3).write(), fake.outputs)
+    asked = []
+    monkeypatch.setattr(Cell, "curve", lambda cell, column: asked.append(cell.id) or {0: 0.5, 1: 0.6, 2: 0.7})
+    assert len(spreads(ablation)) == 4 and len(asked) == 6
+    lines = panels(ablation.blocks[0], ["baseline", "dropout"])
+    assert len(lines) == 2 and len(asked) == 12
 
 
 def test_nothing_asked_nothing_drawn(fake):

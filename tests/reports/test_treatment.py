@@ -11,8 +11,8 @@ from dropgrid.reports.columns import columns
 from dropgrid.reports.notes import notes
 from dropgrid.reports.report import write
 from dropgrid.reports.table import tabulate
+from dropgrid.treatment import MOVED, STANDARD_ERRORS
 
-MOVED = "moved by over 1 σ"
 SHARE = math.erfc(1 / math.sqrt(2))
 
 
@@ -147,3 +147,47 @@ def test_the_page_says_of_each_site_what_is_counted(mixed, tmp_path):
     write(plain.write(), plain.outputs)
     page = (plain.outputs / "ablations/demo/report.html").read_text()
     assert "Counted" not in page and MOVED not in page and "What each site dropped of its cells, in percent" in page
+
+
+@pytest.fixture
+def sequences(mixed):
+    """A row more of each kind: of its sites one leaves out rows, whose nominal is a share and no σ."""
+    for cell in mixed.of("dropout") + mixed.of("spatial_dropout"):
+        line = noise_line("train_rows", 0.4, cell["line"]["seed"]) | {"kind": "TrainRows", "counts": "rows left out"}
+        cell["config"]["regularizer"]["std"] = 0.3
+        cell["result"]["treatment"]["sites"].append(line | {"expected": 0.4, "realised": 0.4})
+    return mixed
+
+
+def test_what_neither_drops_nor_adds_noise_is_no_noise_in_the_frame(sequences):
+    frame = reports.load(sequences.write(), sequences.outputs)
+    assert frame[frame["row"] == "dropout"][["noise_std", "moved_expected", "moved_realised"]].isna().all().all()
+    noisy = frame[frame["row"] == "spatial_dropout"]
+    assert (noisy["noise_std"] == 0.3).all() and noisy["moved_expected"].tolist() == pytest.approx([SHARE] * 3)
+    assert noisy["drop_expected"].isna().all()
+
+
+def test_what_neither_drops_nor_adds_noise_is_shown_as_a_share_of_what_it_counts(sequences):
+    figure = figure_treatment.draw(table_of(sequences))
+    assert figure.texts[0].get_text() == "Dropped, or moved by noise, or rows left out: realised against expected"
+    axes = figure.axes[0]
+    assert axes.get_xlabel() == f"expected, % dropped or {MOVED} or rows left out"
+    filled = [face for at, face in faces(axes) if at[0] == pytest.approx(40)]
+    assert filled == [False, False]
+    write(sequences.write(), sequences.outputs)
+    page = (sequences.outputs / "ablations/demo/report.html").read_text()
+    assert page.count("<td>40.000</td><td>40.000</td>") == 2 and "σ = 0.4" not in page
+    assert "What each site counted, as its line says, in percent" in page and "31.731" in page
+    assert f"further than {STANDARD_ERRORS} standard errors" in page
+
+
+def test_where_no_noise_is_nothing_is_said_of_it(sequences):
+    for name in ("spatial_dropout", "drop_path"):
+        for cell in sequences.of(name):
+            sites = cell["result"]["treatment"]["sites"]
+            sites[:] = [site for site in sites if site.get("counts") != MOVED]
+    figure = figure_treatment.draw(table_of(sequences))
+    assert not any("noise" in text.get_text() for text in figure.texts)
+    write(sequences.write(), sequences.outputs)
+    page = (sequences.outputs / "ablations/demo/report.html").read_text()
+    assert "31.731" not in page and MOVED not in page

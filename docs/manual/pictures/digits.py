@@ -35,7 +35,7 @@ class Digits(NamedTuple):
 
 @cache
 def digits(count: int = 8) -> Digits:
-    """The first so many of different classes, and two convolutions trained on 3,000 for an epoch."""
+    """The first so many of different classes, and two convolutions trained on 3,000 for three epochs."""
     with tempfile.TemporaryDirectory() as folder:
         train = Mnist5k(train=3000, val=1000, test=1000, split_seed=0, cache=folder).load().train
         assert isinstance(train, Memory)

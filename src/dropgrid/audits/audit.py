@@ -13,10 +13,7 @@ from dropgrid.audits import page
 from dropgrid.audits.laws import kind
 from dropgrid.audits.watch import Own, Watch, Watched
 from dropgrid.files import write_atomically
-
-STANDARD_ERRORS = 5
-ROUNDING = 1e-6
-"""Rates travel through float32."""
+from dropgrid.treatment import DROPPED, strayed
 
 
 @dataclass(frozen=True)
@@ -184,7 +181,7 @@ def judged(seen: Watched, scheduled: bool) -> Layer:
     stderr = seen.stderr(min(max(likely, 0.0), 1.0)) if realised is not None and likely is not None else None
     off = seen.calls > 0 and seen.identities == seen.calls
     still = None if not seen.evals else seen.evals_changed == 0
-    counted = isinstance(seen, Own) and seen.layer.counts != "dropped"
+    counted = isinstance(seen, Own) and seen.layer.counts != DROPPED
     flags, notes = [], []
     if not seen.calls:
         flags.append("it never ran")
@@ -199,10 +196,9 @@ def judged(seen: Watched, scheduled: bool) -> Layer:
     if scheduled and seen.calls and levels[0] == levels[1] and not off:
         flags.append(f"its probability stays {percent(levels[0])}, although a schedule was advanced")
     if stderr is not None and realised is not None and not off and not counted:
-        apart = STANDARD_ERRORS * stderr + ROUNDING
-        if expected is not None and abs(realised - expected) > apart:
+        if expected is not None and strayed(realised, expected, stderr):
             flags.append(f"it drops {percent(realised)}, its law says {percent(expected)}")
-        if nominal is not None and abs(realised - nominal) > apart:
+        if nominal is not None and strayed(realised, nominal, stderr):
             flags.append(f"it drops {percent(realised)} at a nominal {percent(nominal)}")
     if seen.calls and expected is None:
         notes.append("its law is not known here")

@@ -10,7 +10,7 @@ from dropgrid.learner import Learner
 
 class Best(Callback):
     """Keeps the network's weights at its highest validation accuracy; of equals the earliest. Without a validation
-    set it keeps the last.
+    set it keeps none, and the last stand for them.
 
     The test set plays no part in the choice.
     """

@@ -49,7 +49,7 @@ class Checkpoint(Callback):
 
     def on_train_start(self, trainer: Trainer, learner: LightningModule) -> None:
         self.began = self.last = time.monotonic()
-        self.saved = self.first = trainer.global_step
+        self.saved = trainer.global_step
         signal.signal(signal.SIGTERM, self.stop)  # after Lightning's own; it puts the one before back at the end
 
     def stop(self, *_: Any) -> None:

@@ -16,6 +16,8 @@ from dropgrid.errors import UserError
 from dropgrid.evaluations.subject import DoesNotApply, Found
 from dropgrid.instantiate import call, instantiate
 from dropgrid.learner import Learner
+from dropgrid.paths import CONF
+from dropgrid.runs.folder import parse_yaml
 
 
 class Diagnosis(Callback):
@@ -34,7 +36,8 @@ class Diagnosis(Callback):
         options: diagnostics, as conf/diagnose has them, by the names under which they are kept.
 
     Raises:
-        UserError: every or images below 1, or a diagnostic that measures no network.
+        UserError: every or images below 1, a diagnostic that measures no network, or one of whose own `images`, `steps`
+            or `every`, which do nothing here, another value is asked for than its YAML has.
     """
 
     def __init__(
@@ -45,6 +48,8 @@ class Diagnosis(Callback):
         self.images = call("diagnosis.images", whole, "diagnosis.images", images)
         if wrong := [name for name, node in options.items() if "images" not in node]:
             raise UserError(f"diagnosis.{wrong[0]} looks at a training before its first step: it cannot be recorded")
+        for name, node in options.items():
+            refuse(name, node)
         nodes = {name: {k: v for k, v in node.items() if k not in COMMON} for name, node in options.items()}
         self.options = {name: instantiate(f"diagnosis.{name}", node) for name, node in nodes.items()}
         self.recorded: dict[str, list[Moment]] = {name: [] for name in self.options}
@@ -82,6 +87,17 @@ class Diagnosis(Callback):
                 print(f"diagnosis.{name} at step {step}: {reason}", flush=True)
                 continue
             self.recorded[name].append(Moment(step, found.arrays))
+
+
+def refuse(name: str, node: Mapping[str, Any]) -> None:
+    """UserError where a key was set that a recorded diagnostic does not ask."""
+    path = CONF / "diagnose" / f"{str(node.get('_target_')).rpartition('.')[2]}.yaml"
+    usual = parse_yaml(path.read_text()) if path.exists() else node
+    if wrong := [key for key in COMMON if key in node and node[key] != usual[key]]:
+        raise UserError(
+            f"diagnosis.{name}.{wrong[0]} does nothing where a training is recorded: "
+            "diagnosis.images and diagnosis.every are those of all that is recorded"
+        )
 
 
 def packed(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -7,8 +7,7 @@ import numpy as np
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from dropgrid.sites import AbstractRandom, drops
-
-STANDARD_ERRORS = 5
+from dropgrid.treatment import strayed
 
 
 class Treatment(Callback):
@@ -65,8 +64,6 @@ class Treatment(Callback):
         stderr = (variance / (taken * micro * drop.draws(self.batch_size))) ** 0.5
         seen = self.seen[site]
         realised = self.dropped[site] / seen if seen else None
-        # 1e-6: rates travel through float32
-        apart = realised is None or abs(realised - expected) > STANDARD_ERRORS * stderr + 1e-6
         return {
             "site": site,
             "kind": type(drop).__name__,
@@ -78,5 +75,5 @@ class Treatment(Callback):
             "realised": realised,
             "stderr": stderr,
             "clamped": drop.clamped(shape),
-            "flagged": bool(apart),
+            "flagged": strayed(realised, expected, stderr),
         }

@@ -15,8 +15,8 @@ ENDED = ("finished", "failed")
 """States of a cell that can be sent: the others are still being written, or have nothing."""
 
 
-def send(cell: Cell, name: str, member: Sequence[Membership], options: Mapping[str, Any]) -> bool:
-    """One cell through the logger, as if it trained now; False where W&B has it whole.
+def send(cell: Cell, name: str, member: Sequence[Membership], options: Mapping[str, Any]) -> str:
+    """One cell through the logger, as if it trained now: `sent`; `there` where W&B has it whole; `failed`.
 
     Args:
         cell: finished or failed.
@@ -29,13 +29,13 @@ def send(cell: Cell, name: str, member: Sequence[Membership], options: Mapping[s
     logger = Wandb(folder=cell.folder, cell=about, **options)
     if logger.whole:
         logger.leave()
-        return False
+        return "there"
     logger.resume(history(cell.folder))
     if cell.result is not None:
         for picture, png in pictures(cell, name).items():
             logger.picture(picture, png)
     logger.close(summary(cell.result) if cell.result is not None else None)
-    return not logger.failed
+    return "failed" if logger.failed else "sent"
 
 
 def history(folder: Path) -> list[dict[str, float]]:

@@ -15,6 +15,7 @@ Local files stay the truth; this sends them, or says what it would send. Every c
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,13 +53,12 @@ def act(given: argparse.Namespace) -> int:
         raise UserError("--dry-run is of the workspace and the report: it goes with none of the others")
     if given.sweep:
         write_sweep(given)
-    if given.from_files:
-        send_files(given)
+    failed = send_files(given) if given.from_files else 0
     if given.sync:
         upload(given)
     if not (given.sweep or given.from_files or given.sync):
         build(given)
-    return 0
+    return int(failed > 0)
 
 
 def write_sweep(given: argparse.Namespace) -> None:
@@ -72,8 +72,8 @@ def write_sweep(given: argparse.Namespace) -> None:
     print(f"make the sweep with: wandb sweep {path}")
 
 
-def send_files(given: argparse.Namespace) -> None:
-    """Backfill, a line for what happened."""
+def send_files(given: argparse.Namespace) -> int:
+    """Backfill, a line for what happened; how many could not be sent."""
     from dropgrid.dashboards import backfill
 
     cells = list({cell.id: cell for cell in read(given.name, given.outputs).cells}.values())
@@ -81,14 +81,16 @@ def send_files(given: argparse.Namespace) -> None:
     ended = [cell for cell in cells if cell.status in backfill.ENDED]
     options: dict[str, Any] = {"project": given.project, "entity": given.entity, "mode": None}
     options |= {"timeout": TIMEOUT, "weights": given.weights}
-    sent = 0
+    found: Counter[str] = Counter()
     for cell in track(ended, "sending", console=Console(stderr=True), transient=True):
         member = backfill.members(cell, given.name, named[cell.id])
         name = f"{member[0][0]}/{label(vars(cell))}"
-        sent += backfill.send(cell, name, member, options)
+        found[backfill.send(cell, name, member, options)] += 1
     where = "sent" if has_key() else "written offline (no API key), --sync sends them"
-    print(f"{sent} of {len(ended)} cells {where}, {len(ended) - sent} were there", end="")
+    print(f"{found['sent']} of {len(ended)} cells {where}, {found['there']} were there", end="")
+    print(f", {found['failed']} could not be sent: run the command again" if found["failed"] else "", end="")
     print(f"; {len(cells) - len(ended)} are not trained yet" if len(cells) > len(ended) else "")
+    return found["failed"]
 
 
 def upload(given: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """An ablation's W&B workspace: its runs by row, in charts that group seeds."""
 
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 import wandb_workspaces.reports.v2 as wr
@@ -9,9 +10,6 @@ import wandb_workspaces.workspaces as ws
 from dropgrid.loggers.wandb import key, of_ablation
 from dropgrid.reports.guard import row_differences
 from dropgrid.reports.table import Table
-
-RECORDED = ("signal", "gradient", "inputs")
-"""The pictures that a diagnosis may make of a cell."""
 
 Panel = Any
 """One of wandb_workspaces' panels, whose own union of them has no public name."""
@@ -135,6 +133,7 @@ def differing(table: Table) -> list[str]:
 
 
 def diagnoses(table: Table) -> list[str]:
-    """The pictures that its cells' diagnoses made."""
-    asked = {str((cell.config or {}).get("diagnosis")) for cell in table.ablation.cells} - {"None"}
-    return [f"diagnosis/{each}" for each in RECORDED] if asked else []
+    """The pictures that its cells' diagnoses made: of what each config of a diagnosis has of options."""
+    asked = [(cell.config or {}).get("diagnosis") or {} for cell in table.ablation.cells]
+    found = dict.fromkeys(name for each in asked for name, node in each.items() if isinstance(node, Mapping))
+    return [f"diagnosis/{each}" for each in found]

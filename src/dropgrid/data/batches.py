@@ -15,6 +15,11 @@ from dropgrid import streams
 from dropgrid.data.split import Files, Memory, Split, View
 
 
+def batch_limit(limit: int | float, count: int) -> int:
+    """Lightning's meaning of a limit: a count of batches (int), or a share of them (float), one at least."""
+    return min(limit, count) if isinstance(limit, int) else max(1, int(limit * count))
+
+
 class Order(Sampler[int]):
     """The order of an epoch's training images: a permutation that is a function of (seed, epoch) alone.
 

@@ -20,7 +20,7 @@ class Fake(AbstractSource):
         classes, channels: how many.
         size: (H, W), or one number for both, in pixels.
         train, val, test: counts of images.
-        noise: largest departure of a pixel, 0 to 64 grey levels of 255; the pattern's is 64.
+        noise: largest departure of a pixel, 0 to 63 grey levels of 255; the pattern's is 64.
         cache: not needed: nothing is read.
     """
 

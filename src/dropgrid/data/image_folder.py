@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dropgrid.cores import cores
 from dropgrid.data import cache as caching
 from dropgrid.data import image
 from dropgrid.data.folder import Listing, content, folder_of, subfolders
@@ -157,7 +158,7 @@ class ImageFolder(AbstractSource):
             for index in range(start, min(start + FILES_AT_ONCE, count)):
                 images[index] = reader(self.files.path(index)).numpy()
 
-        threads = len(os.sched_getaffinity(0)) if self.files.stats[:, 0].mean() > LARGE_FILE else 1
+        threads = cores() if self.files.stats[:, 0].mean() > LARGE_FILE else 1
         pool = ThreadPoolExecutor(threads)
         try:
             for _ in pool.map(fill, range(0, count, FILES_AT_ONCE)):

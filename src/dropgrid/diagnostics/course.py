@@ -7,6 +7,8 @@ An option is a function `(course, **arguments) -> Found(measures, arrays)`. Its 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dropgrid.data.batches import batch_limit
+
 Schedule = Callable[..., float]
 """(step, steps) -> factor on the optimizer's learning rate."""
 
@@ -35,6 +37,4 @@ class Course:
 
 def optimizer_steps(images: int, batch_size: int, limit: int | float, micro: int, epochs: int) -> int:
     """Of a training on so many images: whole batches, `limit` of them (a count or a share), `micro` to a step."""
-    whole = images // batch_size
-    batches = min(limit, whole) if isinstance(limit, int) else int(limit * whole)
-    return -(-batches // micro) * epochs
+    return -(-batch_limit(limit, images // batch_size) // micro) * epochs

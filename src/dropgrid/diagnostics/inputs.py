@@ -12,9 +12,6 @@ from dropgrid.diagnostics.probe import Probe
 from dropgrid.diagnostics.signal import numbered
 from dropgrid.evaluations.subject import DoesNotApply, Found, Measure, listed
 
-OURS = "dropgrid.activations."
-"""Where activations of our own would be; the others are torch's."""
-
 
 def inputs(probe: Probe, *, unit: int, quantiles: Sequence[float]) -> Found:
     """Quantiles over the batch, and all places, of what one unit's activation gets, and the drift of batch norms.
@@ -83,9 +80,8 @@ def arrivals(probe: Probe) -> tuple[list[tuple[str, Tensor]], list[Normed]]:
 
 
 def is_activation(module: nn.Module) -> bool:
-    """Whether a module is an activation function: torch's, or ours."""
-    place = type(module).__module__
-    return place.startswith(OURS) or (place == nn.ReLU.__module__ and not isinstance(module, nn.MultiheadAttention))
+    """Whether a module is one of torch's activation functions."""
+    return type(module).__module__ == nn.ReLU.__module__ and not isinstance(module, nn.MultiheadAttention)
 
 
 def of_unit(values: Tensor, unit: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The pictures of what trainings recorded."""
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -16,10 +17,16 @@ LINES = 8
 
 
 def pictures(folders: Mapping[str, Path]) -> dict[str, Figure]:
-    """Diagnostic -> its picture, of the cells' folders by label; empty where none recorded anything."""
+    """Diagnostic -> its picture, of the cells' folders by label; empty where none recorded anything.
+
+    One of a name that has no picture here, of another version or of a user's own, is left out, and a line says so.
+    """
     recorded = {label: read(folder / FILE) for label, folder in folders.items()}
     drawn = {}
     for name in dict.fromkeys(name for each in recorded.values() for name in each):
+        if not Path(__file__).with_name(f"figure_{name}.py").exists():
+            print(f"diagnosis.{name} was recorded, but there is no picture of it here", file=sys.stderr)
+            continue
         results = {label: each[name] for label, each in recorded.items() if name in each}
         draw = import_module(f"dropgrid.diagnostics.figure_{name}").draw
         figure = draw(results if name in OVER_TRAINING else ends(results))

@@ -7,7 +7,7 @@ import torch
 from dropgrid import streams
 from dropgrid.evaluations.subject import DoesNotApply, Measure, Subject, listed
 from dropgrid.runs.measure import accuracy, nll
-from dropgrid.sites import drops, with_inference
+from dropgrid.sites import inference_drops, with_inference
 
 
 def monte_carlo(subject: Subject, *, passes: Sequence[int]) -> dict[str, Measure]:
@@ -26,7 +26,7 @@ def monte_carlo(subject: Subject, *, passes: Sequence[int]) -> dict[str, Measure
     wrong = [each for each in counts if isinstance(each, bool) or not isinstance(each, int) or each < 1]
     if wrong:
         raise ValueError(f"passes lists whole numbers, 1 or more, got {wrong[0]!r}")
-    if not drops(subject.network):
+    if not inference_drops(subject.network):
         raise DoesNotApply("nothing drops in this network")
     test, dropping = subject.splits.test, with_inference(subject.network, True)
     plain, targets = subject.predict(test, network=with_inference(subject.network, False))

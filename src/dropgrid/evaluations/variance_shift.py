@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from dropgrid.evaluations.subject import DoesNotApply, Found, Measure, Subject
 from dropgrid.evaluations.trace import calls
-from dropgrid.sites import drops, with_inference
+from dropgrid.sites import inference_drops, with_inference
 
 SPLITS = ("train", "test")
 
@@ -51,7 +51,7 @@ def variance_shift(subject: Subject, *, split: str) -> Found:
         found[kind] = Measure(float(arrays[kind].mean()), label, "")
         found[f"{kind}_max"] = Measure(float(arrays[kind].max()), f"{label}, worst layer", "")
 
-    if drops(subject.network):
+    if inference_drops(subject.network):
         compare("masks", variances(subject, [*norms], split, masks=True), "Variance shift, masks on against off")
     if len(kept) == len(norms):
         compare("stored", kept, "Variance shift, moving variance against inference")

@@ -8,7 +8,7 @@ from typing import Any
 class AbstractLogger(ABC):
     """Receives a row of numbers an epoch, pictures once training is over, and the end of the run.
 
-    Options are constructed with `folder` (the cell's) and `cell`: its id, name, config, ablation, row, seed, outputs.
+    Options are constructed with `folder` (the cell's) and `cell`: its id, name, ablation, row, config.
     """
 
     @abstractmethod

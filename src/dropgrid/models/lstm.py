@@ -24,6 +24,7 @@ class TrainRows(AbstractRandom):
     """
 
     counts = "rows left out"
+    in_inference = False
 
     def __init__(self, least: int, most: int, rows: int):
         super().__init__(1 - (least + most) / (2 * rows))

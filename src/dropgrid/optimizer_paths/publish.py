@@ -1,7 +1,6 @@
 """Numbers and pictures into `results/optimizer_paths`, the table into the page that shows them."""
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,15 +8,15 @@ from typing import Any
 from dropgrid.errors import UserError
 from dropgrid.optimizer_paths.record import markdown
 from dropgrid.reports.files import read_text, write
+from dropgrid.reports.publish import filled
 
 PAGE = Path("docs") / "optimizer_paths.md"
 KEPT = Path("results") / "optimizer_paths"
-MARKED = re.compile(r"(<!-- results/optimizer_paths -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def renewed(text: str, found: Mapping[str, Any]) -> str:
     """The page with its marked part made of the findings."""
-    return MARKED.sub(lambda match: f"{match[1]}{markdown(found)}{match[2]}", text)
+    return filled(text, KEPT.name, markdown(found).removesuffix("\n"))
 
 
 def publish(source: Path, root: Path) -> Path:

@@ -18,13 +18,10 @@ from dropgrid.reports.evaluations import Measured, evaluation_of, measured
 from dropgrid.reports.files import read_text, read_yaml
 from dropgrid.runs.folder import read_lines, run_folder
 from dropgrid.runs.status import status
+from dropgrid.treatment import DROPPED, MOVED
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-
-DROPPED = "dropped"
-"""What a site counts that drops; one of Gaussian noise counts what it `moved by over 1 σ`."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ class Cell:
 
         The sites tell which does: those of the second are named `…#2`.
         """
-        noisy = {str(site["site"]).partition("#")[2] or "1" for site in self.sites if counts(site) != DROPPED}
+        noisy = {str(site["site"]).partition("#")[2] or "1" for site in self.sites if counts(site) == MOVED}
         found = [each.get("std") for number, each in enumerate(self.regularizers, 1) if str(number) in noisy]
         return next((std for std in found if std is not None), None)
 
@@ -194,7 +191,7 @@ def unknown(name: str, known: Sequence[str], folder: Path) -> str:
         return f"no ablation {name!r}: none was run yet in {folder}"
     close = difflib.get_close_matches(name, known, n=1)
     meant = f"; did you mean {close[0]}?" if close else ""
-    return f"no ablation {name!r} in {folder}{meant} There are: {', '.join(known)}"
+    return f"no ablation {name!r} in {folder}{meant}; there are: {', '.join(known)}"
 
 
 class Configs:
@@ -279,7 +276,7 @@ def tidy(cell: Cell) -> dict[str, Any]:
     for part in ("nominal", "expected", "realised"):
         line[f"drop_{part}"] = mean_over_sites([cell], part)
     line |= {"noise_std": cell.noise_std}
-    line |= {f"moved_{part}": mean_over_sites([cell], part, drops=False) for part in ("expected", "realised")}
+    line |= {f"moved_{part}": mean_over_sites([cell], part, of=MOVED) for part in ("expected", "realised")}
     line |= {"flagged": ", ".join(cell.found("treatment").get("flagged") or [])}
     line |= {key: cell.found("provenance").get(key) for key in ("device", "source")}
     line["failure"] = f"{cell.failure.get('class')}: {cell.failure.get('message')}" if cell.failure else None
@@ -291,8 +288,8 @@ def counts(site: Mapping[str, Any]) -> str:
     return site.get("counts") or DROPPED
 
 
-def mean_over_sites(cells: Sequence[Cell], part: str, *, drops: bool = True) -> float | None:
-    """The mean of a fraction over all sites of some cells that drop, or that add noise; None where there are none."""
-    sites = [site for cell in cells for site in cell.sites if (counts(site) == DROPPED) == drops]
+def mean_over_sites(cells: Sequence[Cell], part: str, *, of: str = DROPPED) -> float | None:
+    """The mean of a fraction over all sites of some cells that count that; None where there are none."""
+    sites = [site for cell in cells for site in cell.sites if counts(site) == of]
     fractions = [site[part] for site in sites if site.get(part) is not None]
     return math.fsum(fractions) / len(fractions) if fractions else None

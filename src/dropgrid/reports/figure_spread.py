@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from dropgrid.diagnostics.sheet import Panel, curve, powers, sheet
 from dropgrid.reports.cells import Block
 from dropgrid.reports.plotting import look
-from dropgrid.reports.spreads import COLUMN, accuracies, around
+from dropgrid.reports.spreads import accuracies, around, curves
 from dropgrid.reports.table import Table
 
 TOLD = (
@@ -29,9 +29,9 @@ def panels(block: Block, rows: list[str]) -> list[Panel]:
     """The two of a block."""
     lines = {}
     for row in rows:
-        cells = [cell for cell in block.rows.get(row, ()) if cell.status == "finished"]
-        epochs = sorted({epoch + 1 for cell in cells for epoch in cell.curve(COLUMN)})
-        values = {epoch: accuracies(cells, epoch) for epoch in epochs}
+        read = curves(block.rows.get(row, ()))
+        epochs = sorted({epoch + 1 for each in read for epoch in each})
+        values = {epoch: accuracies(read, epoch) for epoch in epochs}
         lines[row] = {epoch: each for epoch, each in values.items() if len(each) > 1}
 
     def means(axes: Axes) -> None:

@@ -22,7 +22,8 @@ from dropgrid.reports.plotting import (
     write_text,
 )
 from dropgrid.reports.table import Row, Table
-from dropgrid.reports.treatment import STANDARD_ERRORS, Site, counted
+from dropgrid.reports.treatment import Site, counted
+from dropgrid.treatment import DROPPED, MOVED, STANDARD_ERRORS
 
 WIDTH, MARGIN, LINE, SQUARE = 10.5, 0.3, 0.32, 3.6
 
@@ -62,21 +63,22 @@ def compose(blocks: Sequence[tuple[str, Sequence[Row]]]) -> Figure:
 
 def title(found: Sequence[Site]) -> str:
     """What is counted."""
-    if all(site.drops for site in found):
-        return "Dropped fraction: realised against expected"
-    what = "Dropped, or moved by noise" if any(site.drops for site in found) else "Moved by noise"
-    return f"{what}: realised against expected"
+    named = {DROPPED: "dropped", MOVED: "moved by noise"}
+    what = ", or ".join(named.get(each, each) for each in counted(found))
+    if what == DROPPED:
+        what = "dropped fraction"
+    return f"{what[:1].upper()}{what[1:]}: realised against expected"
 
 
 def explanation(found: Sequence[Site]) -> str:
     """The caption: what a mark is, what is counted, and what is flagged."""
     noise = (
-        ""
-        if all(site.drops for site in found)
-        else "Filled: Gaussian noise, which drops nothing; counted is what it moves by over 1 σ, erfc(1/√2) = 31.73 % "
+        "Filled: Gaussian noise, which drops nothing; counted is what it moves by over 1 σ, erfc(1/√2) = 31.73 % "
         "at any σ above 0. "
+        if any(site.noisy for site in found)
+        else ""
     )
-    does = "drops exactly what its closed form says" if not noise else "does exactly what its closed form says"
+    does = f"{'drops' if all(site.drops for site in found) else 'does'} exactly what its closed form says"
     return (
         f"Left: a mark a site, fractions over all of training and all seeds; on the line it {does}. {noise}"
         f"Right: the distance in standard errors; beyond ±{STANDARD_ERRORS} (shaded) a site is flagged and its row's "
@@ -89,7 +91,7 @@ def look(index: int, site: Site) -> dict[str, Any]:
     colour, marker = CYCLE[index % len(CYCLE)], MARKERS[index % len(MARKERS)]
     if site.flagged:
         return {"color": VERMILLION, "marker": "x", "s": 60, "linewidths": 2, "zorder": 4}
-    face = "none" if site.drops else to_rgba(colour, 0.45)
+    face = to_rgba(colour, 0.45) if site.noisy else "none"
     return {"facecolors": face, "edgecolors": colour, "marker": marker, "s": 36, "linewidths": 1.3, "zorder": 3}
 
 

@@ -39,24 +39,28 @@ def remember(path: Path, ablation: Ablation, folder: Path) -> None:
     """Check a file, and keep a copy for this and later reports.
 
     Raises:
-        UserError: no such file, or one that `added` could not use; it names the line.
+        UserError: no such file, one of that name with other lines is there, or one that `added` could not use; it names
+            the line.
     """
     text = read_text(path)
     if text is None:
         raise UserError(f"no file {path} to import")
     for line in parse(path.name, text, ablation.metric):
         block_of(ablation.blocks, line, path.name)
-    write_to = folder / FOLDER
-    write_to.mkdir(parents=True, exist_ok=True)
-    write(write_to / f"{path.stem}.csv", text)
+    copy = folder / FOLDER / f"{path.stem}.csv"
+    if read_text(copy) not in (None, text):
+        raise UserError(f"{copy.name} was imported with other lines: --forget {copy.name} first, or rename {path}")
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    write(copy, text)
 
 
 def forget(name: str, folder: Path) -> None:
     """Remove the copy of an imported file; UserError names those there are."""
-    there = [path.name for path in files(folder)]
-    if Path(name).name not in there:
-        raise UserError(f"{name} was not imported; imported are: {', '.join(there) or 'none'}")
-    (folder / FOLDER / Path(name).name).unlink()
+    there = {path.stem: path for path in files(folder)}
+    if Path(name).stem not in there:
+        names = ", ".join(path.name for path in there.values())
+        raise UserError(f"{name} was not imported; imported are: {names or 'none'}")
+    there[Path(name).stem].unlink()
 
 
 def files(folder: Path) -> list[Path]:

@@ -96,11 +96,11 @@ def intervals(table: Table) -> list[str]:
         one = "One seed a row: no standard deviation, no interval, no verdict; a single pair shows nothing."
         return [one] if sizes == [1] else []
     shown = [row for row in judged if row.comparison is not None]
-    once = any(row.comparison.examples is not None for row in shown if row.comparison)
+    images = any(row.comparison is not None and row.comparison.examples is not None for row in judged)
     return [
         f"Differences: Student t, 95 %, n = {n} seeds, paired by seed; each interval is for one comparison and covers "
         "the randomness of training alone (initial weights, order of data, masks) on these test images.",
-        *together(shown, once),
+        *together(shown, images),
     ]
 
 

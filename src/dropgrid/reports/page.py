@@ -9,7 +9,8 @@ from markupsafe import Markup
 from dropgrid.pages import templates
 from dropgrid.paths import tilde
 from dropgrid.reports import provenance, width
-from dropgrid.reports.cells import DROPPED, Block, Cell
+from dropgrid.reports.captions import CAPTIONS
+from dropgrid.reports.cells import Block, Cell
 from dropgrid.reports.columns import MINUS, NOTHING, apart, columns, interval, lines_of, number, signed
 from dropgrid.reports.guard import MISSING, covered_key, own_overrides, row_differences
 from dropgrid.reports.notes import claims, notes
@@ -17,29 +18,8 @@ from dropgrid.reports.sections import sections
 from dropgrid.reports.statistics import ABOVE, BELOW
 from dropgrid.reports.table import NATS, Row, Table
 from dropgrid.reports.treatment import Site, counted
+from dropgrid.treatment import DROPPED, MOVED, STANDARD_ERRORS
 
-CAPTIONS = {
-    "figure.png": "Accuracy of every row, and its difference to the baseline, paired by seed",
-    "figure_lines.png": "Accuracy against a setting, a line a series",
-    "figure_contrasts.png": "Contrasts of rows, computed seed by seed",
-    "figure_ensemble.png": "Error and NLL of the mean prediction of K cells",
-    "figure_curves.png": "Validation accuracy by epoch",
-    "figure_spread.png": "Mean and standard deviation over seeds of validation accuracy, by epoch",
-    "figure_robustness.png": "Accuracy with DropBlock on at inference, a panel a block size",
-    "figure_levels.png": "Accuracy and NLL after training, by level of noise, occlusion, attack, or number of passes",
-    "figure_cam.png": "Class activation maps of a few test images",
-    "figure_filters.png": "First-layer filters and activations of the hidden units",
-    "figure_weights.png": "Weights after training: how they are spread, norm and effective learning rate by layer",
-    "figure_shift.png": "Variance shift by batch-norm layer",
-    "figure_treatment.png": "What every site dropped, or moved by noise: realised against expected",
-    "figure_diagnosis_signal.png": "The signal by depth, forward and backward",
-    "figure_diagnosis_inputs.png": "What reaches a unit over training, and the drift of batch norm's statistics",
-    "figure_diagnosis_gradient.png": "Loss and gradient along the gradient, over training",
-    "figure_diagnosis_hessian.png": "Both ends of the Hessian",
-    "figure_diagnosis_jacobian.png": "Singular values of the input–output Jacobian",
-    "figure_diagnosis_weights_by_depth.png": "Weight norms by depth",
-    "figure_diagnosis_landscape.png": "Slices of the loss landscape",
-}
 FACTS = ("claim", "cost", "protocol", "scale")
 
 
@@ -61,7 +41,9 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
         sections=sections(table),
         measured=apart(table.rows),
         lines_of=lines_of,
-        figures=[(name, CAPTIONS.get(name, name), inline(content)) for name, content in pictures.items()],
+        figures=[
+            (name, CAPTIONS.get(name.removesuffix(".png"), name), inline(content)) for name, content in pictures.items()
+        ],
         widths=width.rows(table) if width.widths(table) else [],
         width=width,
         metrics=list(dict.fromkeys(name for row in table.rows for name in row.metrics)),
@@ -72,6 +54,8 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
         seconds=sum(seconds(cell) for cell in {cell.id: cell for cell in ablation.cells}.values()),
         sites=[site for row in table.rows for site in row.sites],
         dropped=DROPPED,
+        moved=MOVED,
+        standard_errors=STANDARD_ERRORS,
         counted=counted([site for row in table.rows for site in row.sites]),
         flagged_sites=sum(len(row.flagged) for row in table.rows),
         environment=provenance.environment(ablation),
@@ -121,7 +105,7 @@ def share(fraction: float | None) -> str:
 
 def nominal(site: Site) -> str:
     """What was set at a site: a share in percent, or the standard deviation of noise."""
-    return share(site.nominal) if site.drops else f"σ = {site.nominal:.4g}"
+    return f"σ = {site.nominal:.4g}" if site.noisy else share(site.nominal)
 
 
 def metric(found: float | None, name: str = "") -> str:

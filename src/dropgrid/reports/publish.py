@@ -58,5 +58,10 @@ def renewed(text: str, name: str, table: str, machine: Mapping[str, Any]) -> str
     minutes = machine["seconds_of_all_cells"] / 60
     made = f"- {machine['cells']} cells, {minutes:.0f} minutes of a slot, {where}, {machine['date']}."
     body = f"{table[table.index('|') :].strip()}\n{made}"
+    return filled(text, name, body)
+
+
+def filled(text: str, name: str, body: str) -> str:
+    """A page whose part between `<!-- results/<name> -->` and `<!-- end -->`, where it has one, is that body."""
     marked = re.compile(rf"(<!-- results/{re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
     return marked.sub(lambda found: f"{found[1]}{body}\n{found[2]}", text)

@@ -53,8 +53,9 @@ def spreads(ablation: Ablation) -> list[Spread]:
     check(asked)
     found = []
     for block in ablation.blocks:
+        read = {row: curves(cells) for row, cells in block.rows.items()} if asked else {}
         for epoch in asked or ():
-            values = {row: accuracies(cells, epoch) for row, cells in block.rows.items()}
+            values = {row: accuracies(each, epoch) for row, each in read.items()}
             reference = values[ablation.baseline]
             for row, own in values.items():
                 if len(own) < 2:
@@ -68,9 +69,18 @@ def spreads(ablation: Ablation) -> list[Spread]:
     return found
 
 
-def accuracies(cells: Sequence[Cell], epoch: int) -> np.ndarray:
-    """Validation accuracies in percent after so many epochs, of the finished cells that have it."""
-    found = [cell.curve(COLUMN).get(epoch - 1) for cell in cells if cell.status == "finished"]
+Curve = Mapping[int, float]
+"""Epoch -> validation accuracy of a cell, as its metrics.csv has them."""
+
+
+def curves(cells: Sequence[Cell]) -> list[Curve]:
+    """Those of the finished cells."""
+    return [cell.curve(COLUMN) for cell in cells if cell.status == "finished"]
+
+
+def accuracies(read: Sequence[Curve], epoch: int) -> np.ndarray:
+    """Validation accuracies in percent after so many epochs, of the curves that have it."""
+    found = [curve.get(epoch - 1) for curve in read]
     return np.array([100 * each for each in found if each is not None])
 
 

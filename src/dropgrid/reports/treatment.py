@@ -5,18 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dropgrid.reports.cells import DROPPED, Cell, counts
-
-STANDARD_ERRORS = 5
-ROUNDING = 1e-6
-"""The rule of `callbacks.treatment`; rates travel through float32."""
+from dropgrid.reports.cells import Cell, counts
+from dropgrid.treatment import DROPPED, MOVED, strayed
 
 
 @dataclass(frozen=True)
 class Site:
     """One site of a row over its finished seeds: fractions are means over them, in [0, 1].
 
-    `counts` says of what: `dropped`, or of Gaussian noise `moved by over 1 σ`, where `nominal` is σ, no fraction.
+    `counts` says of what: `dropped`, of Gaussian noise `moved by over 1 σ`, where `nominal` is σ, no fraction, or else.
     stderr is that of the mean realised fraction, √(Σ seᵢ²) / n. Flagged: in any seed, or more than 5 of these apart;
     many seeds see what one cannot. Clamped: in any seed.
     """
@@ -36,14 +33,18 @@ class Site:
 
     @property
     def drops(self) -> bool:
-        """Whether it drops, or else adds noise."""
+        """Whether it drops."""
         return self.counts == DROPPED
+
+    @property
+    def noisy(self) -> bool:
+        """Whether it adds Gaussian noise."""
+        return self.counts == MOVED
 
     @property
     def flagged(self) -> bool:
         """Whether the site did not do what it should have."""
-        apart = abs(self.realised - self.expected) if self.realised is not None else math.inf
-        return self.flagged_in_a_cell or apart > STANDARD_ERRORS * self.stderr + ROUNDING
+        return self.flagged_in_a_cell or strayed(self.realised, self.expected, self.stderr)
 
     @property
     def errors(self) -> float | None:

@@ -46,7 +46,7 @@ def facts(cell: Cell) -> Facts:
     return Facts(
         sum(parameter.numel() for parameter in net.parameters()),
         flops(net, spec),
-        len(sites.drops(net)),
+        len(sites.inference_drops(net)),
         2 * weights + logits + labels + TEXT_BYTES + EPOCH_BYTES * config["trainer"]["max_epochs"],
         KEPT * (2 * weights + optimizer_bytes(cell, net)),  # the weights, and those of the best epoch
     )

@@ -2,13 +2,9 @@
 
 import os
 
+from dropgrid.cores import cores
 from dropgrid.errors import UserError
 from dropgrid.sweeps.plan import Cell, Plan
-
-
-def cores() -> int:
-    """The CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gpus() -> list[str]:
