@@ -255,3 +255,115 @@ def test_import_of_dropgrid_stays_light():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         dropgrid.nothing  # noqa: B018
+
+
+class Named(Net):
+    """Its drop layer is called by keyword."""
+
+    def forward(self, images):
+        return self.regularizer(input=self.conv(images))
+
+
+@pytest.mark.parametrize("layer", [nn.Dropout(0.3), DropBlock2d(0.3, 1)])
+def test_a_layer_called_by_keyword(layer):
+    seen = only(dropgrid.audit(Named(layer), loader()))
+    assert seen.on and near(seen, 0.3) and seen.identity_in_eval and not seen.flags
+
+
+def test_nan_is_no_drop_and_no_change():
+    batches = loader()
+    batches[0][0][0, 0, 0, 0] = torch.nan
+    seen = only(dropgrid.audit(nn.Dropout(0.3), batches))
+    assert seen.on and near(seen, 0.3) and seen.identity_in_eval and not seen.flags
+
+
+class PairDropout(nn.Dropout):
+    """Gives its features and something beside them."""
+
+    def forward(self, input):
+        return super().forward(input), None
+
+
+def test_a_layer_that_gives_a_tuple_is_looked_into():
+    seen = only(dropgrid.audit(PairDropout(0.3), loader()))
+    assert seen.on and near(seen, 0.3) and seen.identity_in_eval and not seen.flags
+
+
+@pytest.mark.parametrize("layer", [nn.Dropout(0.3), TorchvisionDropBlock2d(0.3, 3), DropBlock2d(0.3, 3)])
+def test_of_an_empty_batch_nothing_is_told(layer):
+    found = dropgrid.audit(layer, [torch.zeros(0, 3, 8, 8)])
+    assert not found.flags and any("nothing could be told" in note for note in only(found).notes)
+    assert only(found).identity_in_train is None and "of 1 nothing could be told" in found.verdict
+
+
+def test_of_zeros_nothing_is_told():
+    seen = only(dropgrid.audit(nn.Dropout(0.3), [torch.zeros(2, 8)]))
+    assert not seen.flags and seen.identity_in_eval is None and "nothing could be told" in seen.notes[0]
+
+
+def test_an_expanded_buffer_is_put_back():
+    model = Net(nn.Dropout(0.3))
+    model.register_buffer("wide", model.norm.running_mean[:, None].expand(16, 5))
+    before = model.wide.clone()
+    dropgrid.audit(model, loader())
+    assert torch.equal(model.wide, before) and torch.equal(model.norm.running_mean, before[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("model", "batches", "message"),
+    [
+        (nn.Linear(2, 2, device="meta"), [torch.zeros(2, 2)], "weight is on the meta device"),
+        (nn.Dropout(), [torch.zeros(2, 2, device="meta")], "a batch is on the meta device"),
+        (nn.LazyLinear(2), [torch.zeros(2, 2)], "weight is lazy and has no shape yet"),
+        (nn.LazyBatchNorm1d(affine=False), [torch.zeros(2, 2)], "running_mean is lazy"),
+    ],
+)
+def test_what_has_no_values_is_an_error(model, batches, message):
+    with pytest.raises(ValueError, match=message):
+        dropgrid.audit(model, batches)
+
+
+@pytest.mark.parametrize("batches", [0, 1.5, "3", True])
+def test_batches_that_cannot_be(batches):
+    with pytest.raises(ValueError, match="batches must be a whole number, 1 or more"):
+        dropgrid.audit(nn.Dropout(), loader(), batches=batches)
+
+
+def test_a_loader_that_gives_nothing():
+    with pytest.raises(TypeError, match="the loader must give batches"):
+        dropgrid.audit(nn.Dropout(), 3)
+
+
+def test_a_probability_that_is_no_number_is_flagged():
+    assert "its probability is not a number" in only(dropgrid.audit(StochasticDepthOf(torch.nan), loader())).flags
+
+
+class StochasticDepthOf(nn.Module):
+    """Whatever its probability."""
+
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+
+    def forward(self, input):
+        return input
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_scripts_cannot_be_seen_and_it_says_so():
+    found = dropgrid.audit(nn.Sequential(torch.jit.trace(nn.ReLU(), torch.zeros(1)), nn.Dropout()), loader())
+    assert found.notes == ("0: scripted or traced by torch.jit; what drops inside cannot be seen",)
+    assert found.notes[0] in found.text and found.notes[0] in found.html
+
+
+def test_dropout_of_torch_itself_is_seen():
+    class Bare(nn.Module):
+        def forward(self, images):
+            return torch.dropout(torch.dropout(images, 0.25, self.training), 0.5, False)
+
+    assert dropgrid.audit(Bare(), loader()).functions == (("dropout", 0.25, 8),)
+
+
+def test_a_layer_of_no_known_law_is_counted_at_every_call():
+    seen = only(dropgrid.audit(Net(AlwaysDropout()), loader()))
+    assert seen.expected is None and near(seen, 0.5) and seen.stderr < 0.02

@@ -170,3 +170,13 @@ def test_without_triton_a_gpu_takes_the_dense_way(monkeypatch):
 
     monkeypatch.setattr(dropping, "fused", lambda: None)
     assert dropping.way(OnGpu(), Grid.over(7, 7, 3)) is dense
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 8, 8), (2, 0, 8, 8)])
+def test_an_empty_batch_passes_through(shape):
+    from dropgrid.regularizers.dropblock import DropBlock2d
+
+    images = torch.zeros(shape, requires_grad=True)
+    output = DropBlock2d(0.3, 3)(images)
+    output.sum().backward()
+    assert output.shape == images.grad.shape == shape

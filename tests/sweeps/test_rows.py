@@ -43,6 +43,9 @@ def test_a_mapping_is_the_product_of_its_lists():
         ({"a": ["regularizer=none,dropout"]}, "has several values; write the row as a mapping"),
         ({"a": ["seed=3"]}, "seeds are set by sweep.seeds"),
         ({"a": {"regularizer": []}}, "no values for regularizer"),
+        ({"a": {f"q.{key}": list(range(20)) for key in "abcdefg"}}, "the product of row 'a' is more than 10,000"),
+        ({"a\nb": ["model=mlp"]}, r"row 'a\\nb' has a character in its name that cannot be printed"),
+        ({"a": {"q.x": ["\x1b[2J", "y"]}}, "in its name that cannot be printed"),
         ({"a x=1": ["model=mlp"], "a": {"q.x": [1, 2]}}, "two rows are named 'a x=1'"),
     ],
 )

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from dropgrid.audits import page
 from dropgrid.audits.laws import kind
-from dropgrid.audits.watch import Own, Watch, Watched
+from dropgrid.audits.watch import Own, Watch, Watched, tensors
 from dropgrid.files import write_atomically
 from dropgrid.treatment import DROPPED, strayed
 
@@ -35,7 +37,7 @@ class Layer:
     realised: float | None
     stderr: float | None
     clamped: bool
-    identity_in_train: bool
+    identity_in_train: bool | None
     identity_in_eval: bool | None
     flags: tuple[str, ...]
     notes: tuple[str, ...]
@@ -43,7 +45,7 @@ class Layer:
     @property
     def on(self) -> bool:
         """Whether it did anything in training."""
-        return self.calls > 0 and not self.identity_in_train
+        return self.calls > 0 and self.identity_in_train is False
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Audit:
     functions: tuple[tuple[str, float, int], ...]
     batches: int
     examples: int
+    notes: tuple[str, ...] = ()
+    """What should be known of the whole network."""
 
     @property
     def flags(self) -> list[str]:
@@ -65,12 +69,14 @@ class Audit:
     def verdict(self) -> str:
         """One line."""
         on = sum(layer.on for layer in self.layers)
-        if not on and not self.functions:
+        untold = sum(layer.identity_in_train is None for layer in self.layers)
+        if not on and not self.functions and not untold:
             return "Nothing drops in this network in training." if self.layers else "This network has no drop layer."
         beside = f", and {len(self.functions)} kinds of calls drop beside layers" if self.functions else ""
         wrong = sum(bool(layer.flags) for layer in self.layers)
         judged = f"{wrong} flagged" if wrong else "none is flagged"
-        return f"{on} of {len(self.layers)} drop layers are on{beside}; {judged}."
+        of = f", of {untold} nothing could be told" if untold else ""
+        return f"{on} of {len(self.layers)} drop layers are on{of}{beside}; {judged}."
 
     @property
     def text(self) -> str:
@@ -114,13 +120,19 @@ def audit(
         forward: how the network takes a batch, where `model(images)` does not do.
 
     Raises:
-        ValueError: no batch, or less than 1 wanted.
+        ValueError: no batch, or less than 1 wanted; a model or batch without values: lazy, or on the meta device.
+        TypeError: a loader that gives nothing in turn.
     """
-    if batches < 1:
-        raise ValueError(f"batches must be 1 or more, got {batches}")
+    if isinstance(batches, bool) or not isinstance(batches, int) or batches < 1:
+        raise ValueError(f"batches must be a whole number, 1 or more, got {batches!r}")
+    if not isinstance(loader, Iterable) and not hasattr(loader, "__getitem__"):
+        raise TypeError(f"the loader must give batches in a for loop, got {loader!r}")
+    has_values(model)
     taken = list(islice(iter(loader), batches))
     if not taken:
         raise ValueError("the loader gave no batch")
+    if any(each.is_meta for each in tensors(taken)):
+        raise ValueError("a batch is on the meta device, where tensors have no values")
     modes = {module: module.training for module in model.modules()}
     kept = {name: each.detach().clone() for name, each in model.named_buffers()}
     run = forward or plain
@@ -142,10 +154,39 @@ def audit(
                 module.training = mode
             for name, each in model.named_buffers():
                 if name in kept and kept[name].shape == each.shape:
-                    each.copy_(kept[name])
+                    put_back(each, kept[name])
     found = tuple(judged(each, advance is not None) for each in watch.layers)
     functions = tuple((name, rate, count) for (name, rate), count in watch.functions.calls.items())
-    return Audit(kind(model), found, functions, len(taken), sum(size(batch) for batch in taken))
+    examples = sum(size(batch) for batch in taken)
+    return Audit(kind(model), found, functions, len(taken), examples, unseen(model))
+
+
+def has_values(model: nn.Module) -> None:
+    """ValueError for a model whose parameters or buffers have no values yet."""
+    for name, each in chain(model.named_parameters(), model.named_buffers()):
+        if is_lazy(each):
+            raise ValueError(f"{name} is lazy and has no shape yet: pass one batch through the model first")
+        if each.is_meta:
+            raise ValueError(f"{name} is on the meta device: give the model values first, by model.to_empty(device=…)")
+
+
+def unseen(model: nn.Module) -> tuple[str, ...]:
+    """What cannot be looked into."""
+    found = [
+        name or "the model itself" for name, each in model.named_modules() if isinstance(each, torch.jit.ScriptModule)
+    ]
+    tops = [name for name in found if not any(name.startswith(f"{other}.") for other in found)]
+    if not found:
+        return ()
+    return (f"{page.shortened(tops)}: scripted or traced by torch.jit; what drops inside cannot be seen",)
+
+
+def put_back(buffer: Tensor, kept: Tensor) -> None:
+    """Copy in place; of what was expanded, its one element of each such dimension."""
+    for dim, stride in enumerate(buffer.stride()):
+        if stride == 0 and buffer.shape[dim] > 1:
+            buffer, kept = buffer.narrow(dim, 0, 1), kept.narrow(dim, 0, 1)
+    buffer.copy_(kept)
 
 
 def plain(model: nn.Module, batch: Any) -> object:
@@ -179,7 +220,7 @@ def judged(seen: Watched, scheduled: bool) -> Layer:
     levels = (seen.levels[0], seen.levels[-1]) if seen.levels else (None, None)
     likely = next((each for each in (expected, nominal, realised) if each is not None), None)
     stderr = seen.stderr(min(max(likely, 0.0), 1.0)) if realised is not None and likely is not None else None
-    off = seen.calls > 0 and seen.identities == seen.calls
+    off = seen.identities == seen.told if seen.told else None if seen.calls else False
     still = None if not seen.evals else seen.evals_changed == 0
     counted = isinstance(seen, Own) and seen.layer.counts != DROPPED
     flags, notes = [], []
@@ -189,6 +230,8 @@ def judged(seen: Watched, scheduled: bool) -> Layer:
         flags.append(f"it is the identity in train mode, at a nominal {percent(nominal)}")
     elif off:
         flags.append("it is the identity in train mode: its probability is 0")
+    if any(level is not None and isnan(level) for level in seen.levels):
+        flags.append("its probability is not a number")
     if still is False:
         flags.append("it is on in eval mode")
     if seen.clamped:
@@ -200,7 +243,9 @@ def judged(seen: Watched, scheduled: bool) -> Layer:
             flags.append(f"it drops {percent(realised)}, its law says {percent(expected)}")
         if nominal is not None and strayed(realised, nominal, stderr):
             flags.append(f"it drops {percent(realised)} at a nominal {percent(nominal)}")
-    if seen.calls and expected is None:
+    if off is None:
+        notes.append("nothing could be told: its batches were empty or 0, or its output is of another shape")
+    if seen.calls and not seen.known:
         notes.append("its law is not known here")
     if counted:
         notes.append(f"counted is what was {seen.layer.counts}")  # type: ignore[union-attr]

@@ -29,7 +29,7 @@ def line(layer: "Layer") -> list[str]:
     rate = "–" if first is None else first if first == last else f"{first} → {last}"
     still = {True: "identity", False: "random", None: "–"}[layer.identity_in_eval]
     shape = "×".join(map(str, layer.shape[1:])) or "–"
-    on = "yes" if layer.on else "no"
+    on = "–" if layer.identity_in_train is None else "yes" if layer.on else "no"
     return [
         layer.name,
         f"{layer.kind.partition('.')[0]}.{layer.kind.rpartition('.')[2]}",
@@ -66,7 +66,7 @@ def notes(audit: "Audit") -> list[str]:
     for layer in audit.layers:
         for note in layer.notes:
             about.setdefault(note, []).append(layer.name)
-    return [f"{shortened(names)}: {note}" for note, names in about.items()]
+    return [*audit.notes, *(f"{shortened(names)}: {note}" for note, names in about.items())]
 
 
 def shortened(names: Sequence[str]) -> str:

@@ -1,8 +1,9 @@
 """Hooks that see what the drop layers of any network do to what passes through them."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from inspect import signature
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ FUNCTIONS: Mapping[Callable[..., Any], tuple[str, int | None, str]] = {
     F.feature_alpha_dropout: ("p", 1, "training"),
     F.scaled_dot_product_attention: ("dropout_p", 4, ""),
     F.multi_head_attention_forward: ("dropout_p", 10, "training"),
+    torch.dropout: ("p", 1, "train"),
 }
 """What drops without a layer: the name and place of its probability, and of what says that it is on."""
 
@@ -57,6 +59,28 @@ def is_drop(module: nn.Module) -> bool:
     return any(word in each for each in family for word in WORDS)
 
 
+def tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors in what a layer takes or gives, in order."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from tensors(each)
+
+
+def positional(layer: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
+    """A layer's inputs in the order of its arguments."""
+    if not named:
+        return inputs
+    bound = signature(layer.forward).bind(*inputs, **named)
+    return (*bound.args, *bound.kwargs.values())
+
+
+def tells(before: Tensor) -> Tensor:
+    """Which cells show whether they were dropped: 0 was 0 already, and what is not finite gives NaN at times."""
+    return (before != 0) & before.isfinite()
+
+
 class Watched:
     """One layer: what went in and out, pass by pass.
 
@@ -66,7 +90,7 @@ class Watched:
 
     def __init__(self, name: str, layer: nn.Module):
         self.name, self.layer = name, layer
-        self.calls = self.identities = self.evals = self.evals_changed = 0
+        self.calls = self.told = self.identities = self.evals = self.evals_changed = 0
         self.levels: list[float | None] = []
         self.shape: tuple[int, ...] = ()
         self.clamped = False
@@ -76,42 +100,50 @@ class Watched:
         self.units: list[Tensor] = []
         self.before: list[Tensor] = []
 
-    def enter(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+    def enter(self, layer: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> None:
         """Keep what went in: a layer may work in place."""
-        features = inputs[0] if inputs and isinstance(inputs[0], Tensor) else torch.empty(0)
+        features = next(tensors(positional(layer, inputs, named)), torch.empty(0))
         self.before.append(features.detach().clone())
 
-    def leave(self, layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+    def leave(self, layer: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any], output: Any) -> None:
         """Count."""
         before = self.before.pop()
+        after = next(tensors(output), None)
+        same = self.same(before, None if after is None else after.detach())
         if not self.training:
-            self.evals += 1
-            self.evals_changed += not self.same(before, output)
+            self.evals += same is not None
+            self.evals_changed += same is False
             return
         self.calls += 1
-        self.identities += self.same(before, output)
+        self.told += same is not None
+        self.identities += same is True
         self.levels.append(self.level())
         self.shape = tuple(before.shape)
-        self.count(inputs, before, output)
+        self.count(positional(layer, inputs, named), before, after)
 
     training = True
     """Whether the network was set to train, whatever the layer says."""
 
-    def same(self, before: Tensor, output: Any) -> bool:
-        """Whether what came out is what went in."""
-        return isinstance(output, Tensor) and output.shape == before.shape and torch.equal(output.detach(), before)
+    def same(self, before: Tensor, after: Tensor | None) -> bool | None:
+        """Whether what came out is what went in; None where nothing can be told."""
+        if after is None or after.shape != before.shape:
+            return None
+        equal = bool(((before == after) | ((before != before) & (after != after))).all())
+        return True if equal and bool(tells(before).any()) else None if equal else False
 
     def level(self) -> float | None:
         """The probability that the layer says it has now."""
         return nominal(self.layer)
 
-    def count(self, inputs: tuple[Any, ...], before: Tensor, output: Any) -> None:
+    def count(self, inputs: tuple[Any, ...], before: Tensor, after: Tensor | None) -> None:
         """Cells that told, of them those dropped, and what the law expects of them."""
         layer = self.layer
-        if not isinstance(output, Tensor) or output.shape != before.shape or not zeroes(layer):
+        if after is None or after.shape != before.shape or not zeroes(layer):
             self.known = False
             return
-        told, after = before != 0, output.detach()
+        if not before.numel():
+            return
+        told = tells(before)
         gone = (told & (after == 0)).double()
         weights = told.double()
         rule = law(layer, self.shape)
@@ -173,20 +205,24 @@ class Own(Watched):
         super().__init__(name, layer)
         self.variance = 0.0
 
-    def enter(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        super().enter(layer, inputs)
+    def enter(self, layer: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+        super().enter(layer, inputs, named)
         self.counted = (int(self.layer.dropped), int(self.layer.seen))
 
-    def same(self, before: Tensor, output: Any) -> bool:
-        """Whether nothing was random."""
+    def same(self, before: Tensor, after: Tensor | None) -> bool | None:
+        """Whether nothing was random; None where the batch is empty."""
         if not self.training:
             return not self.layer.active
+        if not before.numel():
+            return None
         return int(self.layer.dropped) == self.counted[0]
 
     def level(self) -> float | None:
         return float(self.layer.level)
 
-    def count(self, inputs: tuple[Any, ...], before: Tensor, output: Any) -> None:
+    def count(self, inputs: tuple[Any, ...], before: Tensor, after: Tensor | None) -> None:
+        if not before.numel():
+            return
         own, level = self.layer, torch.atleast_1d(self.layer.level).double().cpu().numpy()
         shape = own.shape(*inputs)
         dropped, seen = int(own.dropped) - self.counted[0], int(own.seen) - self.counted[1]
@@ -216,7 +252,8 @@ class Functions(TorchFunctionMode):
         if func in FUNCTIONS and not any(each.before for each in self.inside):
             name, place, on = FUNCTIONS[func]
             rate = given.get(name, args[place] if place is not None and len(args) > place else 0.5 if on else 0.0)
-            if rate and given.get(on, True) is not False:
+            follows = args[place + 1] if on and place is not None and len(args) > place + 1 else True
+            if rate and given.get(on, follows) is not False:
                 key = (func.__name__, float(rate))
                 self.calls[key] = self.calls.get(key, 0) + 1
                 with torch._C.DisableTorchFunction():
@@ -237,8 +274,8 @@ class Watch(AbstractContextManager["Watch"]):
 
     def __enter__(self) -> "Watch":
         for each in self.layers:
-            self.handles.append(each.layer.register_forward_pre_hook(each.enter))
-            self.handles.append(each.layer.register_forward_hook(each.leave))
+            self.handles.append(each.layer.register_forward_pre_hook(each.enter, with_kwargs=True))
+            self.handles.append(each.layer.register_forward_hook(each.leave, with_kwargs=True))
         return self
 
     def __exit__(self, *_: object) -> None:

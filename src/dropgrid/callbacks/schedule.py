@@ -1,5 +1,6 @@
 """Scheduled drop layers in a network and a training of one's own."""
 
+from math import inf
 from typing import Any
 
 import pytorch_lightning as pl
@@ -25,8 +26,23 @@ def advance(model: nn.Module, progress: float) -> None:
 
 
 class DropSchedule(pl.Callback):
-    """The same for Lightning: `Trainer(callbacks=[DropSchedule()])`; progress counts optimizer steps."""
+    """The same for Lightning: `Trainer(callbacks=[DropSchedule()])`; progress counts optimizer steps.
+
+    Args:
+        steps: optimizer steps of the whole fit. None is what Lightning knows, which it does not of a loader without a
+            length, nor of `max_epochs=-1` without `max_steps`.
+
+    Raises:
+        ValueError: steps below 1; None where Lightning does not know the number, at the first batch.
+    """
+
+    def __init__(self, steps: int | None = None):
+        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
+            raise ValueError(f"steps must be a whole number, 1 or more, got {steps!r}")
+        self.steps = steps
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        last = max(1, int(trainer.estimated_stepping_batches) - 1)
-        advance(module, min(1.0, trainer.global_step / last))
+        steps = trainer.estimated_stepping_batches if self.steps is None else self.steps
+        if not 0 < steps < inf:
+            raise ValueError("Lightning does not know how many steps this fit has: give DropSchedule(steps=…)")
+        advance(module, min(1.0, trainer.global_step / max(1, int(steps) - 1)))

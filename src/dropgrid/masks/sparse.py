@@ -45,6 +45,8 @@ def apply(input: Tensor, positions: Tensor, grid: Grid, scale: float | Tensor) -
     count, channels, height, width = input.shape
     last = not input.is_contiguous() and input.is_contiguous(memory_format=torch.channels_last)
     dense = input if last else input.contiguous()
+    if not dense.numel():
+        return torch.empty_like(dense)
     if compiled and input.dtype in (torch.float32, torch.float64, torch.bfloat16):
         out = torch.empty_like(dense)
         cells = [storage(each.detach()) for each in (dense, out)]

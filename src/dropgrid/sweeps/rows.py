@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.reports import claims
-from dropgrid.sweeps.compose import key_of, parse
+from dropgrid.sweeps.compose import bounded, key_of, parse
 
 
 def expand(rows: Any) -> dict[str, list[str]]:
@@ -24,6 +25,8 @@ def expand(rows: Any) -> dict[str, list[str]]:
                 raise UserError(
                     f"row {name!r} must be a list of overrides such as [regularizer=dropblock], got {row!r}"
                 )
+            if not full_name.isprintable():
+                raise UserError(f"row {full_name!r} has a character in its name that cannot be printed; rename it")
             if full_name in found:
                 raise UserError(f"two rows are named {full_name!r}; rename one")
             found[full_name] = [override(name, each) for each in overrides]
@@ -36,6 +39,7 @@ def product_of(name: str, row: Mapping[Any, Any]) -> list[tuple[str, list[str]]]
     empty = [key for key, choices in values.items() if not choices]
     if empty:
         raise UserError(f"row {name!r} has no values for {empty[0]}")
+    bounded(prod(map(len, values.values())), f"the product of row {name!r}")
     combinations = []
     for chosen in product(*values.values()):
         pairs = list(zip(values, chosen, strict=True))
