@@ -8,6 +8,7 @@ import torch
 import yaml
 
 from dropgrid import sites, streams
+from dropgrid.augments.crop_flip import crop_flip
 from dropgrid.augments.none import none as no_augment
 from dropgrid.callbacks.treatment import Treatment
 from dropgrid.data.preparation import Preparation
@@ -148,6 +149,22 @@ def test_rows_of_a_seed_share_initial_weights_data_and_augmentation():
         assert all(torch.equal(a, b) for a, b in zip(seen[name], seen["none"], strict=True))
 
 
+def test_steps_and_their_micro_batches_have_augmentations_and_masks_of_their_own(monkeypatch):
+    keys, key = {"augment": [], "regularizer": []}, streams.key
+
+    def spy(seed, stream, *parts):
+        keys[stream].append(key(seed, stream, *parts))
+        return keys[stream][-1]
+
+    model = learner(regularizer("dropout"), augment=partial(crop_flip, padding=2, flip=True))
+    monkeypatch.setattr(streams, "key", spy)
+    fit(model, epochs=2, accumulate_grad_batches=2)
+    assert model.global_step == 4 and len(keys["augment"]) == 8
+    assert len(keys["regularizer"]) == 8 * len(model.drops)
+    for stream, drawn in keys.items():
+        assert len(set(drawn)) == len(drawn), stream
+
+
 @pytest.fixture
 def at_step(monkeypatch):
     """Let a learner without a trainer stand at a step."""
@@ -245,6 +262,15 @@ class TestTreatment:
         broken.drop = twice
         report = self.report(model)
         assert report["flagged"] == ["layer3.0.conv1"]
+
+    @pytest.mark.parametrize(("apart", "flagged"), [(-5.5, True), (-4.5, False), (4.5, False), (5.5, True)])
+    def test_five_standard_errors_are_the_limit(self, apart, flagged):
+        model = learner(regularizer("dropout", keep_prob=0.7, schedule="constant"))
+        treatment = Treatment(sites.shapes(model.network, (1, 16, 16)), batch_size=8)
+        for line in treatment.report(model.drops, 12, 12)["sites"]:
+            site, stderr = line["site"], line["stderr"]
+            treatment.seen[site], treatment.dropped[site] = 10**9, round((0.3 + apart * stderr) * 1e9)
+        assert treatment.report(model.drops, 12, 12)["flagged"] == [*model.drops] * flagged
 
     def test_a_site_that_never_ran_is_flagged(self):
         model = learner(regularizer("dropout", keep_prob=0.7))

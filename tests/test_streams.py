@@ -1,6 +1,9 @@
 import torch
 
 from dropgrid import streams
+from dropgrid.data.batches import Order
+from dropgrid.masks import sparse
+from dropgrid.masks.grid import Grid
 
 
 def test_a_key_depends_on_every_part_and_on_nothing_else():
@@ -26,3 +29,12 @@ def test_keys_fit_a_generator_and_spread_over_63_bits():
 def test_generators_repeat():
     first, again = (torch.rand(5, generator=streams.generator(3, "augment", 7, 0)) for _ in range(2))
     assert torch.equal(first, again)
+
+
+def test_the_numbers_are_those_that_results_were_made_with():
+    """If this fails, raise FORMAT in dropgrid.runs.identity: equal configs no longer mean equal training."""
+    assert streams.key(0, "init", "a", 1) == 4195430007772975975
+    assert Order(100, 0).permutation()[:5].tolist() == [31, 4, 30, 37, 96]
+    key = torch.tensor(streams.key(0, "regularizer", 0, 0, "a"))
+    positions, dropped = sparse.draw(torch.ones(2, 3, 8, 8), 0.02, key, Grid.over(8, 8, 3))
+    assert positions.tolist() == [84, 168, 176, 186, 210] and dropped == 43

@@ -17,3 +17,20 @@ def test_without_validation_there_is_no_best(learner, at):
     best = Best()
     best.on_validation_end(at(), learner)
     assert best.weights == {} and best.epoch == -1
+
+
+def test_one_that_goes_on_knows_what_was_best(learner, at, tmp_path):
+    before, after = Best(), Best()
+    torch.nn.init.constant_(learner.network.weight, 7)
+    learner.row = {"val/acc": 0.8}
+    before.on_validation_end(at(2), learner)
+    torch.save(before.state_dict(), tmp_path / "state")
+    after.load_state_dict(torch.load(tmp_path / "state", weights_only=True))
+    torch.nn.init.constant_(learner.network.weight, 9)
+    for epoch, accuracy in ((3, 0.8), (4, 0.7)):
+        learner.row = {"val/acc": accuracy}
+        after.on_validation_end(at(epoch), learner)
+    assert (after.epoch, after.accuracy) == (2, 0.8) and (after.weights["weight"] == 7).all()
+    learner.row = {"val/acc": 0.9}
+    after.on_validation_end(at(5), learner)
+    assert (after.epoch, after.accuracy) == (5, 0.9) and (after.weights["weight"] == 9).all()

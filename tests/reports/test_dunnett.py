@@ -70,6 +70,15 @@ def test_a_row_that_varies_more_widens_its_own_interval_alone():
     assert after[-1] > 8 * widths[-1] and max(after[:-1]) < 2 * max(widths[:-1])
 
 
+@pytest.mark.parametrize("start", range(4))
+def test_a_row_s_spread_is_never_taken_for_less_than_its_own(start):
+    """Few seeds tell little of it, and the other rows, which vary a sixth as much, do not speak for it."""
+    values = drawn(np.random.default_rng(start), dict.fromkeys("abcdefgh", 0.0), 5)
+    values["h"] = {seed: 95 + 6 * (value - 95) for seed, value in values["h"].items()}
+    own = [value - np.mean([values[row][seed] for row in "abcdefg"]) for seed, value in values["h"].items()]
+    assert compare(values, pairs_of(values))[-1].error > 0.95 * stats.sem(own)
+
+
 def test_cells_may_be_missing():
     values = drawn(np.random.default_rng(3), dict.fromkeys("abcd", 0.0), 6)
     for seed in (3, 4, 5):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dropgrid.reports.statistics import describe, paired, verdict
+from dropgrid.reports.statistics import correlation, describe, paired, paired_ratio, verdict, welch
 
 VALUES = {0: 94.2, 1: 95.1, 2: 94.9, 3: 95.6, 4: 94.4}
 BASELINE = {0: 93.9, 1: 94.9, 2: 95.0, 3: 94.8, 4: 94.1}
@@ -34,6 +34,29 @@ def test_paired_difference_equals_scipys_paired_t_test():
     assert difference.p_value == pytest.approx(test.pvalue, rel=1e-10)
     assert difference.ci95 == pytest.approx(tuple(test.confidence_interval(0.95)), rel=1e-10)
     assert difference.mean == pytest.approx(0.3, rel=1e-9)
+
+
+def test_the_interval_as_if_seeds_were_not_shared_equals_welchs():
+    more = {**VALUES, 5: 93.0, 6: 96.5}  # unlike counts and spreads
+    expected = stats.ttest_ind([*more.values()], [*BASELINE.values()], equal_var=False).confidence_interval(0.95)
+    assert welch(more, BASELINE) == pytest.approx(tuple(expected), rel=1e-10)
+    assert welch({0: 1.0, 1: 1.0}, {0: 0.5, 1: 0.5}) == (0.5, 0.5) and welch({0: 1.0}, BASELINE) is None
+
+
+def test_correlation_equals_numpys_over_shared_seeds():
+    more = {9: 10.0, **dict(reversed(VALUES.items()))}
+    expected = np.corrcoef([*VALUES.values()], [*BASELINE.values()])[0, 1]
+    assert correlation(more, BASELINE) == pytest.approx(expected, rel=1e-10)
+    assert correlation({0: 1.0, 1: 2.0}, BASELINE) is None and correlation(dict.fromkeys(VALUES, 1.0), BASELINE) is None
+
+
+def test_a_ratio_s_interval_is_students_of_the_logarithms():
+    logs = np.log([VALUES[seed] / BASELINE[seed] for seed in VALUES])
+    low, high = stats.t.interval(0.95, 4, loc=logs.mean(), scale=stats.sem(logs))
+    ratio, interval = paired_ratio(VALUES, BASELINE)
+    assert ratio == pytest.approx(np.exp(logs.mean()), rel=1e-10)
+    assert interval == pytest.approx((np.exp(low), np.exp(high)), rel=1e-10)
+    assert paired_ratio({0: 2.0}, {0: 1.0}) == (pytest.approx(2.0), None) and paired_ratio({}, {}) == (None, None)
 
 
 def test_only_seeds_finished_in_both_are_paired_whatever_their_order():

@@ -49,6 +49,17 @@ def test_each_block_has_its_own_baseline(fake):
         assert dropout.difference.mean == pytest.approx(np.mean(own["dropout"]) - np.mean(own["baseline"]))
 
 
+def test_a_row_that_only_the_interval_of_its_own_shows_is_no_difference_shown(fake):
+    apart = {"dropout": [0.1, 0.5, 0.2, 0.4, 0.3], "drop_path": [1.2, -1.2, 0.0, 1.2, -1.2]}
+    fake.add(["baseline", *apart])
+    for name in ("baseline", *apart):
+        for cell, luck, more in zip(fake.of(name), [0.2, 1.1, 0.9, 1.6, 0.4], apart.get(name, [0] * 5), strict=True):
+            cell["result"]["metrics"]["test/acc_last"] = (94 + luck + more) / 100
+    row = row_of(table_of(fake), "dropout")
+    assert row.difference.ci95[0] > 0 > row.comparison.ci95[0]
+    assert (row.verdict, row.withheld) == ("no difference shown", None)
+
+
 def test_an_incomplete_row_shows_its_mean_and_withholds_the_rest(fake):
     fake.add(["baseline", "dropout", "drop_path"])
     for cell, status in zip(fake.of("dropout")[3:], ("failed", "pending"), strict=True):

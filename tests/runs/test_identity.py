@@ -35,6 +35,12 @@ def id_of(resolved):
     return cell_id(divide(resolved)[0])
 
 
+def test_an_id_is_the_same_on_every_machine_until_the_format_is_raised(monkeypatch):
+    assert cell_id({"seed": 0}) == "d69388e6aae85f10"  # if this fails, raise FORMAT
+    monkeypatch.setattr(identity, "FORMAT", identity.FORMAT + 1)
+    assert cell_id({"seed": 0}) != "d69388e6aae85f10"
+
+
 def test_the_id_ignores_place_and_sweep():
     for axes in (
         {"data": {"root": "/elsewhere", "workers": 0, "download": False}},

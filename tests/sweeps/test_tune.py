@@ -9,7 +9,8 @@ import pytest
 
 from dropgrid.errors import UserError
 from dropgrid.sweeps.compose import hydra_context
-from dropgrid.sweeps.tune import replaced, seeds, trials
+from dropgrid.sweeps.plan import Cell, Plan
+from dropgrid.sweeps.tune import choose, replaced, seeds, trials
 
 ROOT = Path(__file__).parents[2]
 ROWS = {"baseline": ["regularizer=none"], "dropout": ["regularizer=dropout", "regularizer.keep_prob=0.9"]}
@@ -62,6 +63,33 @@ def test_trials_have_seeds_of_their_own():
     assert seeds({"tune_seeds": 2}) == [1000, 1001]
     with pytest.raises(UserError, match="sweep.tune_seeds must be a whole number"):
         seeds({"tune_seeds": 0})
+
+
+@pytest.mark.parametrize(
+    ("metric", "chosen"), [("test/acc_last", "optimizer.lr=0.1"), ("test/acc_best", "optimizer.lr=0.2")]
+)
+def test_validation_chooses_whatever_the_test_set_says(tmp_path, metric, chosen):
+    measured = {  # val/acc_last, val/acc_best, test/acc_last and test/acc_best, at two seeds
+        "optimizer.lr=0.05": [(0.7, 0.8, 0.99, 0.99), (0.9, 0.9, 0.99, 0.99)],
+        "optimizer.lr=0.1": [(0.85, 0.85, 0.1, 0.1), (0.85, 0.85, 0.1, 0.1)],
+        "optimizer.lr=0.2": [(0.8, 0.9, 0.2, 0.2), (0.8, 0.9, 0.2, 0.2)],
+        "optimizer.lr=0.4": [(1.0, 1.0, 0.3, 0.3)],  # and one trial that failed
+    }
+    names, cells = ("val/acc_last", "val/acc_best", "test/acc_last", "test/acc_best"), []
+    for setting, trained in measured.items():
+        for seed in (1000, 1001):
+            cells.append(Cell(f"{len(cells):016x}", f"dropout | {setting}", {}, seed, [], {}, {}))
+            if seed - 1000 < len(trained):
+                folder = tmp_path / "runs" / cells[-1].id
+                folder.mkdir(parents=True)
+                result = {"metrics": dict(zip(names, trained[seed - 1000], strict=True))}
+                (folder / "result.json").write_text(json.dumps(result))
+    found = choose(Plan("t+tuning", {"metric": metric}, cells, tmp_path, 1, []))["dropout"]
+    assert found["chosen"] == chosen
+    last = metric == "test/acc_last"
+    assert [*found["tried"].values()] == [80 if last else 85, 85, 80 if last else 90, None]
+    with pytest.raises(UserError, match="row 'dropout' cannot be tuned: none of its trials has val/acc_"):
+        choose(Plan("t+tuning", {"metric": metric}, cells[-2:], tmp_path, 1, []))
 
 
 @pytest.mark.slow
