@@ -75,6 +75,24 @@ def test_links_stay_in_the_root_unless_they_may_leave_it(tmp_path, tiny, place):
     assert len(listing(tmp_path / "root", ("",)).names) > before
 
 
+def test_links_that_would_list_without_end_are_refused(tmp_path, tiny):
+    """Two links in each class to the next one are 2³⁰ paths, and none leaves the root."""
+    tiny.tree(tmp_path, {"": 1}, classes=[f"c{i:02d}" for i in range(31)])
+    for i in range(30):
+        for link in ("l1", "l2"):
+            os.symlink(f"../c{i + 1:02d}", tmp_path / f"c{i:02d}" / link)
+    for follow_links in (False, True):
+        with pytest.raises(ValueError, match=r"the link .* leads to .*, as another link of its class does"):
+            listing(tmp_path, ("",), follow_links)
+
+
+def test_two_classes_may_link_to_one_folder(tmp_path, tiny):
+    tiny.tree(tmp_path, {"": 2}, classes=("ant", "bee", "more"))
+    for name in ("ant", "bee"):
+        os.symlink("../more", tmp_path / name / "link")
+    assert len(listing(tmp_path, ("",)).names) == 4 + 2 + 4
+
+
 def test_folder_of(tmp_path):
     (tmp_path / "file").write_text("")
     assert folder_of("x", tmp_path) == tmp_path.resolve()
@@ -84,6 +102,9 @@ def test_folder_of(tmp_path):
         folder_of("x", tmp_path / "nowhere")
     with pytest.raises(ValueError, match="file is not a folder$"):
         folder_of("x", tmp_path / "file")
+    for root in (["a"], {"a": 1}, 3, True):
+        with pytest.raises(ValueError, match=r"^data.root must be a folder's path, got "):
+            folder_of("x", root)
 
 
 def test_a_copy_elsewhere_has_the_same_fingerprint_and_other_images_another(tmp_path, tiny):

@@ -206,6 +206,8 @@ def test_roots_that_cannot_be(root, tiny):
         ({"channels": 2}, "data.channels must be 3 or 1, got 2"),
         ({"size": 0}, "data.size must be a whole number"),
         ({"memory_limit": -1}, "data.memory_limit must be a number of GiB"),
+        ({"memory_limit": float("nan")}, "data.memory_limit must be a number of GiB"),
+        ({"root": ["a"]}, r"data.root must be a folder's path, got \['a'\]"),
         ({"val": 300}, "do not fit: there are 20 images"),
         ({"mean": [0.5], "memory_limit": 0}, "data.mean must be 3 numbers"),
     ],

@@ -126,3 +126,21 @@ def test_a_narrow_terminal_keeps_names_accuracies_and_intervals(fake, width):
 def test_names_are_text_on_the_terminal_not_markup(fake):
     fake.add({"baseline": (["a=b"], 0.0, []), "[red]x[/red]": (["a=c"], 0.0, [])}, seeds=2)
     assert "[red]x[/red]" in plain(table_of(fake))
+
+
+@pytest.mark.parametrize("live", ["![px](http://x/p.png)", "[x](javascript:1)", "[x][y]", "[x]: http://x", r"[x\\](y)"])
+def test_markdown_makes_no_link_of_a_name(live):
+    text = formats.markdown_text(live)
+    assert not re.search(r"(?<!\\)(\\\\)*(!\[|\][(\[:])", text)
+    assert text.replace("\\", "") == live.replace("\\", "")
+
+
+def test_markdown_leaves_plain_brackets():
+    assert formats.markdown_text("groups=[3, 4] at 95 % [0.1, 0.2]!") == "groups=[3, 4] at 95 % [0.1, 0.2]!"
+
+
+def test_csv_has_no_formulas(fake):
+    fake.add({"baseline": (["a=b"], 0.0, []), "=HYPERLINK(1)": (["a=c"], -0.4, [])}, seeds=3)
+    first, second = csv.DictReader(io.StringIO(formats.as_csv(table_of(fake))))
+    assert (first["row"], second["row"]) == ("baseline", "'=HYPERLINK(1)") and float(second["delta"]) < 0
+    assert [formats.inert(each) for each in ("@x", "\tx", "-1.5", -1.5, "x")] == ["'@x", "'\tx", "-1.5", -1.5, "x"]

@@ -52,6 +52,8 @@ def folder_of(option: str, root: str | os.PathLike[str] | None) -> Path:
     """The folder that `data.root` names; ValueError where it names none."""
     if root is None:
         raise ValueError(f"data={option} needs data.root=FOLDER")
+    if not isinstance(root, str | os.PathLike):
+        raise ValueError(f"data.root must be a folder's path, got {root!r}")
     folder = Path(root).expanduser().resolve()
     if not folder.is_dir():
         raise ValueError(f"data.root={root} is not a folder" + ("" if folder.exists() else " (nothing is there)"))
@@ -77,9 +79,13 @@ def stay(root: Path, path: str | Path) -> None:
 
 
 def images_under(
-    folder: Path, prefix: str, folders: dict[str, Stamp], check: Check
+    folder: Path, prefix: str, folders: dict[str, Stamp], check: Check, linked: set[str]
 ) -> Iterator[tuple[str, tuple[int, int, int]]]:
-    """(name, stats) of the image files at any depth, in no order; other files and hidden ones are no data."""
+    """(name, stats) of the image files at any depth, in no order; other files and hidden ones are no data.
+
+    `linked` are the folders that links of this class led to: a second link to one would list its images twice, and
+    links to folders with links without end.
+    """
     check(folder)
     folders[prefix] = stamp(folder)
     with os.scandir(folder) as entries:
@@ -88,9 +94,14 @@ def images_under(
             if entry.name.startswith("."):
                 continue
             if entry.is_dir():
-                if entry.is_symlink() and folder.resolve().is_relative_to(os.path.realpath(entry.path)):
-                    raise ValueError(f"the link {entry.path} leads back to a folder that it lies in")
-                yield from images_under(Path(entry.path), name, folders, check)
+                if entry.is_symlink():
+                    real = os.path.realpath(entry.path)
+                    if folder.resolve().is_relative_to(real):
+                        raise ValueError(f"the link {entry.path} leads back to a folder that it lies in")
+                    if real in linked:
+                        raise ValueError(f"the link {entry.path} leads to {real}, as another link of its class does")
+                    linked.add(real)
+                yield from images_under(Path(entry.path), name, folders, check, linked)
             elif entry.name.lower().endswith(EXTENSIONS):
                 if entry.is_symlink():
                     check(entry.path)
@@ -135,7 +146,7 @@ def scanned(root: Path, parts: Sequence[str], check: Check) -> Listing:
         classes = found
         for name in classes:
             prefix = prefixed(part, name)
-            images = sorted(images_under(root / prefix, prefix, folders, check))
+            images = sorted(images_under(root / prefix, prefix, folders, check, set()))
             if not images:
                 raise ValueError(f"the class folder {root / prefix} has no images ({', '.join(EXTENSIONS)})")
             names.append(np.array([os.fsencode(image) for image, _ in images]))

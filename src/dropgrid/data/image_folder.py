@@ -63,7 +63,7 @@ class ImageFolder(AbstractSource):
     ):
         if channels not in image.MODES:
             raise ValueError(f"data.channels must be 3 or 1, got {channels!r}")
-        if isinstance(memory_limit, bool) or not isinstance(memory_limit, int | float) or memory_limit < 0:
+        if isinstance(memory_limit, bool) or not isinstance(memory_limit, int | float) or not memory_limit >= 0:
             raise ValueError(f"data.memory_limit must be a number of GiB, 0 or more, got {memory_limit!r}")
         self.root = folder_of("image_folder", root)
         self.wanted = {"train": train, "val": val, "test": test}

@@ -72,9 +72,9 @@ def aligned(lines: Sequence[Sequence[str]], left: Sequence[bool]) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Text that Markdown shows as it is; underscores inside a word need no escape."""
+    """Text that Markdown shows as it is; underscores inside a word need no escape, nor brackets that make no link."""
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
-    text = re.sub(r"([\\`*|~])", r"\\\1", text)
+    text = re.sub(r"([\\`*|~]|!(?=\[)|\](?=[(\[:]))", r"\\\1", text)
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)
 
 
@@ -210,13 +210,27 @@ def measurement(found: Measurement) -> dict[str, Any]:
 
 
 def as_csv(table: Table) -> str:
-    """The same numbers as table.json, one line a row; an interval is two columns, a metric one of its own."""
-    lines = [flat(line(row)) for row in table.rows]
+    """The same numbers as table.json, one line a row; an interval is two columns, a metric one of its own.
+
+    Text that a spreadsheet would take for a formula has a ' before it, as OWASP advises on CSV injection.
+    """
+    lines = [{inert(key): inert(each) for key, each in flat(line(row)).items()} for row in table.rows]
     file = io.StringIO()
     writer = csv.DictWriter(file, dict.fromkeys(key for each in lines for key in each), lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     return file.getvalue()
+
+
+def inert(cell: Any) -> Any:
+    """A cell that no spreadsheet computes; text that is a number stays one."""
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def flat(values: Mapping[str, Any]) -> dict[str, Any]:
