@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import dropgrid.reports
 from dropgrid.paths import CONF
 
 ROOT = Path(__file__).parents[1]
+slow = partial(pytest.param, marks=pytest.mark.slow)
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25", "trainer.max_epochs=2"]
 
 
@@ -146,15 +148,15 @@ def test_ctrl_c_ends_it_and_leaves_nothing_behind(outputs):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "an evaluation is of one NAME, got none; NAME is one of: tiny"),
+        slow([], "an evaluation is of one NAME, got none; NAME is one of: tiny"),
         (["tniy", "evaluate=noise"], "did you mean tiny?"),
-        (["tiny"], "choose one evaluation: +evaluate=X, X one of: adversarial, calibration"),
-        (["tiny", "evaluate=corruptoin"], "evaluate has no option 'corruptoin'; did you mean 'corruption'?"),
-        (["tiny", "evaluate=noise", "evaluate.sigma=[1]"], "did you mean 'evaluate.sigmas'?"),
+        slow(["tiny"], "choose one evaluation: +evaluate=X, X one of: adversarial, calibration"),
+        slow(["tiny", "evaluate=corruptoin"], "evaluate has no option 'corruptoin'; did you mean 'corruption'?"),
+        slow(["tiny", "evaluate=noise", "evaluate.sigma=[1]"], "did you mean 'evaluate.sigmas'?"),
         (["tiny", "evaluate=noise", "evaluate.sigmas=[-1]"], "must be a number 0 or more, got -1"),
-        (["tiny", "evaluate=noise", "evaluate.sigmas=1"], "sigmas takes a list: evaluate.sigmas=[…], got 1"),
-        (["tiny", "evaluate=other_data", "evaluate.data=digits"], "the cell was trained on 10 classes of 12×12"),
-        (["tiny", "evaluate=noise", "sweep.jobs=0"], "sweep.jobs must be auto or a whole number, 1 or more, got 0"),
+        slow(["tiny", "evaluate=noise", "evaluate.sigmas=1"], "sigmas takes a list: evaluate.sigmas=[…], got 1"),
+        slow(["tiny", "evaluate=other_data", "evaluate.data=digits"], "the cell was trained on 10 classes of 12×12"),
+        slow(["tiny", "evaluate=noise", "sweep.jobs=0"], "sweep.jobs must be auto or a whole number, 1 or more, got 0"),
     ],
 )
 def test_a_mistake_costs_a_line_and_exit_code_2(outputs, words, told):

@@ -61,15 +61,26 @@ def test_every_file_stands_on_a_floor():
     assert {room for _, room, _ in rooms()} <= set(FLOORS)
 
 
+def packages(path):
+    """The first names of all that a file imports."""
+    nodes = [*ast.walk(ast.parse(path.read_text()))]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+    return {name.partition(".")[0] for name in names}
+
+
+def test_every_way_of_importing_is_seen(tmp_path):
+    path = tmp_path / "x.py"
+    path.write_text("import os, a.b as c\nfrom d.e import f\ndef g():\n    import h.i\nfrom . import j\n")
+    assert packages(path) == {"os", "a", "d", "h"}
+
+
 def test_only_its_logger_and_the_dashboards_import_wandb():
     for path in PACKAGE.rglob("*.py"):
-        imports = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Import | ast.ImportFrom)]
-        names = {a.name for n in imports for a in n.names} | {getattr(n, "module", None) for n in imports}
-        assert "wandb" not in names or path.name == "wandb.py" or path.parent.name == "dashboards"
+        assert "wandb" not in packages(path) or path.name == "wandb.py" or path.parent.name == "dashboards", path
 
 
 def test_only_the_composition_root_and_the_planner_see_a_config_object():
     allowed = {"train.py", "compose.py", "plan.py", "explain.py", "reach.py"}
     for path, _, _ in rooms():
-        modules = {getattr(n, "module", None) or "" for n in ast.walk(ast.parse(path.read_text()))}
-        assert not any(m.startswith("omegaconf") for m in modules) or path.name in allowed, path
+        assert "omegaconf" not in packages(path) or path.name in allowed, path

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import yaml
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
+slow = partial(pytest.param, marks=pytest.mark.slow)
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25", "trainer.max_epochs=2"]
 
 
@@ -171,7 +173,8 @@ def log_of(outputs):
     return "\n".join(path.read_text() for path in outputs.glob("runs/*/log.txt"))
 
 
-@pytest.mark.parametrize("request_to_stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("request_to_stop", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_it_leaves_cleanly_and_the_same_command_goes_on_to_the_same_bits(tmp_path, request_to_stop):
     line = [*TINY, "regularizer=dropblock", "trainer.max_epochs=40"]
     process, state = begun(tmp_path / "stopped", *line)
@@ -373,12 +376,12 @@ def test_shell_completion_knows_groups_and_options(tmp_path):
     [
         (["regularizer=dropblok"], "error: regularizer has no option 'dropblok'; did you mean 'dropblock'?"),
         (["-m", "seed=0,1", "optimizer.lrr=1"], "error: there is no key 'optimizer.lrr'"),
-        (["+ablation=demo", "regularizer.keep_prob=.5"], "error: regularizer.keep_prob is set by row 'baseline'"),
-        (["+evaluate=noise"], "error: evaluate measures what is trained: python scripts/evaluate.py NAME"),
-        (["-m", "seed=0,1", "sweep.budget=long"], "error: sweep.budget must be a time above 0 with its unit"),
+        slow(["+ablation=demo", "regularizer.keep_prob=.5"], "error: regularizer.keep_prob is set by row 'baseline'"),
+        slow(["+evaluate=noise"], "error: evaluate measures what is trained: python scripts/evaluate.py NAME"),
+        slow(["-m", "seed=0,1", "sweep.budget=long"], "error: sweep.budget must be a time above 0 with its unit"),
         (["sweep.on_error=ignore"], "error: sweep.on_error must be continue or stop, got 'ignore'"),
-        (["paths.outputs=/proc/none"], "error: cannot write /proc/none"),
-        (["--cfg", "job", "model=resnet19"], "error: model has no option 'resnet19'"),
+        slow(["paths.outputs=/proc/none"], "error: cannot write /proc/none"),
+        slow(["--cfg", "job", "model=resnet19"], "error: model has no option 'resnet19'"),
         (["regularizer=dropblock", "regularizer.keep_prob=1.5"], "error: regularizer: keep_prob must be a number"),
     ],
 )
@@ -389,7 +392,7 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path, overrides, messag
     assert "Traceback" not in done.stdout and not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("many", [[], ["-m", "seed=0,1"]])
+@pytest.mark.parametrize("many", [[], slow(["-m", "seed=0,1"])])
 def test_cells_import_nothing_that_the_process_they_are_forks_of_should_have(tmp_path, monkeypatch, many):
     """Seconds a cell: Lightning, torch's compiler, Numba. Python lists in the log what a process imports itself."""
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")

@@ -14,6 +14,7 @@ from dropgrid.data.batches import Order, batches
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Memory
 from dropgrid.instantiate import instantiate, locate
+from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide
 
 TESTS = Path(__file__).parents[1]
 FOLDER = TESTS.parent / "conf" / "data"
@@ -43,6 +44,17 @@ def tiny_arguments(name, root, monkeypatch):
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_where_its_files_lie_stays_out_of_a_cells_identity(name, tmp_path, monkeypatch, cache):
+    ids = []
+    for place in ("one", "two"):
+        arguments = tiny_arguments(name, tmp_path / place, monkeypatch)
+        node = {**node_of(name), **{k: str(v) if k == "root" else v for k, v in arguments.items()}}
+        source = instantiate("data", {k: v for k, v in node.items() if k not in OF_THE_LOADER}, cache=cache)
+        ids.append(cell_id(divide({"data": {**node, "fingerprint": source.fingerprint()}})[0]))
+    assert ids[0] == ids[1]
 
 
 @pytest.fixture(params=OPTIONS)
@@ -132,7 +144,5 @@ def test_an_epoch_of_training(make):
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_keys_about_place_have_the_names_that_stay_out_of_a_cells_identity(name):
-    from dropgrid.runs.identity import ABOUT_PLACE_IN
-
     node = node_of(name)
     assert {k for k in node if k in ("root", "download", "workers")} <= set(ABOUT_PLACE_IN["data"])

@@ -8,6 +8,7 @@ import torch
 import yaml
 from torch import nn
 
+from dropgrid.errors import UserError
 from dropgrid.instantiate import instantiate, locate
 
 FOLDER = Path(__file__).parents[2] / "conf" / "penalty"
@@ -53,6 +54,7 @@ def test_it_acts_on_weights_and_on_nothing_else(name):
 @pytest.mark.parametrize("name", [name for name in OPTIONS if name != "none"])
 @pytest.mark.parametrize("value", [0, -1, "abc", None, float("inf")])
 def test_strengths_not_above_0_are_named(name, value):
-    key = next(k for k in option(name)[1] if not k.startswith("_"))
-    with pytest.raises(Exception, match="penalty"):
-        option(name, **{key: value})
+    for key in [key for key in option(name)[1] if not key.startswith("_")]:
+        # of elastic's two parts each speaks of its strength
+        with pytest.raises(UserError, match=rf"^penalty\.({key}|strength) must be a number above 0, got {value!r}$"):
+            option(name, **{key: value})

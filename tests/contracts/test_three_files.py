@@ -28,6 +28,7 @@ def copy(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_contracts_find_it_and_the_pages_commands_train_with_it(copy):
     environment = {**os.environ, "PYTHONPATH": str(copy / "src"), "DROPGRID_OUTPUTS": str(copy / "outputs")}
 

@@ -6,8 +6,9 @@ from torch.nn import functional as F
 
 from dropgrid import streams
 from dropgrid.augments.adversarial import attack
-from dropgrid.evaluations.adversarial import adversarial, starts
+from dropgrid.evaluations.adversarial import adversarial, predict, starts
 from dropgrid.runs.measure import accuracy
+from dropgrid.sites import with_inference
 
 
 def by_hand(cell, epsilon, steps=None, seed=0):
@@ -69,6 +70,11 @@ def test_a_cell_that_drops_at_inference_is_attacked_with_its_masks(subject):
     cell = subject("regularizer=dropblock", "regularizer.keep_prob=0.6", "regularizer.inference=true")
     one, again = (adversarial(cell, epsilons=[0.05], steps=2, seed=0) for _ in range(2))
     assert one == again
+    learner = cell.learner(cell.network, cell.seed)
+    logits, _ = predict(cell, learner, 1e-9, 1, None)  # moved by nothing
+    assert torch.allclose(logits, cell.predict(cell.splits.test)[0], atol=1e-3)
+    still = with_inference(cell.network, False)
+    assert not torch.allclose(logits, predict(cell, cell.learner(still, cell.seed), 1e-9, 1, None)[0], atol=0.1)
 
 
 @pytest.mark.parametrize(

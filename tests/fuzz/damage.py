@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
 from fakes import ROWS, Fake
+from hostile import ESCAPE
 
 
 def damaged(data: bytes, how: random.Random) -> bytes:
@@ -39,7 +40,7 @@ class Runs:
     """Unpickled, it runs a command."""
 
     def __reduce__(self):
-        return (eval, ("__import__('os').system('touch /tmp/dropgrid-escape')",))
+        return (eval, (f"__import__('os').system('touch {ESCAPE}')",))
 
 
 def hostile_pickles() -> list[bytes]:
@@ -59,8 +60,8 @@ def leaving_zip() -> bytes:
     """An archive whose members would lie elsewhere."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("../../../tmp/dropgrid-escape", "x")
-        archive.writestr("/tmp/dropgrid-escape", "x")
+        archive.writestr(f"../../..{ESCAPE}", "x")
+        archive.writestr(str(ESCAPE), "x")
     return file.getvalue()
 
 

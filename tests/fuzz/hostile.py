@@ -1,5 +1,9 @@
 """Values that a clumsy or hostile hand may write."""
 
+import os
+import tempfile
+from pathlib import Path
+
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
@@ -15,6 +19,9 @@ def many(count):
         suppress_health_check=list(HealthCheck),
     )
 
+
+ESCAPE = Path(os.path.realpath(tempfile.gettempdir())) / f"dropgrid-escape-{os.getpid()}"
+"""What an input that ran writes: outside the folder of every trial, and no other process's."""
 
 TARGETS = [
     "builtins.open",
@@ -43,7 +50,7 @@ TEXTS = [
     "nan",
     "true",
     "../../escape",
-    "/tmp/escape",
+    str(ESCAPE),
     "~/escape",
     "a/b",
     "-1",
@@ -53,7 +60,7 @@ TEXTS = [
     "<script>alert(1)</script>",
     "{{7*7}}",
     "%s%n",
-    "$(touch /tmp/escape)",
+    f"$(touch {ESCAPE})",
     "`id`",
     "'; drop table",
     "\\x00",
@@ -116,7 +123,7 @@ YAMLS = [
     "a: &a [*a]",
     "{" * 3000,
     "[" * 100_000,
-    "!!python/object/apply:os.system ['touch /tmp/escape']",
+    f"!!python/object/apply:os.system ['touch {ESCAPE}']",
     "!!python/name:os.system",
     "a: !!binary x",
     "a: 2026-13-45",

@@ -1,12 +1,11 @@
 """YAML files of ablations and options that came from somebody else, through --config-dir."""
 
 import random
-from pathlib import Path
 
 import pytest
 import yaml
 from damage import damaged, hostile_pickles
-from hostile import NUMBERS, TARGETS, TEXTS, VALUES, YAMLS, changed
+from hostile import ESCAPE, NUMBERS, TARGETS, TEXTS, VALUES, YAMLS, changed
 
 HEAD = "# @package _global_\n"
 TINY = {"data": "fake", "model": "resnet14"}
@@ -31,13 +30,13 @@ SOUND = {
     },
 }
 ACTS = [
-    {"hydra": {"callbacks": {"x": {"_target_": "builtins.open", "file": "/tmp/escape", "mode": "w"}}}},
-    {"hydra": {"job": {"env_set": {"LD_PRELOAD": "/tmp/x.so"}}}},
-    {"hydra": {"run": {"dir": "/tmp/escape"}}},
-    {"hydra": {"sweep": {"dir": "/tmp/escape"}}},
+    {"hydra": {"callbacks": {"x": {"_target_": "builtins.open", "file": str(ESCAPE), "mode": "w"}}}},
+    {"hydra": {"job": {"env_set": {"LD_PRELOAD": f"{ESCAPE}.so"}}}},
+    {"hydra": {"run": {"dir": str(ESCAPE)}}},
+    {"hydra": {"sweep": {"dir": str(ESCAPE)}}},
     {"hydra": {"output_subdir": ".hydra"}},
-    {"hydra": {"job_logging": {"handlers": {"f": {"class": "logging.FileHandler", "filename": "/tmp/escape"}}}}},
-    {"hydra": {"launcher": {"x": {"_target_": "os.system", "command": "touch /tmp/escape"}}}},
+    {"hydra": {"job_logging": {"handlers": {"f": {"class": "logging.FileHandler", "filename": str(ESCAPE)}}}}},
+    {"hydra": {"launcher": {"x": {"_target_": "os.system", "command": f"touch {ESCAPE}"}}}},
     {"hydra": {"sweeper": {"_target_": "os.system"}}},
     {"hydra": {"searchpath": ["pkg://antigravity"]}},
     {"name": "${oc.env:HOME}"},
@@ -87,7 +86,7 @@ def test_a_sound_one_runs_and_those_that_act_are_refused(trial, command, tmp_pat
         assert attempt(trial, command, tmp_path, HEAD + yaml.safe_dump(merged(SOUND, act))) == "refused", act
     for text in [*YAMLS, *map(repr, hostile_pickles()), *(f"name: {each!r}" for each in VALUES[:6])]:
         attempt(trial, command, tmp_path, text)
-    assert not Path("/tmp/escape").exists()
+    assert not ESCAPE.exists()
 
 
 @pytest.mark.slow

@@ -2,12 +2,12 @@
 
 import io
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from damage import damaged, hostile_pickles, leaving_zip, npy, npz
+from hostile import ESCAPE
 from safetensors.torch import save
 from torch import nn
 
@@ -82,7 +82,7 @@ def test_weights_to_start_from(trial, tmp_path):
         path = tmp_path / f"{number}.pt"
         path.write_bytes(data)
         trial(start(path), (number, data[:40]))
-    assert trial.outcomes["ran"] > 2 and not Path("/tmp/dropgrid-escape").exists()
+    assert trial.outcomes["ran"] > 2 and not ESCAPE.exists()
 
 
 def test_weights_of_a_finished_cell(trial, tmp_path):

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 from damage import outputs
-from hostile import BOMB
+from hostile import BOMB, ESCAPE
 from test_ablations import ACTS, HEAD, SOUND, merged
 
 ROOT = Path(__file__).parents[2]
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model=resnet14", "model.width=0.25"]
 LINES = [
     ["train", *TINY, "regularizer._target_=builtins.open"],
-    ["train", *TINY, "optimizer._target_=os.system", "+optimizer.command=touch /tmp/escape"],
+    ["train", *TINY, "optimizer._target_=os.system", f"+optimizer.command=touch {ESCAPE}"],
     ["train", *TINY, "name=${oc.env:HOME}"],
     ["train", *TINY, "+hydra.callbacks.x._target_=builtins.open"],
-    ["train", *TINY, "hydra.run.dir=/tmp/escape"],
+    ["train", *TINY, f"hydra.run.dir={ESCAPE}"],
     ["train", *TINY, "hydra/job_logging=default"],
     ["train", *TINY, "regularizer=dropblock", "regularizer.keep_prob=nan"],
     ["train", *TINY, "regularizer=dropblock", "regularizer.block_size=1e400"],
@@ -78,7 +78,7 @@ def test_lines(trial, tmp_path):
     for line in LINES:
         assert as_trial(trial, place, line) == "refused", (line, trial.wrong)
     made = {path for path in set(tmp_path.rglob("*")) - set(before) if ".cache" not in path.parts}
-    assert not made and not Path("/tmp/escape").exists()
+    assert not made and not ESCAPE.exists()
 
 
 @pytest.mark.slow
@@ -92,4 +92,4 @@ def test_files(trial, tmp_path):
     for text in texts:
         (folder / "ablation" / "x.yaml").write_text(text)
         assert as_trial(trial, place, ["train", "--config-dir", str(folder), "+ablation=x"]) == "refused", trial.wrong
-    assert not list(place.iterdir()) and not Path("/tmp/escape").exists()
+    assert not list(place.iterdir()) and not ESCAPE.exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from damage import damaged, hostile_pickles, leaving_zip, png
+from hostile import ESCAPE
 from PIL import Image
 
 from dropgrid.data.fashion_mnist import read_idx
@@ -80,7 +81,7 @@ def test_a_damaged_image_is_named(trial, tmp_path):
         root.mkdir(parents=True)
         outcome = trial(lambda root=root, name=name, data=data: read(root, name, data), (name, data[:60]))
         assert number or outcome == "refused"
-    assert not Path("/tmp/dropgrid-escape").exists()
+    assert not ESCAPE.exists()
 
 
 def test_names_and_links_of_a_folder(trial, tmp_path):

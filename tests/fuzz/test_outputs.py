@@ -2,11 +2,10 @@
 
 import json
 import random
-from pathlib import Path
 
 import pytest
 from damage import damaged, hostile_pickles, outputs
-from hostile import YAMLS, changed
+from hostile import ESCAPE, YAMLS, changed
 
 from dropgrid.errors import UserError
 from dropgrid.reports import formats, guard, page
@@ -71,7 +70,7 @@ def test_outputs_that_somebody_edited(trial, tmp_path, share):
         name = how.choice(list(COMMANDS))
         trial(lambda name=name: COMMANDS[name](place), (share, number, name, path.name, data[:200]))
         path.write_bytes(sound)
-    assert not Path("/tmp/escape").exists()
+    assert not ESCAPE.exists()
 
 
 def test_configs_of_a_cell(trial, tmp_path):
@@ -81,4 +80,4 @@ def test_configs_of_a_cell(trial, tmp_path):
     for text in [*YAMLS, *map(repr, hostile_pickles())]:
         path.write_text(text)
         trial(lambda: report(place), text[:60])
-    assert trial.outcomes["refused"] >= 10 and not Path("/tmp/escape").exists()
+    assert trial.outcomes["refused"] >= 10 and not ESCAPE.exists()

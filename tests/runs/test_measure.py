@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from dropgrid.runs.measure import accuracy, calibration_error, nll
+from dropgrid.runs.measure import accuracy, calibration_error, nll, predict
 
 
 def test_accuracy_by_hand():
@@ -34,3 +34,28 @@ def test_calibration_error_against_a_slow_reference():
             right = np.mean([float(predicted[i] == targets[i]) for i in inside])
             total += len(inside) / 500 * abs(right - np.mean([float(confidence[i]) for i in inside]))
     assert calibration_error(logits, targets) == pytest.approx(total, abs=1e-6)
+
+
+class Half(torch.nn.Module):
+    """Logits that training halves; numbers of the batches it was told of."""
+
+    device = torch.device("cpu")
+
+    def __init__(self):
+        super().__init__()
+        self.told = []
+
+    def forward(self, images):
+        return images / 2 if self.training else images
+
+    def seed_inference(self, batch):
+        self.told.append(batch)
+
+
+def test_predicting_is_no_training():
+    learner, images, beats = Half().train(), torch.randn(3, 2, 5), []
+    batches = [(each, torch.full((2,), number)) for number, each in enumerate(images)]
+    logits, targets = predict(learner, batches, beat=lambda: beats.append(1))
+    assert torch.equal(logits, images.flatten(0, 1)) and targets.tolist() == [0, 0, 1, 1, 2, 2]
+    assert learner.told == [0, 1, 2] and len(beats) == 3
+    assert len(predict(learner, batches, 2)[1]) == 4
