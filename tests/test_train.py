@@ -380,7 +380,7 @@ def test_shell_completion_knows_groups_and_options(tmp_path):
         slow(["+evaluate=noise"], "error: evaluate measures what is trained: python scripts/evaluate.py NAME"),
         slow(["-m", "seed=0,1", "sweep.budget=long"], "error: sweep.budget must be a time above 0 with its unit"),
         (["sweep.on_error=ignore"], "error: sweep.on_error must be continue or stop, got 'ignore'"),
-        slow(["paths.outputs=/proc/none"], "error: cannot write /proc/none"),
+        slow(["paths.outputs=/proc/none"], "error: cannot use /proc/none"),
         slow(["--cfg", "job", "model=resnet19"], "error: model has no option 'resnet19'"),
         (["regularizer=dropblock", "regularizer.keep_prob=1.5"], "error: regularizer: keep_prob must be a number"),
     ],
