@@ -149,8 +149,8 @@ def test_build_model_gives_the_network_of_a_composed_config(tmp_path, monkeypatc
 
 def test_a_killed_cell_costs_itself_alone_and_the_command_says_so(tmp_path):
     environment = {**os.environ, "DROPGRID_OUTPUTS": str(tmp_path)}
-    slow = ["data=fake", "data.train=500", "trainer.max_epochs=1,60", "name=kill", "sweep.jobs=2"]
-    line = [sys.executable, "scripts/train.py", "-m", *slow, "sweep.retries.SIGKILL=0"]
+    cells = ["data=fake", "data.train=500", "trainer.max_epochs=1,60", "name=kill", "sweep.jobs=2"]
+    line = [sys.executable, "scripts/train.py", "-m", *cells, "sweep.retries.SIGKILL=0"]
     process = subprocess.Popen(line, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     victim = wait_for(lambda: next((s for s in states(tmp_path) if s["epochs"] == 60), None))
     os.kill(victim["pid"], signal.SIGKILL)
@@ -380,7 +380,7 @@ def test_shell_completion_knows_groups_and_options(tmp_path):
         slow(["+evaluate=noise"], "error: evaluate measures what is trained: python scripts/evaluate.py NAME"),
         slow(["-m", "seed=0,1", "sweep.budget=long"], "error: sweep.budget must be a time above 0 with its unit"),
         (["sweep.on_error=ignore"], "error: sweep.on_error must be continue or stop, got 'ignore'"),
-        slow(["paths.outputs=/proc/none"], "error: cannot write /proc/none"),
+        slow(["paths.outputs=/proc/none"], "error: cannot use /proc/none"),
         slow(["--cfg", "job", "model=resnet19"], "error: model has no option 'resnet19'"),
         (["regularizer=dropblock", "regularizer.keep_prob=1.5"], "error: regularizer: keep_prob must be a number"),
     ],

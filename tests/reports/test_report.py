@@ -1,6 +1,5 @@
 """The whole: files in, files out, and the command."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -107,16 +106,12 @@ def test_main_says_what_cannot_work_in_a_line_and_exits_with_2(fake, capsys, arg
     assert said in printed.err and "Traceback" not in printed.err and not printed.out
 
 
-def test_the_script_reports_45_cells_in_seconds(fake):
+def test_the_script_reports_45_cells_without_a_warning(fake):
     name = fake.add().write()
     script = Path(__file__).parents[2] / "scripts" / "report.py"
     command = [sys.executable, "-W", "error", script, name, f"paths.outputs={fake.outputs}"]
-    before = os.times()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    after = os.times()
     assert done.stderr == ""
-    # processor time of the child: the machine may be busy with other things
-    assert after.children_user + after.children_system - before.children_user - before.children_system < 8
     assert len(script.read_text().splitlines()) <= 30
 
 

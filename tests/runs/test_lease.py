@@ -12,18 +12,33 @@ from dropgrid.runs import lease as module
 from dropgrid.runs.lease import Lease, holder
 
 
+class Clock:
+    """The module's time: it goes on by what is slept alone."""
+
+    def __init__(self):
+        self.now = time.time()
+
+    def time(self):
+        return self.now
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    """Seconds become hundredths."""
-    monkeypatch.setattr(module, "EXPIRY", 0.3)
-    monkeypatch.setattr(module, "BEAT", 0.05)
-    monkeypatch.setattr(module, "SETTLE", 0.05)
+def clock(monkeypatch):
+    made = Clock()
+    monkeypatch.setattr(module, "time", made)
     module.SEEN.clear()
+    return made
 
 
 def elsewhere(tmp_path, beat=1, **more):
     """The lease of another machine, whose lock does not reach us."""
-    about = {"machine": "another", "token": "theirs", "host": "far", "pid": 1, "beat": beat, "time": time.time()}
+    about = {"machine": "another", "token": "theirs", "host": "far", "pid": 1, "beat": beat, "time": module.time.time()}
     (tmp_path / "lease").write_text(json.dumps({**about, **more}))
 
 
@@ -73,7 +88,8 @@ def hold(tmp_path, ready):
     time.sleep(60)
 
 
-def test_a_killed_holder_frees_it_at_once(tmp_path):
+def test_a_killed_holder_frees_it_at_once(tmp_path, clock):
+    before = clock.now
     context = multiprocessing.get_context("fork")
     ready = context.Event()
     process = context.Process(target=hold, args=(tmp_path, ready))
@@ -82,23 +98,23 @@ def test_a_killed_holder_frees_it_at_once(tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     assert (tmp_path / "lease").exists() and holder(tmp_path) is None
-    start = time.monotonic()
-    assert Lease(tmp_path).acquire()
-    assert time.monotonic() - start < module.EXPIRY
+    assert Lease(tmp_path).acquire() and clock.now == before
 
 
-def test_another_machines_lease_holds_while_it_beats(tmp_path):
+def test_another_machines_lease_holds_while_it_beats(tmp_path, clock):
     for beat in range(8):
         elsewhere(tmp_path, beat)
         assert not Lease(tmp_path).acquire()
         assert holder(tmp_path)["host"] == "far"
-        time.sleep(0.1)
+        clock.sleep(module.EXPIRY / 3)
 
 
-def test_another_machines_lease_is_free_once_it_is_silent(tmp_path):
+def test_another_machines_lease_is_free_once_it_is_silent(tmp_path, clock):
     elsewhere(tmp_path)
     assert not Lease(tmp_path).acquire()
-    time.sleep(0.4)
+    clock.sleep(module.EXPIRY - 1)
+    assert not Lease(tmp_path).acquire()
+    clock.sleep(2)
     ours = Lease(tmp_path)
     assert ours.acquire() and ours.beat() and json.loads((tmp_path / "lease").read_text())["machine"] != "another"
 
@@ -108,24 +124,25 @@ def test_one_of_yesterday_is_free_at_once_whatever_the_clocks(tmp_path):
     assert Lease(tmp_path).acquire()
 
 
-def test_of_two_machines_that_take_it_at_once_the_last_has_it(tmp_path, monkeypatch):
+def test_of_two_machines_that_take_it_at_once_the_last_has_it(tmp_path, monkeypatch, clock):
     elsewhere(tmp_path, time=0.0)
-    monkeypatch.setattr(module.time, "sleep", lambda _: elsewhere(tmp_path, token="quicker"))
+    monkeypatch.setattr(clock, "sleep", lambda _: elsewhere(tmp_path, token="quicker"))
     assert not Lease(tmp_path).acquire()
 
 
-def test_a_holder_that_was_held_up_learns_that_it_lost(tmp_path):
+def test_a_holder_that_was_held_up_learns_that_it_lost(tmp_path, clock):
     ours = Lease(tmp_path)
     assert ours.acquire()
     elsewhere(tmp_path)
-    time.sleep(0.1)
+    assert ours.beat()  # it is not time to
+    clock.sleep(module.BEAT + 1)
     assert not ours.beat()
     ours.release()
     assert json.loads((tmp_path / "lease").read_text())["machine"] == "another"  # not ours to remove
 
 
-def test_half_written_is_nobodys_yet_but_not_free(tmp_path):
+def test_half_written_is_nobodys_yet_but_not_free(tmp_path, clock):
     (tmp_path / "lease").write_text("")
     assert not Lease(tmp_path).acquire()
-    time.sleep(0.4)
+    clock.sleep(module.EXPIRY + 1)
     assert Lease(tmp_path).acquire()

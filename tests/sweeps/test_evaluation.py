@@ -123,6 +123,7 @@ def test_after_training_the_cells_are_measured_and_the_table_has_it(trained):
     assert (outputs / "ablations" / "tiny" / "figure_cam.png").exists()
 
 
+@pytest.mark.slow
 def test_asked_again_nothing_is_measured_twice(trained):
     outputs, _ = trained
     before = {path: path.stat().st_mtime_ns for path in outputs.glob("runs/*/evaluations/*")}

@@ -185,7 +185,8 @@ def test_follow_goes_on_while_the_log_grows_is_cut_and_is_replaced_until_nobody_
 
     def train():
         def wait(text):
-            while text not in "".join(seen):
+            deadline = time.monotonic() + 60
+            while text not in "".join(seen) and time.monotonic() < deadline:
                 time.sleep(0.01)
 
         wait("training baseline\n")
@@ -202,7 +203,7 @@ def test_follow_goes_on_while_the_log_grows_is_cut_and_is_replaced_until_nobody_
         (folder / "result.json").write_text("{}")
         lease.release()
 
-    trainer = threading.Thread(target=train)
+    trainer = threading.Thread(target=train, daemon=True)
     trainer.start()
     for text in follow.growing(folder):
         seen.append(text)
