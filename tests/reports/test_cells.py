@@ -1,6 +1,7 @@
 """Reading cells, and the tidy DataFrame."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -106,3 +107,23 @@ def test_configs_of_a_row_are_parsed_once_and_are_those_of_their_files(fake, mon
     assert parsed == []
     assert [cell.config for cell in found.cells] == [real(cell.folder / "config.yaml") for cell in found.cells]
     assert len(parsed) == 2
+
+
+@pytest.mark.parametrize("line", ["inf,0.5", "nan,0.5", "1,much", f"1,{'9' * 200_000}"])
+def test_damaged_metrics_are_a_line(fake, line):
+    fake.add(["baseline"], seeds=1)
+    fake.write()
+    (cell,) = read("demo", fake.outputs).cells
+    (cell.folder / "metrics.csv").write_text(f"epoch,val/acc\n{line}\n")
+    with pytest.raises(UserError, match=r"cannot read .*metrics\.csv: "):
+        cell.curve("val/acc")
+
+
+def test_a_pipe_is_not_waited_for(fake):
+    fake.add(["baseline"], seeds=1)
+    fake.write()
+    (cell,) = read("demo", fake.outputs).cells
+    (cell.folder / "result.json").unlink()
+    os.mkfifo(cell.folder / "result.json")
+    with pytest.raises(UserError, match=r"cannot read .*result\.json"):
+        read("demo", fake.outputs)

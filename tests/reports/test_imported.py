@@ -162,3 +162,9 @@ def test_claims_are_judged_as_without_them(ours, tmp_path):
     before = claims()
     assert run(ours, "--import", file(tmp_path, "row,seed,accuracy\nold,0,0.95\n")) == 0
     assert claims() == before and before[0]["comparison"] is not None
+
+
+def test_a_field_beyond_any_is_a_line(ours, tmp_path, capsys):
+    long = file(tmp_path, f'row,seed,accuracy_percent\n"{"x" * 200_000}",0,91.5\n')
+    assert run(ours, "--import", long) == 2
+    assert "cannot read" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from dropgrid.paths import outputs_folder
 from dropgrid.reports import shapes
 from dropgrid.reports.evaluations import Measured, evaluation_of, measured
 from dropgrid.reports.files import read_text, read_yaml
-from dropgrid.runs.folder import read_lines, run_folder
+from dropgrid.runs.folder import REMOVE, read_lines, run_folder
 from dropgrid.runs.status import status
 from dropgrid.treatment import DROPPED, MOVED
 
@@ -86,8 +86,12 @@ class Cell:
 
     def curve(self, column: str) -> dict[int, float]:
         """Epoch -> value of a column of metrics.csv; epochs without a number are left out."""
-        lines = csv.DictReader(io.StringIO(read_text(self.folder / "metrics.csv") or ""))
-        return {int(float(line["epoch"])): float(line[column]) for line in lines if line.get(column)}
+        path = self.folder / "metrics.csv"
+        lines = csv.DictReader(io.StringIO(read_text(path) or ""))
+        try:
+            return {int(float(line["epoch"])): float(line[column]) for line in lines if line.get(column)}
+        except (ValueError, OverflowError, KeyError, TypeError, csv.Error) as error:
+            raise UserError(f"cannot read {path}: {error}; {REMOVE}") from error
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """How a report reads and writes files: whatever cannot be read or written is the user's to know, by name."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,17 @@ from dropgrid.runs.folder import REMOVE, parse_yaml
 def read_text(path: Path) -> str | None:
     """A file's text, or None where there is none."""
     try:
-        return path.read_text(encoding="utf-8")
+        with open(path, encoding="utf-8", opener=at_once) as file:
+            return file.read()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {path}: {error}") from error
+
+
+def at_once(path: str, flags: int) -> int:
+    """Opens a file for `open`; a pipe, that someone put where a file should be, is not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_json(path: Path) -> Any:

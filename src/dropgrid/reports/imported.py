@@ -8,9 +8,10 @@ What `dropgrid.reports.load(…).to_csv` writes is such a file. Lines without a 
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.reports.cells import Ablation, Block, Cell
@@ -160,7 +161,7 @@ def parse(file: str, text: str, metric: str) -> list[Line]:
     if lacking or column is None:
         raise UserError(f"{file} lacks the column {lacking[0]}; it has: {', '.join(columns) or 'none'}")
     found: dict[tuple[str, tuple[tuple[str, str], ...], int], Line] = {}
-    for fields in reader:
+    for fields in lines_of(reader, file):
         where = f"{file}, line {reader.line_num}"
         factors = {key.removeprefix(FACTOR): fields[key] or "" for key in columns if key.startswith(FACTOR)}
         name = (fields["row"] or "").strip()
@@ -174,6 +175,14 @@ def parse(file: str, text: str, metric: str) -> list[Line]:
     if not any(line.value is not None for line in found.values()):
         raise UserError(f"{file} has no line with a number in {column}")
     return list(found.values())
+
+
+def lines_of(reader: Iterable[Mapping[str, Any]], file: str) -> Iterator[Mapping[str, Any]]:
+    """A reader's lines; what is no CSV is the user's to know."""
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise UserError(f"cannot read {file}: {error}") from error
 
 
 def seed(text: str | None, where: str) -> int:
