@@ -6,6 +6,8 @@ the two end with the same bits in every weight, or the benchmark fails. The rati
     --quick     fewer rounds
 """
 
+import contextlib
+import io
 import math
 import shutil
 import time
@@ -29,7 +31,8 @@ def ours(given: dict) -> tuple[float, str]:
     about = {key: given[key] for key in ("id", "name", "ablation", "row", "config")}
     trial = Trial(given, folder, [Csv(folder=folder, cell=about)])
     start = time.perf_counter()
-    trial.fit()
+    with contextlib.redirect_stdout(io.StringIO()):
+        trial.fit()
     return time.perf_counter() - start, weights_hash(trial.last)
 
 

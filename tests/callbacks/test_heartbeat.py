@@ -24,5 +24,10 @@ def test_it_tells_where_the_cell_stands_and_not_at_every_step(learner, at, tmp_p
     assert step(8, 0.4)["step"] == 7
     now[0] += 1
     assert step(9, 0.3)["step"] == 9
+    beat.on_validation_batch_end(at(2, 9), learner, None, None, 0)
+    assert json.loads((tmp_path / "state.json").read_text())["phase"] == "training"  # too short to be told
+    now[0] += 1
+    beat.on_validation_batch_end(at(2, 9), learner, None, None, 1)
+    assert json.loads((tmp_path / "state.json").read_text())["phase"] == "validating"
     beat.on_fit_end(at(5, 40), learner)
     assert json.loads((tmp_path / "state.json").read_text())["phase"] == "measuring"

@@ -18,8 +18,7 @@ SECONDS_BETWEEN = 0.5
 class Heartbeat(Callback):
     """Writes phase, epoch, step, loss, pid and host, every so many seconds: the loss leaves the device only then.
 
-    Phases: `training`, `validating`, `measuring`; one that ends sooner is passed over where the seconds are more than
-    usual.
+    Phases: `training`, `validating`, `measuring`; a validation that ends sooner is passed over.
     """
 
     def __init__(self, folder: Path, every: float = SECONDS_BETWEEN):
@@ -33,19 +32,9 @@ class Heartbeat(Callback):
             loss = outputs["loss"] if isinstance(outputs, dict) else outputs
             self.write(trainer, learner, "training", float(loss) if isinstance(loss, Tensor) else None)
 
-    def on_validation_end(self, trainer: Trainer, learner: LightningModule) -> None:
-        self.turn(trainer, learner, "training")
-
-    def on_validation_start(self, trainer: Trainer, learner: LightningModule) -> None:
-        self.turn(trainer, learner, "validating")
-
-    def turn(self, trainer: Trainer, learner: LightningModule, phase: str) -> None:
-        """A phase begins."""
-        if self.every <= SECONDS_BETWEEN or self.due():
-            self.write(trainer, learner, phase, None)
-
-    def on_validation_batch_end(self, *_: Any) -> None:
-        self.beat()
+    def on_validation_batch_end(self, trainer: Trainer, learner: LightningModule, *_: Any) -> None:
+        if self.due():
+            self.write(trainer, learner, "validating", None)
 
     def on_fit_end(self, trainer: Trainer, learner: LightningModule) -> None:
         self.write(trainer, learner, "measuring", None)
