@@ -5,21 +5,21 @@
     pip install lightning hydra-colorlog rootutils rich torchmetrics huggingface_hub   # for --python, with dropgrid's
 
 Rows {no DropBlock, DropBlock} × seeds. Each job: ResNet-14 (`net.py`, checked against dropgrid's logits), 500 digits of
-mnist5k, batches of 50, no augmentation, fp32, SGD with Nesterov momentum, decay on every parameter, cosine to 0,
-DropBlock of 3 at a constant keep_prob 0.9 after the convolutions of the last two groups; 500 images validate each
+mnist5k, batches of 50, no augmentation, fp32, SGD with Nesterov momentum, decay on every parameter, cosine to 0 moving
+once an epoch, DropBlock of 3 at a constant keep_prob 0.9 after the convolutions of the last two groups; 500 images validate each
 epoch, 2500 test the weights of the best validation epoch. Each tool has both cores, as its users get them by default:
 
 dropgrid    one `train.py -m`, cells side by side with a thread each; the table, figures and page are in its time. As it
-            is, in float32 as the peers, and once more with speed=auto, which had measured what is fastest before.
+            is, in float32 as the peers, and once more with speed=auto, which had measured what is fastest before. Its
+            own cosine moves by step, so it is given one that moves by epoch (`by_epoch.py`).
 template    lightning-hydra-template, unmodified: one `train.py -m`, jobs in turn with torch's default threads,
-            num_workers 0, logger=csv. Its cosine moves by epoch, the others' by step. Its seed 0 means none: ours
-            begin at 1. Its checkpoints hold classes, which torch since 2.6 reads only if told to by a variable.
+            num_workers 0, logger=csv. Its seed 0 means none: ours begin at 1. Its checkpoints hold classes, which torch since 2.6 reads only if told to by a variable.
 timm        its train.py once a job, torch's default threads, 2 workers (fewer are slower, 0 it refuses), pictures as
             PNG files; then its validate.py once for all jobs. The net's DropBlock is torchvision's, not timm's own.
 
 The peers run in a scratch copy or with scratch outputs. First each tool runs the sweep with one seed for one epoch,
-unclocked, so that none pays for first imports; then they take turns. The difference of accuracies is dropgrid − peer
-with DropBlock, in the first repeat, with Welch's 95 % interval. Compare ratios, not seconds, and leave the machine
+unclocked, so that none pays for first imports; then they take turns, each repeat with seeds of its own. The difference
+of accuracies is dropgrid − peer with DropBlock over the seeds of all repeats, with Welch's 95 % interval. Compare ratios, not seconds, and leave the machine
 idle: threads that wait for one another, the peers', suffer far more from a core that is taken.
 """
 
@@ -33,6 +33,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,8 @@ ROWS = {"none": 0.0, "dropblock": 0.1}
 KEYS = ("keep_prob=0.9", "block_size=3", "skip=false", "schedule=constant", "per_group_rate=false")
 DROPBLOCK = ["regularizer=dropblock", *(f"regularizer.{key}" for key in KEYS)]
 
+BY_EPOCH = "by_epoch.cosine_by_epoch"
+
 Accuracies = dict[str, dict[int, float]]
 """Row -> seed -> test accuracy in percent."""
 
@@ -76,6 +79,8 @@ class Tools:
         self.scratch, self.timm_checkout, self.python = scratch, timm, python
         # bytecode is kept, as users have it, but outside the checkouts
         own = {"PYTHONPYCACHEPREFIX": str(scratch / "bytecode"), "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
+        own |= {"DROPGRID_TARGETS": str(scratch / "targets.txt"), "PYTHONPATH": str(PARTS)}
+        (scratch / "targets.txt").write_text(f"{BY_EPOCH}\n")
         self.environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | own
         self.template_copy = scratch / "template"
         shutil.copytree(template, self.template_copy, ignore=shutil.ignore_patterns(".git", "logs"))
@@ -107,6 +112,7 @@ class Tools:
         removed = [f"~ablation.rows.{row}" for row in rows if row != "baseline"]
         added = f"+ablation.rows.dropblock={DROPBLOCK}"
         sweep = [f"seed={','.join(map(str, seeds))}", f"trainer.max_epochs={epochs}", f"paths.outputs={out}"]
+        sweep += [f"lr_schedule._target_={BY_EPOCH}", f"+lr_schedule.epochs={epochs}"]
         line = ["scripts/train.py", "-m", "+ablation=demo", *removed, added, "optimizer.decay_all=true", *sweep, *more]
         # as the peers' images are made before the clock starts
         self.run([sys.executable, *line, "name=peers", f"paths.cache={self.cache}"], ROOT, out / "log.txt")
@@ -141,7 +147,7 @@ class Tools:
         common = [*model, *data, "--device", "cpu", "--workers", 2]
         recipe = ["--epochs", epochs, "--batch-size", 50, "--no-aug", "--smoothing", 0]
         recipe += ["--opt", "sgd", "--lr", 0.05, "--weight-decay", 5e-4, "--opt-kwargs", "filter_bias_and_bn=False"]
-        recipe += ["--sched", "cosine", "--sched-on-updates", "--warmup-epochs", 0]
+        recipe += ["--sched", "cosine", "--warmup-epochs", 0]
         start = [self.python, PARTS / "timm_run.py"]
         (best := out / "best").mkdir()
         for seed in seeds:
@@ -193,6 +199,11 @@ def commit(checkout: Path) -> str:
     return done.stdout.strip() or "unknown"
 
 
+def pooled(found: Sequence[Accuracies]) -> Accuracies:
+    """Those of all repeats."""
+    return {row: {seed: each for turn in found for seed, each in turn[row].items()} for row in ROWS}
+
+
 def difference(ours: dict[int, float], theirs: dict[int, float]) -> dict[str, float]:
     """Of the means, with Welch's interval."""
     low, high = welch(ours, theirs) or (float("nan"), float("nan"))
@@ -229,10 +240,12 @@ def main() -> None:
         tools = Tools(Path(place), given.template, given.timm, given.python)
         tools.turn("warm-up", range(1, 2), 1)
         parameters = tools.same_net(next(Path(place).glob("warm-up/dropgrid/runs/*")))
-        seeds = range(1, given.seeds + 1)
-        turns = [tools.turn(f"repeat {i + 1}", seeds, given.epochs) for i in range(given.repeats)]
+        turns = []
+        for number in range(given.repeats):
+            seeds = range(number * given.seeds + 1, (number + 1) * given.seeds + 1)
+            turns.append(tools.turn(f"repeat {number + 1}", seeds, given.epochs))
     seconds = {name: [turn[name][0] for turn in turns] for name in turns[0]}
-    accuracies = {name: found for name, (_, found) in turns[0].items()}
+    accuracies = {name: pooled([turn[name][1] for turn in turns]) for name in turns[0]}
     pairs = [(peer, our) for peer in CLONES for our in OURS]
     ratios = {f"{peer} / {our}": ratio(seconds[peer], seconds[our]) for peer, our in pairs}
     compared = {
