@@ -16,6 +16,7 @@ from torch import Tensor
 from dropgrid.masks import positions, sparse
 from dropgrid.regularizers.dropblock import drop_block2d
 from dropgrid.regularizers.dropout import Dropout
+from dropgrid.runs.child import keep_memory
 
 SHAPES = [(32, 1024, 14, 14), (32, 2048, 7, 7), (128, 64, 8, 8), (128, 256, 8, 8), (128, 128, 16, 16)]
 P = 0.1
@@ -72,6 +73,7 @@ def kept_for_backward(op, x: Tensor) -> float:
 
 def main() -> None:
     given = arguments(__doc__, "--quick", threads=True)
+    keep_memory()  # as a cell's process does
     shapes, blocks, rounds = (SHAPES[1:4:2], (7,), 15) if given.quick else (SHAPES, (7, 5, 3), 31)
     ratios, memory = {}, {}
     for dtype in (torch.float32,) if DEVICE == "cpu" else (torch.float32, torch.bfloat16):

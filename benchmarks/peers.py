@@ -6,21 +6,24 @@
 
 Rows {no DropBlock, DropBlock} × seeds. Each job: ResNet-14 (`net.py`, checked against dropgrid's logits), 500 digits of
 mnist5k, batches of 50, no augmentation, fp32, SGD with Nesterov momentum, decay on every parameter, cosine to 0 moving
-once an epoch, DropBlock of 3 at a constant keep_prob 0.9 after the convolutions of the last two groups; 500 images validate each
-epoch, 2500 test the weights of the best validation epoch. Each tool has both cores, as its users get them by default:
+once an epoch, DropBlock of 3 at a constant keep_prob 0.9 after the convolutions of the last two groups; 500 images
+validate each epoch, 2500 test the weights of the best validation epoch. Each tool has both cores, as its users get
+them by default:
 
 dropgrid    one `train.py -m`, cells side by side with a thread each; the table, figures and page are in its time. As it
             is, in float32 as the peers, and once more with speed=auto, which had measured what is fastest before. Its
             own cosine moves by step, so it is given one that moves by epoch (`by_epoch.py`).
 template    lightning-hydra-template, unmodified: one `train.py -m`, jobs in turn with torch's default threads,
-            num_workers 0, logger=csv. Its seed 0 means none: ours begin at 1. Its checkpoints hold classes, which torch since 2.6 reads only if told to by a variable.
+            num_workers 0, logger=csv. Its seed 0 means none: ours begin at 1. Its checkpoints hold classes, which
+            torch since 2.6 reads only if told to by a variable.
 timm        its train.py once a job, torch's default threads, 2 workers (fewer are slower, 0 it refuses), pictures as
             PNG files; then its validate.py once for all jobs. The net's DropBlock is torchvision's, not timm's own.
 
 The peers run in a scratch copy or with scratch outputs. First each tool runs the sweep with one seed for one epoch,
 unclocked, so that none pays for first imports; then they take turns, each repeat with seeds of its own. The difference
-of accuracies is dropgrid − peer with DropBlock over the seeds of all repeats, with Welch's 95 % interval. Compare ratios, not seconds, and leave the machine
-idle: threads that wait for one another, the peers', suffer far more from a core that is taken.
+of accuracies is dropgrid − peer with DropBlock over the seeds of all repeats, with Welch's 95 % interval. Compare
+ratios, not seconds, and leave the machine idle: threads that wait for one another, the peers', suffer far more from a
+core that is taken.
 """
 
 import argparse

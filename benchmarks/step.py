@@ -16,6 +16,8 @@ from measure import arguments, interleaved, keep, ratio, show
 from nets import inputs, net, replaced
 from torch import nn
 
+from dropgrid.runs.child import keep_memory
+
 DROPBLOCK = ("regularizer=dropblock", "regularizer.block_size=7", "regularizer.schedule=constant")
 NETS = {
     "ResNet-20, 32², batch 128": (("model=resnet20", "data=fake"), 128, 32, 15),
@@ -48,6 +50,7 @@ def step(network: nn.Module, optimizer: torch.optim.Optimizer, images, labels, a
 
 def main() -> None:
     given = arguments(__doc__, "--quick", threads=True)
+    keep_memory()  # as a cell's process does
     device = "cuda" if torch.cuda.is_available() else "cpu"
     ratios = {}
     for name, (overrides, batch, size, rounds) in list(NETS.items())[: 1 if given.quick else None]:

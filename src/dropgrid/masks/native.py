@@ -1,7 +1,8 @@
-"""The sparse mask's two loops, compiled by Numba when first imported and kept in its cache.
+"""The sparse mask's loops, compiled by Numba when first imported and kept in its cache.
 
 No compiler is needed. Where Numba is not installed, `dropgrid.masks.sparse` does the same in torch, to the bit.
-Cells are those of one dense tensor in memory order: channels_last (`last`) or contiguous.
+Seeds come as gaps (`dropgrid.masks.positions`); cells are those of one dense tensor in memory order: channels_last
+(`last`) or contiguous.
 """
 
 from collections.abc import Callable
@@ -11,12 +12,20 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload, register_jitable
 
-SLAB = 4096
-"""Cells scaled before their zeros are written: they are still in the first cache then."""
+from dropgrid.masks.positions import FAR
 
+SLAB = 2**15
+"""Cells scaled before their zeros are written: they are still in the second cache then."""
 
-U32 = np.uint32
-"""Of numbers within an image: dividing them takes a third of the time that int64 does."""
+BEYOND = np.iinfo(np.int64).max
+"""The position after the last seed."""
+
+U32, U64 = np.uint32, np.uint64
+"""Of numbers within a slab: dividing them takes a third of the time that int64 does. Of indices: one that has a sign
+is looked at for each cell, whether it counts from the end."""
+
+ONE, TWO, THREE, FOUR = U64(1), U64(2), U64(3), U64(4)
+EVERY = U64(2**64 - 1)
 
 
 def compiled(*signatures: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -32,54 +41,93 @@ def compiled(*signatures: Any) -> Callable[[Callable[..., Any]], Callable[..., A
 
 
 I64, FLAG = types.int64, types.boolean
-POSITIONS = types.Array(I64, 1, "C")
+GAPS = types.Array(types.int16, 1, "C")
 GEOMETRY = (I64, I64, I64, I64, FLAG, I64, I64, I64, I64)
 
 
 def drop_types(cell: types.Type, scale: types.Type) -> Any:
     """The signature of `drop` for a type of cells."""
     cells = types.Array(cell, 1, "C")
-    return types.void(cells, cells, POSITIONS, *GEOMETRY, scale)
+    return types.void(cells, cells, GAPS, *GEOMETRY, scale)
 
 
-@compiled(types.Tuple((POSITIONS, I64))(types.Array(types.float64, 1, "C"), types.float64, I64, I64))
+@compiled(types.Tuple((GAPS, I64))(types.Array(types.float64, 1, "C"), types.float64, I64, I64))
 def walk(logarithms, of_failure, count, last):  # type: ignore[no-untyped-def]
-    """Positions after `last` from ln(1 - u) and ln(1 - p), those below `count` of them, and the last one walked to."""
-    positions = np.empty(len(logarithms), np.int64)
+    """Gaps after position `last` from ln(1 - u) and ln(1 - p), of seeds below `count`, and the last one walked to."""
+    gaps = np.empty(len(logarithms) + count // FAR, np.int16)
     found = 0
     for logarithm in logarithms:
         # a gap past the end is past the end however long it is
-        last += np.int64(min(np.floor(logarithm / of_failure) + 1, count + 1.0))
+        gap = np.int64(min(np.floor(logarithm / of_failure) + 1, count + 1.0))
+        last += gap
         if last >= count:
             break
-        positions[found] = last
+        while gap >= FAR:
+            gaps[found] = FAR
+            gap -= FAR
+            found += 1
+        gaps[found] = gap
         found += 1
-    return positions[:found], last
+    return gaps[:found], last
 
 
-@compiled(I64(POSITIONS, *(I64,) * 6))
-def covered(positions, height, width, rows, columns, block, before):  # type: ignore[no-untyped-def]
-    """How many cells the blocks seeded at sorted positions cover, each cell counted once."""
-    places, cut = rows * columns, rows != height - block + 1
-    seen = np.zeros(height * width, np.uint8)
-    total, first = 0, 0
-    while first < len(positions):
-        below = positions[first] // places * places
-        end = first + 1
-        while end < len(positions) and positions[end] < below + places:
-            end += 1
-        if end == first + 1 and not cut:
+@register_jitable
+def following(gaps, index, position):  # type: ignore[no-untyped-def]
+    """The seed after this one: how many gaps lie before it, and its position."""
+    while index < U64(len(gaps)):
+        gap = gaps[index]
+        position += gap
+        index += ONE
+        if gap != FAR:
+            return index, position
+    return index, BEYOND
+
+
+@register_jitable
+def clipped(at, before, block, size):  # type: ignore[no-untyped-def]
+    """First and last + 1 of a line's cells in the block seeded there."""
+    return max(at - before, 0), min(at - before + block, size)
+
+
+@register_jitable
+def ones(bits):  # type: ignore[no-untyped-def]
+    """How many bits are 1; the compiler knows the loop."""
+    count = 0
+    while bits:
+        bits &= bits - ONE
+        count += 1
+    return count
+
+
+@compiled(I64(GAPS, *(I64,) * 6))
+def covered(gaps, height, width, rows, columns, block, before):  # type: ignore[no-untyped-def]
+    """How many cells the blocks of the seeds cover, each cell counted once."""
+    places, cut, words = rows * columns, rows != height - block + 1, (width + 63) // 64
+    seen = np.empty((height, words), np.uint64)  # a bit a cell
+    own = np.empty(places, np.uint32)
+    total = 0
+    index, position = following(gaps, U64(0), -1)
+    while position != BEYOND:
+        below = position // places * places
+        count = U64(0)
+        while position < below + places:
+            own[count] = position - below
+            count += ONE
+            index, position = following(gaps, index, position)
+        if count == ONE and not cut:
             total += block * block
-        else:
-            seen[:] = 0
-            for each in positions[first:end]:
-                place = U32(each - below)
-                row, column = np.int64(place // U32(columns)), np.int64(place % U32(columns))
-                for y in range(max(row - before, 0), min(row - before + block, height)):
-                    for x in range(max(column - before, 0), min(column - before + block, width)):
-                        total += 1 - seen[y * width + x]
-                        seen[y * width + x] = 1
-        first = end
+            continue
+        seen[:] = 0
+        for place in own[:count]:
+            row = place // U32(columns)
+            top, bottom = clipped(np.int64(row), before, block, height)
+            left, right = clipped(np.int64(place - row * U32(columns)), before, block, width)
+            for word in range(left // 64, (right + 63) // 64):
+                low, high = max(left - 64 * word, 0), min(right - 64 * word, 64)
+                run = (EVERY >> U64(64 - high + low)) << U64(low)
+                for y in range(top, bottom):
+                    total += ones(run & ~seen[U64(y), U64(word)])
+                    seen[U64(y), U64(word)] |= run
     return total
 
 
@@ -104,54 +152,87 @@ def _multiply(cells, out, scale):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def drop_planes(cells, out, own, channels, height, width, rows, columns, block, before, scale):  # type: ignore[no-untyped-def]
-    """One contiguous image, a few planes at a time; `own` are the positions of its seeds."""
-    plane, places = height * width, rows * columns
-    step = max(1, SLAB // plane)
-    seed = 0
-    for begin in range(0, channels, step):
-        end = min(begin + step, channels)
-        multiply(cells[begin * plane : end * plane], out[begin * plane : end * plane], scale)
-        while seed < len(own) and own[seed] < end * places:
-            above = own[seed] // U32(columns)
-            column = np.int64(own[seed] - above * U32(columns))
-            channel = above // U32(rows)
-            row = np.int64(above - channel * U32(rows))
-            left, right = max(column - before, 0), min(column - before + block, width)
-            for y in range(max(row - before, 0), min(row - before + block, height)):
-                at = np.int64(channel) * plane + y * width
-                for x in range(at + left, at + right):
-                    out[x] = 0
-            seed += 1
+def zero(out, first, count):  # type: ignore[no-untyped-def]
+    """A run of cells, four at a time."""
+    if count < FOUR:
+        out[first] = out[first + count // TWO] = out[first + count - ONE] = 0
+        return
+    last = first + count - FOUR
+    while first < last:
+        out[first] = out[first + ONE] = out[first + TWO] = out[first + THREE] = 0
+        first += FOUR
+    out[last] = out[last + ONE] = out[last + TWO] = out[last + THREE] = 0
 
 
 @register_jitable
-def drop_rows(cells, out, own, start, place, seeds, channels, height, width, rows, columns, block, before, scale):  # type: ignore[no-untyped-def]
-    """One channels_last image, a row of the map at a time; the seeds are brought into the order of their rows first.
+def drop_planes(cells, out, gaps, planes, height, width, rows, columns, block, before, scale):  # type: ignore[no-untyped-def]
+    """Contiguous maps, a slab at a time."""
+    plane, places, cut = height * width, rows * columns, rows != height - block + 1
+    step, side, line = max(1, SLAB // plane), U64(block), U64(width)
+    index, position = following(gaps, U64(0), -1)
+    for begin in range(0, planes, step):
+        end = min(begin + step, planes)
+        multiply(cells[begin * plane : end * plane], out[begin * plane : end * plane], scale)
+        while position < end * places:
+            within = U32(position - begin * places)
+            map = within // U32(places)
+            place = within - map * U32(places)
+            row = place // U32(columns)
+            column = place - row * U32(columns)
+            at = U64(begin * plane) + U64(map) * U64(plane)
+            if cut:
+                top, bottom = clipped(np.int64(row), before, block, height)
+                left, right = clipped(np.int64(column), before, block, width)
+                for y in range(top, bottom):
+                    zero(out, at + U64(y * width + left), U64(right - left))
+            else:
+                at += U64(row) * line + U64(column)
+                for _ in range(block):
+                    zero(out, at, side)
+                    at += line
+            index, position = following(gaps, index, position)
 
-    `start`, `place` (rows + 1) and `seeds` (2, as many as there are seeds) are written over.
-    """
-    slab = width * channels
-    start[:] = 0
-    for each in own:
-        start[each // U32(columns) % U32(rows) + U32(1)] += 1
-    for row in range(rows):
-        start[row + 1] += start[row]
-    place[:] = start
-    for each in own:
-        above = each // U32(columns)
-        channel = above // U32(rows)
-        row = above - channel * U32(rows)
-        seeds[0, place[row]], seeds[1, place[row]] = each - above * U32(columns), channel
-        place[row] += 1
-    for y in range(height):
-        line = out[y * slab : (y + 1) * slab]
-        multiply(cells[y * slab : (y + 1) * slab], line, scale)
-        reach = min(max(y + before + 1, 0), rows)
-        for seed in range(start[max(y + before - block + 1, 0)], start[reach]):
-            column, channel = np.int64(seeds[0, seed]), np.int64(seeds[1, seed])
-            for x in range(max(column - before, 0), min(column - before + block, width)):
-                line[x * channels + channel] = 0
+
+@register_jitable
+def drop_images(cells, out, gaps, images, channels, height, width, rows, columns, block, before, scale):  # type: ignore[no-untyped-def]
+    """channels_last images, a slab of rows at a time; an image's seeds are first brought into the order of rows."""
+    line, places, cut = width * channels, rows * columns, rows != height - block + 1
+    step, pixel = max(1, SLAB // line), U64(channels)
+    of_row, within_row, in_order = np.empty((3, len(gaps)), np.uint32)
+    ends = np.empty(rows + 1, np.uint64)  # of the seeds of the rows before; while they are sorted, of those so far
+    index, position = following(gaps, U64(0), -1)
+    for image in range(images):
+        below, count = image * channels * places, U64(0)
+        ends[:] = 0
+        while position < below + channels * places:
+            above = U32(position - below) // U32(columns)
+            channel = above // U32(rows)
+            row = above - channel * U32(rows)
+            of_row[count] = row
+            within_row[count] = (U32(position - below) - above * U32(columns)) * U32(channels) + channel
+            ends[row + U32(1)] += ONE
+            count += ONE
+            index, position = following(gaps, index, position)
+        for k in range(1, rows + 1):
+            ends[k] += ends[k - 1]
+        for k in range(count):
+            in_order[ends[of_row[k]]] = within_row[k]
+            ends[of_row[k]] += ONE
+        for top in range(0, height, step):
+            first = (image * height + top) * line
+            slab = slice(first, first + min(step, height - top) * line)
+            multiply(cells[slab], out[slab], scale)
+            for y in range(top, min(top + step, height)):
+                lowest, highest = y + before - block, min(y + before, rows - 1)
+                for each in in_order[(ends[lowest] if lowest >= 0 else U64(0)) : ends[highest]]:
+                    at, run = U64((image * height + y) * line) + U64(each), block
+                    if cut:
+                        column = np.int64(each // U32(channels))
+                        left, right = clipped(column, before, block, width)
+                        at, run = at + U64(left * channels) - U64(column * channels), right - left
+                    for _ in range(run):
+                        out[at] = 0
+                        at += pixel
 
 
 @compiled(
@@ -160,23 +241,10 @@ def drop_rows(cells, out, own, start, place, seeds, channels, height, width, row
     drop_types(types.uint16, types.float32),
 )
 def drop(  # type: ignore[no-untyped-def]
-    cells, out, positions, images, channels, height, width, last, rows, columns, block, before, scale
+    cells, out, gaps, images, channels, height, width, last, rows, columns, block, before, scale
 ):
-    """out = cells · scale, and 0 in the blocks seeded at sorted positions."""
-    size, places = channels * height * width, channels * rows * columns
-    ends = np.searchsorted(positions, places * np.arange(images + 1))
-    most = np.max(np.diff(ends))
-    own, seeds = np.empty(most, np.uint32), np.empty((2, most), np.uint32)
-    start, place = np.empty(rows + 1, np.int64), np.empty(rows + 1, np.int64)
-    for image in range(images):
-        here, there = cells[image * size : (image + 1) * size], out[image * size : (image + 1) * size]
-        count = ends[image + 1] - ends[image]
-        for k in range(count):
-            own[k] = positions[ends[image] + k] - image * places
-        if last:
-            drop_rows(
-                here, there, own[:count], start, place, seeds,
-                channels, height, width, rows, columns, block, before, scale,
-            )  # fmt: skip
-        else:
-            drop_planes(here, there, own[:count], channels, height, width, rows, columns, block, before, scale)
+    """out = cells · scale, and 0 in the blocks of the seeds."""
+    if last:
+        drop_images(cells, out, gaps, images, channels, height, width, rows, columns, block, before, scale)
+    else:
+        drop_planes(cells, out, gaps, images * channels, height, width, rows, columns, block, before, scale)

@@ -1,4 +1,8 @@
-"""The sampler: which of many rare trials succeed, at the cost of the successes."""
+"""The sampler: which of many rare trials succeed, at the cost of the successes.
+
+They are known by the gaps between them, two bytes each (int16): from one success, at first from -1, to the next. A gap
+of `FAR` or more comes in pieces: `FAR` says to go on that far, and that no success is there.
+"""
 
 import math
 from functools import cache
@@ -6,6 +10,9 @@ from types import ModuleType
 
 import torch
 from torch import Tensor
+
+FAR = 2**15 - 1
+"""The longest piece of a gap."""
 
 
 @cache
@@ -18,16 +25,16 @@ def native() -> ModuleType | None:
     return native
 
 
-def bernoulli_positions(count: int, probability: float, generator: torch.Generator) -> Tensor:
-    """The successes of `count` independent Bernoulli(probability) trials, as sorted positions (int64).
+def bernoulli_gaps(count: int, probability: float, generator: torch.Generator) -> Tensor:
+    """The successes of `count` independent Bernoulli(probability) trials, as gaps.
 
-    Gaps between successes are geometric: floor(ln(1 - u) / ln(1 - p)) + 1 with u uniform on [0, 1); their running
-    sum is the Bernoulli process exactly, at a cost of its successes instead of its trials.
+    Gaps are geometric: floor(ln(1 - u) / ln(1 - p)) + 1 with u uniform on [0, 1); their running sum is the Bernoulli
+    process exactly, at a cost of its successes instead of its trials.
     """
     if probability <= 0 or count == 0:
-        return torch.empty(0, dtype=torch.int64)
+        return torch.empty(0, dtype=torch.int16)
     if probability >= 1:
-        return torch.arange(count)
+        return torch.ones(count, dtype=torch.int16)
     mean, of_failure, compiled = count * probability, math.log1p(-probability), native()
     draws = int(mean + 4 * math.sqrt(mean) + 16)
     found, last = [], -1
@@ -35,16 +42,24 @@ def bernoulli_positions(count: int, probability: float, generator: torch.Generat
         logarithms = torch.rand(draws, generator=generator, dtype=torch.float64).neg_().log1p_()
         if compiled:
             walked, last = compiled.walk(logarithms.numpy(), of_failure, count, last)
-            positions = torch.from_numpy(walked)
+            gaps = torch.from_numpy(walked)
         else:
-            positions, last = walk(logarithms, of_failure, count, last)
-        found.append(positions)
+            gaps, last = walk(logarithms, of_failure, count, last)
+        found.append(gaps)
     return found[0] if len(found) == 1 else torch.cat(found)
 
 
 def walk(logarithms: Tensor, of_failure: float, count: int, last: int) -> tuple[Tensor, int]:
     """What `dropgrid.masks.native.walk` does, in torch: the same to the bit."""
-    gaps = logarithms.div_(of_failure).floor_().add_(1)
     # a gap past the end is past the end however long it is: clamped, the sum cannot overflow
-    positions = gaps.clamp_(max=count + 1.0).cumsum_(0).to(torch.int64).add_(last)
-    return positions[: int(torch.searchsorted(positions, count))], int(positions[-1])
+    gaps = logarithms.div_(of_failure).floor_().add_(1).clamp_(max=count + 1.0).to(torch.int64)
+    positions = gaps.cumsum(0).add_(last)
+    gaps = gaps[: int(torch.searchsorted(positions, count))]
+    pieces = torch.full((len(gaps) + int((gaps // FAR).sum()),), FAR, dtype=torch.int16)
+    pieces[(gaps // FAR + 1).cumsum(0) - 1] = (gaps % FAR).to(torch.int16)
+    return pieces, int(positions[-1])
+
+
+def positions_of(gaps: Tensor) -> Tensor:
+    """The successes themselves, sorted (int64)."""
+    return (gaps.cumsum(0) - 1)[gaps != FAR]

@@ -2,7 +2,7 @@
 
 Three functions, as each way of dropping has: `draw` gives what a mask is known by, and how many of its cells are 0;
 `scale_of` what those kept are multiplied with; `apply` input · mask · scale. Here a mask is known by the positions of
-its seeds alone.
+its seeds alone, two bytes each.
 """
 
 import numpy as np
@@ -10,24 +10,25 @@ import torch
 from torch import Tensor
 
 from dropgrid.masks.grid import Grid
-from dropgrid.masks.positions import bernoulli_positions, native
+from dropgrid.masks.positions import FAR, bernoulli_gaps, native, positions_of
 
 
 def draw(input: Tensor, rate: float | Tensor, key: Tensor, grid: Grid) -> tuple[Tensor, int]:
-    """Sorted positions of the seeds, (n,) int64, and how many cells their blocks cover."""
+    """The gaps between seeds, (n,) int16, and how many cells their blocks cover."""
     count, channels, height, width = input.shape
     generator = torch.Generator().manual_seed(int(key))
-    positions = bernoulli_positions(count * channels * grid.rows * grid.columns, float(rate), generator)
-    return positions, covered(positions, (height, width), grid)
+    gaps = bernoulli_gaps(count * channels * grid.rows * grid.columns, float(rate), generator)
+    return gaps, covered(gaps, (height, width), grid)
 
 
-def covered(positions: Tensor, size: tuple[int, int], grid: Grid) -> int:
-    """How many cells the blocks seeded at sorted positions cover, each counted once."""
+def covered(gaps: Tensor, size: tuple[int, int], grid: Grid) -> int:
+    """How many cells the blocks of the seeds cover, each counted once."""
     compiled = native()
     if grid.block == 1:
-        return len(positions)
+        return int((gaps != FAR).sum())
     if compiled:
-        return int(compiled.covered(positions.numpy(), *size, *grid[:4]))
+        return int(compiled.covered(gaps.numpy(), *size, *grid[:4]))
+    positions = positions_of(gaps)
     planes = int(positions[-1]) // (grid.rows * grid.columns) + 1 if len(positions) else 0
     cells = torch.zeros(planes * size[0] * size[1], dtype=torch.bool)
     stride = (size[0] * size[1], size[0] * size[1], size[1], 1)
@@ -39,8 +40,8 @@ def scale_of(cells: int, dropped: int) -> float:
     return float(np.float32(cells) / np.float32(max(1, cells - dropped)))
 
 
-def apply(input: Tensor, positions: Tensor, grid: Grid, scale: float | Tensor) -> Tensor:
-    """input · scale, and 0 in the blocks seeded at the positions; input's memory format is kept."""
+def apply(input: Tensor, gaps: Tensor, grid: Grid, scale: float | Tensor) -> Tensor:
+    """input · scale, and 0 in the blocks of the seeds; input's memory format is kept."""
     compiled = native()
     count, channels, height, width = input.shape
     last = not input.is_contiguous() and input.is_contiguous(memory_format=torch.channels_last)
@@ -52,11 +53,11 @@ def apply(input: Tensor, positions: Tensor, grid: Grid, scale: float | Tensor) -
         cells = [storage(each.detach()) for each in (dense, out)]
         if input.dtype == torch.bfloat16:
             cells = [each.view(torch.uint16) for each in cells]
-        arrays = [each.numpy() for each in (*cells, positions)]
+        arrays = [each.numpy() for each in (*cells, gaps)]
         compiled.drop(*arrays, count, channels, height, width, last, *grid[:4], float(scale))
         return out
     out = dense * scale
-    storage(out).index_fill_(0, offsets(positions, (channels, height, width), out.stride(), grid), 0)
+    storage(out).index_fill_(0, offsets(positions_of(gaps), (channels, height, width), out.stride(), grid), 0)
     return out
 
 
