@@ -6,8 +6,7 @@ from hydra import compose
 from dropgrid import build
 from dropgrid.evaluations.subject import Subject
 from dropgrid.runs.identity import divide
-from dropgrid.sweeps.compose import hydra_context
-from dropgrid.sweeps.plan import plain
+from dropgrid.sweeps.compose import hydra_context, plain
 
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.val=40", "data.test=60", "model.width=0.25"]
 

@@ -76,9 +76,8 @@ def asked(words: Sequence[str]) -> list[Asked]:
 
     from dropgrid.diagnostics.arguments import whole
     from dropgrid.instantiate import call
-    from dropgrid.sweeps.compose import choices, hydra_context, key_of, options, parse
+    from dropgrid.sweeps.compose import choices, hydra_context, key_of, options, parse, plain
     from dropgrid.sweeps.explain import explained, meant
-    from dropgrid.sweeps.plan import plain
 
     with hydra_context(), explained([]):
         parsed = [parse(word.removeprefix("+")) for word in words]

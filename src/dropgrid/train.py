@@ -28,7 +28,7 @@ def build_model(cfg: DictConfig | dict[str, Any]) -> "nn.Module":
     """The bare network of a composed config, initialised from its seed."""
     from dropgrid import build
     from dropgrid.runs.identity import divide
-    from dropgrid.sweeps.plan import plain
+    from dropgrid.sweeps.compose import plain
 
     config, local = divide(plain(cfg) if isinstance(cfg, DictConfig) else cfg)
     source = build.source(config, local)
@@ -55,7 +55,8 @@ def task(cfg: DictConfig) -> dict[str, Any] | None:
     overrides = list(HydraConfig.get().overrides.task)
     if HydraConfig.get().mode == RunMode.RUN:
         try:
-            sys.exit(launch(plans(overrides), Local(train_cell)))
+            engine = Local(train_cell)
+            sys.exit(launch(plans(overrides, expect=engine.expect), engine))
         except UserError as error:
             sys.exit(complain(error))
     plan = plans(overrides)[0]

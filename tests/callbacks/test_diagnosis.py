@@ -15,8 +15,7 @@ from dropgrid.errors import UserError
 from dropgrid.instantiate import instantiate
 from dropgrid.paths import CONF
 from dropgrid.runs.identity import divide
-from dropgrid.sweeps.compose import hydra_context
-from dropgrid.sweeps.plan import plain
+from dropgrid.sweeps.compose import hydra_context, plain
 from dropgrid.training import Trial
 
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25", "trainer.max_epochs=3"]

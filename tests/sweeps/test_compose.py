@@ -4,8 +4,7 @@ import pytest
 from hydra import compose
 from hydra.errors import HydraException
 
-from dropgrid.sweeps.compose import Composer, hydra_context, launcher
-from dropgrid.sweeps.plan import plain
+from dropgrid.sweeps.compose import Composer, hydra_context, launcher, plain
 
 LINES = [
     ["regularizer=dropblock", "regularizer.keep_prob=0.8", "optimizer.lr=0.1"],

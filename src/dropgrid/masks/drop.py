@@ -107,7 +107,8 @@ def drop(
     Numbers are 0-dim tensors on input's device (nothing is read back to the host), or on a CPU plain ones: a compiled
     graph wants tensors, of which it does not depend on the value.
 
-    Kept for backward on a CPU: the gaps between seeds, two bytes each; on a GPU a bit a cell; in a compiled graph nothing.
+    Kept for backward on a CPU: the gaps between seeds, two bytes each; on a GPU a bit a cell; in a compiled graph
+    nothing.
     """
     count, channels, height, width = input.shape
     cells = count * (1 if grid.shared else channels) * height * width

@@ -10,9 +10,8 @@ import torch
 from torch import nn, optim
 
 from dropgrid.instantiate import call, instantiate
-from dropgrid.sweeps.compose import hydra_context, options
+from dropgrid.sweeps.compose import hydra_context, options, plain
 from dropgrid.sweeps.explain import explained
-from dropgrid.sweeps.plan import plain
 
 Make = Callable[[nn.Module], optim.Optimizer]
 

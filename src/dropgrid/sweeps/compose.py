@@ -17,11 +17,14 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from dropgrid.errors import UserError
-from dropgrid.paths import CONF
+from dropgrid.paths import CONF, untilde
 from dropgrid.sweeps import reach
 
 MOST = 10_000
 """Values of a key, and cells of a sweep."""
+
+PATHS = {"paths": ("outputs", "cache"), "data": ("root",), "init": ("path",)}
+"""Keys that hold paths, which may begin with ~."""
 
 
 @contextmanager
@@ -71,6 +74,16 @@ def composed(lines: Sequence[str]) -> DictConfig:
         return compose("train", overrides=list(lines), return_hydra_config=True)
     except ValueError as error:  # of a group's option that is a number
         raise HydraException(str(error)) from error
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """A composed config, resolved, as a dict; UserError where it reaches for what is not its own."""
+    config = reach.checked(config)
+    resolved: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    for axis, keys in PATHS.items():
+        node = resolved.get(axis) or {}
+        node.update({key: untilde(node[key]) for key in keys if isinstance(node.get(key), str)})
+    return {"scale": None, **resolved}
 
 
 def parse(text: str) -> Override:

@@ -1,7 +1,9 @@
 """What takes a plan's cells and trains them: this machine, or what a Hydra launcher hands them to."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -11,6 +13,10 @@ from dropgrid.sweeps.plan import Cell, Plan
 
 class AbstractEngine(ABC):
     """Every cell is supervised where it trains; an engine says only where, and how many at once."""
+
+    @abstractmethod
+    def expect(self, outputs: Path, name: str, configs: Sequence[Mapping[str, Any]]) -> None:
+        """A plan of rows with these configs is under way: time to start what takes seconds."""
 
     @abstractmethod
     def ready(self, plans: Sequence[Plan], waiting: bool) -> None:

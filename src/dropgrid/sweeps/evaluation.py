@@ -67,9 +67,8 @@ def compose(words: Sequence[str], outputs: Path) -> tuple[Evaluation, int | str]
     """The evaluation that the overrides name, and `sweep.jobs`."""
     import hydra
 
-    from dropgrid.sweeps.compose import groups, hydra_context, key_of, options, parse
+    from dropgrid.sweeps.compose import groups, hydra_context, key_of, options, parse, plain
     from dropgrid.sweeps.explain import explained
-    from dropgrid.sweeps.plan import plain
 
     with hydra_context():
         mounts = {f"evaluate.{group}=": f"+{group}@evaluate.{group}=" for group in groups()}

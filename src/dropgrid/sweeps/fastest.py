@@ -86,7 +86,7 @@ def measured(plan: Plan, cell: Cell) -> dict[str, Any]:
             wanted = [{**each, key: trainer[key]} for each in wanted]
     unique = list({json.dumps({key: each[key] for key in free}): each for each in wanted}.values())
     candidates = [concrete(cell, each) for each in unique]
-    warm(modules([plan]))
+    warm(modules(plan.configs))
     jobs = slots(replace(plan, cells=candidates))
     turns = [[paces(plan, [each], jobs)[kind(each)].epoch for each in candidates] for _ in range(TURNS)]
     seconds = [min(each) for each in zip(*turns, strict=True)]

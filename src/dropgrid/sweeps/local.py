@@ -1,6 +1,8 @@
 """The engine that needs nothing else: cells side by side on this machine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -24,11 +26,15 @@ class Local(AbstractEngine):
     def __init__(self, train: Train):
         self.train = train
 
+    def expect(self, outputs: Path, name: str, configs: Sequence[Mapping[str, Any]]) -> None:
+        if not (outputs / "ablations" / name).exists():  # of another its cells may be finished
+            warm(modules(configs))
+
     def ready(self, plans: Sequence[Plan], waiting: bool) -> None:
         for plan in plans:
             slots(plan)
         if waiting:
-            warm(modules(plans))  # while the cells are checked
+            warm(modules(config for plan in plans for config in plan.configs))  # while the cells are checked
 
     def afford(self, plans: Sequence[Plan]) -> None:
         within_budget(plans)

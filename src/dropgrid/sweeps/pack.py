@@ -116,7 +116,7 @@ def train_here(plan: Plan, pack: Pack) -> list[dict[str, Any]]:
     stop, console = Stop(), terminal(force_terminal=False)
     cells = list({cell.id: cell for cell in plan.cells}.values())
     jobs, rules = min(pack.jobs, len(cells)), policy(plan, pack.asked)
-    with signals(stop, lambda: warm(modules([plan]))) as pass_on:
+    with signals(stop, lambda: warm(modules(plan.configs))) as pass_on:
         with Watch(plan.name, len(cells), jobs, plan.outputs, console) as watch:
             outcomes = Pool(plan, train_same, jobs, watch, rules, stop).run(cells)
     through = [each for each in outcomes if each.status != "stopped"]

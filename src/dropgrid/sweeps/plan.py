@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
@@ -10,30 +10,37 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
 
 from dropgrid.errors import UserError
 from dropgrid.instantiate import module_of
-from dropgrid.paths import tilde, untilde
+from dropgrid.paths import tilde
 from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide
-from dropgrid.sweeps import reach, tune
 from dropgrid.sweeps import rows as ablation_rows
 from dropgrid.sweeps import seeds as seeding
-from dropgrid.sweeps.compose import Composer, bounded, choices, composed, hydra_context, key_of, parse, root_of, settled
+from dropgrid.sweeps import tune
+from dropgrid.sweeps.compose import (
+    Composer,
+    bounded,
+    choices,
+    composed,
+    hydra_context,
+    key_of,
+    parse,
+    plain,
+    root_of,
+    settled,
+)
 from dropgrid.sweeps.explain import explained
 from dropgrid.sweeps.fingerprints import Fingerprints
 
 ABOUT_THE_SWEEP = ("ablation", "sweep", "name", "report", "hydra")
 """Overrides that a cell's own command does without."""
 
-HEADLINES = ("test/acc_last", "test/acc_best", "test/top5_last", "val/acc_last", "val/acc_best", "train/acc")
-"""What a table may be about: shares, in percent."""
-
-PATHS = {"paths": ("outputs", "cache"), "data": ("root",), "init": ("path",)}
-"""Keys that hold paths, which may begin with ~."""
-
 PLACE = ("paths", "logger")
 """Overrides of where things go; neither in a sweep's name nor in the command that reproduces a cell."""
+
+Expect = Callable[[Path, str, Sequence[Mapping[str, Any]]], None]
+"""What is told the outputs, the name and the configs of a plan's rows, seconds before the plan is whole."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,11 @@ class Plan:
     then: Sequence[str] | None = None
 
     @property
+    def configs(self) -> list[dict[str, Any]]:
+        """Those of its cells."""
+        return [cell.config for cell in self.cells]
+
+    @property
     def sweep(self) -> dict[str, Any]:
         """What stands under `sweep.`: the same for all its cells."""
         found: dict[str, Any] = self.cells[0].local["sweep"]
@@ -100,9 +112,9 @@ def label(cell: Cell) -> str:
     return f"{factors}{cell.row} seed {cell.seed}"
 
 
-def modules(found: Sequence[Plan]) -> list[str]:
-    """The modules that the configs of all their cells name, and may."""
-    named = {module_of(axis, node) for plan in found for cell in plan.cells for axis, node in cell.config.items()}
+def modules(configs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The modules that cells' configs name, and may."""
+    named = {module_of(axis, node) for config in configs for axis, node in config.items()}
     return sorted(each for each in named if each is not None)
 
 
@@ -111,7 +123,7 @@ def cells(overrides: Sequence[str]) -> list[Cell]:
     return [cell for plan in plans(overrides) for cell in plan.cells]
 
 
-def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None) -> list[Plan]:
+def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None, expect: Expect | None = None) -> list[Plan]:
     """A plan for each ablation named (`+ablation=a,b` is two); without one, a plan of the sweep or the single run.
 
     With `sweep.tune` it is a plan of trials; `tuned`, what they chose, makes the plan that they are for.
@@ -127,10 +139,10 @@ def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None) -> list[Pla
         if any(root_of(each) == "diagnose" for each in rest):
             raise UserError("diagnose looks at networks and trains none: python scripts/diagnose.py +diagnose=…")
         if not named:
-            made = [Planner(rest).ad_hoc()]
+            made = [Planner(rest, expect).ad_hoc()]
         else:
             names = choices(named[-1])
-            made = [Planner([parse(f"+ablation={name}"), *rest]).ablation(name, tuned) for name in names]
+            made = [Planner([parse(f"+ablation={name}"), *rest], expect).ablation(name, tuned) for name in names]
     if any("auto" in cell.config["trainer"].values() for plan in made for cell in plan.cells):
         from dropgrid.sweeps import fastest  # it measures, in processes of its own
 
@@ -141,8 +153,8 @@ def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None) -> list[Pla
 class Planner:
     """What the two kinds of sweep share: the command line, divided into what is fixed, swept, and seeds."""
 
-    def __init__(self, overrides: Sequence[Override]):
-        self.all = overrides
+    def __init__(self, overrides: Sequence[Override], expect: Expect | None):
+        self.all, self.expect = overrides, expect
         self.seed_values = [v for each in overrides if each.key_or_group == "seed" for v in choices(each)]
         others = [each for each in overrides if each.key_or_group != "seed"]
         self.fixed = [settled(each) for each in others if len(choices(each)) == 1]
@@ -228,32 +240,32 @@ class Planner:
         scale = (self.resolved["scale"] or {}).get("name")
         scale_line = [f"scale={scale}"] if scale else []
         bounded(len(factors) * len(found) * len(seeds or self.seeds()), "the count of cells")
-        made: list[Cell] = []
+        rows = []
         for combination in factors:
             chosen = [f"{key}={value}" for key, value in combination.items()]
             for row, overrides in found.items():
                 with explained([*overrides], row):
-                    config, local = divide(self.compose([*chosen, *overrides]))
-                    self.fingerprints.fill(config, local)
-                typed = [
-                    *scale_line,
-                    *self.lines(without=(*ABOUT_THE_SWEEP, *PLACE, "scale")),
-                    *chosen,
-                    *overrides,
-                ]
-                for seed in seeds or self.seeds():
-                    full = {**config, "seed": seed}
-                    line = [*map(tilde, typed), f"seed={seed}"]
-                    made.append(Cell(cell_id(full), row, dict(combination), seed, line, full, local))
+                    rows.append((combination, row, [*chosen, *overrides], divide(self.compose([*chosen, *overrides]))))
+        outputs = Path(self.resolved["paths"]["outputs"])
+        if self.expect is not None:
+            self.expect(outputs, name, [config for *_, (config, _) in rows])
+        made: list[Cell] = []
+        fixed = [*scale_line, *self.lines(without=(*ABOUT_THE_SWEEP, *PLACE, "scale"))]
+        for combination, row, overrides, (config, local) in rows:
+            with explained([*overrides], row):
+                self.fingerprints.fill(config, local)
+            typed = [*map(tilde, [*fixed, *overrides])]
+            for seed in seeds or self.seeds():
+                full = {**config, "seed": seed}
+                made.append(Cell(cell_id(full), row, dict(combination), seed, [*typed, f"seed={seed}"], full, local))
         baseline = self.resolved["report"]["baseline"] or about.get("baseline") or next(iter(found))
         if baseline not in found:
             raise UserError(f"report.baseline={baseline} is no row; rows: {', '.join(found)}")
-        outputs = Path(self.resolved["paths"]["outputs"])
         about = {
             **about,
             "name": name,
             "baseline": baseline,
-            "metric": headline(self.resolved["report"]["metric"] or about.get("metric")),
+            "metric": ablation_rows.headline(self.resolved["report"]["metric"] or about.get("metric")),
             "swept": [*self.swept],
         }
         about = {**about, "scale": scale, "command": self.command()}
@@ -274,23 +286,6 @@ class Planner:
         several = swept or len(self.seed_values) > 1
         many = ["-m"] if several and not any(each.startswith("+ablation=") for each in line) else []
         return shlex.join(["python", "scripts/train.py", *many, *map(tilde, line)])
-
-
-def plain(config: DictConfig) -> dict[str, Any]:
-    """A composed config, resolved, as a dict; UserError where it reaches for what is not its own."""
-    config = reach.checked(config)
-    resolved: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    for axis, keys in PATHS.items():
-        node = resolved.get(axis) or {}
-        node.update({key: untilde(node[key]) for key in keys if isinstance(node.get(key), str)})
-    return {"scale": None, **resolved}
-
-
-def headline(metric: Any) -> str:
-    """The metric that the table is about."""
-    if metric is not None and metric not in HEADLINES:
-        raise UserError(f"report.metric must be one of {', '.join(HEADLINES)}, got {metric!r}")
-    return metric or HEADLINES[0]
 
 
 def safe(name: str) -> str:

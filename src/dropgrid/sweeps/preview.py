@@ -54,7 +54,7 @@ def preview(overrides: Sequence[str], as_json: bool) -> int:
     for plan in found:
         _ = slots(plan), budget(plan), detect(plan)  # what is wrong with `sweep.` is said before anything is built
     if any([todo(plan, policy(plan).outdated) for plan in found]):
-        warm(modules(found))  # while the cells are checked
+        warm(modules(config for plan in found for config in plan.configs))  # while the cells are checked
     check(found)
     pricing = Pricing()
     prices = [pricing.price(plan) for plan in found]

@@ -9,6 +9,9 @@ from dropgrid.errors import UserError
 from dropgrid.reports import claims
 from dropgrid.sweeps.compose import bounded, key_of, parse
 
+HEADLINES = ("test/acc_last", "test/acc_best", "test/top5_last", "val/acc_last", "val/acc_best", "train/acc")
+"""What a table may be about: shares, in percent."""
+
 
 def expand(rows: Any) -> dict[str, list[str]]:
     """Row name -> overrides. A row is a list of override strings, or a mapping key -> value or list of values.
@@ -91,3 +94,10 @@ def check_questions(about: Mapping[str, Any], rows: Mapping[str, Sequence[str]])
         ensembles.check(about.get("ensemble"))
         spreads.check(about.get("spread"))
         targets.check(about.get("target"))
+
+
+def headline(metric: Any) -> str:
+    """The metric that the table is about."""
+    if metric is not None and metric not in HEADLINES:
+        raise UserError(f"report.metric must be one of {', '.join(HEADLINES)}, got {metric!r}")
+    return metric or HEADLINES[0]

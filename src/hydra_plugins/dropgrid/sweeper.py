@@ -35,7 +35,7 @@ class DropgridSweeper(Sweeper):
 
         launcher: Any = OmegaConf.to_container(self.config.hydra.launcher, resolve=True)
         engine = Local(train_cell) if launcher["_target_"] == OURS else Elsewhere(launcher, self.launch)
-        sys.exit(launch(plans(arguments), engine))
+        sys.exit(launch(plans(arguments, expect=engine.expect), engine))
 
     def launch(self, jobs: Sequence[Sequence[str]], settings: Mapping[str, Any]) -> Any:
         """Hand jobs to the launcher that was chosen, with our settings of what was left open."""
