@@ -80,9 +80,10 @@ class Tools:
 
     def __init__(self, scratch: Path, template: Path, timm: Path, python: str):
         self.scratch, self.timm_checkout, self.python = scratch, timm, python
+        path = os.pathsep.join(filter(None, (str(PARTS), os.environ.get("PYTHONPATH"))))
         # bytecode is kept, as users have it, but outside the checkouts
         own = {"PYTHONPYCACHEPREFIX": str(scratch / "bytecode"), "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
-        own |= {"DROPGRID_TARGETS": str(scratch / "targets.txt"), "PYTHONPATH": str(PARTS)}
+        own |= {"DROPGRID_TARGETS": str(scratch / "targets.txt"), "PYTHONPATH": path}
         (scratch / "targets.txt").write_text(f"{BY_EPOCH}\n")
         self.environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | own
         self.template_copy = scratch / "template"

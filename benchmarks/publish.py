@@ -164,8 +164,9 @@ def peers(found: dict) -> str:
     header = ["seconds of the same sweep", "ratio", "ours − theirs, points [95 % CI]"]
     return (
         f"{table(header, rows)}\n\n{found['jobs']} jobs of {found['epochs']} epochs, with and without DropBlock, of a "
-        f"ResNet-14 with {found['parameters']:,} parameters on {found['images']:,} digits, from the command to the last "
-        f"result, {len(found['seconds']['timm'])} times; accuracy with DropBlock, Welch's interval over {count} seeds each. "
+        f"ResNet-14 with {found['parameters']:,} parameters on {found['images']:,} digits, from the command to the "
+        f"last result, {len(found['seconds']['timm'])} times; accuracy with DropBlock, Welch's interval over {count} "
+        "seeds each. "
         f"{where(found)}, all on 2 cores; `benchmarks/peers.py` says how each is used."
     )
 
