@@ -19,10 +19,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.progress import track
 
-from dropgrid.commands import parser, run
+from dropgrid.commands import parser, run, terminal
 from dropgrid.errors import UserError
 from dropgrid.loggers.wandb import has_key, line
 from dropgrid.reports.cells import read
@@ -82,7 +81,7 @@ def send_files(given: argparse.Namespace) -> int:
     options: dict[str, Any] = {"project": given.project, "entity": given.entity, "mode": None}
     options |= {"timeout": TIMEOUT, "weights": given.weights}
     found: Counter[str] = Counter()
-    for cell in track(ended, "sending", console=Console(stderr=True), transient=True):
+    for cell in track(ended, "sending", console=terminal(stderr=True), transient=True):
         member = backfill.members(cell, given.name, named[cell.id])
         name = f"{member[0][0]}/{label(vars(cell))}"
         found[backfill.send(cell, name, member, options)] += 1

@@ -12,7 +12,7 @@ import torch
 from dropgrid.cores import cores
 from dropgrid.data import cache as caching
 from dropgrid.data import image
-from dropgrid.data.folder import Listing, content, folder_of, subfolders
+from dropgrid.data.folder import Listing, content, flag, folder_of, subfolders
 from dropgrid.data.index import indexed
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Files, Reader, Rows, Splits, in_memory
@@ -67,9 +67,7 @@ class ImageFolder(AbstractSource):
             raise ValueError(f"data.memory_limit must be a number of GiB, 0 or more, got {memory_limit!r}")
         self.root = folder_of("image_folder", root)
         self.wanted = {"train": train, "val": val, "test": test}
-        if not isinstance(follow_links, bool):
-            raise ValueError(f"data.follow_links must be true or false, got {follow_links!r}")
-        self.follow_links = follow_links
+        self.follow_links = flag("follow_links", follow_links)
         self.split_seed = split_seed
         self.crop = None if size is None else image.positive("size", size)
         self.channels = channels

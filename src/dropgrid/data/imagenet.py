@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 
 from dropgrid.data import image
 from dropgrid.data.cache import digest_of
-from dropgrid.data.folder import Listing, folder_of, in_turn
+from dropgrid.data.folder import Listing, flag, folder_of, in_turn
 from dropgrid.data.index import indexed
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Files, Rows, Splits
@@ -63,9 +63,7 @@ class ImageNet(AbstractSource):
                 raise ValueError(f"{self.root} has no folder {part}/: wanted are train/<class>/ and val/<class>/")
         self.on_test = val == "test"
         self.wanted: dict[str, Any] = {"train": train, "val": 0 if self.on_test else val}
-        if not isinstance(follow_links, bool):
-            raise ValueError(f"data.follow_links must be true or false, got {follow_links!r}")
-        self.follow_links = follow_links
+        self.follow_links = flag("follow_links", follow_links)
         self.split_seed = split_seed
         self.crop, self.resize = crop, resize
         self.cache = Path(cache) / "data"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dropgrid.data import cache as caching
-from dropgrid.data.folder import content
+from dropgrid.data.folder import content, flag
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Rows, Splits, in_memory
 from dropgrid.data.stratified import divided, sizes_of
@@ -42,11 +42,9 @@ class AbstractOfficial(AbstractSource):
         split_seed: int,
         cache: os.PathLike[str] | str,
     ):
-        if not isinstance(download, bool):
-            raise ValueError(f"data.download must be true or false, got {download!r}")
         self.sizes = sizes_of(self.train_total, train=train, val=val)
         self.root = (Path(cache) / "downloads" if root is None else Path(root).expanduser()).resolve()
-        self.download = download
+        self.download = flag("download", download)
         self.split_seed = split_seed
         self.cache = Path(cache) / "data"
 
