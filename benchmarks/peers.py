@@ -1,14 +1,13 @@
-"""One sweep in three tools: `python benchmarks/peers.py --template DIR --timm DIR [--python PY]`.
+"""A sweep in three tools: `python benchmarks/peers.py --template DIR --timm DIR [--work demo|keep_prob] [--python PY]`.
 
     git clone https://github.com/ashleve/lightning-hydra-template       # --template
     git clone https://github.com/huggingface/pytorch-image-models       # --timm
     pip install lightning hydra-colorlog rootutils rich torchmetrics huggingface_hub   # for --python, with dropgrid's
 
-Rows {no DropBlock, DropBlock} × seeds. Each job: ResNet-14 (`net.py`, checked against dropgrid's logits), 2000 digits
-of mnist5k, batches of 50, no augmentation, fp32, SGD with Nesterov momentum, decay on every parameter, cosine to 0
-moving once an epoch, DropBlock of 3 at a constant keep_prob 0.9 after the convolutions of the last two groups; 500
-images validate each epoch, 2500 test the weights of the best validation epoch. Each tool has both cores, as its users
-get them by default:
+Rows × seeds (`peers/work.py`). Each job: a ResNet (`net.py`, checked against dropgrid's logits), digits of mnist5k,
+batches of 50, no augmentation, fp32, SGD with Nesterov momentum, decay on every parameter, cosine to 0 moving once an
+epoch, DropBlock at a constant keep_prob after the convolutions of the last two groups; 500 images validate each epoch,
+2500 test the weights of the best validation epoch. Each tool has both cores, as its users get them by default:
 
 dropgrid    one `train.py -m`, cells side by side with a thread each; the table, figures and page are in its time. As it
             is, in float32 as the peers, and once more with speed=auto, which had measured what is fastest before. Its
@@ -21,7 +20,7 @@ timm        its train.py once a job, torch's default threads, 2 workers (fewer a
 
 The peers run in a scratch copy or with scratch outputs. First each tool runs the sweep with one seed for one epoch,
 unclocked, so that none pays for first imports; then they take turns, each repeat with seeds of its own. The difference
-of accuracies is dropgrid − peer with DropBlock over the seeds of all repeats, with Welch's 95 % interval. Compare
+of accuracies is dropgrid − peer in the last row over the seeds of all repeats, with Welch's 95 % interval. Compare
 ratios, not seconds, and leave the machine idle: threads that wait for one another, the peers', suffer far more from a
 core that is taken.
 """
@@ -50,8 +49,9 @@ from dropgrid.reports.statistics import welch
 PARTS = Path(__file__).parent / "peers"
 sys.path.insert(0, str(PARTS))
 
-from images import TRAIN, export  # noqa: E402
-from net import ResNet14  # noqa: E402
+from images import export  # noqa: E402
+from net import Net  # noqa: E402
+from work import WORKS, Work  # noqa: E402
 
 CLONES = {
     "template": ("src/train.py", "https://github.com/ashleve/lightning-hydra-template"),
@@ -59,9 +59,7 @@ CLONES = {
 }
 NEEDED = ("lightning", "hydra_plugins.hydra_colorlog", "rootutils", "rich", "torchmetrics", "huggingface_hub")
 OURS = ("dropgrid", "dropgrid speed=auto")
-ROWS = {"none": 0.0, "dropblock": 0.1}
-KEYS = ("keep_prob=0.9", "block_size=3", "skip=false", "schedule=constant", "per_group_rate=false")
-DROPBLOCK = ["regularizer=dropblock", *(f"regularizer.{key}" for key in KEYS)]
+KEYS = ("skip=false", "schedule=constant", "per_group_rate=false")
 
 BY_EPOCH = "by_epoch.cosine_by_epoch"
 
@@ -78,7 +76,8 @@ def quit_unless(fine: object, message: str) -> None:
 class Tools:
     """The three sweeps, and what they share: one set of images, and one environment."""
 
-    def __init__(self, scratch: Path, template: Path, timm: Path, python: str):
+    def __init__(self, work: Work, scratch: Path, template: Path, timm: Path, python: str):
+        self.work = work
         self.scratch, self.timm_checkout, self.python = scratch, timm, python
         path = os.pathsep.join(filter(None, (str(PARTS), os.environ.get("PYTHONPATH"))))
         # bytecode is kept, as users have it, but outside the checkouts
@@ -89,15 +88,20 @@ class Tools:
         self.template_copy = scratch / "template"
         shutil.copytree(template, self.template_copy, ignore=shutil.ignore_patterns(".git", "logs"))
         for part, place in {
-            "net.py": "src/models/components/resnet14.py",
+            "net.py": "src/models/components/peers_net.py",
             "template_data.py": "src/data/digits_datamodule.py",
             "template_data.yaml": "configs/data/digits.yaml",
-            "template_model.yaml": "configs/model/resnet14.yaml",
+            "template_model.yaml": "configs/model/peers_net.yaml",
         }.items():
             shutil.copy(PARTS / part, self.template_copy / place)
         npz, self.png = self.template_copy / "data" / "digits.npz", scratch / "png"
         self.cache = scratch / "cache"
-        self.images = export(npz, self.png, self.cache)
+        self.images = export(work.images, npz, self.png, self.cache)
+
+    @property
+    def net(self) -> dict[str, int]:
+        """The arguments of the peers' net but the rate."""
+        return {**self.work.net, "block_size": self.work.block}
 
     def run(self, line: list[object], folder: Path, log: Path) -> None:
         """A command, with its output in a file whose end is shown if it fails."""
@@ -111,30 +115,39 @@ class Tools:
         return self.dropgrid(out, seeds, epochs, "speed=auto")
 
     def dropgrid(self, out: Path, seeds: range, epochs: int, *more: str) -> Accuracies:
-        """The demo's ablation with its baseline, and one other row in place of the others."""
+        """The demo's ablation with other rows."""
         rows = yaml.safe_load((ROOT / "conf/ablation/demo.yaml").read_text())["ablation"]["rows"]
-        removed = [f"~ablation.rows.{row}" for row in rows if row != "baseline"]
-        added = f"+ablation.rows.dropblock={DROPBLOCK}"
+        removed = [f"~ablation.rows.{row}" for row in rows]
+        added = [f"+ablation.rows.{row}={self.row(drop_prob)}" for row, drop_prob in self.work.rows.items()]
+        added += [f"report.baseline={next(iter(self.work.rows))}", f"model={self.work.model}"]
         sweep = [f"seed={','.join(map(str, seeds))}", f"trainer.max_epochs={epochs}", f"paths.outputs={out}"]
-        sweep += [f"data.train={TRAIN}", f"lr_schedule._target_={BY_EPOCH}", f"+lr_schedule.epochs={epochs}"]
-        line = ["scripts/train.py", "-m", "+ablation=demo", *removed, added, "optimizer.decay_all=true", *sweep, *more]
+        sweep += [f"data.train={self.work.images}", f"lr_schedule._target_={BY_EPOCH}", f"+lr_schedule.epochs={epochs}"]
+        line = ["scripts/train.py", "-m", "+ablation=demo", *removed, *added, "optimizer.decay_all=true", *sweep, *more]
         # as the peers' images are made before the clock starts
         self.run([sys.executable, *line, "name=peers", f"paths.cache={self.cache}"], ROOT, out / "log.txt")
         found: Accuracies = {}
-        for row, ours in {"none": "baseline", "dropblock": "dropblock"}.items():
+        for row in self.work.rows:
             for seed in seeds:
-                path = out / "ablations" / "peers" / "cells" / ours / f"seed{seed}" / "result.json"
+                path = out / "ablations" / "peers" / "cells" / row / f"seed{seed}" / "result.json"
                 result = json.loads(path.read_text())
                 found.setdefault(row, {})[seed] = 100 * result["metrics"]["test/acc_best"]
         return found
 
+    def row(self, drop_prob: float) -> list[str]:
+        """A row's overrides."""
+        if not drop_prob:
+            return ["regularizer=none"]
+        keys = (f"keep_prob={1 - drop_prob}", f"block_size={self.work.block}", *KEYS)
+        return ["regularizer=dropblock", *(f"regularizer.{key}" for key in keys)]
+
     def template(self, out: Path, seeds: range, epochs: int) -> Accuracies:
         """Its own multirun; accuracies from the CSV files of its logger."""
-        choices = ["data=digits", "model=resnet14", "logger=csv", f"trainer.max_epochs={epochs}"]
-        drop_probs = f"model.net.drop_prob={','.join(map(str, ROWS.values()))}"
+        choices = ["data=digits", "model=peers_net", "logger=csv", f"trainer.max_epochs={epochs}"]
+        choices += [f"model.net.{key}={value}" for key, value in self.net.items()]
+        drop_probs = f"model.net.drop_prob={','.join(map(str, self.work.rows.values()))}"
         sweep = [drop_probs, f"seed={','.join(map(str, seeds))}", f"hydra.sweep.dir={out}"]
         self.run([self.python, "src/train.py", "-m", *choices, *sweep], self.template_copy, out / "log.txt")
-        names = {str(drop_prob): row for row, drop_prob in ROWS.items()}
+        names = {str(drop_prob): row for row, drop_prob in self.work.rows.items()}
         found: Accuracies = {}
         for job in out.glob("[0-9]*"):
             overrides = dict(each.split("=") for each in yaml.safe_load((job / ".hydra/overrides.yaml").read_text()))
@@ -146,7 +159,9 @@ class Tools:
 
     def timm(self, out: Path, seeds: range, epochs: int) -> Accuracies:
         """Its train.py for each job, then its validate.py over the best checkpoints of all of them."""
-        model = ["--model", "resnet14_mnist", "--num-classes", 10, "--input-size", 1, 28, 28, "--crop-pct", 1]
+        given = [f"{key}={value}" for key, value in self.net.items()]
+        model = ["--model", "peers_net", "--model-kwargs", *given]
+        model += ["--num-classes", 10, "--input-size", 1, 28, 28, "--crop-pct", 1]
         data = ["--data-dir", self.png, "--mean", self.images.mean, "--std", self.images.std]
         common = [*model, *data, "--device", "cpu", "--workers", 2]
         recipe = ["--epochs", epochs, "--batch-size", 50, "--no-aug", "--smoothing", 0]
@@ -155,7 +170,7 @@ class Tools:
         start = [self.python, PARTS / "timm_run.py"]
         (best := out / "best").mkdir()
         for seed in seeds:
-            for row, drop_prob in ROWS.items():
+            for row, drop_prob in self.work.rows.items():
                 job = f"{row}-{seed}"
                 own = ["--seed", seed, "--drop-block", drop_prob, "--output", out, "--experiment", job]
                 self.run([*start, self.timm_checkout / "train.py", *common, *recipe, *own], out, out / f"{job}.txt")
@@ -184,7 +199,7 @@ class Tools:
 
     def same_net(self, cell: Path) -> int:
         """The parameters of the peers' net, once it has given the logits of a finished cell of dropgrid's."""
-        net = ResNet14().eval()
+        net = Net(**self.net).eval()
         net.load_state_dict(load_file(cell / "last.safetensors"))
         images = torch.from_numpy(self.images.test)[:, None] / 255
         with torch.no_grad(), np.load(cell / "predictions.npz") as predictions:
@@ -205,7 +220,7 @@ def commit(checkout: Path) -> str:
 
 def pooled(found: Sequence[Accuracies]) -> Accuracies:
     """Those of all repeats."""
-    return {row: {seed: each for turn in found for seed, each in turn[row].items()} for row in ROWS}
+    return {row: {seed: each for turn in found for seed, each in turn[row].items()} for row in found[0]}
 
 
 def difference(ours: dict[int, float], theirs: dict[int, float]) -> dict[str, float]:
@@ -221,13 +236,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--template", type=Path, default=Path("lightning-hydra-template"), help="its checkout")
     parser.add_argument("--timm", type=Path, default=Path("pytorch-image-models"), help="its checkout")
     parser.add_argument("--python", default=sys.executable, help="that runs the peers")
-    parser.add_argument("--seeds", type=int, default=12)
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--work", choices=WORKS, default="demo")
     parser.add_argument("--quick", action="store_true", help="2 seeds, 2 epochs, 1 repeat")
     given = parser.parse_args()
+    given.kept = "peers" if given.work == "demo" else f"peers_{given.work}"
+    given.work = WORKS[given.work]
     if given.quick:
-        given.seeds, given.epochs, given.repeats = 2, 2, 1
+        given.work = given.work._replace(seeds=2, epochs=2, repeats=1)
     for name, (script, address) in CLONES.items():
         checkout = getattr(given, name).resolve()
         quit_unless((checkout / script).exists(), f"--{name}: {checkout} has no {script}; git clone {address}")
@@ -240,24 +255,23 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     given = arguments()
+    work = given.work
     with tempfile.TemporaryDirectory(prefix="dropgrid-peers-") as place:
-        tools = Tools(Path(place), given.template, given.timm, given.python)
+        tools = Tools(work, Path(place), given.template, given.timm, given.python)
         tools.turn("warm-up", range(1, 2), 1)
         parameters = tools.same_net(next(Path(place).glob("warm-up/dropgrid/runs/*")))
         turns = []
-        for number in range(given.repeats):
-            seeds = range(number * given.seeds + 1, (number + 1) * given.seeds + 1)
-            turns.append(tools.turn(f"repeat {number + 1}", seeds, given.epochs))
+        for number in range(work.repeats):
+            seeds = range(number * work.seeds + 1, (number + 1) * work.seeds + 1)
+            turns.append(tools.turn(f"repeat {number + 1}", seeds, work.epochs))
     seconds = {name: [turn[name][0] for turn in turns] for name in turns[0]}
     accuracies = {name: pooled([turn[name][1] for turn in turns]) for name in turns[0]}
     pairs = [(peer, our) for peer in CLONES for our in OURS]
     ratios = {f"{peer} / {our}": ratio(seconds[peer], seconds[our]) for peer, our in pairs}
-    compared = {
-        f"{our} − {peer}": difference(accuracies[our]["dropblock"], accuracies[peer]["dropblock"])
-        for peer, our in pairs
-    }
+    *_, last = work.rows
+    compared = {f"{our} − {peer}": difference(accuracies[our][last], accuracies[peer][last]) for peer, our in pairs}
     keep(
-        "peers",
+        given.kept,
         ratios,
         accuracy_difference_points=compared,
         test_accuracy_percent={
@@ -265,9 +279,12 @@ def main() -> None:
             for name, rows in accuracies.items()
         },
         seconds=seconds,
-        images=TRAIN,
-        jobs=len(ROWS) * given.seeds,
-        epochs=given.epochs,
+        net=work.model,
+        rows=work.rows,
+        block=work.block,
+        images=work.images,
+        jobs=len(work.rows) * work.seeds,
+        epochs=work.epochs,
         parameters=parameters,
         commits={peer: commit(getattr(given, peer)) for peer in CLONES},
     )

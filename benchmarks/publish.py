@@ -162,11 +162,12 @@ def peers(found: dict) -> str:
         rows.append([f"{titles[peer]} / {ours}", times(each, 2), points])
     (count,) = {each["n"] for each in found["accuracy_difference_points"].values()}
     header = ["seconds of the same sweep", "ratio", "ours − theirs, points [95 % CI]"]
+    halves = " and half with ".join(map(str, found["rows"].values()))
     return (
-        f"{table(header, rows)}\n\n{found['jobs']} jobs of {found['epochs']} epochs, with and without DropBlock, of a "
-        f"ResNet-14 with {found['parameters']:,} parameters on {found['images']:,} digits, from the command to the "
-        f"last result, {len(found['seconds']['timm'])} times; accuracy with DropBlock, Welch's interval over {count} "
-        "seeds each. "
+        f"{table(header, rows)}\n\n{found['jobs']} jobs of {found['epochs']} epochs on {found['images']:,} digits, "
+        f"half with drop_prob {halves} (block {found['block']}), of "
+        f"`model={found['net']}` with {found['parameters']:,} parameters, from the command to the last result, "
+        f"{len(found['seconds']['timm'])} ×; accuracy in the second half, Welch's interval over {count} seeds each. "
         f"{where(found)}, all on 2 cores; `benchmarks/peers.py` says how each is used."
     )
 
@@ -232,6 +233,7 @@ PARTS = {
     "benchmarks/norms": norms,
     "benchmarks/lstm": lstm,
     "benchmarks/peers": peers,
+    "benchmarks/peers_keep_prob": peers,
     "benchmarks/scaling": scaling,
     "benchmarks/cells": cells,
     "benchmarks/summary": summary,

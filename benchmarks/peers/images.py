@@ -8,9 +8,6 @@ from PIL import Image
 
 from dropgrid.data.mnist5k import Mnist5k
 
-TRAIN = 2000
-"""Images to train on: from fewer, accuracies spread over seeds so much that a comparison would take sixty of them."""
-
 
 class Images(NamedTuple):
     """The test images, uint8 (N, 28, 28), with their labels; mean and std of the training images in 0..1."""
@@ -21,9 +18,9 @@ class Images(NamedTuple):
     std: float
 
 
-def export(npz: Path, png: Path, cache: Path) -> Images:
-    """Write 2000 + 500 + 2500 images: one .npz file, and PNG files in folders by split and class."""
-    splits = Mnist5k(train=TRAIN, val=500, test=2500, split_seed=0, cache=cache).load()
+def export(count: int, npz: Path, png: Path, cache: Path) -> Images:
+    """Write `count` + 500 + 2500 images: one .npz file, and PNG files in folders by split and class."""
+    splits = Mnist5k(train=count, val=500, test=2500, split_seed=0, cache=cache).load()
     arrays: dict[str, np.ndarray] = {}
     for part, split in {"train": splits.train, "validation": splits.val, "test": splits.test}.items():
         images, labels = split.images[:, 0].numpy(), split.labels.numpy()

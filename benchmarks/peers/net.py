@@ -1,4 +1,4 @@
-"""dropgrid's `resnet14_mnist` in plain PyTorch, with torchvision's DropBlock: the net that all peers train.
+"""dropgrid's `resnet14_mnist` and `resnet20` in plain PyTorch, with torchvision's DropBlock: what all peers train.
 
 Parameters have the same names, so weights go from one to the other. DropBlock acts in the last two groups, after each
 convolution's norm (and activation, where one follows), not on shortcuts.
@@ -39,16 +39,29 @@ class Block(nn.Module):
         return torch.relu(branch + self.shortcut(x))
 
 
-class ResNet14(nn.Module):
+def group(inputs: int, width: int, blocks: int, stride: int, drop_prob: float, block_size: int) -> nn.Sequential:
+    """Blocks of one width, the first with the stride."""
+    first = Block(inputs, width, stride, drop_prob, block_size)
+    return nn.Sequential(first, *(Block(width, width, 1, drop_prob, block_size) for _ in range(blocks - 1)))
+
+
+class Net(nn.Module):
     """(N, 1, 28, 28) -> (N, 10). Starts as dropgrid's does: Kaiming by fan_out, the classifier with std 1 / √inputs."""
 
-    def __init__(self, drop_prob: float = 0.0, block_size: int = 3):
+    def __init__(
+        self,
+        drop_prob: float = 0.0,
+        block_size: int = 3,
+        blocks: int = 2,
+        stem_stride: int = 2,
+        last_stride: int = 1,
+    ):
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 16, 3, stride=2, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(1, 16, 3, stride=stem_stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
-        self.layer1 = nn.Sequential(Block(16, 16, 1, 0.0, block_size), Block(16, 16, 1, 0.0, block_size))
-        self.layer2 = nn.Sequential(Block(16, 32, 2, drop_prob, block_size), Block(32, 32, 1, drop_prob, block_size))
-        self.layer3 = nn.Sequential(Block(32, 64, 1, drop_prob, block_size), Block(64, 64, 1, drop_prob, block_size))
+        self.layer1 = group(16, 16, blocks, 1, 0.0, block_size)
+        self.layer2 = group(16, 32, blocks, 2, drop_prob, block_size)
+        self.layer3 = group(32, 64, blocks, last_stride, drop_prob, block_size)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(64, 10)
         for module in self.modules():
