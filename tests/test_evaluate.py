@@ -149,7 +149,7 @@ def test_ctrl_c_ends_it_and_leaves_nothing_behind(outputs):
     ("words", "told"),
     [
         slow([], "an evaluation is of one NAME, got none; NAME is one of: tiny"),
-        (["tniy", "evaluate=noise"], "did you mean tiny?"),
+        (["tniy", "evaluate=noise"], "did you mean 'tiny'?"),
         slow(["tiny"], "choose one evaluation: +evaluate=X, X one of: adversarial, calibration"),
         slow(["tiny", "evaluate=corruptoin"], "evaluate has no option 'corruptoin'; did you mean 'corruption'?"),
         slow(["tiny", "evaluate=noise", "evaluate.sigma=[1]"], "did you mean 'evaluate.sigmas'?"),

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from dropgrid.commands import parser, run
 from dropgrid.diagnostics.sights import Asked, Seen, Sights, tell
-from dropgrid.errors import UserError
+from dropgrid.errors import UserError, meant
 
 if TYPE_CHECKING:
     from dropgrid.diagnostics.course import Course
@@ -77,7 +77,7 @@ def asked(words: Sequence[str]) -> list[Asked]:
     from dropgrid.diagnostics.arguments import whole
     from dropgrid.instantiate import call
     from dropgrid.sweeps.compose import choices, hydra_context, key_of, options, parse, plain
-    from dropgrid.sweeps.explain import explained, meant
+    from dropgrid.sweeps.explain import explained
 
     with hydra_context(), explained([]):
         parsed = [parse(word.removeprefix("+")) for word in words]

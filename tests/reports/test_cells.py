@@ -52,7 +52,7 @@ def test_a_metric_that_is_not_finite_is_none(fake):
 
 def test_unknown_name_says_which_there_are_and_which_was_meant(fake):
     fake.add(["baseline"], seeds=1).write()
-    with pytest.raises(UserError, match=r"no ablation 'dmeo'.*did you mean demo\?; there are: demo"):
+    with pytest.raises(UserError, match=r"no ablation 'dmeo'.*did you mean 'demo'\?; there are: demo"):
         read("dmeo", fake.outputs)
     with pytest.raises(UserError, match=r"no ablation 'zzz' in .*ablations; there are: demo"):
         read("zzz", fake.outputs)

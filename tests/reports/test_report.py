@@ -50,9 +50,11 @@ def test_a_pdf_says_nothing_of_when_and_by_what_it_was_made(fake, monkeypatch):
 def test_nothing_finished_is_a_report_without_figures_and_removes_old_ones(fake):
     fake.add(["baseline", "dropout"], seeds=2)
     report = write(fake.write(), fake.outputs)
+    (mine := fake.outputs / "ablations" / "demo" / "figure_mine.png").write_bytes(b"of the user's")
     shutil.rmtree(fake.outputs / "runs")
     assert [path.name for path in write("demo", fake.outputs).paths] == [*TABLES, "report.html"]
     assert not any(path.exists() for path in report.paths[4:-1])
+    assert mine.exists()
 
 
 def test_rows_that_are_not_comparable_leave_the_old_report_alone(fake):
@@ -97,7 +99,7 @@ def test_main_reads_the_outputs_folder_of_the_environment(fake, capsys, monkeypa
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["dmeo"], "did you mean demo?"), ([], "usage"), (["demo", "other"], "got 2 names: demo other")],
+    [(["dmeo"], "did you mean 'demo'?"), ([], "usage"), (["demo", "other"], "got 2 names: demo other")],
 )
 def test_main_says_what_cannot_work_in_a_line_and_exits_with_2(fake, capsys, arguments, said):
     fake.add(["baseline"], seeds=1).write()

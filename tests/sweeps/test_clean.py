@@ -163,7 +163,7 @@ def test_links_to_runs_elsewhere_are_not_followed(full, capsys, tmp_path_factory
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["dmeo", "--failed"], "did you mean demo?"),
+        (["dmeo", "--failed"], "did you mean 'demo'?"),
         (["--yes"], "--yes needs to know what to remove"),
         (["demo", "--orphaned"], "belong to no ablation"),
         (["paths.outputs=nowhere"], "no outputs in nowhere"),

@@ -1,6 +1,6 @@
 import pytest
 
-from dropgrid.sweeps.explain import distance, flat, meant
+from dropgrid.sweeps.explain import distance, flat
 
 
 @pytest.mark.parametrize(
@@ -13,8 +13,3 @@ def test_edit_distance(first, second, edits):
 
 def test_keys_of_a_nested_dict():
     assert list(flat({"a": {"b": 1, "c": {"d": [1]}}, "e": None})) == ["a", "a.b", "a.c", "a.c.d", "e"]
-
-
-def test_what_was_meant():
-    assert meant("dropblok", ["dropout", "dropblock"]) == "; did you mean 'dropblock'?"
-    assert meant("zzz", ["dropout"]) == ""

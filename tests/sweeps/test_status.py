@@ -141,8 +141,8 @@ def test_failed_without_failures_exits_with_0(fake, capsys):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["dmeo"], "did you mean demo?"),
-        (["demo", "--follow", "drpout/seed0"], "did you mean dropout/seed0?"),
+        (["dmeo"], "did you mean 'demo'?"),
+        (["demo", "--follow", "drpout/seed0"], "did you mean 'dropout/seed0'?"),
         (["demo", "--follow", "baseline"], "which of its cells? baseline/seed0, baseline/seed1"),
         (["--follow", ""], "no cell ''"),
         (["one", "two"], "unrecognized arguments: two"),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dropgrid.commands import parser, run
-from dropgrid.errors import UserError
+from dropgrid.errors import UserError, meant
 from dropgrid.paths import CHECKOUT_CONF
 
 if TYPE_CHECKING:
@@ -77,8 +77,6 @@ def checked(given: argparse.Namespace) -> "Request":
 
 def chosen(names: Sequence[str], known: "dict[str, Surface]") -> "dict[str, Surface]":
     """The surfaces that are named, or all."""
-    from dropgrid.sweeps.explain import meant
-
     for name in names:
         if name not in known:
             raise UserError(f"there is no surface {name!r}{meant(name, list(known))}; those: {', '.join(known)}")

@@ -1,7 +1,6 @@
 """An ablation's cells as they lie on disk; `load` gives them as a tidy DataFrame."""
 
 import csv
-import difflib
 import io
 import math
 import re
@@ -11,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dropgrid.errors import UserError
+from dropgrid.errors import UserError, meant
 from dropgrid.paths import outputs_folder
 from dropgrid.reports import shapes
 from dropgrid.reports.evaluations import Measured, evaluation_of, measured
@@ -193,9 +192,7 @@ def unknown(name: str, known: Sequence[str], folder: Path) -> str:
     """What to say of a name that no ablation has."""
     if not known:
         return f"no ablation {name!r}: none was run yet in {folder}"
-    close = difflib.get_close_matches(name, known, n=1)
-    meant = f"; did you mean {close[0]}?" if close else ""
-    return f"no ablation {name!r} in {folder}{meant}; there are: {', '.join(known)}"
+    return f"no ablation {name!r} in {folder}{meant(name, known)}; there are: {', '.join(known)}"
 
 
 class Configs:

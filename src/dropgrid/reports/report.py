@@ -9,6 +9,7 @@ from pathlib import Path
 from dropgrid.commands import parser, run, terminal
 from dropgrid.errors import UserError
 from dropgrid.reports import formats, guard, imported
+from dropgrid.reports.captions import CAPTIONS
 from dropgrid.reports.cells import names, read
 from dropgrid.reports.files import write as write_file
 from dropgrid.reports.table import Table, tabulate
@@ -39,7 +40,7 @@ class Report:
 def write(name: str, outputs: Path | str) -> Report:
     """Write table.{md,csv,tex,json}, figure*.{png,pdf} and report.html of an ablation, from what is finished so far.
 
-    Every file is replaced as a whole; a figure for which there is nothing to draw is removed.
+    Every file is replaced as a whole; one of our figures for which there is nothing to draw is removed.
 
     Raises:
         UserError: no such ablation, an unreadable or unwritable file, or rows that are not comparable.
@@ -64,7 +65,7 @@ def write(name: str, outputs: Path | str) -> Report:
     for file, content in contents.items():
         write_file(folder / file, content)
     for path in [*folder.glob("figure*.png"), *folder.glob("figure*.pdf")]:
-        if path.name not in contents:
+        if path.stem in CAPTIONS and path.name not in contents:
             path.unlink()
     return Report(table, [folder / file for file in contents])
 

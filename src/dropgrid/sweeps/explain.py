@@ -1,6 +1,5 @@
 """A user's mistake in a command or a config file, in one line: what was wrong, what was allowed, what to do."""
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +11,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dropgrid.errors import UserError
+from dropgrid.errors import UserError, meant
 from dropgrid.sweeps.compose import choices, groups, hydra_context, options, parse
 
 EXTRAS = {"submitit_slurm": "slurm", "ray": "ray"}
@@ -102,12 +101,6 @@ def reason(error: Exception, overrides: Sequence[str]) -> str:
             others = [word for word in words if word != group]
             return f"there is no key {key!r}{chosen(group, parsed)}{meant(key, others)}; a new key is written +{key}=…"
     return one_line(error)
-
-
-def meant(word: str, words: Sequence[str]) -> str:
-    """`; did you mean 'x'?`, or nothing."""
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def one_line(error: Exception) -> str:

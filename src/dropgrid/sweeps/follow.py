@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dropgrid.errors import UserError
+from dropgrid.errors import UserError, meant
 from dropgrid.runs.folder import read_json, run_folder
 from dropgrid.runs.status import status
-from dropgrid.sweeps.inventory import label, lines, meant, path, subfolders
+from dropgrid.sweeps.inventory import label, lines, path, subfolders
 
 SECONDS_BETWEEN = 0.25
 

@@ -1,6 +1,5 @@
 """What lies under an outputs folder: runs, the ablations that they belong to, and how big all is."""
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -105,9 +104,3 @@ def tree(folder: Path) -> int:
             except FileNotFoundError:
                 pass
     return total
-
-
-def meant(given: str, known: Sequence[str]) -> str:
-    """`; did you mean x?`, or nothing."""
-    close = difflib.get_close_matches(given, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
