@@ -21,7 +21,7 @@ from dropgrid.runs.child import keep_memory
 DROPBLOCK = ("regularizer=dropblock", "regularizer.block_size=7", "regularizer.schedule=constant")
 NETS = {
     "ResNet-20, 32², batch 128": (("model=resnet20", "data=fake"), 128, 32, 15),
-    "ResNet-50, 224², batch 8": (("model=resnet50", "data=fake", "data.size=224"), 8, 224, 3),
+    "ResNet-50, 224², batch 8": (("model=resnet50", "data=fake", "data.size=224"), 8, 224, 9),
 }
 
 
