@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from threading import Thread
 
 from rich.console import Console
 
@@ -72,10 +71,7 @@ def train_cells(plan: Plan, rules: Policy, engine: AbstractEngine, console: Cons
         if result(plan, cell) is not None:
             tidy(run_folder(plan.outputs, cell.id))
     console.print(head(plan), soft_wrap=True)
-    if not cells:
-        return False
-    Thread(target=imports_of_show, daemon=True).start()  # while this process has nothing to do
-    return engine.run(plan, cells, rules, console)
+    return bool(cells) and engine.run(plan, cells, rules, console)
 
 
 def head(plan: Plan) -> str:
@@ -104,13 +100,6 @@ def conclude(plan: Plan, failed: Sequence[tuple[str, Failed]]) -> int:
         if each:
             show_failures(plan, each, name)
     return 1 if any(each for _, each in failed) else 0
-
-
-def imports_of_show() -> None:
-    """A second or two of what `show` needs."""
-    import matplotlib.backends.backend_pdf  # noqa: F401
-
-    import dropgrid.reports.figure  # noqa: F401
 
 
 def show(plan: Plan, evaluations: Sequence[str]) -> None:
