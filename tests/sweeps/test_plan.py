@@ -187,3 +187,13 @@ def test_claims_and_measurements_may_be_added_to_an_ablation_that_has_none(tmp_p
     assert plan.about["claims"] == ["dropout - baseline > 0"] and plan.about["evaluate"] == ["cam"]
     with pytest.raises(UserError, match="one slip away"):
         plans(["+ablation=demo", "+ablation.claimz=x"])
+
+
+def test_a_plan_is_expected_with_the_configs_of_all_its_rows_and_several_plans_are_not():
+    heard = []
+    (plan,) = plans([*FAKE, "regularizer=none,dropblock", "name=it"], expect=lambda *told: heard.append(told))
+    ((outputs, name, configs),) = heard
+    assert (outputs, name) == (plan.outputs, "it")
+    assert [each["regularizer"] for each in configs] == [cell.config["regularizer"] for cell in plan.cells]
+    plans(["+ablation=demo,dropblock_mask", "seed=0"], expect=lambda *told: heard.append(told))
+    assert len(heard) == 1

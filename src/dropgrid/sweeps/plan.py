@@ -142,6 +142,7 @@ def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None, expect: Exp
             made = [Planner(rest, expect).ad_hoc()]
         else:
             names = choices(named[-1])
+            expect = expect if len(names) == 1 else None  # all cells start from what is known of all plans
             made = [Planner([parse(f"+ablation={name}"), *rest], expect).ablation(name, tuned) for name in names]
     if any("auto" in cell.config["trainer"].values() for plan in made for cell in plan.cells):
         from dropgrid.sweeps import fastest  # it measures, in processes of its own
