@@ -42,9 +42,9 @@ class AbstractOfficial(AbstractSource):
         split_seed: int,
         cache: os.PathLike[str] | str,
     ):
+        self.download = flag("download", download)
         self.sizes = sizes_of(self.train_total, train=train, val=val)
         self.root = (Path(cache) / "downloads" if root is None else Path(root).expanduser()).resolve()
-        self.download = flag("download", download)
         self.split_seed = split_seed
         self.cache = Path(cache) / "data"
 
