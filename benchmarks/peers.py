@@ -4,8 +4,8 @@
     git clone https://github.com/huggingface/pytorch-image-models       # --timm
     pip install lightning hydra-colorlog rootutils rich torchmetrics huggingface_hub   # for --python, with dropgrid's
 
-Rows × seeds (`peers/work.py`). Each job: a ResNet (`net.py`, checked against dropgrid's logits), digits of mnist5k,
-batches of 50, no augmentation, fp32, SGD with Nesterov momentum, decay on every parameter, cosine to 0 moving once an
+Rows × seeds (`peers/work.py`). Each job: a ResNet (`net.py`, checked against dropgrid's logits), digits of mnist5k in
+whole batches, no augmentation, fp32, SGD with Nesterov momentum, decay on every parameter, cosine to 0 moving once an
 epoch, DropBlock at a constant keep_prob after the convolutions of the last two groups; 500 images validate each epoch,
 2500 test the weights of the best validation epoch. Each tool has both cores, as its users get them by default:
 
@@ -121,7 +121,8 @@ class Tools:
         added = [f"+ablation.rows.{row}={self.row(drop_prob)}" for row, drop_prob in self.work.rows.items()]
         added += [f"report.baseline={next(iter(self.work.rows))}", f"model={self.work.model}"]
         sweep = [f"seed={','.join(map(str, seeds))}", f"trainer.max_epochs={epochs}", f"paths.outputs={out}"]
-        sweep += [f"data.train={self.work.images}", f"lr_schedule._target_={BY_EPOCH}", f"+lr_schedule.epochs={epochs}"]
+        sweep += [f"data.train={self.work.images}", f"data.batch_size={self.work.batch}"]
+        sweep += [f"lr_schedule._target_={BY_EPOCH}", f"+lr_schedule.epochs={epochs}"]
         line = ["scripts/train.py", "-m", "+ablation=demo", *removed, *added, "optimizer.decay_all=true", *sweep, *more]
         # as the peers' images are made before the clock starts
         self.run([sys.executable, *line, "name=peers", f"paths.cache={self.cache}"], ROOT, out / "log.txt")
@@ -143,6 +144,7 @@ class Tools:
     def template(self, out: Path, seeds: range, epochs: int) -> Accuracies:
         """Its own multirun; accuracies from the CSV files of its logger."""
         choices = ["data=digits", "model=peers_net", "logger=csv", f"trainer.max_epochs={epochs}"]
+        choices += [f"data.batch_size={self.work.batch}"]
         choices += [f"model.net.{key}={value}" for key, value in self.net.items()]
         drop_probs = f"model.net.drop_prob={','.join(map(str, self.work.rows.values()))}"
         sweep = [drop_probs, f"seed={','.join(map(str, seeds))}", f"hydra.sweep.dir={out}"]
@@ -164,7 +166,7 @@ class Tools:
         model += ["--num-classes", 10, "--input-size", 1, 28, 28, "--crop-pct", 1]
         data = ["--data-dir", self.png, "--mean", self.images.mean, "--std", self.images.std]
         common = [*model, *data, "--device", "cpu", "--workers", 2]
-        recipe = ["--epochs", epochs, "--batch-size", 50, "--no-aug", "--smoothing", 0]
+        recipe = ["--epochs", epochs, "--batch-size", self.work.batch, "--no-aug", "--smoothing", 0]
         recipe += ["--opt", "sgd", "--lr", 0.05, "--weight-decay", 5e-4, "--opt-kwargs", "filter_bias_and_bn=False"]
         recipe += ["--sched", "cosine", "--warmup-epochs", 0]
         start = [self.python, PARTS / "timm_run.py"]
@@ -283,6 +285,7 @@ def main() -> None:
         rows=work.rows,
         block=work.block,
         images=work.images,
+        batch=work.batch,
         jobs=len(work.rows) * work.seeds,
         epochs=work.epochs,
         parameters=parameters,

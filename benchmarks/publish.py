@@ -164,8 +164,8 @@ def peers(found: dict) -> str:
     header = ["seconds of the same sweep", "ratio", "ours − theirs, points [95 % CI]"]
     halves = " and half with ".join(map(str, found["rows"].values()))
     return (
-        f"{table(header, rows)}\n\n{found['jobs']} jobs of {found['epochs']} epochs on {found['images']:,} digits, "
-        f"half with drop_prob {halves} (block {found['block']}), of "
+        f"{table(header, rows)}\n\n{found['jobs']} jobs of {found['epochs']} epochs on {found['images']:,} digits "
+        f"in batches of {found['batch']}, half with drop_prob {halves} (block {found['block']}), of "
         f"`model={found['net']}` with {found['parameters']:,} parameters, from the command to the last result, "
         f"{len(found['seconds']['timm'])} ×; accuracy in the second half, Welch's interval over {count} seeds each. "
         f"{where(found)}, all on 2 cores; `benchmarks/peers.py` says how each is used."

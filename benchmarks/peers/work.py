@@ -11,6 +11,7 @@ class Work(NamedTuple):
         rows: names to DropBlock's drop_prob; in the last the accuracies are compared.
         block: DropBlock's side.
         images: to train on.
+        batch: images a step, of which `images` is a multiple: the tools differ in what they do with a rest.
     """
 
     model: str
@@ -18,6 +19,7 @@ class Work(NamedTuple):
     rows: dict[str, float]
     block: int
     images: int
+    batch: int
     epochs: int
     seeds: int
     repeats: int
@@ -31,18 +33,20 @@ WORKS = {
         {"none": 0.0, "dropblock": 0.1},
         block=3,
         images=2000,
+        batch=50,
         epochs=6,
         seeds=12,
         repeats=2,
     ),
-    # the net and the block of CIFAR's DropBlock tables, on digits; two keep_probs
+    # the net, the block and the batch of CIFAR's DropBlock tables, on digits; two keep_probs
     "keep_prob": Work(
         "resnet20",
         {"blocks": 3, "stem_stride": 1, "last_stride": 2},
         {"less": 0.2, "dropblock": 0.1},
         block=7,
-        images=1000,
-        epochs=4,
+        images=1920,
+        batch=128,
+        epochs=10,
         seeds=6,
         repeats=1,
     ),

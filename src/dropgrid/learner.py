@@ -143,7 +143,9 @@ class Learner(pl.LightningModule):
         generator = streams.generator(self.seed, "augment", self.global_step, micro, *self.rank, device=images.device)
         inputs, soft_targets = self.augment(self.normalize(images), targets, generator=generator, context=self)
         logits = self.network(inputs)
-        loss = self.loss(logits, soft_targets) + self.penalty.term(self.network)
+        loss = self.loss(logits, soft_targets)
+        if isinstance(term := self.penalty.term(self.network), Tensor):  # a number has no gradient
+            loss = loss + term
         now = (self.global_step, micro)
         if now != self.counted:  # an optimizer may ask for a step's loss more than once
             self.accumulate(self.train_sums, loss, logits, targets)
@@ -179,9 +181,10 @@ class Learner(pl.LightningModule):
     @staticmethod
     def accumulate(sums: Tensor, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
         """Add a batch to (sum of losses, correct, seen), on the device: no synchronisation."""
-        count = len(targets)
-        correct = (logits.detach().argmax(1) == targets).sum()
-        sums += torch.stack([loss.detach().double() * count, correct.double(), sums.new_tensor(count)])
+        losses, hits, seen = sums.unbind()
+        losses.add_(loss.detach().double() * len(targets))
+        hits.add_((logits.detach().argmax(1) == targets).sum())
+        seen.add_(len(targets))
 
     def on_train_epoch_start(self) -> None:
         self.train_sums.zero_()
