@@ -12,6 +12,7 @@ from torchvision.ops import DropBlock2d as TorchvisionDropBlock2d
 from torchvision.ops import StochasticDepth
 
 import dropgrid
+from dropgrid.audits.audit import idle
 from dropgrid.regularizers.activation_noise import GaussianNoise
 from dropgrid.regularizers.drop_path import DropPath
 from dropgrid.regularizers.dropblock import DropBlock2d
@@ -159,6 +160,33 @@ def test_what_is_silently_off_or_on_is_flagged(model, flag):
     assert any(flag in each and each.startswith("regularizer: ") for each in found.flags), found.flags
     assert only(found).on is ("train mode" not in flag and "is 0" not in flag and "never" not in flag)
     assert flag in found.text and flag in found.html
+
+
+class FrozenPath(DropPath):
+    """The same of whole examples."""
+
+    def train(self, mode=True):
+        return super().train(False)
+
+
+def test_a_rare_draw_that_did_not_come_is_no_fault():
+    found = dropgrid.audit(Net(DropPath(1e-5)), loader())
+    seen = only(found)
+    assert not found.flags and seen.identity_in_train is None and "1 of 1 drop layers" not in found.verdict
+    assert "it dropped nothing: at 0.00 % so do 99.74 % of audits; look at more batches" in seen.notes
+
+
+@pytest.mark.parametrize("rate", [0.03, 0.3])
+def test_a_rare_draw_that_should_have_come_is_a_fault(rate):
+    """0.97^256 is 0.0004."""
+    found = dropgrid.audit(Net(FrozenPath(rate)), loader())
+    assert "it is the identity in train mode" in only(found).flags[0]
+
+
+def test_the_chance_of_nothing():
+    draws = torch.rand(20000, 40, generator=torch.Generator().manual_seed(0)) < 0.05
+    assert idle(0.05, (0.05 * 0.95 / 40) ** 0.5) == pytest.approx(float((~draws.any(1)).float().mean()), abs=0.01)
+    assert idle(1.0, 0.1) == 0
 
 
 def test_nothing_on_is_said():

@@ -17,6 +17,9 @@ from dropgrid.audits.watch import Own, Watch, Watched, tensors
 from dropgrid.files import write_atomically
 from dropgrid.treatment import DROPPED, strayed
 
+BY_CHANCE = 1e-3
+"""A layer that dropped nothing is flagged, unless one that is on does so more often than this."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -223,7 +226,15 @@ def judged(seen: Watched, scheduled: bool) -> Layer:
     off = seen.identities == seen.told if seen.told else None if seen.calls else False
     still = None if not seen.evals else seen.evals_changed == 0
     counted = isinstance(seen, Own) and seen.layer.counts != DROPPED
-    flags, notes = [], []
+    flags: list[str] = []
+    notes: list[str] = []
+    if off and nominal and stderr and (chance := idle(nominal, stderr)) > BY_CHANCE:
+        off = None
+        notes.append(
+            f"it dropped nothing: at {percent(nominal)} so do {percent(chance)} of audits; look at more batches"
+        )
+    elif off is None:
+        notes.append("nothing could be told: its batches were empty or 0, or its output is of another shape")
     if not seen.calls:
         flags.append("it never ran")
     elif off and nominal:
@@ -243,8 +254,6 @@ def judged(seen: Watched, scheduled: bool) -> Layer:
             flags.append(f"it drops {percent(realised)}, its law says {percent(expected)}")
         if nominal is not None and strayed(realised, nominal, stderr):
             flags.append(f"it drops {percent(realised)} at a nominal {percent(nominal)}")
-    if off is None:
-        notes.append("nothing could be told: its batches were empty or 0, or its output is of another shape")
     if seen.calls and not seen.known:
         notes.append("its law is not known here")
     if counted:
@@ -267,6 +276,11 @@ def judged(seen: Watched, scheduled: bool) -> Layer:
         flags=tuple(flags),
         notes=tuple(notes),
     )
+
+
+def idle(rate: float, stderr: float) -> float:
+    """The chance that a layer at a rate drops nothing: (1 - rate)^n, of n draws with rate (1 - rate) / n = stderr²."""
+    return float((1 - rate) ** (rate * (1 - rate) / stderr**2)) if rate < 1 else 0.0
 
 
 def percent(share: float | None) -> str:
