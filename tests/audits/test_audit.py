@@ -169,6 +169,22 @@ class FrozenPath(DropPath):
         return super().train(False)
 
 
+class DropsNothing(nn.Module):
+    """Of no law that is known."""
+
+    p = 0.001
+
+    def forward(self, input):
+        return input
+
+
+def stuck(rate):
+    """torchvision's layer, whose law is known, kept in eval mode."""
+    layer = StochasticDepth(rate, "row").eval()
+    layer.train = lambda mode=True: layer
+    return layer
+
+
 def test_a_rare_draw_that_did_not_come_is_no_fault():
     found = dropgrid.audit(Net(DropPath(1e-5)), loader())
     seen = only(found)
@@ -176,11 +192,19 @@ def test_a_rare_draw_that_did_not_come_is_no_fault():
     assert "it dropped nothing: at 0.00 % so do 99.74 % of audits; look at more batches" in seen.notes
 
 
-@pytest.mark.parametrize("rate", [0.03, 0.3])
-def test_a_rare_draw_that_should_have_come_is_a_fault(rate):
-    """0.97^256 is 0.0004."""
-    found = dropgrid.audit(Net(FrozenPath(rate)), loader())
+@pytest.mark.parametrize("layer", [FrozenPath(0.03), FrozenPath(0.3), stuck(0.03), DropsNothing()])
+def test_a_rare_draw_that_should_have_come_is_a_fault(layer):
+    """0.97^256 is 0.0004; of a law that is not known no chance is."""
+    found = dropgrid.audit(Net(layer), loader())
     assert "it is the identity in train mode" in only(found).flags[0]
+
+
+def test_a_layer_that_may_have_been_on_is_told_with_its_chance():
+    """0.98^256 is 0.0057."""
+    seen = only(dropgrid.audit(Net(stuck(0.02)), loader()))
+    assert not seen.flags and seen.notes == (
+        "it dropped nothing: at 2.00 % so do 0.57 % of audits; look at more batches",
+    )
 
 
 def test_the_chance_of_nothing():

@@ -18,7 +18,7 @@ from dropgrid.files import write_atomically
 from dropgrid.treatment import DROPPED, strayed
 
 BY_CHANCE = 1e-3
-"""A layer that dropped nothing is flagged, unless one that is on does so more often than this."""
+"""A layer that dropped nothing is flagged, unless by its law one that is on does so more often than this."""
 
 
 @dataclass(frozen=True)
@@ -228,10 +228,11 @@ def judged(seen: Watched, scheduled: bool) -> Layer:
     counted = isinstance(seen, Own) and seen.layer.counts != DROPPED
     flags: list[str] = []
     notes: list[str] = []
-    if off and nominal and stderr and (chance := idle(nominal, stderr)) > BY_CHANCE:
+    # of an unknown law no chance is known, and nothing excuses a layer that does nothing
+    if off and expected and stderr and (chance := idle(expected, stderr)) > BY_CHANCE:
         off = None
         notes.append(
-            f"it dropped nothing: at {percent(nominal)} so do {percent(chance)} of audits; look at more batches"
+            f"it dropped nothing: at {percent(expected)} so do {percent(chance)} of audits; look at more batches"
         )
     elif off is None:
         notes.append("nothing could be told: its batches were empty or 0, or its output is of another shape")

@@ -6,6 +6,8 @@ from torch import nn
 class NoPenalty:
     """What a penalty is: `term(model)` is added to the loss, `project(model)` acts after a step; here neither does.
 
+    A term that is a number, not a tensor, has no gradient and says that there is none: it is not added.
+
     `decays` says that it does what an optimizer's weight decay does: both at once are refused.
     """
 
