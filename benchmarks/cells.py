@@ -53,10 +53,10 @@ def command(outputs: Path, *line: str) -> tuple[dict[str, float], str]:
 
 def plan(outputs: Path, given: Sequence[str]) -> None:
     """Plan, check and record: what a launch does before its first cell. Prints the seconds of each part as JSON."""
-    from dropgrid.sweeps.check import check
-    from dropgrid.sweeps.command_line import deferred
-    from dropgrid.sweeps.plan import plans
-    from dropgrid.sweeps.record import write_plan
+    from dropgrid.execution.check import check
+    from dropgrid.planning.command_line import deferred
+    from dropgrid.planning.plan import plans
+    from dropgrid.store.manifest import write_plan
 
     os.environ["DROPGRID_OUTPUTS"] = str(outputs)
     times = [time.process_time()]
@@ -76,8 +76,8 @@ def plan(outputs: Path, given: Sequence[str]) -> None:
 
 def fake(outputs: Path) -> None:
     """Results as training leaves them, of numbers that nobody measured."""
-    from dropgrid.runs.folder import write_json
-    from dropgrid.runs.identity import FORMAT, source_fingerprint
+    from dropgrid.store.identity import FORMAT, source_fingerprint
+    from dropgrid.store.records import write_json
 
     lines = json.loads((outputs / "ablations" / "many" / "cells.json").read_text())
     targets = np.random.default_rng(0).integers(0, CLASSES, IMAGES)
@@ -103,7 +103,7 @@ def fake(outputs: Path) -> None:
 @contextmanager
 def running(outputs: Path) -> Iterator[None]:
     """Some cells without a result, and under a lease that this process holds."""
-    from dropgrid.runs.lease import Lease
+    from dropgrid.store.lease import Lease
 
     lines = json.loads((outputs / "ablations" / "many" / "cells.json").read_text())
     folders = [outputs / "runs" / line["cell"] for line in lines[:RUNNING]]

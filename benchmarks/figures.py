@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from dropgrid.reports.plotting import style
+from dropgrid.plotting.style import style
 
 PLAIN = FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
 COLORS = {"dropgrid": "#0072B2", "F.dropout": "#999999", "torchvision": "#D55E00"}

@@ -20,9 +20,9 @@ from measure import arguments, keep, ratio, show
 from nets import SCRATCH, cell
 
 from dropgrid import build, streams
+from dropgrid.execution.worker import keep_memory
 from dropgrid.loggers.csv import Csv
-from dropgrid.runs.child import keep_memory
-from dropgrid.training import Trial, weights_hash
+from dropgrid.training.train import Trial, weights_hash
 
 
 def ours(given: dict) -> tuple[float, str]:
@@ -89,7 +89,9 @@ def main() -> None:
         "config": chosen.config, "local": chosen.local,
     }  # fmt: skip
     ours(given), plain(given)  # unclocked: first imports, and oneDNN's kernels
-    importlib.import_module("dropgrid.runs.frozen")  # as in a cell's process, which is a fork of one that has it
+    importlib.import_module(
+        "dropgrid.execution.gc_freeze"
+    )  # as in a cell's process, which is a fork of one that has it
     loops, seconds = {"ours": ours, "plain": plain}, {"ours": [], "plain": []}
     for number in range(rounds):
         weights = set()

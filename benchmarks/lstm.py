@@ -15,10 +15,10 @@ import torch
 from measure import arguments, interleaved, keep, ratio, show
 from torch import Tensor, nn
 
+from dropgrid.execution.worker import keep_memory
 from dropgrid.models.lstm import LSTM
 from dropgrid.norms.layer import layer as layer_norm
 from dropgrid.norms.none import none
-from dropgrid.runs.child import keep_memory
 
 SIZES = [(50, 64), (50, 128), (128, 256)]
 """Of the batch and of the state."""

@@ -57,7 +57,7 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> dict[str, float]:
 
 def machine() -> dict[str, Any]:
     """On what it was measured."""
-    from dropgrid.runs.environment import environment
+    from dropgrid.store.environment import environment
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     about = environment(device)

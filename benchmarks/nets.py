@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from dropgrid.cli.train import build_model
+from dropgrid.planning.plan import Cell, plans
 from dropgrid.regularizers.dropblock import DropBlock2d
-from dropgrid.sweeps.plan import Cell, plans
-from dropgrid.train import build_model
 
 SCRATCH = Path(tempfile.gettempdir()) / "dropgrid-benchmarks"
 

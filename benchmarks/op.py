@@ -13,10 +13,10 @@ import torchvision
 from measure import arguments, interleaved, keep, ratio, show
 from torch import Tensor
 
+from dropgrid.execution.worker import keep_memory
 from dropgrid.masks import positions, sparse
 from dropgrid.regularizers.dropblock import drop_block2d
 from dropgrid.regularizers.dropout import Dropout
-from dropgrid.runs.child import keep_memory
 
 SHAPES = [(32, 1024, 14, 14), (32, 2048, 7, 7), (128, 64, 8, 8), (128, 256, 8, 8), (128, 128, 16, 16)]
 P = 0.1

@@ -44,7 +44,7 @@ import yaml
 from measure import ROOT, keep, ratio, show
 from safetensors.torch import load_file
 
-from dropgrid.reports.statistics import welch
+from dropgrid.statistics.samples import welch
 
 PARTS = Path(__file__).parent / "peers"
 sys.path.insert(0, str(PARTS))

@@ -22,8 +22,8 @@ import torch
 import torchvision
 from measure import ROOT, arguments, interleaved, keep, spread
 
+from dropgrid.execution.worker import keep_memory
 from dropgrid.regularizers.dropblock import drop_block2d
-from dropgrid.runs.child import keep_memory
 
 sys.path.insert(0, str(ROOT / "tests"))
 from fakes import ROWS, Fake
@@ -93,7 +93,7 @@ def timed(call: Callable[[], object]) -> float:
 
 def planned(cells: int) -> float:
     """Seconds to plan the demo with so many."""
-    from dropgrid.sweeps.plan import plans
+    from dropgrid.planning.plan import plans
 
     with tempfile.TemporaryDirectory() as place:
         line = ["+ablation=demo", f"seed=range({cells // 8})", f"paths.outputs={place}"]

@@ -16,7 +16,7 @@ from measure import arguments, interleaved, keep, ratio, show
 from nets import inputs, net, replaced
 from torch import nn
 
-from dropgrid.runs.child import keep_memory
+from dropgrid.execution.worker import keep_memory
 
 DROPBLOCK = ("regularizer=dropblock", "regularizer.block_size=7", "regularizer.schedule=constant")
 NETS = {

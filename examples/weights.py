@@ -11,13 +11,13 @@ import torch
 import torchvision
 from safetensors.torch import load_file
 
-import dropgrid.reports
-from dropgrid.runs import load_cell
+import dropgrid
+from dropgrid import load_cell
 
 
 def main(ablation: str, outputs: str = "outputs") -> None:
     """The first finished cell's network, the same in torchvision's class, and an exported program of it."""
-    frame = dropgrid.reports.load(ablation, outputs)
+    frame = dropgrid.load(ablation, outputs)
     cell = frame.loc[frame["status"] == "finished", "cell"].iloc[0]
     net = load_cell(cell, outputs)
     images = torch.randn(2, 3, 32, 32)

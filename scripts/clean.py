@@ -2,7 +2,7 @@
 
 import sys
 
-from dropgrid.sweeps.clean import main
+from dropgrid.cli.clean import main
 
 if __name__ == "__main__":
     sys.exit(main())

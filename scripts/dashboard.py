@@ -2,7 +2,7 @@
 
 import sys
 
-from dropgrid.dashboards.command import main
+from dropgrid.cli.dashboard import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from dropgrid.diagnose import main
+from dropgrid.cli.diagnose import main
 
 if __name__ == "__main__":
     sys.exit(main())

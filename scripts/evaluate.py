@@ -2,7 +2,7 @@
 
 import sys
 
-from dropgrid.evaluate import main
+from dropgrid.cli.evaluate import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from dropgrid.sweeps.merge import main
+from dropgrid.cli.merge import main
 
 if __name__ == "__main__":
     sys.exit(main())

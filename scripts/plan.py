@@ -2,7 +2,7 @@
 
 import sys
 
-from dropgrid.sweeps.preview import main
+from dropgrid.cli.plan import main
 
 if __name__ == "__main__":
     sys.exit(main())

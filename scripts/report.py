@@ -2,7 +2,7 @@
 
 import sys
 
-from dropgrid.reports.report import main
+from dropgrid.cli.report import main
 
 if __name__ == "__main__":
     sys.exit(main())

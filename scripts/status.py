@@ -2,7 +2,7 @@
 
 import sys
 
-from dropgrid.sweeps.status import main
+from dropgrid.cli.status import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,6 +1,6 @@
 """Train a run, a sweep (-m) or an ablation (+ablation=NAME)."""
 
-from dropgrid.train import main
+from dropgrid.cli.train import main
 
 if __name__ == "__main__":
     main()

@@ -2,7 +2,7 @@
 
 import sys
 
-from dropgrid.verify_resume import main
+from dropgrid.cli.verify_resume import main
 
 if __name__ == "__main__":
     sys.exit(main())

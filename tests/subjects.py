@@ -4,9 +4,9 @@ import torch
 from hydra import compose
 
 from dropgrid import build
-from dropgrid.evaluations.subject import Subject
-from dropgrid.runs.identity import divide
-from dropgrid.sweeps.compose import hydra_context, plain
+from dropgrid.measure.subject import Subject
+from dropgrid.planning.compose import hydra_context, plain
+from dropgrid.store.identity import divide
 
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.val=40", "data.test=60", "model.width=0.25"]
 

@@ -5,8 +5,8 @@ import torch
 
 from dropgrid import build
 from dropgrid.errors import UserError
-from dropgrid.sweeps.check import check
-from dropgrid.sweeps.plan import plans
+from dropgrid.execution.check import check
+from dropgrid.planning.plan import plans
 
 FAKE = ["data=fake", "trainer.max_epochs=1"]
 

@@ -33,7 +33,7 @@ def test_generators_repeat():
 
 
 def test_the_numbers_are_those_that_results_were_made_with():
-    """If this fails, raise FORMAT in dropgrid.runs.identity: equal configs no longer mean equal training."""
+    """If this fails, raise FORMAT in dropgrid.store.identity: equal configs no longer mean equal training."""
     assert streams.key(0, "init", "a", 1) == 4195430007772975975
     assert Order(100, 0).permutation()[:5].tolist() == [31, 4, 30, 37, 96]
     key = torch.tensor(streams.key(0, "regularizer", 0, 0, "a"))

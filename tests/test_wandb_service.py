@@ -1,15 +1,11 @@
 """The stand-in for the Weights & Biases service before the real client, each in a process and a home of its own."""
 
 import json
-import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from wandb_service.clients import Clients, until
 from wandb_service.service import Service
 

@@ -49,10 +49,10 @@ def test_installed_elsewhere_it_runs_from_its_own_configs(wheel, tmp_path):
 
     where = run(home / "bin" / "python", "-c", "import dropgrid.paths as p; print(p.PACKAGE, p.CONF)").split()
     assert where == [str(site / "dropgrid"), str(site / "dropgrid" / "conf")]
-    entry = "import sys; from dropgrid.train import main; sys.argv[0] = 'dropgrid-train'; main()"
+    entry = "import sys; from dropgrid.cli.train import main; sys.argv[0] = 'dropgrid-train'; main()"
     tiny = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "trainer.max_epochs=1"]
     out = run(home / "bin" / "python", "-c", entry, "-m", *tiny, "regularizer=none,dropblock", "name=away")
     assert "2 of 2 done" in out
     assert (tmp_path / "outputs" / "ablations" / "away" / "report.html").exists()
-    report = "import sys; from dropgrid.reports.report import main; sys.exit(main())"
+    report = "import sys; from dropgrid.cli.report import main; sys.exit(main())"
     assert "regularizer=dropblock" in run(home / "bin" / "python", "-c", report, "away")

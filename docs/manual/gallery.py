@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from dropgrid.reports.captions import CAPTIONS
+from dropgrid.reports.figure_index import CAPTIONS
 from dropgrid.reports.publish import renewed
 from manual import docstrings
 from manual.options import ROOT

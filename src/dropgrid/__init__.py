@@ -1,11 +1,29 @@
-"""Ablations of network training. `dropgrid.audit(model, loader)` looks at anyone's; asking for it imports torch."""
+"""Ablations of network training, from DropBlock outwards. Names are imported when asked for: none needs torch before.
 
+`dropgrid.audit` measures what the drop layers of any network really drop; `dropgrid.load` reads an ablation as a
+DataFrame; `dropgrid.load_cell` rebuilds the network of a finished cell; `dropgrid.build_model` builds that of a config.
+"""
+
+from importlib import import_module
 from typing import Any
+
+PUBLIC = {
+    "DropBlock2d": "dropgrid.regularizers.dropblock",
+    "DropSchedule": "dropgrid.callbacks.schedule",
+    "audit": "dropgrid.audits.audit",
+    "build_model": "dropgrid.cli.train",
+    "drop_block2d": "dropgrid.regularizers.dropblock",
+    "load": "dropgrid.store.ablation",
+    "load_cell": "dropgrid.load",
+}
+"""Name -> the module that defines it."""
 
 
 def __getattr__(name: str) -> Any:
-    if name == "audit":
-        from dropgrid.audits.audit import audit
+    if name not in PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(PUBLIC[name]), name)
 
-        return audit
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *PUBLIC])

@@ -21,7 +21,7 @@ from dropgrid.instantiate import call, instantiate
 from dropgrid.lr_schedules.following import reads_validation
 from dropgrid.optimizers.fused import fused
 from dropgrid.regularizers.none import none
-from dropgrid.runs.identity import OF_THE_LOADER, unite
+from dropgrid.store.identity import OF_THE_LOADER, unite
 
 COMPILERS = (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")
 """What torch.compile looks for."""

@@ -1,7 +1,10 @@
-"""What a user did that cannot work, said in one line."""
+"""Errors that users read, and the exit codes of a cell's process."""
 
 import difflib
 from collections.abc import Sequence
+
+FAILED, STOPPED, DISK_FULL = 3, 4, 5
+"""Exit codes of a cell's process: failure.json holds the reason; asked to stop; no disk space even for that file."""
 
 
 class UserError(Exception):

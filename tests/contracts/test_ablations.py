@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dropgrid.sweeps.check import check
-from dropgrid.sweeps.plan import plans
-from dropgrid.sweeps.rows import product_of
+from dropgrid.execution.check import check
+from dropgrid.planning.plan import plans
+from dropgrid.planning.rows import product_of
 
 FOLDER = Path(__file__).parents[2] / "conf" / "ablation"
 ABLATIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -79,8 +79,8 @@ def test_the_papers_ablations_build_at_the_scales_of_cifar(name, scale, tmp_path
 @pytest.mark.parametrize("scale", ["imagenet", "imagenet_released"])
 def test_table_1_is_comparable_at_the_papers_own_scale_alone(scale, tmp_path, monkeypatch):
     """Every row builds, and its protocol is the published one; another count of epochs is named."""
-    from dropgrid.reports.cells import Ablation, Block, Cell
     from dropgrid.reports.published import differs
+    from dropgrid.store.ablation import Ablation, Block, Cell
 
     monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
     for part in ("train", "val"):

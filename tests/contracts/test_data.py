@@ -14,7 +14,7 @@ from dropgrid.data.batches import Order, batches
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Memory
 from dropgrid.instantiate import instantiate, locate
-from dropgrid.runs.identity import ABOUT_PLACE_IN, cell_id, divide
+from dropgrid.store.identity import ABOUT_PLACE_IN, cell_id, divide
 
 TESTS = Path(__file__).parents[1]
 FOLDER = TESTS.parent / "conf" / "data"

@@ -3,23 +3,20 @@
 import importlib
 import inspect
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
-
-from dropgrid.diagnostics.course import Course
-from dropgrid.diagnostics.moments import Moment
-from dropgrid.diagnostics.probe import COMMON, probe
-from dropgrid.evaluations.subject import Found, Measure
-from dropgrid.instantiate import instantiate
-from dropgrid.reports.plotting import png
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from subjects import make
+
+from dropgrid.instantiate import instantiate
+from dropgrid.measure.probe import COMMON, probe
+from dropgrid.measure.snapshots import Moment
+from dropgrid.measure.subject import Found, Measure
+from dropgrid.measure.training_setup import Course
+from dropgrid.plotting.style import png
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "conf" / "diagnose"
@@ -60,8 +57,8 @@ def test_there_are_options():
 
 @pytest.mark.parametrize("name", EVERY)
 def test_one_name_across_conf_source_picture_and_tests(name):
-    assert option(name)[1]["_target_"] == f"dropgrid.diagnostics.{name}.{name}"
-    assert callable(importlib.import_module(f"dropgrid.diagnostics.figure_{name}").draw)
+    assert option(name)[1]["_target_"] == f"dropgrid.measure.diagnostics.{name}.{name}"
+    assert callable(importlib.import_module(f"dropgrid.measure.diagnostics.figure_{name}").draw)
     assert (ROOT / "tests" / "diagnostics" / f"test_{name}.py").exists()
 
 
@@ -86,7 +83,7 @@ def test_a_training_before_its_first_step_is_looked_at_and_drawn(name):
     for each in found.values():
         assert each.measures and all(math.isfinite(measure.value) for measure in each.measures.values())
         assert len({measure.label for measure in each.measures.values()}) == len(each.measures)
-    draw = importlib.import_module(f"dropgrid.diagnostics.figure_{name}").draw
+    draw = importlib.import_module(f"dropgrid.measure.diagnostics.figure_{name}").draw
     for labels in (["1"], ["40"], ["1", "40"]):
         figure = draw({label: [Moment(0, found[label].arrays)] for label in labels})
         assert figure is not None and png(figure, 40)[:4] == b"\x89PNG"
@@ -116,7 +113,7 @@ def test_it_finds_the_same_each_time_and_leaves_network_and_shared_randomness_al
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_one_configuration_several_and_several_moments_are_drawn(name, probes):
-    draw, function = importlib.import_module(f"dropgrid.diagnostics.figure_{name}").draw, option(name)[0]
+    draw, function = importlib.import_module(f"dropgrid.measure.diagnostics.figure_{name}").draw, option(name)[0]
     found = {cell: function(looked).arrays for cell, looked in probes.items()}
     for results in (
         {"batch": [Moment(0, found["batch"])]},
@@ -129,7 +126,7 @@ def test_one_configuration_several_and_several_moments_are_drawn(name, probes):
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_network_that_has_diverged_is_drawn_or_says_what_is_wrong(name, cells):
-    from dropgrid.evaluations.subject import DoesNotApply
+    from dropgrid.measure.subject import DoesNotApply
 
     cell = make(Path(cells["none"].local["paths"]["outputs"]), "data.size=16", "norm=none")
     with torch.no_grad():
@@ -140,5 +137,7 @@ def test_a_network_that_has_diverged_is_drawn_or_says_what_is_wrong(name, cells)
     except DoesNotApply as reason:
         assert str(reason)
         return
-    figure = importlib.import_module(f"dropgrid.diagnostics.figure_{name}").draw({"it": [Moment(0, found.arrays)]})
+    figure = importlib.import_module(f"dropgrid.measure.diagnostics.figure_{name}").draw(
+        {"it": [Moment(0, found.arrays)]}
+    )
     assert figure is None or png(figure, 40)

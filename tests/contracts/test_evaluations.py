@@ -2,7 +2,6 @@
 
 import inspect
 import math
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -10,12 +9,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
-
-from dropgrid.evaluations.subject import DoesNotApply, Found, Measure
-from dropgrid.instantiate import instantiate
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from subjects import make
+
+from dropgrid.instantiate import instantiate
+from dropgrid.measure.subject import DoesNotApply, Found, Measure
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "conf" / "evaluate"
@@ -45,7 +42,7 @@ def test_there_are_options():
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_one_name_across_conf_source_and_tests(name):
-    assert option(name)[1]["_target_"] == f"dropgrid.evaluations.{name}.{name}"
+    assert option(name)[1]["_target_"] == f"dropgrid.measure.evaluations.{name}.{name}"
     assert (ROOT / "tests" / "evaluations" / f"test_{name}.py").exists()
 
 

@@ -9,8 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from wandb_service.service import Service
 
 ROOT = Path(__file__).parents[2]

@@ -5,13 +5,13 @@ import shlex
 import pytest
 import yaml
 
-from dropgrid.dashboards import command
+from dropgrid.cli import dashboard
 from dropgrid.dashboards.agents import paths, quoted, sweep
-from dropgrid.reports.cells import read
-from dropgrid.sweeps.compose import choices, hydra_context, parse
-from dropgrid.sweeps.plan import plans
-from dropgrid.sweeps.record import write_plan
-from dropgrid.sweeps.todo import todo
+from dropgrid.execution.selection import todo
+from dropgrid.planning.compose import choices, hydra_context, parse
+from dropgrid.planning.plan import plans
+from dropgrid.store.ablation import read
+from dropgrid.store.manifest import write_plan
 
 
 def test_a_value_a_cell_and_each_is_quoted_for_hydra(fake):
@@ -40,7 +40,7 @@ def test_what_an_agent_runs_plans_the_ablation_and_trains_one_cell(tmp_path, mon
 
 def test_the_command_writes_it_beside_the_table(fake, capsys):
     fake.add(["baseline"], seeds=2).write()
-    assert command.main(["demo", "--sweep", f"paths.outputs={fake.outputs}"]) == 0
+    assert dashboard.main(["demo", "--sweep", f"paths.outputs={fake.outputs}"]) == 0
     path = fake.outputs / "ablations" / "demo" / "wandb_sweep.yaml"
     assert f"wandb sweep {shlex.quote(str(path))}" in capsys.readouterr().out
     assert yaml.safe_load(path.read_text())["program"] == "scripts/train.py"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dropgrid.dashboards import backfill, command
+from dropgrid.cli import dashboard
+from dropgrid.dashboards import backfill
 
 
 class Told:
@@ -25,7 +26,7 @@ def answered(fake, monkeypatch, capsys):
     def of(*rows):
         fake.add([*rows], seeds=1)
         monkeypatch.setenv("DROPGRID_OUTPUTS", str(fake.outputs))
-        return command.main([fake.write(), "--from-files"]), capsys.readouterr().out
+        return dashboard.main([fake.write(), "--from-files"]), capsys.readouterr().out
 
     return of
 

@@ -3,7 +3,7 @@
 import pytest
 
 from dropgrid.dashboards.sync import waiting
-from dropgrid.reports.cells import read
+from dropgrid.store.ablation import read
 
 
 @pytest.fixture

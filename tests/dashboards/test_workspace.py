@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from dropgrid.dashboards import command
+from dropgrid.cli import dashboard
 from dropgrid.dashboards.document import report
 from dropgrid.dashboards.service import data
 from dropgrid.dashboards.workspace import workspace
-from dropgrid.reports.cells import read
 from dropgrid.reports.table import tabulate
+from dropgrid.store.ablation import read
 
 PLACE = {"project": "dropgrid", "entity": ""}
 
@@ -55,7 +55,7 @@ def test_every_site_that_drops_has_its_curve_and_settings_that_differ_their_axis
 
 def test_pictures_are_of_what_the_cells_record(fake):
     fake.add(["baseline", "dropout"], seeds=1)
-    node = {"_target_": "dropgrid.callbacks.diagnosis.Diagnosis", "every": 10, "images": 64}
+    node = {"_target_": "dropgrid.measure.diagnosis.Diagnosis", "every": 10, "images": 64}
     fake.of("baseline")[0]["config"]["diagnosis"] = node | {"hessian": {"_target_": "x", "images": 128}}
     fake.of("dropout")[0]["config"]["diagnosis"] = node | {"weights_by_depth": {"_target_": "x", "images": 2}}
     found = panels(data(workspace(table_of(fake), **PLACE)))
@@ -102,7 +102,7 @@ def test_the_report_holds_question_table_figures_and_run_sets(fake):
 def test_the_dry_run_needs_no_key_and_prints_json(fake, without_key, capsys):
     fake.add(["baseline", "dropout"]).write()
     (fake.outputs / "ablations" / "demo" / "figure.png").write_bytes(b"")
-    assert command.main(["demo", "--dry-run", f"paths.outputs={fake.outputs}"]) == 0
+    assert dashboard.main(["demo", "--dry-run", f"paths.outputs={fake.outputs}"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["workspace"]["name"] == "demo" and list(found["figures"]) == ["figures/figure"]
     assert found["report"]["blocks"]
@@ -120,6 +120,6 @@ def test_the_dry_run_needs_no_key_and_prints_json(fake, without_key, capsys):
 )
 def test_what_cannot_be_done_is_one_line(fake, without_key, capsys, arguments, said):
     fake.add(["baseline"]).write()
-    assert command.main([*arguments, f"paths.outputs={fake.outputs}"]) == 2
+    assert dashboard.main([*arguments, f"paths.outputs={fake.outputs}"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert re.search(said, line), line

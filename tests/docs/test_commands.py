@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dropgrid import build
-from dropgrid.sweeps.plan import plans
+from dropgrid.planning.plan import plans
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))

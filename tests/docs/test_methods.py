@@ -13,8 +13,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from dropgrid import build
+from dropgrid.planning.plan import cells
 from dropgrid.sites import drops
-from dropgrid.sweeps.plan import cells
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "methods"

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from dropgrid import build, train
+from dropgrid import build
+from dropgrid.cli import train
+from dropgrid.cost.price import budget
 from dropgrid.errors import UserError
-from dropgrid.sweeps.plan import plans
-from dropgrid.sweeps.pool import policy
-from dropgrid.sweeps.price import budget
-from dropgrid.sweeps.slots import slots
-from dropgrid.trainers import make_trainer
+from dropgrid.execution.pool import policy
+from dropgrid.execution.slots import slots
+from dropgrid.planning.plan import plans
+from dropgrid.training.trainer import make_trainer
 
 sys.path.insert(0, str(Path(__file__).parent))
 from trial import Trial

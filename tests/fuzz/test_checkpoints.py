@@ -14,10 +14,10 @@ from torch import nn
 from dropgrid import streams
 from dropgrid.errors import UserError
 from dropgrid.initializers.checkpoint import checkpoint
-from dropgrid.reports.cells import Cell
-from dropgrid.reports.examples import predictions
-from dropgrid.runs import checkpoints
-from dropgrid.runs.load import load_weights
+from dropgrid.load import load_weights
+from dropgrid.reports.predictions import predictions
+from dropgrid.store import checkpoints
+from dropgrid.store.ablation import Cell
 
 
 def net():

@@ -7,11 +7,12 @@ import pytest
 from damage import damaged, hostile_pickles, outputs
 from hostile import ESCAPE, YAMLS, changed
 
+from dropgrid.cli import clean, merge, status
 from dropgrid.errors import UserError
-from dropgrid.reports import formats, guard, page
-from dropgrid.reports.cells import read
+from dropgrid.reports import comparability
+from dropgrid.reports.formats import formats, page
 from dropgrid.reports.table import tabulate
-from dropgrid.sweeps import clean, merge, status
+from dropgrid.store.ablation import read
 
 FILES = ("cells.json", "ablation.json", "result.json", "config.yaml", "failure.json", "claims.json", "evaluations.json")
 
@@ -26,7 +27,7 @@ def report(place):
     """The report but its figures, which are drawn from the same table."""
     ablation = read("demo", place)
     try:
-        guard.check(ablation)
+        comparability.check(ablation)
     except UserError as error:  # it tells of many rows in as many lines
         raise UserError(str(error).splitlines()[0]) from error
     table = tabulate(ablation)

@@ -9,8 +9,8 @@ from pytorch_lightning import Callback
 
 from dropgrid.errors import UserError
 from dropgrid.lr_schedules.plateau import plateau
-from dropgrid.sweeps.plan import plans
-from dropgrid.training import Trial
+from dropgrid.planning.plan import plans
+from dropgrid.training.train import Trial
 
 ARGUMENTS = {"metric": "loss", "factor": 0.1, "patience": 2, "threshold": 0.01, "lowest": 0.0, "warmup": 0.0}
 TINY = [

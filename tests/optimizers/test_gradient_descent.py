@@ -3,9 +3,9 @@ import torch
 from torch import nn
 
 from dropgrid.errors import UserError
+from dropgrid.execution.check import check
 from dropgrid.optimizers.gradient_descent import gradient_descent
-from dropgrid.sweeps.check import check
-from dropgrid.sweeps.plan import plans
+from dropgrid.planning.plan import plans
 
 WHOLE = ["scale=demo", "optimizer=gradient_descent", "trainer.max_epochs=1", "seed=0"]
 

@@ -4,9 +4,10 @@ import matplotlib
 import numpy as np
 import pytest
 
-from dropgrid.reports import figure, figure_curves, figure_treatment, plotting
-from dropgrid.reports.cells import read
+from dropgrid.plotting import style
+from dropgrid.reports.figures import accuracy, curves, treatment
 from dropgrid.reports.table import tabulate
+from dropgrid.store.ablation import read
 
 
 def table_of(fake):
@@ -19,7 +20,7 @@ def dots(axes):
 
 def test_every_seed_is_a_dot_and_every_mean_has_its_interval(fake):
     table = table_of(fake.add(["baseline", "dropout", "drop_path"]))
-    left, right = figure.draw(table).axes
+    left, right = accuracy.draw(table).axes
     for drawn, row in zip(dots(left), table.rows, strict=True):
         assert sorted(drawn) == pytest.approx(sorted(row.accuracies.values()))
     for drawn, row in zip(dots(right), table.rows[1:], strict=True):
@@ -30,7 +31,7 @@ def test_every_seed_is_a_dot_and_every_mean_has_its_interval(fake):
 
 def test_the_interval_that_holds_for_all_rows_at_once_is_a_thin_line(fake):
     table = table_of(fake.add(["baseline", "dropout", "drop_path"]))
-    _, right = figure.draw(table).axes
+    _, right = accuracy.draw(table).axes
     thin = [tuple(line.get_xdata()) for line in right.lines if line.get_marker() == "|"]
     assert thin == [pytest.approx(row.comparison.ci95) for row in table.rows[1:]]
     low, high = right.get_xlim()
@@ -38,14 +39,14 @@ def test_the_interval_that_holds_for_all_rows_at_once_is_a_thin_line(fake):
 
 
 def test_a_long_name_over_a_curve_keeps_both_ends():
-    assert figure_curves.fitting("dropout", 2.0) == ("dropout", 9)
+    assert curves.fitting("dropout", 2.0) == ("dropout", 9)
     name = "a_very_long_name_of_a_series_that_goes_on_and_on keep_prob=0.95"
-    shown, size = figure_curves.fitting(name, 2.0)
+    shown, size = curves.fitting(name, 2.0)
     assert size == 7 and len(shown) < 40 and shown.startswith("a_very_long") and shown.endswith("keep_prob=0.95")
 
 
 def test_rows_stand_in_the_order_of_the_table_from_the_top(fake):
-    left, _ = figure.draw(table_of(fake.add(["baseline", "dropout", "drop_path"], seeds=2))).axes
+    left, _ = accuracy.draw(table_of(fake.add(["baseline", "dropout", "drop_path"], seeds=2))).axes
     assert [label.get_text() for label in left.get_yticklabels()] == ["baseline", "dropout", "drop_path"]
     low, high = left.get_ylim()
     assert low > high
@@ -55,16 +56,16 @@ def test_a_block_is_a_pair_of_panels_on_common_axes(fake):
     for lr in ("0.05", "0.1", "0.2"):
         fake.add(["baseline", "dropout"], seeds=2, factors={"optimizer.lr": lr})
     table = table_of(fake)
-    panels = figure.draw(table).axes
+    panels = accuracy.draw(table).axes
     assert len(panels) == 6
     assert len({axes.get_xlim() for axes in panels[::2]}) == len({axes.get_xlim() for axes in panels[1::2]}) == 1
-    assert len(figure_curves.draw(table).axes) == 6
-    assert len(figure_treatment.draw(table).axes) == 6
+    assert len(curves.draw(table).axes) == 6
+    assert len(treatment.draw(table).axes) == 6
 
 
 def test_a_curve_is_the_mean_over_seeds_in_percent(fake):
     fake.add(["baseline", "dropout"], seeds=3)
-    panel = figure_curves.draw(table_of(fake)).axes[1]
+    panel = curves.draw(table_of(fake)).axes[1]
     expected = 100 * np.mean([[line["val/acc"] for line in cell["curve"]] for cell in fake.of("dropout")], axis=0)
     assert panel.get_title(loc="left") == "dropout"
     assert panel.lines[-1].get_ydata() == pytest.approx(expected)
@@ -73,13 +74,13 @@ def test_a_curve_is_the_mean_over_seeds_in_percent(fake):
 def test_curves_of_cells_still_running_end_where_the_shortest_does(fake):
     fake.add(["baseline", "dropout"], seeds=2)
     fake.of("dropout")[1] |= {"status": "running", "curve": fake.of("dropout")[1]["curve"][:4]}
-    panel = figure_curves.draw(table_of(fake)).axes[1]
+    panel = curves.draw(table_of(fake)).axes[1]
     assert list(panel.lines[-1].get_xdata()) == [0, 1, 2, 3]
 
 
 def test_sites_are_drawn_at_expected_and_realised(fake):
     table = table_of(fake.add(["baseline", "drop_path"], seeds=2))
-    axes, distance = figure_treatment.draw(table).axes
+    axes, distance = treatment.draw(table).axes
     sites = table.rows[1].sites
     drawn = [tuple(each.get_offsets()[0]) for each in axes.collections]
     assert drawn == [pytest.approx((100 * site.expected, 100 * site.realised)) for site in sites]
@@ -88,23 +89,23 @@ def test_sites_are_drawn_at_expected_and_realised(fake):
 
 def test_nothing_to_draw_is_no_figure(fake):
     fake.add(["baseline"], seeds=2)
-    assert figure_treatment.draw(table_of(fake)) is None
+    assert treatment.draw(table_of(fake)) is None
     for cell in fake.cells:
         cell["curve"] = [{"epoch": 0, "step": 1, "val/acc": ""}]
-    assert figure_curves.draw(table_of(fake)) is None
+    assert curves.draw(table_of(fake)) is None
 
 
 def test_odd_names_and_odd_counts_are_drawn_without_a_warning(fake):
     rows = {"baseline": (["a=b"], 0.0, []), "$x_1 & <y> \\frac 50% " * 4: (["regularizer=c"], 0.2, ["head"])}
     fake.add(rows, seeds=1)
     fake.of("baseline")[0]["status"] = "failed"
-    for module in (figure, figure_curves, figure_treatment):
-        assert plotting.png(module.draw(table_of(fake)), dpi=50).startswith(b"\x89PNG")
+    for module in (accuracy, curves, treatment):
+        assert style.png(module.draw(table_of(fake)), dpi=50).startswith(b"\x89PNG")
 
 
 def test_the_caller_s_settings_and_backend_come_back(fake):
     before = dict(matplotlib.rcParams)
-    figure.draw(table_of(fake.add(["baseline", "dropout"], seeds=2)))
+    accuracy.draw(table_of(fake.add(["baseline", "dropout"], seeds=2)))
     assert dict(matplotlib.rcParams) == before
 
 
@@ -116,17 +117,17 @@ def luminance(colour):
 
 
 def test_up_to_40_series_are_told_apart_without_colour_and_8_by_their_marks_alone():
-    looks = [plotting.look(index) for index in range(40)]
+    looks = [style.look(index) for index in range(40)]
     assert len({(marker, str(dash)) for _, marker, dash in looks}) == 40
     assert len({marker for _, marker, _ in looks[:8]}) == 8
     assert len({colour for colour, _, _ in looks[:7]}) == 7
 
 
 def test_every_colour_is_seen_on_white_in_grey():
-    for colour in plotting.CYCLE:
+    for colour in style.CYCLE:
         assert 1.05 / (luminance(colour) + 0.05) > 2  # contrast
 
 
 def test_verdicts_are_told_apart_without_colour():
-    markers = [marker for verdict, (_, marker) in plotting.VERDICTS.items() if verdict]
+    markers = [marker for verdict, (_, marker) in style.VERDICTS.items() if verdict]
     assert len(set(markers)) == len(markers) == 3

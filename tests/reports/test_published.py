@@ -2,8 +2,6 @@ import math
 
 import pytest
 
-from dropgrid.reports.cells import read
-from dropgrid.reports.dunnett import Comparison
 from dropgrid.reports.published import (
     CONTRADICTED,
     INCONCLUSIVE,
@@ -16,6 +14,8 @@ from dropgrid.reports.published import (
     judge,
 )
 from dropgrid.reports.table import tabulate
+from dropgrid.statistics.dunnett import Comparison
+from dropgrid.store.ablation import read
 
 
 def ours(mean, half, freedom=20.0):

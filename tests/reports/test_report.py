@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dropgrid.cli.report import main, write
 from dropgrid.errors import UserError
-from dropgrid.reports.report import main, write
 
 TABLES = ["table.md", "table.csv", "table.tex", "table.json"]
 FIGURES = [f"{name}.{kind}" for name in ("figure", "figure_curves", "figure_treatment") for kind in ("png", "pdf")]

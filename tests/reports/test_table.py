@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dropgrid.reports.cells import read
-from dropgrid.reports.notes import notes
+from dropgrid.reports.footnotes import notes
 from dropgrid.reports.table import tabulate
+from dropgrid.store.ablation import read
 
 
 def table_of(fake):

@@ -5,12 +5,13 @@ import math
 import pytest
 
 from dropgrid import reports
-from dropgrid.reports import figure_treatment, formats
-from dropgrid.reports.cells import read
 from dropgrid.reports.columns import columns
-from dropgrid.reports.notes import notes
+from dropgrid.reports.figures import treatment
+from dropgrid.reports.footnotes import notes
+from dropgrid.reports.formats import formats
 from dropgrid.reports.report import write
 from dropgrid.reports.table import tabulate
+from dropgrid.store.ablation import read
 from dropgrid.treatment import MOVED, STANDARD_ERRORS
 
 SHARE = math.erfc(1 / math.sqrt(2))
@@ -119,7 +120,7 @@ def faces(axes):
 
 def test_both_kinds_lie_on_the_diagonal_told_apart_and_named(mixed):
     table = table_of(mixed)
-    drawn = figure_treatment.draw(table)
+    drawn = treatment.draw(table)
     axes = drawn.axes[0]
     sites = [site for row in table.rows for site in row.sites]
     at = [(100 * site.expected, 100 * site.realised) for site in sites]
@@ -132,7 +133,7 @@ def test_both_kinds_lie_on_the_diagonal_told_apart_and_named(mixed):
 def test_a_figure_of_one_kind_names_that_alone(mixed):
     for cell in mixed.of("drop_path") + mixed.of("dropout"):
         cell["result"]["treatment"]["sites"] = []
-    drawn = figure_treatment.draw(table_of(mixed))
+    drawn = treatment.draw(table_of(mixed))
     assert drawn.texts[0].get_text() == "Moved by noise: realised against expected"
     assert drawn.axes[0].get_xlabel() == f"expected, % {MOVED}"
 
@@ -168,7 +169,7 @@ def test_what_neither_drops_nor_adds_noise_is_no_noise_in_the_frame(sequences):
 
 
 def test_what_neither_drops_nor_adds_noise_is_shown_as_a_share_of_what_it_counts(sequences):
-    figure = figure_treatment.draw(table_of(sequences))
+    figure = treatment.draw(table_of(sequences))
     assert figure.texts[0].get_text() == "Dropped, or moved by noise, or rows left out: realised against expected"
     axes = figure.axes[0]
     assert axes.get_xlabel() == f"expected, % dropped or {MOVED} or rows left out"
@@ -186,7 +187,7 @@ def test_where_no_noise_is_nothing_is_said_of_it(sequences):
         for cell in sequences.of(name):
             sites = cell["result"]["treatment"]["sites"]
             sites[:] = [site for site in sites if site.get("counts") != MOVED]
-    figure = figure_treatment.draw(table_of(sequences))
+    figure = treatment.draw(table_of(sequences))
     assert not any("noise" in text.get_text() for text in figure.texts)
     write(sequences.write(), sequences.outputs)
     page = (sequences.outputs / "ablations/demo/report.html").read_text()

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from dropgrid.reports.plotting import VERMILLION
+from dropgrid.plotting.style import VERMILLION
 from manual.options import Option
 from manual.pictures.drawing import BLUE, place, sheet, style
 

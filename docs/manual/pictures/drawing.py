@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dropgrid.reports.plotting import BLUE, GREY, INK, PALE, SKY, canvas, place, png, style, write_text
+from dropgrid.plotting.style import BLUE, GREY, INK, PALE, SKY, canvas, place, png, style, write_text
 
 __all__ = [
     "BLUE",

@@ -5,7 +5,7 @@ import torch
 from matplotlib.figure import Figure
 
 from dropgrid import streams
-from dropgrid.reports.plotting import GREEN, VERMILLION
+from dropgrid.plotting.style import GREEN, VERMILLION
 from dropgrid.sites import Site
 from manual.options import Option
 from manual.pictures.drawing import BLUE, GREY, place, schedules, sheet, style

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from torch import Tensor, nn
 
-from dropgrid.reports.plotting import VERMILLION
+from dropgrid.plotting.style import VERMILLION
 from manual.options import Option
 from manual.pictures.digits import digits
 from manual.pictures.drawing import BLUE, GREY, PALE, SKY, place, sheet, style

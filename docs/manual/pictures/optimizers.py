@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from dropgrid.reports.plotting import VERMILLION
+from dropgrid.plotting.style import VERMILLION
 from manual.acting import loaded
 from manual.options import Option
 from manual.pictures.drawing import BLUE, GREY, INK, place, sheet, style

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from dropgrid.penalties.none import NoPenalty
-from dropgrid.reports.plotting import VERMILLION
+from dropgrid.plotting.style import VERMILLION
 from manual.options import Option
 from manual.pictures.drawing import BLUE, GREY, INK, place, sheet, style
 

@@ -5,7 +5,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.reports.plotting import VERMILLION
+from dropgrid.plotting.style import VERMILLION
 from manual.measuring import EPOCHS, STEPS
 from manual.options import Option
 from manual.pictures.drawing import BLUE, GREY, INK, SKY, place, sheet, style

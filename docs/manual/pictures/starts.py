@@ -10,11 +10,11 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from dropgrid.diagnostics.probe import Probe
-from dropgrid.diagnostics.signal import signal
 from dropgrid.errors import UserError
 from dropgrid.initializers.layers import weights
-from dropgrid.reports.plotting import VERMILLION
+from dropgrid.measure.diagnostics.signal import signal
+from dropgrid.measure.probe import Probe
+from dropgrid.plotting.style import VERMILLION
 from manual.acting import initialised, loaded
 from manual.options import Option, of_axis
 from manual.pictures.digits import digits

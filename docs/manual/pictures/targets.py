@@ -5,7 +5,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from dropgrid.reports.plotting import VERMILLION
+from dropgrid.plotting.style import VERMILLION
 from manual.options import Option
 from manual.pictures.drawing import BLUE, INK, place, sheet, style
 

@@ -11,8 +11,8 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from dropgrid.data.batches import Order
-from dropgrid.runs import checkpoints
-from dropgrid.runs.child import STOPPED
+from dropgrid.errors import STOPPED
+from dropgrid.store import checkpoints
 
 SHARE = 0.01
 """Of training time that writing checkpoints by the clock may take; what was asked for by steps is written."""
@@ -31,7 +31,7 @@ class Checkpoint(Callback):
 
     Args:
         folder: the cell's.
-        stamp: by what it is written (`dropgrid.runs.environment.stamp`); only such a one is continued from.
+        stamp: by what it is written (`dropgrid.store.environment.stamp`); only such a one is continued from.
         order: of the training images; told where to go on.
         minutes: between checkpoints, or longer where writing one takes more than 1 % of that; None is never.
         steps: a checkpoint every so many optimizer steps; None is never.

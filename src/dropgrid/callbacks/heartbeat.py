@@ -10,7 +10,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from dropgrid.learner import Learner
-from dropgrid.runs.folder import write_json
+from dropgrid.store.records import write_json
 
 SECONDS_BETWEEN = 0.5
 

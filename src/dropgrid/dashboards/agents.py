@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from dropgrid.reports.cells import Ablation
-from dropgrid.sweeps.inventory import path
+from dropgrid.store.ablation import Ablation
+from dropgrid.store.inventory import path
 
 HEAD = """# Agents that train the cells of {name}: make the sweep once, then start as many agents as you like.
 #   wandb sweep {file}

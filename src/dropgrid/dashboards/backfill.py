@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dropgrid.diagnostics.of_cell import pictures_of
 from dropgrid.loggers.summary import summary
 from dropgrid.loggers.wandb import Membership, Wandb
-from dropgrid.reports.cells import Cell
-from dropgrid.reports.files import read_yaml
+from dropgrid.measure.cell_figures import pictures_of
+from dropgrid.store.ablation import Cell
+from dropgrid.store.files import read_yaml
 
 ENDED = ("finished", "failed")
 """States of a cell that can be sent: the others are still being written, or have nothing."""

@@ -7,7 +7,7 @@ import wandb_workspaces.workspaces as ws
 
 from dropgrid.dashboards.workspace import groups, sections
 from dropgrid.loggers.wandb import of_ablation, short
-from dropgrid.reports import formats
+from dropgrid.reports.formats import formats
 from dropgrid.reports.table import Table
 
 SHOWN = ("Accuracy", "Learning curves", "Drop rates")

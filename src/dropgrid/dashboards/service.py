@@ -10,7 +10,7 @@ from dropgrid.dashboards.document import of_report, report
 from dropgrid.dashboards.workspace import workspace
 from dropgrid.loggers import wandb as runs
 from dropgrid.reports.table import Table
-from dropgrid.runs.folder import read_json, write_json
+from dropgrid.store.records import read_json, write_json
 
 
 def data(specification: Any) -> Any:

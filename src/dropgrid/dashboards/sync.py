@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dropgrid.errors import UserError
-from dropgrid.reports.cells import Cell
+from dropgrid.store.ablation import Cell
 
 EMPTY = 7
 """Bytes of a file whose run was killed before anything was written: `wandb sync` would fail at it."""

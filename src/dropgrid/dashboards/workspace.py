@@ -8,7 +8,7 @@ import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
 
 from dropgrid.loggers.wandb import key, of_ablation
-from dropgrid.reports.guard import row_differences
+from dropgrid.reports.comparability import row_differences
 from dropgrid.reports.table import Table
 
 Panel = Any

@@ -110,8 +110,8 @@ def written(folder: Path, seen: "Seen", left_out: dict[str, str]) -> list[str]:
     from dropgrid.optimizer_paths.picture import picture
     from dropgrid.optimizer_paths.record import points, summary
     from dropgrid.optimizer_paths.statements import findings
-    from dropgrid.reports.files import write
-    from dropgrid.reports.plotting import png
+    from dropgrid.plotting.style import png
+    from dropgrid.store.files import write
 
     files: dict[str, str | bytes] = {}
     with terminal(stderr=True).status("drawing"):
@@ -130,9 +130,9 @@ def tell(seen: "Seen", left_out: dict[str, str], files: Sequence[str]) -> None:
     """The statements as a table, what was left out, and the files."""
     from rich.text import Text
 
+    from dropgrid.cli.console import show, table
     from dropgrid.optimizer_paths.paths import COMMON, TUNED
     from dropgrid.optimizer_paths.statements import findings
-    from dropgrid.sweeps.listing import show, table
 
     styles = {True: "green", False: "red", None: "dim"}
     rows: list[list[Any]] = []

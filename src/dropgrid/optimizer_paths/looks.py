@@ -7,7 +7,7 @@ import numpy as np
 
 from dropgrid.optimizer_paths.surface import Surface
 from dropgrid.optimizer_paths.walk import Walk
-from dropgrid.reports.plotting import CYCLE, DASHES, MARKERS
+from dropgrid.plotting.style import CYCLE, DASHES, MARKERS
 
 COLOURS = (*CYCLE, "#882255", "#8A8A00", "#6B3E26")
 """The house's seven, and wine, olive and brown."""

@@ -10,8 +10,8 @@ import torch
 from torch import nn, optim
 
 from dropgrid.instantiate import call, instantiate
-from dropgrid.sweeps.compose import hydra_context, options, plain
-from dropgrid.sweeps.explain import explained
+from dropgrid.planning.compose import hydra_context, options, plain
+from dropgrid.planning.explain import explained
 
 Make = Callable[[nn.Module], optim.Optimizer]
 

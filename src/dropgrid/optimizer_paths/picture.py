@@ -15,18 +15,7 @@ from dropgrid.optimizer_paths.paths import Paths
 from dropgrid.optimizer_paths.statements import Finding, Statement
 from dropgrid.optimizer_paths.surface import Surface
 from dropgrid.optimizer_paths.walk import Walk
-from dropgrid.reports.plotting import (
-    GREEN,
-    GREY,
-    INK,
-    VERMILLION,
-    canvas,
-    lines,
-    place,
-    style,
-    wrap,
-    write_text,
-)
+from dropgrid.plotting.style import GREEN, GREY, INK, VERMILLION, canvas, lines, place, style, wrap, write_text
 
 WIDTH, MARGIN, MAP, HIGH = 11.0, 0.3, 5.6, 5.3
 LEGEND = 0.23

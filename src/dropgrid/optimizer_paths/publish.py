@@ -7,8 +7,8 @@ from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.optimizer_paths.record import markdown
-from dropgrid.reports.files import read_text, write
 from dropgrid.reports.publish import filled
+from dropgrid.store.files import read_text, write
 
 PAGE = Path("docs") / "optimizer_paths.md"
 KEPT = Path("results") / "optimizer_paths"

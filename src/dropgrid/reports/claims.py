@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.reports.formulas import Weights, weights
+from dropgrid.reports.linear_combinations import Weights, weights
 
 FORM = re.compile(r"(?P<formula>.+) (?P<sign>[<>]) (?P<bound>[-+]?\d+(?:\.\d+)?)")
 PAIR = re.compile(r"(?P<one>.+?) - (?P<other>.+)")

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from dropgrid.reports.evaluations import SHARE, Measurement, evaluation_of, ordered
-from dropgrid.reports.statistics import Interval
+from dropgrid.reports.measurements import SHARE, Measurement, evaluation_of, ordered
 from dropgrid.reports.table import NATS, Row, Table
+from dropgrid.statistics.samples import Interval
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "–"

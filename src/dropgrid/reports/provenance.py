@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from dropgrid.reports.cells import Ablation, Block
+from dropgrid.store.ablation import Ablation, Block
 
 
 def mixed(ablation: Ablation) -> list[str]:

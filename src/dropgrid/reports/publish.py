@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.reports.files import read_json, write
-from dropgrid.runs.folder import read_lines, run_folder
+from dropgrid.store.files import read_json, write
+from dropgrid.store.records import read_lines, run_folder
 
 KEPT = ("table.md", "table.json")
 

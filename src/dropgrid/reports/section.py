@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dropgrid.reports.columns import NOTHING, number
-from dropgrid.reports.statistics import Interval
+from dropgrid.statistics.samples import Interval
 
 
 @dataclass(frozen=True)

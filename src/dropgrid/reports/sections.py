@@ -1,6 +1,12 @@
 """The small tables below the table, for what an ablation asks besides its rows."""
 
-from dropgrid.reports import section_contrasts, section_ensembles, section_smoothness, section_spreads, section_targets
+from dropgrid.reports.questions import (
+    section_contrasts,
+    section_ensembles,
+    section_smoothness,
+    section_spreads,
+    section_targets,
+)
 from dropgrid.reports.section import Section
 from dropgrid.reports.table import Table
 

@@ -8,18 +8,18 @@ from functools import cached_property
 from typing import Any
 
 from dropgrid.reports import published as publications
-from dropgrid.reports import statistics
-from dropgrid.reports.cells import Ablation, Block, Cell, mean_over_sites
-from dropgrid.reports.contrasts import Contrast, contrasts
-from dropgrid.reports.dunnett import Comparison
-from dropgrid.reports.ensembles import Ensemble, ensembles
-from dropgrid.reports.evaluations import Measurement, measurements
-from dropgrid.reports.judging import complete, judged, percent, percents
-from dropgrid.reports.outcomes import Judged, judge
-from dropgrid.reports.smoothness import Smoothness, smoothness
-from dropgrid.reports.spreads import Spread, spreads
-from dropgrid.reports.targets import Target, targets
+from dropgrid.reports.claim_results import Judged, judge
+from dropgrid.reports.comparisons import complete, judged, percent, percents
+from dropgrid.reports.measurements import Measurement, measurements
+from dropgrid.reports.questions.contrasts import Contrast, contrasts
+from dropgrid.reports.questions.ensembles import Ensemble, ensembles
+from dropgrid.reports.questions.seed_variance import Spread, spreads
+from dropgrid.reports.questions.smoothness import Smoothness, smoothness
+from dropgrid.reports.questions.steps_to_accuracy import Target, targets
 from dropgrid.reports.treatment import Site, sites
+from dropgrid.statistics import samples
+from dropgrid.statistics.dunnett import Comparison
+from dropgrid.store.ablation import Ablation, Block, Cell, mean_over_sites
 
 NATS = ("test/nll_last", "train/nll")
 """Metrics that are no shares, hence not in percent."""
@@ -41,9 +41,9 @@ class Row:
     factors: Mapping[str, str]
     baseline: bool
     planned: int
-    sample: statistics.Sample
-    difference: statistics.Difference | None
-    welch: statistics.Interval | None
+    sample: samples.Sample
+    difference: samples.Difference | None
+    welch: samples.Interval | None
     correlation: float | None
     comparison: Comparison | None
     verdict: str | None
@@ -51,7 +51,7 @@ class Row:
     accuracies: Mapping[int, float]
     differences: Mapping[int, float]
     metrics: Mapping[str, float | None]
-    also: Mapping[str, statistics.Sample]
+    also: Mapping[str, samples.Sample]
     published: Mapping[str, Any] | None
     effect: publications.Published | None
     against: str | None
@@ -157,7 +157,7 @@ def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell]
     baseline = name == ablation.baseline
     whole = complete(cells, ablation.metric)
     comparable = not baseline and whole and complete(reference, ablation.metric)
-    difference = statistics.paired(own, other) if comparable else None
+    difference = samples.paired(own, other) if comparable else None
     found = sites(name, cells)
     why = None if baseline else withheld(whole, difference, found, sites(ablation.baseline, reference))
     result = next((cell.result for cell in cells if cell.result), {})
@@ -171,10 +171,10 @@ def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell]
         planned=len(cells),
         sample=sample(own, whole),
         difference=difference,
-        welch=statistics.welch(own, other) if comparable else None,
-        correlation=statistics.correlation(own, other) if comparable else None,
+        welch=samples.welch(own, other) if comparable else None,
+        correlation=samples.correlation(own, other) if comparable else None,
         comparison=comparison,
-        verdict=statistics.verdict(judged.ci95) if judged else None,
+        verdict=samples.verdict(judged.ci95) if judged else None,
         withheld=why,
         accuracies=own,
         differences={seed: own[seed] - other[seed] for seed in own if seed in other} if comparable else {},
@@ -204,7 +204,7 @@ def against(comparison: Comparison | None, effect: publications.Published | None
 
 
 def withheld(
-    complete: bool, difference: statistics.Difference | None, own: Sequence[Site], other: Sequence[Site]
+    complete: bool, difference: samples.Difference | None, own: Sequence[Site], other: Sequence[Site]
 ) -> str | None:
     """Why a row has no verdict, in a word or two; None where it has one."""
     if not complete:
@@ -218,13 +218,13 @@ def withheld(
     return "one seed" if difference.ci95 is None else None
 
 
-def sample(values: Mapping[int, float], complete: bool) -> statistics.Sample:
+def sample(values: Mapping[int, float], complete: bool) -> samples.Sample:
     """Statistics of the seeds; no interval while some are missing, for those that are may be missing for a reason."""
-    found = statistics.describe([values[seed] for seed in sorted(values)])
-    return found if complete else statistics.Sample(found.n, found.mean, found.std, None)
+    found = samples.describe([values[seed] for seed in sorted(values)])
+    return found if complete else samples.Sample(found.n, found.mean, found.std, None)
 
 
-def further(cells: Sequence[Cell], metric: str, whole: bool) -> statistics.Sample:
+def further(cells: Sequence[Cell], metric: str, whole: bool) -> samples.Sample:
     """Statistics of another metric than the headline."""
     if metric not in NATS:
         return sample(percents(cells, metric), whole)

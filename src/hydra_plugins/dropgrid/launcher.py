@@ -24,10 +24,10 @@ class DropgridLauncher(Launcher):
         pass
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from dropgrid.sweeps.launch import launch
-        from dropgrid.sweeps.local import Local
-        from dropgrid.sweeps.plan import plans
-        from dropgrid.train import train_cell
+        from dropgrid.cli.launch import launch
+        from dropgrid.cli.train import train_cell
+        from dropgrid.execution.local import Local
+        from dropgrid.planning.plan import plans
 
         code = launch([plan for overrides in job_overrides for plan in plans(overrides)], Local(train_cell))
         if code:

@@ -26,12 +26,12 @@ class DropgridSweeper(Sweeper):
         self.config: Any = config
 
     def sweep(self, arguments: list[str]) -> Any:
-        from dropgrid.sweeps.allocation import OURS
-        from dropgrid.sweeps.elsewhere import Elsewhere
-        from dropgrid.sweeps.launch import launch
-        from dropgrid.sweeps.local import Local
-        from dropgrid.sweeps.plan import plans
-        from dropgrid.train import train_cell
+        from dropgrid.cli.launch import launch
+        from dropgrid.cli.train import train_cell
+        from dropgrid.cluster.allocation import OURS
+        from dropgrid.cluster.remote import Elsewhere
+        from dropgrid.execution.local import Local
+        from dropgrid.planning.plan import plans
 
         launcher: Any = OmegaConf.to_container(self.config.hydra.launcher, resolve=True)
         engine = Local(train_cell) if launcher["_target_"] == OURS else Elsewhere(launcher, self.launch)
@@ -39,7 +39,7 @@ class DropgridSweeper(Sweeper):
 
     def launch(self, jobs: Sequence[Sequence[str]], settings: Mapping[str, Any]) -> Any:
         """Hand jobs to the launcher that was chosen, with our settings of what was left open."""
-        from dropgrid.sweeps.pack import train_pack
+        from dropgrid.cluster.job import train_pack
 
         config = self.config.copy()
         for key, value in settings.items():

@@ -1,0 +1,132 @@
+"""What takes room, and how to free it: python scripts/clean.py [NAME…] [FLAGS] [--yes]
+
+Without flags: sizes by ablation, and what each flag would free. With flags: a list of what would be removed; only with
+--yes it is. A cell that is being trained is left alone. A cell that is removed counts as pending: the command that made
+it trains it again, and until then its ablation keeps its place in the table.
+
+Without its checkpoints a failed cell that is tried again begins at its first step. Those of interrupted cells are all
+that these have: they are kept, until a cell is finished, or orphaned.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from dropgrid.cli import console
+from dropgrid.commands import parser, run
+from dropgrid.errors import UserError
+from dropgrid.store.ablation import names
+from dropgrid.store.deletion import Removal, held, removals, remove
+from dropgrid.store.inventory import Run, lines, runs, subfolders, tree
+
+FLAGS = {
+    "checkpoints": "checkpoints of finished and failed cells",
+    "stale": "cells trained by older source",
+    "failed": "cells that failed",
+    "orphaned": "cells of no ablation, leftovers of clean and merge",
+    "replaced": "results that a rerun replaced",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    expected = parser("clean", __doc__ or "")
+    expected.add_argument("names", metavar="NAME", nargs="*", help="these ablations only")
+    for flag, what in FLAGS.items():
+        expected.add_argument(f"--{flag}", action="store_true", help=what)
+    expected.add_argument("--yes", action="store_true", help="remove, do not only say so")
+    return run(act, expected, arguments)
+
+
+def act(given: argparse.Namespace) -> int:
+    """Show sizes, or what would be removed, or remove it."""
+    if not given.outputs.is_dir():
+        raise UserError(f"no outputs in {given.outputs}; paths.outputs=DIR says where they are")
+    flags = [flag for flag in FLAGS if getattr(given, flag)]
+    if given.orphaned and given.names:
+        raise UserError("orphaned cells belong to no ablation: --orphaned goes without NAME")
+    if given.yes and not flags:
+        raise UserError(f"--yes needs to know what to remove: {' '.join(f'--{flag}' for flag in FLAGS)}")
+    chosen = {line["cell"] for _, line in lines(given.outputs, given.names)} if given.names else None
+    found = [each for each in runs(given.outputs) if chosen is None or each.folder.name in chosen]
+    if flags:
+        clean(removals(flags, found, given.outputs, chosen), given.yes)
+        if given.checkpoints and (kept := interrupted(found)):
+            console.show(f"kept: {kept}")
+        return 0
+    show_sizes(given.outputs, found, given.names)
+    show_flags(given.outputs, found, chosen)
+    return 0
+
+
+def clean(found: Sequence[Removal], yes: bool) -> None:
+    """List the removals, and with `yes` remove; say which were left and why."""
+    left: list[tuple[str, str]] = []
+    freed = 0
+    rows: list[list[str | Text]] = []
+    for each in found:
+        why = remove(each) if yes else held(each)
+        if why:
+            left.append((each.label, why))
+        else:
+            freed += each.size
+            rows.append([each.label, each.why, console.size(each.size), str(each.path)])
+    if rows:
+        console.show(console.table(["removed" if yes else "to remove", "", "size", "path"], rows, left=(0, 1, 3)), "")
+    for label, why in left:
+        console.show(Text.assemble(("left  ", "yellow"), f"{label}: {why}"))
+    what = f"{len(rows)} folder{'' if len(rows) == 1 else 's'}, {console.size(freed)}"
+    told = f"removed {what}" if yes else f"{what}; nothing was removed: --yes does"
+    console.show(Text(told if rows else "nothing to remove", style="bold"))
+
+
+def show_sizes(outputs: Path, found: Sequence[Run], chosen: Sequence[str]) -> None:
+    """What takes how much room: a line for each ablation, and for what belongs to none."""
+    rows: list[list[str | Text]] = []
+    folders = {name: tree(outputs / "ablations" / name) for name in chosen or names(outputs)}
+    for name, own in folders.items():
+        cells = [each for each in found if name in each.ablations]
+        shared = [each.size for each in cells if len(each.ablations) > 1]
+        sizes = [own + sum(each.size for each in cells), sum(shared), sum(each.checkpoints for each in cells)]
+        rows.append([name, str(len(cells)), *map(console.size, sizes)])
+    total = sum(folders.values()) + sum(each.size for each in found)
+    number = len(found)
+    if not chosen:
+        orphaned = [each for each in found if not each.members]
+        sizes = [sum(each.size for each in orphaned), 0, sum(each.checkpoints for each in orphaned)]
+        rows.append(["(orphaned cells)", str(len(orphaned)), *map(console.size, sizes)])
+        others = {"(replaced by reruns)": tree(outputs / "replaced"), "(caches)": tree(outputs / ".cache")}
+        aside = {*names(outputs)}
+        counted = {"runs", "ablations", "replaced", ".cache"}
+        rest = [each for each in subfolders(outputs) if each.name not in counted]
+        rest += [each for each in subfolders(outputs / "ablations") if each.name not in aside]
+        others["(other)"] = sum(map(tree, rest))
+        rows += [[what, "", console.size(size), "", ""] for what, size in others.items() if size]
+        total += sum(others.values())
+    rows.append([Text("total", style="bold"), str(number), Text(console.size(total), style="bold"), "", ""])
+    headings = ["ablation", "cells", "size", "of it shared", "checkpoints"]
+    console.show(Text(str(outputs), style="bold"), "", console.table(headings, rows))
+    if any(len(each.ablations) > 1 for each in found):
+        console.show(Text("  Cells that several ablations share count once in the total.", style="dim"))
+
+
+def show_flags(outputs: Path, found: Sequence[Run], chosen: set[str] | None) -> None:
+    """What each flag would free."""
+    rows: list[list[str | Text]] = []
+    for flag, what in FLAGS.items():
+        if flag == "orphaned" and chosen is not None:
+            continue
+        free = [each for each in removals([flag], found, outputs, chosen) if not held(each)]
+        rows.append([f"--{flag}", what, str(len(free)), console.size(sum(each.size for each in free))])
+    console.show("", console.table(["flag", "removes", "folders", "size"], rows, left=(0, 1)))
+    if kept := interrupted(found):
+        console.show(Text(f"  Kept in any case: {kept}.", style="dim"))
+
+
+def interrupted(found: Sequence[Run]) -> str:
+    """The checkpoints that no flag but --orphaned removes, in words."""
+    kept = [each for each in found if each.status == "interrupted" and each.checkpoints and each.members]
+    size = console.size(sum(each.checkpoints for each in kept))
+    return f"the checkpoints of {len(kept)} interrupted, {size}, which go on from them" if kept else ""

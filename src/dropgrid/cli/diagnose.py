@@ -1,0 +1,289 @@
+"""Look at what a network does to its signal, before training, after some steps of it, or once it is over:
+`python scripts/diagnose.py [X[,Y…]|all] [diagnose.key=value …] [OVERRIDES…]`; +diagnose=X is the same.
+
+X is one of conf/diagnose: signal (where nothing is said), jacobian, hessian, weights_by_depth, gradient, landscape,
+inputs. OVERRIDES are those of train.py; values with commas are configurations side by side: norm=batch,none. The
+network is as it starts; diagnose.steps=N looks after N steps of its own training, diagnose.every=K at each K-th on the
+way too. --cell takes what is trained: a finished cell's id, or an ablation's NAME, of each row its first finished seed.
+
+Two more X, not among all, are of the learning rate: lr draws it by step and trains nothing; lr_find trains while it
+rises, from diagnose.low to diagnose.high, and names where the loss falls fastest and where it diverges.
+
+Pictures and numbers are left under outputs/diagnostics/<name>.
+"""
+
+import argparse
+import io
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dropgrid.commands import parser, run
+from dropgrid.errors import UserError, meant
+from dropgrid.measure.output import Asked, Seen, Sights, tell
+
+if TYPE_CHECKING:
+    from dropgrid.measure.probe import Probe
+    from dropgrid.measure.subject import Found
+    from dropgrid.measure.training_setup import Course
+    from dropgrid.planning.plan import Cell, Plan
+
+DEFAULT = "signal"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; 2 and a line for a user's mistake."""
+    expected = parser("diagnose", __doc__ or "")
+    expected.add_argument("words", metavar="X OVERRIDES", nargs="*", help="what to look at, and in what")
+    expected.add_argument("--cell", metavar="ID|NAME", help="a finished cell, or the cells of an ablation")
+    expected.add_argument("--weights", choices=("last", "best"), help="of a finished cell; last where nothing is said")
+    return run(act, expected, arguments)
+
+
+def act(given: argparse.Namespace) -> int:
+    """Compose, measure, write, tell."""
+    words = [word if "=" in word or word[0] in "+~" else f"+diagnose={word}" for word in given.words if word]
+    own = [word for word in words if word.lstrip("+~").startswith(("diagnose=", "diagnose."))]
+    rest = [word for word in words if word not in own]
+    options = asked(own)
+    ahead = [each for each in options if each.images is None]
+    sights: Sights = {each.name: {} for each in options}
+    if given.cell is None and given.weights:
+        raise UserError("--weights is of a finished cell: --cell ID or NAME")
+    if given.cell is not None and ahead:
+        raise UserError(f"{ahead[0].name} is of a training before its first step; --cell takes what is trained")
+    if given.cell is not None:
+        name = given.cell
+        keyed = any("." in word.partition("=")[0] for word in own)
+        for label, folder in trained(name, rest, own, given.outputs).items():
+            for option, seen in look_back(folder, options, given.weights or "last", label, recorded=not keyed).items():
+                sights[option][label] = seen
+    else:
+        plan = planned(rest, given.outputs)
+        name = plan.name
+        for label, cell in labelled(plan, rest).items():
+            look_at(plan, cell, label, [each for each in options if each.images is not None], sights)
+            look_ahead(plan, cell, label, ahead, sights)
+    return tell(given.outputs / "diagnostics" / name, options, sights)
+
+
+def asked(words: Sequence[str]) -> list[Asked]:
+    """The diagnostics that the overrides name; UserError for one, or a key, that there is not."""
+    import hydra
+
+    from dropgrid.instantiate import call
+    from dropgrid.measure.arguments import whole
+    from dropgrid.planning.compose import choices, hydra_context, key_of, options, parse, plain
+    from dropgrid.planning.explain import explained
+
+    with hydra_context(), explained([]):
+        parsed = [parse(word.removeprefix("+")) for word in words]
+        named = [value for each in parsed if each.key_or_group == "diagnose" for value in choices(each)]
+        known = options("diagnose")
+        names = known if named == ["all"] else named or [DEFAULT]
+        for name in names:
+            if name not in known:
+                raise UserError(f"there is no diagnostic {name!r}{meant(name, known)}; all, or: {', '.join(known)}")
+        keys = [each for each in parsed if each.key_or_group != "diagnose"]
+        swept = next((each for each in keys if each.is_sweep_override()), None)
+        if swept is not None:
+            raise UserError(f"{swept.input_line}: one value of what is measured; configurations are swept")
+        nodes = {name: plain(hydra.compose("train", overrides=[f"+diagnose={name}"]))["diagnose"] for name in names}
+        if named == ["all"]:  # that look at a network
+            nodes = {name: node for name, node in nodes.items() if "images" in node}
+        for each in keys:
+            key = key_of(each).removeprefix("diagnose.")
+            there = list(dict.fromkeys(k for node in nodes.values() for k in node if not k.startswith("_")))
+            if key not in there:
+                raise UserError(
+                    f"there is no key diagnose.{key}{meant(key, there)}; keys: {', '.join(there) or 'none'}"
+                )
+        made = []
+        for name, node in nodes.items():
+            lines = [str(each.input_line) for each in keys if key_of(each).removeprefix("diagnose.") in node]
+            composed = plain(hydra.compose("train", overrides=[f"+diagnose={name}", *lines]))["diagnose"]
+            if "images" not in composed:
+                made.append(Asked(name, composed, None, 0, None))
+                continue
+            images, steps, every = (composed.pop(key) for key in ("images", "steps", "every"))
+            call("diagnose", whole, "diagnose.images", images)
+            call("diagnose", whole, "diagnose.steps", steps, 0)
+            if every is not None:
+                call("diagnose", whole, "diagnose.every", every)
+            made.append(Asked(name, composed, images, steps, every))
+    return made
+
+
+def planned(words: Sequence[str], outputs: Path) -> "Plan":
+    """The configurations of train.py's overrides, checked as a launch checks them."""
+    from dropgrid import build
+    from dropgrid.planning.plan import plans
+
+    found = plans([*words, f"paths.outputs='{outputs}'"])
+    if len(found) > 1:
+        raise UserError(f"one ablation at a time, got {', '.join(each.name for each in found)}")
+    for cell in found[0].cells:
+        build.check(cell.config, cell.local, build.source(cell.config, cell.local).spec())
+    return found[0]
+
+
+def labelled(plan: "Plan", words: Sequence[str]) -> dict[str, "Cell"]:
+    """The cells by what tells them apart."""
+    from dropgrid.planning.plan import label
+
+    several = len({cell.seed for cell in plan.cells}) > 1
+    found = {}
+    for cell in plan.cells:
+        name = label(cell) if several else label(cell).removesuffix(f" seed {cell.seed}")
+        found[" ".join(words) or "default run" if name == "run" else name] = cell
+    return found
+
+
+def trained(name: str, words: Sequence[str], own: Sequence[str], outputs: Path) -> dict[str, Path]:
+    """The folders of the finished cells that are meant, by label."""
+    from dropgrid.execution.run_evaluations import finished
+    from dropgrid.store.ablation import names
+    from dropgrid.store.records import run_folder
+
+    timed = [word for word in own if word.lstrip("+").startswith(("diagnose.steps", "diagnose.every"))]
+    if words or timed:
+        raise UserError(
+            f"{[*words, *timed][0]}: a finished cell is as it is; --cell takes diagnose.… alone, of one moment"
+        )
+    if (run_folder(outputs, name) / "result.json").exists():
+        return {name: run_folder(outputs, name)}
+    known = names(outputs)
+    if name not in known:
+        raise UserError(
+            f"no finished cell {name!r} in {outputs / 'runs'}, and no ablation; those: {', '.join(known) or 'none'}"
+        )
+    found: dict[str, Path] = {}
+    for cell in finished(name, outputs, 1).cells:
+        label = " ".join([*(f"{key}={value}" for key, value in cell.factors.items()), cell.row])
+        found.setdefault(label, run_folder(outputs, cell.id))
+    return found
+
+
+def look_at(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked], sights: Sights) -> None:
+    """Measure a configuration at each moment that is asked for, in a training of its own that leaves nothing."""
+    if not options:
+        return
+    from dropgrid.commands import terminal
+    from dropgrid.measure.probe import probe
+    from dropgrid.measure.step_callbacks import Enough, Visits
+    from dropgrid.training.train import Trial
+
+    last = max(each.steps for each in options)
+    console = terminal()
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        visits = Visits(last, lambda step: visit(step))
+        trial = Trial(plan.supervised(cell), Path(folder), [], [visits])
+        lr = cell.config["optimizer"].get("lr")
+
+        def visit(step: int) -> None:
+            for each in options:
+                if each.due(step):
+                    looked = measured(
+                        each, lambda n: probe(trial.learner, trial.splits.train, images=n, lr=lr), console, label
+                    )
+                    sights[each.name].setdefault(label, []).extend(Seen(step, found) for found in looked)
+
+        if last == 0:
+            visit(0)
+            return
+        try:
+            warnings.simplefilter("ignore")  # Lightning's, of its own code
+            with console.status(f"training {last:,} steps of {label}"):
+                trial.fit()
+        except Enough:
+            return
+        if visits.reached < last:
+            raise UserError(f"diagnose.steps={last}: the training of {label} has {visits.reached} steps")
+
+
+def look_ahead(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked], sights: Sights) -> None:
+    """What is found of a configuration's training before its first step."""
+    from dropgrid.commands import terminal
+    from dropgrid.instantiate import call, instantiate
+
+    for each in options:
+        with terminal().status(f"{each.name} of {label}"):
+            found = call("diagnose", instantiate("diagnose", each.node), course(plan, cell))
+        sights[each.name][label] = [Seen(0, found)]
+
+
+def course(plan: "Plan", cell: "Cell") -> "Course":
+    """The training of a cell; one that is run leaves nothing."""
+    from dropgrid import build
+    from dropgrid.instantiate import instantiate
+    from dropgrid.measure.training_setup import Course, Schedule, Watch, optimizer_steps
+
+    config, trainer = cell.config, cell.config["trainer"]
+    images = build.source(config, cell.local).spec().train
+    limit, micro = trainer["limit_train_batches"], trainer["accumulate_grad_batches"]
+    of_epoch = optimizer_steps(images, config["data"]["batch_size"], limit, micro, 1)
+
+    def train(schedule: Schedule, steps: int, watch: Watch) -> None:
+        from dropgrid.measure.step_callbacks import Enough, Losses
+        from dropgrid.training.train import Trial
+
+        longer = {**trainer, "max_epochs": max(trainer["max_epochs"], -(-steps // of_epoch))}
+        job = plan.supervised(cell) | {"config": {**config, "trainer": longer}}
+        with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            trial = Trial(job, Path(folder), [], [Losses(watch)])
+            trial.learner.lr_schedule = schedule
+            warnings.simplefilter("ignore")  # Lightning's, of its own code
+            with suppress(Enough):
+                trial.fit()
+
+    schedule = instantiate("lr_schedule", config["lr_schedule"])
+    steps, most = of_epoch * trainer["max_epochs"], trainer.get("max_steps", -1)
+    return Course(config["optimizer"]["lr"], schedule, min(steps, most) if most > 0 else steps, train)
+
+
+def look_back(
+    folder: Path, options: Sequence[Asked], weights: str, label: str, *, recorded: bool
+) -> dict[str, list[Seen]]:
+    """What is seen of a finished cell by each option; `recorded`: with what its training kept, where it did."""
+    from dropgrid.commands import terminal
+    from dropgrid.measure.probe import Probe, probe
+    from dropgrid.measure.snapshots import FILE, read
+    from dropgrid.measure.subject import Found, load
+    from dropgrid.store.records import read_json
+
+    subject = load(folder, weights)
+    learner = subject.learner(subject.network, subject.seed).to(subject.device)
+    steps = int(read_json(folder / "result.json")["steps"])
+    history = read(folder / FILE) if recorded and weights == "last" else {}
+    lr, console = subject.config["optimizer"].get("lr"), terminal()
+
+    def on(images: int) -> Probe:
+        return probe(learner, subject.splits.train, images=images, lr=lr)
+
+    seen = {}
+    for each in options:
+        now = [Seen(steps, found) for found in measured(each, on, console, label)]
+        kept = [Seen(moment.step, Found({}, dict(moment.arrays))) for moment in history.get(each.name, [])]
+        if kept and now:  # its measures are told of the last moment
+            kept[-1] = Seen(kept[-1].step, Found(now[0].found.measures, kept[-1].found.arrays))
+        seen[each.name] = kept or now
+    return seen
+
+
+def measured(each: Asked, on: Callable[[int], "Probe"], console: Any, label: str) -> "list[Found]":
+    """What it found, or nothing and a line where it does not apply."""
+    from dropgrid.instantiate import call, instantiate
+    from dropgrid.measure.probe import Probe
+    from dropgrid.measure.subject import DoesNotApply
+
+    assert each.images is not None, "it looks at a network"
+    looked: Probe = call("diagnose", on, each.images)
+    try:
+        return [call("diagnose", instantiate("diagnose", each.node), looked)]
+    except DoesNotApply as reason:
+        text = f"{each.name} does not apply to {label}: {reason}"
+        console.print(text, soft_wrap=True)
+        return []

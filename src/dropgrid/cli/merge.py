@@ -1,0 +1,96 @@
+"""Bring the finished cells of another outputs folder here: python scripts/merge.py FROM [--yes]
+
+FROM is such a folder, as copied or mounted from another machine; it is only read. Without --yes it is only said what
+would be done. Ours is kept wherever both have something: a finished cell, an ablation's text, an evaluation. A cell of
+ours that is not finished goes to replaced/ and theirs takes its place; one that is being trained is left alone.
+
+Exit code 1 where something could not be merged: a cell of the same config that has other weights there, an ablation
+whose rows mean other configs there (nothing of that one is merged), a cell that is being trained. All else is merged.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from dropgrid.cli import console
+from dropgrid.commands import parser, run
+from dropgrid.errors import UserError
+from dropgrid.store.import_cell import bring, evaluations, unlike
+from dropgrid.store.inventory import label, members, subfolders, tree
+from dropgrid.store.merge_plans import Union, unions
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    expected = parser("merge", __doc__ or "")
+    expected.add_argument("origin", metavar="FROM", type=Path, help="the other outputs folder")
+    expected.add_argument("--yes", action="store_true", help="do it, do not only say so")
+    return run(act, expected, arguments)
+
+
+def act(given: argparse.Namespace) -> int:
+    """Say what would be merged, or merge it: first cells, then the ablations that name them."""
+    origin, outputs, yes = given.origin, given.outputs, given.yes
+    if not (origin / "runs").is_dir():
+        raise UserError(f"no runs in {origin}; FROM is another outputs folder, the one that has runs/ in it")
+    if outputs.exists() and origin.samefile(outputs):
+        raise UserError(f"{origin} is where outputs are; FROM is another folder, or say paths.outputs=DIR")
+    joined = unions(origin, outputs)
+    problems = [each.refused for each in joined if each.refused]
+    problems += cells(origin, outputs, {each.name for each in joined if each.refused}, yes)
+    ablations([each for each in joined if each.added or each.new], yes)
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    if not yes:
+        console.show(Text("nothing was merged: --yes does", style="bold"))
+    return 1 if problems else 0
+
+
+def cells(origin: Path, outputs: Path, refused: set[str], yes: bool) -> list[str]:
+    """Bring finished cells and evaluations, but those that only refused ablations have; what went wrong."""
+    named = members(origin)
+    problems, here, measured, freight = [], 0, 0, 0
+    rows: list[list[str | Text]] = []
+    for theirs in subfolders(origin / "runs"):
+        found = named.get(theirs.name, [])
+        finished = (theirs / "result.json").exists() and not theirs.name.startswith(".")
+        if not finished or (found and {name for name, _ in found} <= refused):
+            continue
+        ours = outputs / "runs" / theirs.name
+        called = f"{found[0][0]}: {label(found[0][1])}" if found else theirs.name
+        if (ours / "result.json").exists():
+            here += 1
+            other = unlike(ours, theirs)
+            problems += [f"{called} (cell {theirs.name}) {other}"] if other else []
+            measured += 0 if other else evaluations(theirs, ours, yes)
+            continue
+        why = bring(theirs, ours, yes)
+        problems += [f"{called} (cell {theirs.name}): {why}"] if why else []
+        if not why:
+            size = tree(theirs)
+            freight += size
+            rows.append([called, console.size(size), theirs.name])
+    if rows:
+        headings = ["brought" if yes else "to bring", "size", "cell"]
+        console.show(console.table(headings, rows), "")
+    parts = [f"{console.cells(len(rows))} {'brought' if yes else 'to bring'}, {console.size(freight)}"]
+    parts += [f"{measured} evaluation files"] if measured else []
+    parts += [f"{here} finished here already"] if here else []
+    console.show("; ".join(parts))
+    return problems
+
+
+def ablations(joined: Sequence[Union], yes: bool) -> None:
+    """The lines that each ablation gets."""
+    for each in joined:
+        new = "a new ablation, " if each.new else ""
+        console.show(f"{each.name}: {new}{console.cells(len(each.added))} {'joined' if yes else 'would join'}")
+        if yes:
+            each.write()
+    if yes and joined:
+        again = "; ".join(f"python scripts/report.py {shlex.quote(each.name)}" for each in joined)
+        console.show(f"the tables again, with what was merged: {again}")

@@ -1,0 +1,167 @@
+"""What would run and what it costs; trains nothing: `python scripts/plan.py +ablation=NAME [OVERRIDES] [--json]`.
+
+Takes what train.py takes. Every cell is checked, and those that are not finished are timed in a few seconds of real
+training of each kind. sweep.budget=2h says whether they would fit; sweep.detect=0.3 is the difference, in points, for
+which it says how many seeds are needed.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from dropgrid.cluster.allocation import OURS, Allocation, allocation
+from dropgrid.commands import guarded, terminal
+from dropgrid.cost.power import advice, command, detect, pilot
+from dropgrid.cost.price import Line, Price, Pricing, budget, within_budget
+from dropgrid.execution.live_view import minutes
+from dropgrid.execution.pool import policy
+from dropgrid.execution.selection import todo
+from dropgrid.planning.command_line import arguments, parse
+from dropgrid.planning.compose import launcher
+from dropgrid.planning.plan import Plan
+from dropgrid.planning.tune import SEPARATOR
+
+PIPE_WIDTH = 180
+"""Characters a line where the output is no terminal."""
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """The command; 2 and a line on stderr for each mistake, and where `sweep.budget` would be exceeded."""
+    given = list(sys.argv[1:] if given is None else given)
+    if any(each in ("-h", "--help") for each in given):
+        print(__doc__)
+        return 0
+    return guarded(lambda: preview(parse(arguments([g for g in given if g != "--json"])).overrides, "--json" in given))
+
+
+def preview(overrides: Sequence[str], as_json: bool) -> int:
+    """Plan, check as a launch does, measure, and show."""
+    from dropgrid.execution.check import check
+    from dropgrid.execution.slots import slots
+    from dropgrid.execution.supervisor import warm
+    from dropgrid.planning.plan import modules, plans
+
+    made = plans(overrides)
+    asks = asked(made, launcher(overrides))
+    found = [replace(plan, jobs="auto") for plan in made] if asks else made  # jobs of an allocation; it is timed here
+    for plan in found:
+        _ = slots(plan), budget(plan), detect(plan)  # what is wrong with `sweep.` is said before anything is built
+    if any([todo(plan, policy(plan).outdated) for plan in found]):
+        warm(modules(config for plan in found for config in plan.configs))  # while the cells are checked
+    check(found)
+    pricing = Pricing()
+    prices = [pricing.price(plan) for plan in found]
+    if as_json:
+        print(json.dumps({"plans": [tree(each, asks[n] if asks else None) for n, each in enumerate(prices)]}, indent=1))
+    else:
+        console = terminal(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+        for number, each in enumerate(prices):
+            show(each, console, asks[number] if asks else None)
+    within_budget(found, pricing.paces)
+    return 0
+
+
+def asked(plans: Sequence[Plan], launcher: Mapping[str, Any]) -> list[Allocation]:
+    """What a launcher would be asked for, for each plan; nothing where the cells train on this machine."""
+    if launcher["_target_"] == OURS:
+        return []
+    return [allocation(plan, todo(plan, policy(plan).outdated), launcher) for plan in plans]
+
+
+def show(price: Price, console: Console, asks: Allocation | None = None) -> None:
+    """The table, the totals, what a launcher would be asked for, and what is known of power."""
+    console.print(f"{price.plan.name}: {price.plan.about.get('question') or 'a sweep'}", style="bold")
+    console.print(table(price))
+    to_train = [f"to train: {command(price.plan)}"] if price.todo else []
+    for line in [total(price), *places(price, asks), *later(price.plan), *power(price), *to_train]:
+        console.print(line, soft_wrap=True)
+
+
+def table(price: Price) -> Table:
+    """A line a row and combination of factors."""
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    factors = any(line.factors for line in price.lines)
+    for heading in (*(["factors"] if factors else []), "row"):
+        shown.add_column(heading, overflow="fold")
+    for heading in ("seeds", "parameters", "FLOPs an image", "sites", "finished", "older source", "to train", "a cell"):
+        shown.add_column(heading, justify="right")
+    for line in price.lines:
+        label = ", ".join(f"{key}={value}" for key, value in line.factors.items())
+        shown.add_row(*([label] if factors else []), line.row, *numbers(line))
+    shown.caption = "FLOPs of the forward pass in convolutions and matrix products, a multiply-add counted as 2."
+    shown.caption_justify = "left"
+    return shown
+
+
+def numbers(line: Line) -> list[str]:
+    """The line's, as the table shows them."""
+    counts = [str(each) if each else "–" for each in (line.facts.sites, line.finished, line.older, line.todo)]
+    seconds = "–" if line.seconds is None else minutes(line.seconds) if line.seconds >= 10 else f"{line.seconds:.1f} s"
+    return [str(len(line.seeds)), f"{line.facts.parameters:,}", prefixed(line.facts.flops), *counts, seconds]
+
+
+def prefixed(number: float) -> str:
+    """Three digits and k, M, G, T or P."""
+    for prefix in ("", "k", "M", "G", "T"):
+        if number < 999.5:
+            return f"{number:.3g} {prefix}".strip()
+        number /= 1000
+    return f"{number:,.3g} P"
+
+
+def total(price: Price) -> str:
+    """`40 cells, 38 distinct, 12 finished (3 by older source), 26 to train: about 3 min 10 s on 2 slots, 85 MB …`."""
+    parts = [f"{price.cells} {'cell' if price.cells == 1 else 'cells'}"]
+    parts += [f"{price.distinct} distinct"] if price.distinct < price.cells else []
+    older = f" ({price.older} by older source)" if price.older else ""
+    parts += [f"{price.finished} finished{older}"] if price.finished else []
+    if not price.todo:
+        return ", ".join([*parts, "nothing to train"])
+    slots = f"{price.slots} {'slot' if price.slots == 1 else 'slots'}"
+    return (
+        f"{', '.join([*parts, f'{price.todo} to train'])}: about {minutes(price.seconds)} on {slots}, "
+        f"{decimal(price.files)} on disk (while they train up to {decimal(price.checkpoints)} more, in checkpoints)"
+    )
+
+
+def places(price: Price, asks: Allocation | None) -> list[str]:
+    """`asks SLURM for an array of 40 jobs, each …; the longest takes about 3 min on cores as here`."""
+    if asks is None or not price.todo:
+        return []
+    longest = asks.longest([line.seconds for line in price.lines if line.todo and line.seconds])
+    over = "; it will be queued again, from its checkpoint" if asks.minutes and longest > 60 * asks.minutes else ""
+    return [f"{asks.text()}; the longest takes about {minutes(longest)} on cores as here{over}"]
+
+
+def later(plan: Plan) -> list[str]:
+    """What the same command trains after these cells, which depends on them."""
+    if plan.then is not None:
+        rows = len({cell.row.partition(SEPARATOR)[0] for cell in plan.cells})
+        return [f"then: {rows} rows with what is best on validation, at the sweep's own seeds"]
+    looks = plan.about.get("looks")
+    most = looks and looks[-1] * len({(str(cell.factors), cell.row) for cell in plan.cells})
+    return [f"then: seeds up to {looks[-1]} where the answer is open, {most} cells at most"] if looks else []
+
+
+def power(price: Price) -> list[str]:
+    """Lines about the seeds that a difference takes; none where there is nothing to compare."""
+    if len({line.row for line in price.lines}) < 2 or price.plan.then is not None:
+        return []
+    found = pilot(price)
+    return [advice(price.plan)] if found is None else found.lines
+
+
+def tree(price: Price, asks: Allocation | None = None) -> dict[str, Any]:
+    """As JSON has it; seconds, bytes and FLOPs as plain numbers."""
+    found = pilot(price)
+    plain = {key: value for key, value in vars(price).items() if key not in ("plan", "lines")}
+    plain |= {"allocation": asks and vars(asks)}
+    about = {"name": price.plan.name, "command": command(price.plan), "budget_seconds": budget(price.plan)}
+    return {**about, **plain, "rows": [asdict(line) for line in price.lines], "power": found and found.tree}

@@ -1,0 +1,86 @@
+"""`status --follow CELL`: a cell's log as it grows."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dropgrid.errors import UserError, meant
+from dropgrid.store.inventory import label, lines, path, subfolders
+from dropgrid.store.records import read_json, run_folder
+from dropgrid.store.status import status
+
+SECONDS_BETWEEN = 0.25
+
+
+def find(given: str, outputs: Path, name: str | None = None) -> tuple[str, str]:
+    """A cell's id and how people call it, from its id, the beginning of one, or `[factors/]row/seed<k>`.
+
+    Raises:
+        UserError: none is called that, or several.
+    """
+    known = list(lines(outputs, [name] if name else []))
+    called = {line["cell"]: f"{ablation}: {label(line)}" for ablation, line in known}
+    if not name:
+        called = {folder.name: folder.name for folder in subfolders(outputs / "runs")} | called
+    paths = [(path(line), line["cell"]) for _, line in known]
+    found = {cell for each, cell in paths if f"/{each}".endswith(f"/{given}")}
+    found = found or {cell for cell in called if cell.startswith(given)} if given else set()
+    if len(found) == 1:
+        (cell,) = found
+        return cell, called[cell]
+    if found:
+        raise UserError(f"{given!r} may be any of {listed(sorted(found), called)}; give more of the id, or NAME")
+    rows = [each for each, _ in paths if given in each.split("/")]
+    if rows:
+        raise UserError(f"{given!r} is a row; which of its cells? {', '.join(dict.fromkeys(rows))}")
+    where = f"in {name}" if name else f"in {outputs}"
+    known_as = [*dict.fromkeys(each for each, _ in paths), *called]
+    raise UserError(f"no cell {given!r} {where}{meant(given, known_as)} (an id, its beginning, or ROW/seed0)")
+
+
+def listed(ids: Sequence[str], called: dict[str, str]) -> str:
+    """The first few ids with their names."""
+    shown = [each if called[each] == each else f"{each} ({called[each]})" for each in ids[:5]]
+    return ", ".join(shown) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
+
+
+def follow(cell: str, name: str, outputs: Path) -> int:
+    """Print a cell's log, and go on while it runs; 1 where it ends as failed."""
+    folder = run_folder(outputs, cell)
+    for text in growing(folder):
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    ended = status(folder)
+    why = (read_json(folder / "failure.json") or {}) if ended == "failed" else {}
+    reason = f": {why.get('class')}: {why.get('message')}" if why else ""
+    print(f"--- {name} ({cell}) {'is ' if ended != 'failed' else ''}{ended}{reason}", flush=True)
+    return 1 if ended == "failed" else 0
+
+
+def growing(folder: Path) -> Iterator[str]:
+    """The text of a cell's log, piece by piece, from its beginning until nobody trains the cell any more.
+
+    A log that was cut or replaced is read from its beginning again.
+    """
+    at, file = 0, 0
+    while True:
+        running = status(folder) == "running"  # first: what is written until then is read after
+        try:
+            with open(folder / "log.txt", "rb") as log:
+                about = os.fstat(log.fileno())
+                if about.st_ino != file or about.st_size < at:
+                    at, file = 0, about.st_ino
+                log.seek(at)
+                content = log.read()
+        except FileNotFoundError:
+            content = b""
+        if running and content and not content.endswith(b"\n"):
+            content = content[: content.rfind(b"\n") + 1]  # whole lines, so whole characters
+        at += len(content)
+        if content:
+            yield content.decode(errors="replace")
+        if not running:
+            return
+        time.sleep(SECONDS_BETWEEN)

@@ -1,0 +1,85 @@
+"""The command: `python scripts/train.py`, installed as `dropgrid-train`."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from dropgrid.commands import complain, guarded
+from dropgrid.errors import UserError
+from dropgrid.paths import CONF
+from dropgrid.planning import policy
+from dropgrid.planning.command_line import arguments, parse
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def build_model(cfg: DictConfig | dict[str, Any]) -> "nn.Module":
+    """The bare network of a composed config, initialised from its seed."""
+    from dropgrid import build
+    from dropgrid.planning.compose import plain
+    from dropgrid.store.identity import divide
+
+    config, local = divide(plain(cfg) if isinstance(cfg, DictConfig) else cfg)
+    source = build.source(config, local)
+    net = build.network(config, source.spec())
+    build.initialise(config, local, net, lambda: build.first_batch(config, source.load()))
+    return net
+
+
+def train_cell(cell: Mapping[str, Any], folder: Path) -> None:
+    """What a cell's process runs."""
+    from dropgrid.training.train import train
+
+    train(cell, folder)
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
+def task(cfg: DictConfig) -> dict[str, Any] | None:
+    """Hydra's task: alone a sweep of one cell; under a foreign launcher it supervises its cell, never raises."""
+    from dropgrid.cli.launch import launch
+    from dropgrid.execution.local import Local
+    from dropgrid.execution.pool import one
+    from dropgrid.planning.plan import plans
+
+    overrides = list(HydraConfig.get().overrides.task)
+    if HydraConfig.get().mode == RunMode.RUN:
+        try:
+            engine = Local(train_cell)
+            sys.exit(launch(plans(overrides, expect=engine.expect), engine))
+        except UserError as error:
+            sys.exit(complain(error))
+    plan = plans(overrides)[0]
+    outcome = one(plan, train_cell)
+    if outcome.status == "stopped":
+        sys.exit(130)
+    return {"cell": outcome.cell, "status": outcome.status, "failure": outcome.failure}
+
+
+def main() -> None:
+    """Run Hydra so that whatever the user got wrong ends in one clear line and exit code 2."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and does not print and exit
+    sys.exit(guarded(hydras))
+
+
+def hydras() -> int:
+    """Hydra's run of the command line; what it refuses is explained."""
+    try:
+        sys.argv[1:] = arguments(sys.argv[1:])
+        policy.before(sys.argv[1:])
+        task()
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        from dropgrid.planning.explain import explanation
+
+        raise explanation(error, parse(sys.argv[1:]).overrides) from error
+    return 0

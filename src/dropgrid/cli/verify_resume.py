@@ -1,0 +1,163 @@
+"""Kill a run wherever it hurts, let it go on, and compare it to the bit with the same run left alone:
+`python scripts/verify_resume.py [OVERRIDES]`, the overrides of one run.
+
+Killed before its first step, in the middle of an epoch, at an epoch's first and last batch, inside validation, and
+between the last step and the result; asked to stop in between. All in one run, each time from the last checkpoint.
+"""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from rich.console import Console
+
+from dropgrid.commands import Parser, parser, run, terminal
+from dropgrid.errors import UserError
+from dropgrid.execution.check import check
+from dropgrid.execution.supervisor import Outcome, supervise, warm
+from dropgrid.planning.command_line import arguments
+from dropgrid.planning.plan import Cell, Plan, plans
+from dropgrid.store.records import read_json, run_folder
+from dropgrid.training.train import train
+
+FILES = ("last.safetensors", "best.safetensors", "metrics.csv", "predictions.npz")
+"""Compared byte by byte; result.json but for its parts in APART."""
+
+APART = ("timing", "provenance")
+
+Point = tuple[str, int, signal.Signals]
+"""Where (`step`, `validation` or `end`), at which step or epoch, and how."""
+
+
+class Interrupt(Callback):
+    """Sends this process a signal at a point: before a step, in an epoch's validation, or when training has ended."""
+
+    def __init__(self, point: Point):
+        self.where, self.when, self.signal = point
+
+    def strike(self, where: str, when: int) -> None:
+        """Now, if this is the point."""
+        if where == self.where and when >= self.when:
+            self.when = sys.maxsize
+            os.kill(os.getpid(), self.signal)
+
+    def on_train_batch_start(self, trainer: Trainer, learner: LightningModule, *_: Any) -> None:
+        self.strike("step", trainer.global_step)
+
+    def on_validation_batch_end(self, trainer: Trainer, learner: LightningModule, *_: Any) -> None:
+        self.strike("validation", trainer.current_epoch)
+
+    def on_fit_end(self, trainer: Trainer, learner: LightningModule) -> None:
+        self.strike("end", 0)
+
+
+def interrupted(point: Point, cell: Mapping[str, Any], folder: Path) -> None:
+    """What the process that is to be killed runs."""
+    train(cell, folder, callbacks=[Interrupt(point)])
+
+
+def points(steps: int, epochs: int, validates: bool) -> dict[str, Point]:
+    """Name -> point, in the order in which a run comes to them."""
+    kill, term, each = signal.SIGKILL, signal.SIGTERM, steps // epochs
+    middle = max(1, each // 2)
+    found: dict[str, Point] = {
+        "before the first step": ("step", 0, kill),
+        "after the first step": ("step", 1, kill),
+        "mid-epoch": ("step", middle, kill),
+        "asked to stop (SIGTERM)": ("step", middle + 1, term),
+        "last batch of an epoch": ("step", max(middle + 1, each - 1), kill),
+    }
+    found |= {"inside validation": ("validation", 0, kill)} if validates else {}
+    found |= {"first batch of an epoch": ("step", max(middle + 1, each), kill)} if epochs > 1 else {}
+    return found | {"last step": ("step", steps - 1, kill), "before the result": ("end", 0, kill)}
+
+
+def verify(plan: Plan, place: Path, console: Console) -> list[str]:
+    """What differs between the run left alone and the run killed; empty where nothing does."""
+    cell = plan.cells[0]
+    alone, killed = place / "alone", place / "killed"
+    with console.status("training, left alone"):
+        result = trained(plan, alone)
+    steps, epochs = result["steps"], result["epochs"]
+    if steps < 4:
+        raise UserError(f"a run of {steps} optimizer steps has too few places to be killed at; it needs 4")
+    given = quick(plan.supervised(cell), steps)
+    console.print(f"left alone: {steps} steps, {epochs} epochs, weights {result['weights']['last'][:12]}")
+    for name, point in points(steps, epochs, result["metrics"]["val/acc_last"] is not None).items():
+        with console.status(f"training, to be killed: {name}"):
+            outcome = supervise(given, killed, partial(interrupted, point))
+        if outcome.status != "failed" or point[2].name not in outcome.failure:
+            raise UserError(f"{name}: expected to end by {point[2].name}, got {outcome.status} {outcome.failure}")
+        console.print(f"{point[2].name} {name}: {last_words(run_folder(killed, cell.id))}")
+    with console.status("training to the end"):
+        demand(supervise(given, killed, train))
+    return differences(run_folder(alone, cell.id), run_folder(killed, cell.id))
+
+
+def trained(plan: Plan, outputs: Path) -> dict[str, Any]:
+    """The result of the cell, left alone."""
+    demand(supervise(plan.supervised(plan.cells[0]), outputs, train))
+    found: dict[str, Any] = read_json(run_folder(outputs, plan.cells[0].id) / "result.json")
+    return found
+
+
+def demand(outcome: Outcome) -> None:
+    """UserError unless the cell finished."""
+    if outcome.status != "finished":
+        raise UserError(f"the cell {outcome.status}: {outcome.failure}\nlog: {outcome.log}")
+
+
+def quick(cell: dict[str, Any], steps: int) -> dict[str, Any]:
+    """The same cell with a checkpoint every few steps, unless it says how often itself."""
+    sweep = cell["local"]["sweep"]
+    every = sweep["checkpoint"]["steps"] or max(2, steps // 13)
+    return {**cell, "local": {**cell["local"], "sweep": {**sweep, "checkpoint": {"minutes": None, "steps": every}}}}
+
+
+def last_words(folder: Path) -> str:
+    """Where the attempt that was just killed had started from."""
+    log = (folder / "log.txt").read_text().rpartition("\n--- ")[2]
+    return next((line for line in log.splitlines() if line.startswith("continues ")), "began at the first step")
+
+
+def differences(alone: Path, killed: Path) -> list[str]:
+    """The files, and keys of the result, that are not the same."""
+    found = [name for name in FILES if (alone / name).read_bytes() != (killed / name).read_bytes()]
+    one, two = (json.loads((each / "result.json").read_text()) for each in (alone, killed))
+    return found + [f"result.json: {key}" for key in one if key not in APART and one[key] != two.get(key)]
+
+
+def only(cells: Sequence[Cell]) -> None:
+    """UserError unless there is one cell."""
+    if len(cells) != 1:
+        raise UserError(f"one run at a time: these overrides make {len(cells)} cells; name one row's and one seed")
+
+
+def act(given: Any) -> int:
+    """The command."""
+    console = terminal(soft_wrap=True)
+    (plan, *more) = plans([each for each in arguments(given.overrides) if not each.startswith("-")])
+    only([*plan.cells, *(cell for each in more for cell in each.cells)])
+    warm([])
+    check([plan])
+    with tempfile.TemporaryDirectory(prefix="verify-resume-") as place:
+        found = verify(plan, Path(place), console)
+    if found:
+        console.print(f"DIFFERENT after being killed: {', '.join(found)}")
+        return 1
+    console.print("identical: weights, best weights, metrics.csv, predictions, result.json")
+    return 0
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """0 where the bits are the same, 1 where not."""
+    command: Parser = parser("verify_resume", __doc__ or "")
+    command.add_argument("overrides", nargs="*", help="as for train.py")
+    return run(act, command, given)

@@ -1,0 +1,99 @@
+"""`trainer.precision=auto`, `trainer.channels_last=auto`: what is fastest here, measured once and written into a plan.
+
+Bits depend on these values, so a cell has them as they are: `auto` never reaches one. The choice is made for the
+plan's first row and kept beside the outputs, so that the same command, here or on another machine that shares them,
+means the same cells.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from dropgrid.commands import terminal
+from dropgrid.cost.probe import kind, paces
+from dropgrid.data.cache import digest
+from dropgrid.errors import UserError
+from dropgrid.execution.slots import slots
+from dropgrid.execution.supervisor import warm
+from dropgrid.files import write_atomically
+from dropgrid.planning.plan import Cell, Plan, modules
+from dropgrid.store.identity import cell_id
+from dropgrid.store.records import read_json
+
+AUTO = "auto"
+CHOICES: Mapping[str, tuple[Any, ...]] = {"precision": ("32-true", "bf16-mixed"), "channels_last": (False, True)}
+"""What is measured of each key; the first stays where a later one is not faster by `MARGIN`."""
+
+MARGIN = 1.03
+"""Times the rate: less is noise."""
+
+TURNS = 2
+"""Each is measured so often, in turn; the best counts."""
+
+LIKELY = (("32-true", False), ("32-true", True), ("bf16-mixed", True))
+"""Of the combinations those that may be fastest: bfloat16 is slow in the contiguous format wherever it is fast."""
+
+
+def open_keys(cell: Cell) -> list[str]:
+    """The keys of its trainer that are still `auto`; UserError where a key may not be."""
+    found = [key for key, value in cell.config["trainer"].items() if value == AUTO]
+    for key in found:
+        if key not in CHOICES:
+            raise UserError(f"trainer.{key} has no auto; {' and '.join(CHOICES)} have")
+    return found
+
+
+def settled(plan: Plan) -> Plan:
+    """The plan with what is fastest in the place of every `auto`."""
+    if not any(open_keys(cell) for cell in plan.cells):
+        return plan
+    chosen = choose(plan, plan.cells[0])
+    return replace(plan, cells=[concrete(cell, chosen) for cell in plan.cells])
+
+
+def concrete(cell: Cell, chosen: Mapping[str, Any]) -> Cell:
+    """The cell with these values where it has `auto`, in its command too."""
+    values = {key: chosen[key] for key in open_keys(cell)}
+    config = {**cell.config, "trainer": {**cell.config["trainer"], **values}}
+    typed = [f"trainer.{key}={str(value).lower()}" for key, value in values.items()]
+    line = [*cell.overrides[:-1], *typed, cell.overrides[-1]]
+    return replace(cell, id=cell_id(config), config=config, overrides=line)
+
+
+def choose(plan: Plan, cell: Cell) -> dict[str, Any]:
+    """The fastest values of all keys, from an earlier measurement or a new one."""
+    path = Path(cell.local["paths"]["cache"]) / "fastest" / f"{digest(kind(cell))}.json"
+    known = read_json(path)
+    if known is None:
+        known = measured(plan, cell)
+        write_atomically(path, lambda beside: beside.write_text(json.dumps(known, indent=1)))
+        console = terminal(stderr=True)
+        rates = ", ".join(f"{name} {rate:.2f}" for name, rate in known["rates"].items())
+        console.print(f"fastest here, in rates of the first: {rates}; kept in {path}", soft_wrap=True)
+    return dict(known["chosen"])
+
+
+def measured(plan: Plan, cell: Cell) -> dict[str, Any]:
+    """Train each combination for seconds, as many side by side as the plan's cells will be; rates of an epoch."""
+    trainer = cell.config["trainer"]
+    free = open_keys(cell)
+    wanted = [dict(zip(CHOICES, values, strict=True)) for values in product(*CHOICES.values()) if values in LIKELY]
+    for key in CHOICES:
+        if key not in free:
+            wanted = [{**each, key: trainer[key]} for each in wanted]
+    unique = list({json.dumps({key: each[key] for key in free}): each for each in wanted}.values())
+    candidates = [concrete(cell, each) for each in unique]
+    warm(modules(plan.configs))
+    jobs = slots(replace(plan, cells=candidates))
+    turns = [[paces(plan, [each], jobs)[kind(each)].epoch for each in candidates] for _ in range(TURNS)]
+    seconds = [min(each) for each in zip(*turns, strict=True)]
+    rates = [seconds[0] / each for each in seconds]
+    best = 0
+    for index, rate in enumerate(rates):
+        if rate > rates[best] * MARGIN:
+            best = index
+    names = [" ".join(f"{key}={str(each[key]).lower()}" for key in free) for each in unique]
+    return {"chosen": {key: unique[best][key] for key in free}, "rates": dict(zip(names, rates, strict=True))}

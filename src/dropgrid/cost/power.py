@@ -1,0 +1,116 @@
+"""How many seeds a plan needs, from those of its rows that are finished, and the pilot to run where there are none."""
+
+import math
+import shlex
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dropgrid.cost.price import Price
+from dropgrid.errors import UserError
+from dropgrid.execution.live_view import minutes
+from dropgrid.execution.slots import slots
+from dropgrid.planning.plan import Plan
+from dropgrid.statistics.power import POWER, Spread, Values, detectable, seeds_needed, spread
+from dropgrid.store.identity import treatment_id
+from dropgrid.store.records import read_json, read_lines, run_folder
+
+PILOT = 3
+"""Seeds."""
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What the finished seeds say: differences in points, `seconds` of all rows at the seeds needed, from none."""
+
+    detect: float
+    spread: Spread
+    seeds_needed: int | None
+    seeds_needed_interval: tuple[int | None, int | None]
+    seconds: float | None
+    seeds: int
+    detectable: float | None
+
+    @property
+    def lines(self) -> list[str]:
+        """In words."""
+        found = self.spread
+        needed = f"{self.seeds_needed:,} seeds" if self.seeds_needed else "more than a million seeds"
+        time = f", about {minutes(self.seconds)} in all" if self.seconds else ""
+        yours = (
+            "one seed shows no difference"
+            if self.detectable is None
+            else f"your {self.seeds} seeds detect {self.detectable:.2f} or more"
+        )
+        fewest, most = (f"{each:,}" if each else "over a million" for each in self.seeds_needed_interval)
+        low, high = found.interval
+        alike = "" if found.correlation is None else f"; rows correlate with their baseline by {found.correlation:.2f}"
+        rows = f"{found.rows} {'row' if found.rows == 1 else 'rows'}"
+        return [
+            f"power: to detect a difference of {self.detect:g} points with {POWER:.0%} power (paired t-test at 5%): "
+            f"{needed}{time}; {yours}",
+            f"  from {found.seeds} finished seeds of {rows}: the standard deviation of paired differences is "
+            f"{found.sd:.2f} points, 95% interval {low:.2f} to {high:.2f} (so {fewest} to {most} seeds){alike}",
+        ]
+
+    @property
+    def tree(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {"power": POWER, **asdict(self)}
+
+
+def detect(plan: Plan) -> float:
+    """`sweep.detect`, in points."""
+    given: Any = plan.sweep["detect"]
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < math.inf:
+        raise UserError(f"sweep.detect must be a number of points above 0, got {given!r}")
+    return float(given)
+
+
+def pilot(price: Price) -> Pilot | None:
+    """From the finished cells of a plan; None where no row shares two seeds with its baseline."""
+    plan, delta = price.plan, detect(price.plan)
+    found = spread(finished(plan), plan.about["baseline"])
+    if found is None:
+        return None
+    needed = seeds_needed(delta, found.sd)
+    low, high = (seeds_needed(delta, each) for each in found.interval)
+    times = [line.seconds for line in price.lines]
+    a_seed = None if None in times else sum(each for each in times if each is not None) / slots(plan)
+    seconds = needed * a_seed if needed and a_seed else None
+    seeds = len(price.lines[0].seeds)
+    return Pilot(delta, found, needed, (low, high), seconds, seeds, detectable(seeds, found.sd))
+
+
+def finished(plan: Plan) -> list[Values]:
+    """The headline metric of what is finished, in points, for each combination of factors: seeds of the same rows that
+    an earlier command trained are among it."""
+    rows = {(str(cell.factors), cell.row, treatment_id(cell.config)) for cell in plan.cells}
+    cells = {(str(cell.factors), cell.row, cell.seed): cell.id for cell in plan.cells}
+    for line in read_lines(plan.outputs / "ablations" / plan.name / "cells.json"):
+        if (str(line["factors"]), line["row"], line.get("treatment")) in rows:
+            cells.setdefault((str(line["factors"]), line["row"], line["seed"]), line["cell"])
+    blocks: dict[str, dict[str, dict[int, float]]] = {}
+    for (factors, row, seed), cell in cells.items():
+        result = read_json(run_folder(plan.outputs, cell) / "result.json") or {}
+        value = result.get("metrics", {}).get(plan.about["metric"])
+        if value is not None and math.isfinite(value):
+            blocks.setdefault(factors, {}).setdefault(row, {})[seed] = 100 * value
+    return list(blocks.values())
+
+
+def advice(plan: Plan) -> str:
+    """What to run where nothing can be said yet."""
+    other = ("seed=", "sweep.seeds=", "sweep.budget=")
+    words = [word for word in shlex.split(command(plan)) if not word.startswith(other)]
+    if "-m" not in words and not any(word.startswith("+ablation=") for word in words):
+        words.insert(2, "-m")
+    seeds = list(dict.fromkeys(cell.seed for cell in plan.cells))
+    chosen = seeds[:PILOT] if len(seeds) >= PILOT else range(PILOT)
+    line = shlex.join([*words, f"seed={','.join(map(str, chosen))}"])
+    return f"power: not known before two seeds of a row and of its baseline are finished; a pilot: {line}"
+
+
+def command(plan: Plan) -> str:
+    """The line that trains the plan where it was asked to lie."""
+    places = [each for each in plan.place if each.startswith(("paths.", "logger"))]
+    return " ".join([plan.about["command"], *map(shlex.quote, places)])

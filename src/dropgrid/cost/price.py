@@ -1,0 +1,197 @@
+"""What a sweep costs before it starts: its cells, their time and their disk; and whether that is within its budget."""
+
+import heapq
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dropgrid.cost.probe import Pace, kind, paces
+from dropgrid.errors import UserError
+from dropgrid.execution.live_view import minutes
+from dropgrid.execution.selection import Result, distinct, older, outdated, result, todo
+from dropgrid.execution.slots import slots
+from dropgrid.planning.plan import Cell, Plan
+from dropgrid.store.identity import treatment_id
+
+if TYPE_CHECKING:
+    from dropgrid.cost.profile import Facts
+
+SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row within a combination of factors: its cells, of which `older` are finished by older source, and the seconds
+    that one takes: expected, or where none is to be trained as they were; None where neither is known."""
+
+    row: str
+    factors: Mapping[str, str]
+    seeds: Sequence[int]
+    facts: "Facts"
+    finished: int
+    older: int
+    todo: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Price:
+    """A plan's: its lines in the order of the table, counts of cells, expected seconds on so many slots side by side,
+    bytes that the cells to train leave, and those of checkpoints while they train."""
+
+    plan: Plan
+    lines: Sequence[Line]
+    cells: int
+    distinct: int
+    finished: int
+    older: int
+    todo: int
+    slots: int
+    seconds: float
+    files: int
+    checkpoints: int
+
+
+@dataclass
+class Pricing:
+    """Prices plans that run one after the other: what one has trained the next need not, nor measure again."""
+
+    paces: dict[str, Pace] = field(default_factory=dict)
+    facts: dict[str, "Facts"] = field(default_factory=dict)
+    trained: set[str] = field(default_factory=set)
+
+    def price(self, plan: Plan) -> Price:
+        """Of the next plan, after a probe of each kind of cell that was not measured yet."""
+        cells = self.waiting(plan)
+        seconds = self.expected(plan, cells)
+        results = {cell.id: found for cell in distinct(plan) if (found := result(plan, cell)) is not None}
+        lines = [self.line(group, results, seconds) for group in grouped(plan)]
+        jobs = min(slots(plan), len(cells)) or slots(plan)
+        self.trained |= seconds.keys()
+        return Price(
+            plan,
+            lines,
+            len(plan.cells),
+            len(distinct(plan)),
+            len(results),
+            older(results.values()),
+            len(cells),
+            jobs,
+            makespan(list(seconds.values()), jobs),
+            sum(self.fact(cell).files for cell in cells),
+            jobs * max((self.fact(cell).checkpoints for cell in cells), default=0),
+        )
+
+    def waiting(self, plan: Plan) -> list[Cell]:
+        """The cells that it will train."""
+        return [cell for cell in todo(plan, outdated(plan)) if cell.id not in self.trained]
+
+    def expected(self, plan: Plan, cells: Sequence[Cell]) -> dict[str, float]:
+        """id -> seconds of each of those cells."""
+        jobs = min(slots(plan), len(cells)) or 1
+        kinds: dict[str, list[Cell]] = {}
+        for cell in cells:
+            kinds.setdefault(f"{jobs} {kind(cell)}", []).append(cell)
+        # of a kind that with the most sites: no other takes longer
+        chosen = [max(each, key=lambda c: self.fact(c).sites) for key, each in kinds.items() if key not in self.paces]
+        self.paces |= {f"{jobs} {key}": pace for key, pace in paces(plan, chosen, jobs).items()}
+        found = {cell.id: self.paces[key].seconds(cell) for key, each in kinds.items() for cell in each}
+        return {cell.id: found[cell.id] for cell in cells}
+
+    def fact(self, cell: Cell) -> "Facts":
+        """A cell's size, found once a row."""
+        from dropgrid.cost.profile import facts  # torch: not for a command that is wrong
+
+        key = treatment_id(cell.config)
+        if key not in self.facts:
+            self.facts[key] = facts(cell)
+        return self.facts[key]
+
+    def line(self, cells: Sequence[Cell], results: Mapping[str, Result], seconds: Mapping[str, float]) -> Line:
+        """Of the cells of one row and combination."""
+        found = [results[cell.id] for cell in cells if cell.id in results]
+        expected = [seconds[cell.id] for cell in cells if cell.id in seconds]
+        taken = expected or [each["timing"]["total_seconds"] for each in found]
+        return Line(
+            cells[0].row,
+            cells[0].factors,
+            [cell.seed for cell in cells],
+            self.fact(cells[0]),
+            len(found),
+            older(found),
+            len(expected),
+            sum(taken) / len(taken) if taken else None,
+        )
+
+
+def grouped(plan: Plan) -> list[list[Cell]]:
+    """The plan's cells by combination of factors and row."""
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell in plan.cells:
+        groups.setdefault((str(cell.factors), cell.row), []).append(cell)
+    return list(groups.values())
+
+
+def makespan(seconds: Sequence[float], slots: int) -> float:
+    """When the last ends, where each begins in the slot that is free first: their sum / slots, and the wait for the
+    last ones."""
+    ends = [0.0] * slots
+    for each in seconds:
+        heapq.heappush(ends, heapq.heappop(ends) + each)
+    return max(ends)
+
+
+def budget(plan: Plan) -> float | None:
+    """`sweep.budget` in seconds; None where there is none."""
+    given: Any = plan.sweep["budget"]
+    if given is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)([smhd])", str(given))
+    if found is None or float(found[1]) <= 0:
+        raise UserError(
+            f"sweep.budget must be a time above 0 with its unit, as 45s, 90m, 2h or 1.5d (or null), got {given!r}"
+        )
+    return float(found[1]) * SECONDS_OF[found[2]]
+
+
+def within_budget(plans: Sequence[Plan], measured: Mapping[str, Pace] | None = None) -> None:
+    """UserError where a plan is expected to end after its `sweep.budget`, counted from the start of the first.
+
+    Nothing is measured where no plan has a budget, nor what is `measured` already (`Pricing.paces`).
+    """
+    budgets = [budget(plan) for plan in plans]
+    if all(each is None for each in budgets):
+        return
+    pricing, spent = Pricing(dict(measured or {})), 0.0
+    for plan, allowed in zip(plans, budgets, strict=True):
+        cells = pricing.waiting(plan)
+        seconds = pricing.expected(plan, cells)
+        pricing.trained |= seconds.keys()
+        total = spent + makespan(list(seconds.values()), min(slots(plan), len(cells)) or 1)
+        if cells and allowed is not None and total > allowed:
+            raise UserError(refusal(plan, cells, seconds, spent, allowed))
+        spent = total
+
+
+def refusal(plan: Plan, cells: Sequence[Cell], seconds: Mapping[str, float], spent: float, allowed: float) -> str:
+    """What is expected, what was allowed, and which of its seeds would fit."""
+    jobs = min(slots(plan), len(cells))
+    total = spent + makespan([seconds[cell.id] for cell in cells], jobs)
+    seeds = list(dict.fromkeys(cell.seed for cell in plan.cells))
+    fits, takes = 0, 0.0
+    for number in range(1, len(seeds)):
+        of_these = [seconds[cell.id] for cell in cells if cell.seed in seeds[:number]]
+        end = spent + makespan(of_these, jobs)
+        if end > allowed:
+            break
+        fits, takes = (number, end) if of_these else (0, 0.0)
+    named = ",".join(map(str, seeds[:fits]))
+    more = " more" if len(cells) < len(distinct(plan)) else ""
+    advice = f"seed={named} would fit ({minutes(takes)})" if fits else f"not even one{more} seed fits"
+    before = f" after {minutes(spent)} of others" if spent else ""
+    count = "1 cell is" if len(cells) == 1 else f"{len(cells)} cells on {jobs} {'slot' if jobs == 1 else 'slots'} are"
+    return (
+        f"{plan.name}: {count} expected to end{before} in {minutes(total)}, over "
+        f"sweep.budget={plan.sweep['budget']}; {advice}; else raise sweep.budget or lower trainer.max_epochs"
+    )

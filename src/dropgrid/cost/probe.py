@@ -1,0 +1,151 @@
+"""How long the cells of a plan will take, from a short measured probe of each kind of cell."""
+
+import json
+import math
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle, islice
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from dropgrid.commands import terminal
+from dropgrid.errors import UserError
+from dropgrid.execution.slots import variables
+from dropgrid.execution.worker import enter
+from dropgrid.planning.plan import Cell, Plan
+from dropgrid.store.records import read_json
+
+WHOLE = ("model", "data")
+"""Axes whose every value may change what a step costs; of the others only which option it is."""
+
+NOT_COSTLY = ("seed", "lr_schedule")
+TRAINER_NOT_COSTLY = ("max_epochs", "max_steps")
+"""What changes no step."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of a cell: `start` to set up, `epoch` with its validation, `measure` after training; `batches` of an
+    epoch."""
+
+    start: float
+    epoch: float
+    measure: float
+    batches: int
+
+    def seconds(self, cell: Cell) -> float:
+        """Of a whole cell."""
+        trainer = cell.config["trainer"]
+        epochs = trainer["max_epochs"]
+        if trainer.get("max_steps", -1) > 0:
+            epochs = min(epochs, trainer["max_steps"] * trainer["accumulate_grad_batches"] / self.batches)
+        return float(self.start + epochs * self.epoch + self.measure)
+
+
+def kind(cell: Cell) -> str:
+    """What tells apart the cells that take another time an epoch: model, data and batch, precision, threads, memory
+    format and the rest of the trainer, device, and which option every other axis has."""
+    about: dict[str, Any] = {}
+    for axis, node in cell.config.items():
+        if axis == "trainer":
+            about[axis] = {k: v for k, v in node.items() if k not in TRAINER_NOT_COSTLY}
+        elif axis in WHOLE or not isinstance(node, Mapping):
+            about[axis] = node
+        else:
+            about[axis] = node.get("_target_")
+    place = [cell.local[axis] for axis in ("trainer", "data")]
+    return json.dumps([{k: v for k, v in about.items() if k not in NOT_COSTLY}, place], sort_keys=True)
+
+
+def measure_cell(cell: Mapping[str, Any], folder: Path) -> None:
+    """What a probe's process runs."""
+    from dropgrid.cost.step_timer import measure
+
+    measure(cell, folder)
+
+
+def paces(plan: Plan, cells: Sequence[Cell], slots: int) -> dict[str, Pace]:
+    """kind -> pace, from a probe of each cell given: `slots` at a time, the first ones again where they do not fill
+    the slots, so that each is measured among as many others as it will train with.
+
+    Raises:
+        UserError: a probe failed, with its last line: the cell would have too.
+    """
+    if not cells:
+        return {}
+    count = math.ceil(len(cells) / slots) * slots
+    waiting = list(islice(cycle(cells), count))
+    found: dict[str, list[Pace]] = {}
+    free = list(range(slots))
+    running: dict[int, Running] = {}
+    with tempfile.TemporaryDirectory(prefix="dropgrid-probe-") as place, told(count) as tell, ended(running):
+        while waiting or running:
+            while waiting and free:
+                one = Running(plan, waiting.pop(0), free.pop(0), Path(place) / str(len(waiting)))
+                running[one.child.sentinel] = one  # type: ignore[index]
+            tell(count - len(waiting) - len(running), [each.cell.row for each in running.values()])
+            for sentinel in wait(list(running)):
+                one = running.pop(sentinel)  # type: ignore[arg-type]
+                free.append(one.slot)
+                found.setdefault(kind(one.cell), []).append(one.pace())
+    return {key: average(each) for key, each in found.items()}
+
+
+class Running:
+    """A probe in its process."""
+
+    def __init__(self, plan: Plan, cell: Cell, slot: int, folder: Path):
+        folder.mkdir()
+        self.cell, self.slot, self.folder = cell, slot, folder
+        self.begun = time.perf_counter()
+        self.child: BaseProcess = multiprocessing.get_context("forkserver").Process(
+            target=enter, args=(measure_cell, plan.supervised(cell), folder, variables(cell, slot)), name="probe"
+        )
+        self.child.start()
+
+    def pace(self) -> Pace:
+        """What it measured, once it has ended."""
+        self.child.join()
+        pace = read_json(self.folder / "pace.json")
+        if pace is None:
+            why = read_json(self.folder / "failure.json") or {"class": "Exit", "message": f"code {self.child.exitcode}"}
+            raise UserError(f"row {self.cell.row!r} does not train here: {why['class']}: {why['message']}")
+        return Pace(pace["setup"], pace["epoch"], pace["measure"], pace["batches"])
+
+
+@contextmanager
+def ended(running: Mapping[int, Running]) -> Iterator[None]:
+    """None of them outlives us."""
+    try:
+        yield
+    finally:
+        for one in running.values():
+            one.child.kill()
+            one.child.join()
+
+
+@contextmanager
+def told(count: int) -> Iterator[Any]:
+    """A line on stderr about where the probes stand."""
+    console = terminal(stderr=True)
+    with console.status("measuring") as status:
+        yield lambda done, rows: status.update(
+            f"measuring how fast cells train: {done} of {count} probes done, now {', '.join(rows)}"
+        )
+
+
+def average(paces: Sequence[Pace]) -> Pace:
+    """Of several of one kind."""
+    n = len(paces)
+    return Pace(
+        sum(each.start for each in paces) / n,
+        sum(each.epoch for each in paces) / n,
+        sum(each.measure for each in paces) / n,
+        paces[0].batches,
+    )

@@ -1,0 +1,75 @@
+"""What is known of a cell before anything is computed: parameters, FLOPs, sites, bytes."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from dropgrid import build, sites
+from dropgrid.data.source import Spec
+from dropgrid.instantiate import call, instantiate
+from dropgrid.planning.plan import Cell
+from dropgrid.store.checkpoints import KEPT
+
+TEXT_BYTES = 30_000
+EPOCH_BYTES = 200
+"""Of a cell's text files, and of a line of metrics.csv."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A cell's size.
+
+    `flops`: of the forward pass of one image in convolutions and matrix products, a multiply-add counted as 2.
+    `sites`: at which something drops. `files`: bytes that it leaves, at most; `checkpoints`: bytes while it trains.
+    """
+
+    parameters: int
+    flops: int
+    sites: int
+    files: int
+    checkpoints: int
+
+
+def facts(cell: Cell) -> Facts:
+    """Built on the meta device: nothing is computed, no image read."""
+    config = cell.config
+    spec = build.source(config, cell.local).spec()
+    with torch.device("meta"):
+        net = build.network(config, spec)
+    weights = size(net.state_dict())
+    logits = 2 * spec.test * len(spec.classes) * 4  # of the last and the best weights, float32
+    labels = spec.test * 8
+    return Facts(
+        sum(parameter.numel() for parameter in net.parameters()),
+        flops(net, spec),
+        len(sites.inference_drops(net)),
+        2 * weights + logits + labels + TEXT_BYTES + EPOCH_BYTES * config["trainer"]["max_epochs"],
+        KEPT * (2 * weights + optimizer_bytes(cell, net)),  # the weights, and those of the best epoch
+    )
+
+
+def flops(net: nn.Module, spec: Spec) -> int:
+    """FLOPs of the forward pass of one image, in eval mode: half of two images', as a norm may need more than one."""
+    counter = FlopCounterMode(display=False)
+    with torch.device("meta"), torch.no_grad(), counter:
+        net.eval()(torch.zeros(2, spec.channels, *spec.size))
+    return int(counter.get_total_flops()) // 2
+
+
+def optimizer_bytes(cell: Cell, net: nn.Module) -> int:
+    """What the optimizer keeps, from a step on the meta device."""
+    optimizer = call("optimizer", instantiate("optimizer", cell.config["optimizer"]), net)
+    for parameter in net.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    with contextlib.suppress(RuntimeError):  # one that looks at values cannot step here, and counts as keeping nothing
+        optimizer.step()
+    return sum(size(kept) for kept in optimizer.state.values())
+
+
+def size(tensors: Mapping[str, Tensor | object]) -> int:
+    """Bytes of the tensors of a mapping."""
+    return sum(each.numel() * each.itemsize for each in tensors.values() if isinstance(each, Tensor))

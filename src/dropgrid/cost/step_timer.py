@@ -1,0 +1,134 @@
+"""How long a cell's parts take: the beginning of its real training, timed in its own process."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from dropgrid.data.split import evenly
+from dropgrid.loggers.csv import Csv
+from dropgrid.scores import predict
+from dropgrid.store.records import write_json
+from dropgrid.training.train import TRAIN_IMAGES_MEASURED, Trial, batch_limit
+
+WARM_UP = 0.5
+SECONDS = 2.0
+PATIENCE = 3.0
+"""Of steps that do not count, of those that do, and of waiting for an epoch's end."""
+
+LEAST = 2
+"""Steps that are timed, however long they take."""
+
+EVALUATION = 0.5
+"""Seconds of evaluation that are timed, about."""
+
+
+class Enough(Exception):
+    """Ends the training of a probe."""
+
+
+class Stopwatch(Callback):
+    """Times from one batch's start to the next: within an epoch a step, else a turn: a step, and all that an epoch's
+    end does (validation, our callbacks, Lightning)."""
+
+    def __init__(self) -> None:
+        self.steps: list[float] = []
+        self.turns: list[float] = []
+        self.first: float | None = None
+        self.begun: float | None = None
+        self.last = 0.0
+
+    def on_train_batch_start(self, trainer: Trainer, learner: LightningModule, batch: Any, batch_idx: int) -> None:
+        now = time.perf_counter()
+        if self.first is None:
+            self.first = self.last = now
+            return
+        if self.begun is None:
+            if now - self.first >= WARM_UP:
+                self.begun = self.last = synchronized(learner.device)
+            return
+        if self.over(now):
+            now = synchronized(learner.device)
+        (self.steps if batch_idx else self.turns).append(now - self.last)
+        self.last = now
+        if self.over(now):
+            raise Enough
+
+    def on_validation_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        if self.begun is not None and self.steps and time.perf_counter() - self.begun > PATIENCE:
+            raise Enough
+
+    def over(self, now: float) -> bool:
+        """Whether enough was seen: an epoch's end too, where one is near."""
+        assert self.begun is not None
+        timed = len(self.steps) + len(self.turns) >= LEAST
+        return timed and now - self.begun >= (SECONDS if self.turns else PATIENCE)
+
+
+def synchronized(device: torch.device) -> float:
+    """Now, once the device has done all it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def measure(cell: Mapping[str, Any], folder: Path) -> None:
+    """Train for seconds and leave `pace.json`: seconds of setting up, of an epoch, and of the last measurements.
+
+    The training and validation images alone are read; the test set's pass is reckoned by its count of images.
+    """
+    start = time.perf_counter()
+    about = {k: cell[k] for k in ("id", "name", "ablation", "row", "config")}
+    watch = Stopwatch()
+    trial = Trial(cell, folder, [Csv(folder=folder, cell=about)], [watch])
+    setup = time.perf_counter() - start
+    begin = time.perf_counter()
+    try:
+        trial.fit()
+    except Enough:
+        pass
+    fitted = time.perf_counter() - begin
+    counted = [*watch.steps, *watch.turns]
+    epochs = cell["config"]["trainer"]["max_epochs"]
+    steps, validation = batches_of(trial)
+    step = mean(watch.steps or counted) if counted else fitted / (epochs * steps)
+    image = evaluation(trial, step / trial.data["batch_size"])
+    turn = mean(watch.turns) if watch.turns else step + image * validation
+    tests = -(-trial.spec.test // trial.data["eval_batch_size"])
+    limit = batch_limit(trial.config["trainer"]["limit_test_batches"], tests)
+    test_images = min(trial.spec.test, limit * trial.data["eval_batch_size"])
+    measured = min(TRAIN_IMAGES_MEASURED, trial.spec.train) + 2 * test_images
+    pace = {"setup": setup, "epoch": (steps - 1) * step + turn, "measure": image * measured, "batches": steps}
+    write_json(folder / "pace.json", pace)
+
+
+def batches_of(trial: Trial) -> tuple[int, int]:
+    """Batches of an epoch of training, and images of one of validation."""
+    trainer = trial.config["trainer"]
+    size, eval_size = trial.data["batch_size"], trial.data["eval_batch_size"]
+    steps = batch_limit(trainer["limit_train_batches"], trial.spec.train // size)
+    batches = -(-trial.spec.val // eval_size)
+    limited = batch_limit(trainer["limit_val_batches"], batches) if batches else 0
+    return steps, min(trial.spec.val, limited * eval_size)
+
+
+def evaluation(trial: Trial, most: float) -> float:
+    """Seconds to evaluate an image, on images of the training set; `most` is what one takes in training."""
+    trial.learner.to(trial.device)
+    size = max(1, min(trial.data["eval_batch_size"], int(EVALUATION / most)))
+    images = trial.batches(evenly(trial.splits.train, size), size)
+    predict(trial.learner, images)
+    seen, begin = 0, synchronized(trial.device)
+    while True:
+        logits, _ = predict(trial.learner, images)
+        seen, elapsed = seen + len(logits), synchronized(trial.device) - begin
+        if elapsed >= EVALUATION:
+            return elapsed / seen
+
+
+def mean(values: list[float]) -> float:
+    """Their mean: what was slow now and then will be again."""
+    return sum(values) / len(values)

@@ -1,0 +1,127 @@
+"""Cells side by side, each under its supervisor, until all are through or someone asks to stop."""
+
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from dropgrid.errors import UserError
+from dropgrid.execution.live_view import Watch
+from dropgrid.execution.selection import outdated
+from dropgrid.execution.slots import variables
+from dropgrid.execution.supervisor import Outcome, Policy, Stop, supervise
+from dropgrid.execution.worker import Train
+from dropgrid.planning.plan import Cell, Plan, label
+
+ASK_AGAIN = 1.0
+"""Seconds before a cell that another supervisor has is asked for again."""
+
+
+@contextmanager
+def stoppable() -> Iterator[Stop]:
+    """A `Stop` that Ctrl-C and SIGTERM ask: once for a checkpoint, twice for at once."""
+    stop = Stop()
+    before = {number: signal.signal(number, lambda *_: stop.ask()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def policy(plan: Plan, asked: float | None = None) -> Policy:
+    """How the cells of a plan, `asked` for then or now, are watched, from its `sweep.` keys; UserError names one that
+    cannot be."""
+    sweep = plan.sweep
+    if sweep["on_error"] not in ("continue", "stop"):
+        raise UserError(f"sweep.on_error must be continue or stop, got {sweep['on_error']!r}")
+    retries = sweep["retries"] or {}
+    if not isinstance(retries, Mapping) or not all(isinstance(n, int) and n >= 0 for n in retries.values()):
+        raise UserError(f"sweep.retries maps classes of failure to counts, as in SIGKILL: 2, got {retries!r}")
+    above_zero("sweep.hang_minutes", sweep["hang_minutes"])
+    if sweep["beat_seconds"] is not None:
+        above_zero("sweep.beat_seconds", sweep["beat_seconds"])
+    for key, value in sweep["checkpoint"].items():
+        if value is not None:
+            above_zero(f"sweep.checkpoint.{key}", value, whole=key == "steps")
+    return Policy(retries, 60.0 * sweep["hang_minutes"], outdated(plan, asked), patient=False)
+
+
+def above_zero(key: str, value: Any, whole: bool = False) -> None:
+    """UserError unless the value is a number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not value > 0:
+        raise UserError(f"{key} must be a {'whole ' if whole else ''}number above 0, got {value!r}")
+
+
+class Pool:
+    """Runs cells in `jobs` slots.
+
+    A cell that another supervisor has (the same sweep started twice, here or on another machine) is put back and asked
+    for again once the others are under way: it ends as finished, or comes free. With `on_error=stop` a failure stops
+    the others, which write a checkpoint.
+    """
+
+    def __init__(self, plan: Plan, train: Train, jobs: int, watch: Watch, rules: Policy, stop: Stop):
+        self.plan, self.train, self.watch, self.rules, self.stop = plan, train, watch, rules, stop
+        self.free = list(range(jobs))
+        self.running: dict[Future[Outcome], tuple[Cell, int]] = {}
+        self.outcomes: list[Outcome] = []
+        self.told = False
+
+    def run(self, todo: Sequence[Cell]) -> list[Outcome]:
+        """How each of the cells that were begun has ended."""
+        waiting = [(0.0, cell) for cell in todo]
+        with ThreadPoolExecutor(len(self.free)) as pool:
+            while (waiting and not self.stop.asked.is_set()) or self.running:
+                while self.free and not self.stop.asked.is_set():
+                    ready = next((each for each in waiting if each[0] <= time.monotonic()), None)
+                    if ready is None:
+                        break
+                    waiting.remove(ready)
+                    self.start(pool, ready[1])
+                waiting += [(time.monotonic() + ASK_AGAIN, cell) for cell in self.ended()]
+                self.tell()
+                self.watch.refresh()
+        return self.outcomes
+
+    def start(self, pool: ThreadPoolExecutor, cell: Cell) -> None:
+        """A supervisor in a free slot."""
+        slot = self.free.pop(0)
+        rules = replace(self.rules, variables=variables(cell, slot))
+        self.watch.started(cell.id, label(cell))
+        given = (self.plan.supervised(cell), self.plan.outputs, self.train, self.stop, rules)
+        self.running[pool.submit(supervise, *given)] = (cell, slot)
+
+    def ended(self) -> list[Cell]:
+        """Wait a moment for cells to end; those that are another's."""
+        busy: list[Cell] = []
+        if not self.running:  # all that is left is another's
+            time.sleep(0.25)
+            return busy
+        for future in wait(self.running, timeout=0.25, return_when=FIRST_COMPLETED).done:
+            cell, slot = self.running.pop(future)
+            self.free.append(slot)
+            outcome = future.result()
+            self.watch.ended(outcome)
+            if outcome.status == "busy":
+                busy.append(cell)
+                continue
+            self.outcomes.append(outcome)
+            if outcome.status == "failed" and self.plan.sweep["on_error"] == "stop":
+                self.stop.asked.set()
+        return busy
+
+    def tell(self) -> None:
+        """Say once what a request to stop does."""
+        if self.stop.asked.is_set() and not self.told:
+            self.told = True
+            self.watch.say("stopping: running cells write a checkpoint; Ctrl-C again stops at once")
+
+
+def one(plan: Plan, train: Train) -> Outcome:
+    """The plan's only cell, under another launcher: waited for where another supervisor has it."""
+    with stoppable() as stop:
+        return supervise(plan.supervised(plan.cells[0]), plan.outputs, train, stop, replace(policy(plan), patient=True))

@@ -1,0 +1,57 @@
+"""How many cells train side by side on this machine, and on which GPU each."""
+
+import os
+
+from dropgrid.cores import cores
+from dropgrid.errors import UserError
+from dropgrid.planning.plan import Cell, Plan
+
+
+def gpus() -> list[str]:
+    """The GPUs this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [each.strip() for each in named.split(",") if each.strip()]
+    import torch  # counts them without waking them
+
+    return [str(index) for index in range(torch.cuda.device_count())]
+
+
+def slots(plan: Plan) -> int:
+    """How many cells train side by side: `auto` is as many as their threads leave cores for, `sweep.per_gpu` on a GPU.
+
+    More CPU threads than cores make every cell several times slower, and are refused; several cells on a GPU are not.
+    """
+    per_gpu = plan.sweep["per_gpu"]
+    if isinstance(per_gpu, bool) or not isinstance(per_gpu, int) or per_gpu < 1:
+        raise UserError(f"sweep.per_gpu must be a whole number, 1 or more, got {per_gpu!r}")
+    on_cpu = plan.cells[0].local["trainer"]["accelerator"] == "cpu"
+    ranks = max(ranks_of(cell) for cell in plan.cells)
+    threads = ranks * max(cell.config["trainer"]["threads"] for cell in plan.cells)
+    fitting = max(1, cores() // threads)
+    if plan.jobs == "auto":
+        return fitting if on_cpu else max(1, min(per_gpu * len(gpus()) // ranks, fitting))
+    if isinstance(plan.jobs, bool) or not isinstance(plan.jobs, int) or plan.jobs < 1:
+        raise UserError(f"sweep.jobs must be auto or a whole number, 1 or more, got {plan.jobs!r}")
+    if plan.jobs > fitting:
+        raise UserError(
+            f"sweep.jobs={plan.jobs} cells of {threads} threads need {plan.jobs * threads} cores, there are "
+            f"{cores()}: each cell would run several times slower; use sweep.jobs={fitting}"
+        )
+    return plan.jobs
+
+
+def variables(cell: Cell, slot: int) -> dict[str, str]:
+    """The environment of the cell in a slot: on GPUs those it may see, one a rank, slots dealt to them in turn."""
+    trainer = cell.local["trainer"]
+    if trainer["accelerator"] == "cpu" or trainer["devices"] != 1:
+        return {}
+    found, ranks = gpus(), ranks_of(cell)
+    names = [found[(slot * ranks + rank) % len(found)] for rank in range(ranks)] if found else []
+    return {"CUDA_VISIBLE_DEVICES": ",".join(dict.fromkeys(names))} if names else {}
+
+
+def ranks_of(cell: Cell) -> int:
+    """The processes that a cell trains in."""
+    ranks: int = cell.config["trainer"].get("ranks", 1)
+    return ranks

@@ -1,0 +1,292 @@
+"""A cell in a process of its own, watched from outside: whatever happens there costs that cell alone."""
+
+import multiprocessing
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from multiprocessing import forkserver
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from dropgrid.errors import DISK_FULL, STOPPED, UserError
+from dropgrid.execution.worker import Train, classify, enter
+from dropgrid.files import write_atomically
+from dropgrid.paths import tilde
+from dropgrid.store.lease import Lease
+from dropgrid.store.records import read_json, run_folder, write_json, write_yaml
+
+GRACE = 60.0
+"""Seconds for a cell that is asked to stop: until its next step, and a checkpoint."""
+
+Failure = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a cell ended: `finished`, `failed`, `stopped`, or `busy` under another supervisor; `already` finished before
+    it was asked for; `attempts` made here."""
+
+    cell: str
+    status: str
+    already: bool = False
+    failure: str = ""
+    log: str = ""
+    attempts: int = 1
+
+
+class Stop:
+    """A request to stop: `asked` lets cells write a checkpoint, asked again they end `at_once`."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.at_once = threading.Event()
+
+    def ask(self) -> None:
+        """Once, or once more."""
+        (self.at_once if self.asked.is_set() else self.asked).set()
+
+
+def never(result: Mapping[str, Any]) -> bool:
+    """No result is outdated."""
+    return False
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a cell is watched.
+
+    Args:
+        retries: attempts more after a failure, by its class; each goes on from the last checkpoint.
+        hang_seconds: without a sign of life before a cell counts as hung.
+        outdated: of a result: it is put aside, and the cell trained again.
+        patient: wait for a cell that another supervisor has; else the outcome is `busy`.
+        variables: of the environment of the cell's process.
+    """
+
+    retries: Mapping[str, int] = field(default_factory=dict)
+    hang_seconds: float = 600.0
+    outdated: Callable[[Mapping[str, Any]], bool] = never
+    patient: bool = True
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+ALWAYS = ("dropgrid.execution.parent_death", "dropgrid.cli.train", "dropgrid.training.train", "dropgrid.masks.native")
+"""What every cell's process needs; a module that cannot be imported here is passed over."""
+
+
+def warm(modules: Iterable[str] = ()) -> None:
+    """Start the forkserver, once: one process imports what every cell needs and these modules, each cell is a fork of
+    it, started in milliseconds.
+
+    All cells of a sweep then run the code that was there when it began.
+    """
+    wanted = [*ALWAYS, *modules, "dropgrid.execution.gc_freeze"]
+    multiprocessing.get_context("forkserver").set_forkserver_preload(wanted)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # inherited: Ctrl-C is not for its imports
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def supervise(
+    cell: Mapping[str, Any],
+    outputs: Path,
+    train: Train,
+    stop: Stop | None = None,
+    policy: Policy | None = None,
+) -> Outcome:
+    """Train a cell unless it is finished; never raises for what happens inside it.
+
+    Args:
+        cell: id, name, ablation, row, reproduce, config, local.
+        train: see `dropgrid.execution.worker.enter`.
+        stop: when asked, the child is, and the outcome is `stopped`.
+    """
+    folder = run_folder(outputs, cell["id"])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return Supervisor(cell, folder, train, stop or Stop(), policy or Policy()).outcome()
+    except (OSError, UserError) as error:  # a full disk, a damaged file: the other cells need not know
+        return Outcome(cell["id"], "failed", failure=": ".join(classify(error)), log=str(folder / "log.txt"))
+
+
+class Supervisor:
+    """One cell, from lease to outcome."""
+
+    def __init__(self, cell: Mapping[str, Any], folder: Path, train: Train, stop: Stop, policy: Policy):
+        self.cell, self.folder, self.train, self.stop, self.policy = cell, folder, train, stop, policy
+        self.id = cell["id"]
+        self.lease = Lease(folder)
+        self.failure: Failure | None = None
+
+    def outcome(self) -> Outcome:
+        """Under the lease: skip what is finished, else try, and try again as far as the failures' classes allow."""
+        while True:
+            while not self.lease.acquire():
+                if self.stop.asked.is_set():
+                    return Outcome(self.id, "stopped")
+                if not self.policy.patient:
+                    return Outcome(self.id, "busy")
+                time.sleep(0.2)
+                self.folder.mkdir(exist_ok=True)  # another may have put it aside
+            try:
+                result = read_json(self.folder / "result.json")
+                if result is None:
+                    return self.attempts()
+                if not self.policy.outdated(result):
+                    return Outcome(self.id, "finished", already=True)
+                (aside(self.folder) / "lease").unlink()
+            finally:
+                self.lease.release()
+            self.folder.mkdir(exist_ok=True)
+
+    def attempts(self) -> Outcome:
+        """Until there is a result, a stop, or a failure that may not be tried again."""
+        (self.folder / "failure.json").unlink(missing_ok=True)
+        clear_partials(self.folder)
+        write_yaml(self.folder / "config.yaml", self.cell["config"])
+        write_yaml(self.folder / "local.yaml", self.cell["local"])
+        left, attempt = dict(self.policy.retries), 0
+        while True:
+            attempt += 1
+            status = self.attempt()
+            if status == "finished":
+                clear(self.folder)
+            if status != "failed":
+                return Outcome(self.id, status, attempts=attempt)
+            assert self.failure is not None, "said by the attempt"
+            kind = self.failure["class"]
+            if self.stop.asked.is_set() or left.get(kind, 0) < 1:
+                text = f"{kind}: {self.failure['message']}"
+                return Outcome(self.id, "failed", failure=text, log=str(self.folder / "log.txt"), attempts=attempt)
+            left[kind] -= 1
+            (self.folder / "failure.json").unlink(missing_ok=True)
+
+    def attempt(self) -> str:
+        """One process, to its end: `finished`, `stopped`, `busy` when the lease was lost, or `failed`."""
+        child = multiprocessing.get_context("forkserver").Process(
+            target=enter,
+            args=(self.train, {**self.cell, "forked": time.time()}, self.folder, dict(self.policy.variables)),
+            name=self.id,
+        )
+        child.start()
+        ended = ""
+        try:
+            ended = self.watch(child)
+        finally:
+            end(child, GRACE if ended == "stopped" else 0.0, self.stop.at_once)
+            (self.folder / "state.json").unlink(missing_ok=True)
+            closed(self.folder / "log.txt")
+        if (self.folder / "result.json").exists():
+            return "finished"
+        if ended in ("stopped", "busy"):
+            return ended
+        self.failure = self.why(child.exitcode, ended)
+        return "stopped" if self.failure is None else "failed"
+
+    def watch(self, child: BaseProcess) -> str:
+        """Until the child ends; `stopped`, `busy` or `Hang` where it must be ended."""
+        seen, since = beaten(self.folder), time.monotonic()
+        while child.is_alive():
+            if self.stop.asked.is_set():
+                return "stopped"
+            if not self.lease.beat():
+                return "busy"
+            if (sign := beaten(self.folder)) != seen:  # by our clock: a file server has one of its own
+                seen, since = sign, time.monotonic()
+            if time.monotonic() - since > self.policy.hang_seconds:
+                return "Hang"
+            wait([child.sentinel], timeout=0.2)
+        return ""
+
+    def why(self, exitcode: int | None, ended: str) -> Failure | None:
+        """The failure that the child could still tell, else what its end tells; kept in failure.json."""
+        failure: Failure | None = read_json(self.folder / "failure.json")
+        if failure is not None:
+            return failure
+        if exitcode == STOPPED and self.stop.asked.wait(1.0):  # a signal to all of us reached the child first
+            return None
+        kind, message = "Exit", f"ended with exit code {exitcode} and no result"
+        if exitcode == STOPPED:
+            kind, message = "SIGTERM", "asked to stop by another"
+        elif ended == "Hang":
+            kind, message = "Hang", f"no sign of life for {self.policy.hang_seconds:g} s: killed"
+        elif exitcode == DISK_FULL:
+            kind, message = "DiskFull", "the disk is full; make room, and the same command goes on"
+        elif exitcode is not None and exitcode < 0:
+            kind = signal.Signals(-exitcode).name
+            memory = " (the system does this when memory runs out)" if kind == "SIGKILL" else ""
+            message = f"killed by {kind}{memory}"
+        failure = {"class": kind, "message": message, "log": "log.txt"}
+        try:
+            write_json(self.folder / "failure.json", failure)
+        except OSError:  # a full disk; the outcome says it
+            pass
+        return failure
+
+
+def beaten(folder: Path) -> float:
+    """The cell's last sign of life, by the clock of whatever keeps its files."""
+    try:
+        return (folder / "state.json").stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def closed(log: Path) -> None:
+    """A log that nobody writes any more, without the path of the home folder, which tracebacks and warnings have."""
+    try:
+        text = log.read_text(errors="replace")
+        if (shown := tilde(text)) != text:
+            write_atomically(log, lambda beside: beside.write_text(shown))
+    except OSError:  # a full disk, or there is none
+        pass
+
+
+def end(child: BaseProcess, grace: float, at_once: threading.Event) -> None:
+    """Ask the child to end, and end it after the grace, or at once when that is asked for."""
+    if child.is_alive() and grace:
+        child.terminate()
+    deadline = time.monotonic() + grace
+    while child.is_alive() and time.monotonic() < deadline and not at_once.is_set():
+        child.join(0.1)
+    child.kill()
+    child.join()
+
+
+def tidy(folder: Path) -> None:
+    """Remove what a supervisor that was killed before it could left of a finished cell; not under another's lease."""
+    if any((folder / name).exists() for name in ("lease", "state.json", "checkpoints")):
+        lease = Lease(folder)
+        if lease.acquire():
+            clear(folder)
+            lease.release()
+
+
+def clear(folder: Path) -> None:
+    """Remove what a finished cell no longer needs."""
+    clear_partials(folder)
+    (folder / "state.json").unlink(missing_ok=True)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+
+
+def clear_partials(folder: Path) -> None:
+    """Remove what a killed process was writing."""
+    for partial in folder.glob(".*"):
+        if partial.is_file():
+            partial.unlink(missing_ok=True)
+
+
+def aside(folder: Path) -> Path:
+    """Put a cell's folder into `outputs/replaced`, whole; where it is now."""
+    place = folder.parents[1] / "replaced"
+    place.mkdir(exist_ok=True)
+    now = time.time()
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.localtime(now)) + f".{now % 1:.6f}"[2:]
+    return folder.rename(place / f"{folder.name}-{stamp}")

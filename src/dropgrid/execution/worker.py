@@ -1,0 +1,107 @@
+"""A cell's own process: its output to log.txt, its end to the exit code, its failure to failure.json."""
+
+import ctypes
+import errno
+import faulthandler
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any, NoReturn
+
+from dropgrid.errors import DISK_FULL, FAILED, STOPPED, UserError
+from dropgrid.paths import tilde
+from dropgrid.store.records import write_json
+
+Train = Callable[[Mapping[str, Any], Path], None]
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+"""Of glibc's malloc.h."""
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def enter(train: Train, cell: Mapping[str, Any], folder: Path, variables: Mapping[str, str]) -> None:
+    """The process' first function.
+
+    Args:
+        train: called with the cell and its folder; leaves `result.json` there as its last act.
+        variables: of the environment, before anything looks at it: the GPU that the cell may see.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(STOPPED))
+    for number in (signal.SIGUSR1, signal.SIGUSR2):  # as a job's last minutes are announced: the supervisor's as well
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file too large is an OSError
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    os.environ.update(variables)
+    keep_memory()
+    log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    faulthandler.enable(log)
+    print(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')}  {cell.get('name', cell['id'])}", flush=True)
+    try:
+        train(cell, folder)
+    except Exception as error:
+        kind, message = classify(error)
+        try:
+            write_json(folder / "failure.json", {"class": kind, "message": message, "log": "log.txt"})
+            traceback.print_exc()
+        except OSError:
+            os._exit(DISK_FULL)
+        leave(FAILED)
+    except SystemExit as end:  # it was asked to stop
+        leave(end.code if isinstance(end.code, int) else FAILED)
+
+
+def leave(code: int) -> NoReturn:
+    """End at once. Processes that read data, held by the exception's frames, do not hear SIGTERM: an orderly exit would
+    wait for them for ever; as it is they see that they are alone, and end."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def keep_memory() -> None:
+    """Have glibc keep what is freed for the next tensor of that size, and not give it back to be zeroed again.
+
+    A step frees and takes the same tensors; in float32 that costs a twentieth of its time, of tensors above 32 MiB
+    most of it. Elsewhere nothing happens.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    mallopt(M_MMAP_MAX, 0)  # no block is a mapping of its own, given back when freed
+    mallopt(M_TRIM_THRESHOLD, -1)  # nor is the heap ever cut
+
+
+def classify(error: Exception) -> tuple[str, str]:
+    """The class of a failure, by which it is retried, and its last line.
+
+    `DiskFull`, `OutOfMemory`, `UserError`, else the exception's own name.
+    """
+    kind = type(error).__name__
+    message = tilde((str(error).strip() or kind).splitlines()[-1])
+    causes = [error, *filter(None, (error.__cause__, error.__context__))]
+    if any(isinstance(each, OSError) and each.errno in NO_ROOM for each in causes) or "No space left" in str(error):
+        return "DiskFull", f"{message}; make room, and the same command goes on from the last checkpoint"
+    if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error):
+        return "OutOfMemory", message
+    return "UserError" if isinstance(error, UserError) else kind, message
+
+
+def end_with_parent() -> None:
+    """End when the supervisor has: a cell nobody waits for would hold the machine."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(STOPPED)

@@ -1,0 +1,41 @@
+"""A finished cell's network."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from dropgrid import build
+from dropgrid.errors import UserError
+from dropgrid.paths import outputs_folder
+from dropgrid.store.records import read_parts, run_folder
+
+
+def load_cell(id: str, outputs: Path | str | None = None, weights: str = "last") -> nn.Module:
+    """The network of a finished cell in eval mode, with its last weights or its `best` by validation accuracy.
+
+    `outputs` None is where DROPGRID_OUTPUTS says, else the folder `outputs`.
+
+    Raises:
+        UserError: no finished cell of that id, or weights other than `last` and `best`.
+    """
+    folder = run_folder(outputs_folder(outputs), id)
+    if not (folder / "result.json").exists():
+        raise UserError(f"no finished cell {id!r} in {folder.parent}")
+    if weights not in ("last", "best"):
+        raise UserError(f"weights must be last or best, got {weights!r}")
+    config, local = read_parts(folder)
+    net = build.network(config, build.source(config, local).spec())
+    load_weights(net, folder / f"{weights}.safetensors")
+    return net.eval()
+
+
+def load_weights(net: nn.Module, path: Path) -> dict[str, Tensor]:
+    """Put a safetensors file's weights into a network, and hand them back; UserError where they are not its own."""
+    try:
+        tensors = load_file(path)
+        net.load_state_dict(tensors)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"cannot load {path}: {' '.join(str(error).split())}") from error
+    return tensors

@@ -1,0 +1,40 @@
+"""Every picture of one cell, for the loggers that show pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dropgrid.data.split import Memory, Split
+from dropgrid.measure.recorded_figures import pictures
+from dropgrid.plotting.style import png
+from dropgrid.reports.figures import predictions
+
+
+def pictures_of(folder: Path, name: str, classes: Sequence[str] | None, tests: Split | None) -> dict[str, bytes]:
+    """PNGs by name: what a diagnosis recorded, and of a finished cell its confusion matrix.
+
+    With the test images (`tests`) examples too, where the net was tested on all of them and every logit is finite.
+    Classes that have no names here (`classes` None) are shown by number.
+    """
+    found = {f"diagnosis/{option}": png(figure) for option, figure in pictures({name: folder}).items()}
+    if not (folder / "predictions.npz").exists():
+        return found
+    with np.load(folder / "predictions.npz") as kept:
+        logits, targets = kept["last"], kept["targets"]
+    if not np.isfinite(logits).all():
+        return found
+    classes = classes or [str(each) for each in range(logits.shape[-1])]
+    found["predictions/confusion"] = png(predictions.confusion(logits, targets, classes))
+    if tests is not None and len(tests) == len(targets):
+        places = sorted({place for each in predictions.worth_showing(logits, targets) for place in each})
+        chosen = {place: image(tests, place) for place in places}
+        found["predictions/examples"] = png(predictions.examples(logits, targets, classes, chosen))
+    return found
+
+
+def image(split: Split, place: int) -> np.ndarray:
+    """One image of a split, uint8 (C, H, W)."""
+    found = split.select(torch.tensor([place])).images[0] if isinstance(split, Memory) else split[place][0]
+    return np.asarray(found.cpu())

@@ -1,0 +1,120 @@
+"""What reaches one unit of a few layers over training, a row of panels a configuration."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dropgrid.measure.snapshots import Moment, Results
+from dropgrid.plotting.layout import Panel, curve, powers, sheet
+from dropgrid.plotting.style import look
+
+LAYERS = 3
+"""Shown of each configuration: the first, the last, and one between."""
+
+TITLES = {"drift_mean": "Drift of the moving means", "drift_variance": "Drift of the moving variances"}
+UNITS = {"drift_mean": "σ", "drift_variance": "|ln ratio|"}
+
+DRIFT = (
+    "Drift: how far the moving averages of batch norms are from the batch's own statistics, mean over channels (and, "
+    "over training, over norms): means in standard deviations, variances as |ln ratio|; where it is large, inference "
+    "meets another network than training has."
+)
+
+
+def draw(results: Results) -> Figure | None:
+    """Quantiles over training by layer, and the drift of batch norms where some keep moving averages.
+
+    Where every configuration has one moment, both are drawn by depth.
+    """
+    if all(len(moments) == 1 for moments in results.values()):
+        return at_once({label: moments[0].arrays for label, moments in results.items()})
+    rows = [quantiles(index, label, moments) for index, (label, moments) in enumerate(results.items())]
+    drifting = {label: moments for label, moments in results.items() if "norms" in moments[0].arrays}
+    grid = [*rows]
+    first = next(iter(results.values()))[0].arrays
+    shares = ", ".join(f"{100 * q:g}" for q in first["shares"])
+    told = (
+        f"Quantiles ({shares} %) over the batch, and all places, of what one unit's activation is given, in the first, "
+        "a middle and the last layer; a steady band is a steady input (Ioffe and Szegedy 2015, Fig. 1)."
+    )
+    if drifting:
+        grid.append([drifts(results, "drift_mean"), drifts(results, "drift_variance")])
+        told += f" {DRIFT}"
+    return sheet("What reaches one unit, over training", [*results], grid, told, 2.1)
+
+
+def at_once(found: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """Quantiles and drifts by depth."""
+    arrays = [*found.values()]
+
+    def bars(axes: Axes) -> None:
+        for index, each in enumerate(arrays):
+            colour, marker, _ = look(index)
+            values = each["quantiles"]
+            at = np.arange(1, len(values) + 1) + 0.5 * ((index + 1) / (len(arrays) + 1) - 0.5)
+            axes.vlines(at, values.min(1), values.max(1), color=colour, linewidth=2.2, alpha=0.6)
+            axes.plot(at, values[:, values.shape[1] // 2], marker, color=colour, markersize=5, mec="white", mew=0.5)
+        axes.locator_params(axis="x", nbins=10, integer=True)
+
+    def by_norm(key: str) -> Callable[[Axes], None]:
+        def fill(axes: Axes) -> None:
+            for index, each in enumerate(arrays):
+                if key in each:
+                    curve(axes, np.arange(1, len(each[key]) + 1), each[key], index)
+            powers(axes, [each[key] for each in arrays if key in each])
+            axes.locator_params(axis="x", nbins=8, integer=True)
+
+        return fill
+
+    grid = [[Panel("Input of one unit", "Activation, from input to output", "Input", bars)]]
+    shares = ", ".join(f"{100 * q:g}" for q in arrays[0]["shares"])
+    told = f"Bars: quantiles ({shares} %) over the batch, and all places, of what one unit of each layer is given. "
+    if any("norms" in each for each in arrays):
+        grid.append(
+            [Panel(TITLES[key], "Batch norm, from input to output", UNITS[key], by_norm(key)) for key in TITLES]
+        )
+        told += DRIFT
+    return sheet("What reaches one unit of each layer", [*found], grid, told.strip(), 2.4)
+
+
+def quantiles(index: int, label: str, moments: Sequence[Moment]) -> list[Panel]:
+    """Up to three panels of one configuration."""
+    names = [str(name) for name in moments[0].arrays["layers"]]
+    chosen = sorted({0, (len(names) - 1) // 2, len(names) - 1})
+    at = [each.step for each in moments]
+
+    def filling(layer: int) -> Callable[[Axes], None]:
+        def fill(axes: Axes) -> None:
+            values = np.array([each.arrays["quantiles"][layer] for each in moments])
+            colour, marker, dash = look(index)
+            if len(at) == 1:
+                axes.plot(at * values.shape[1], values[0], marker, color=colour)
+                return
+            axes.fill_between(at, values.min(1), values.max(1), color=colour, alpha=0.13, linewidth=0)
+            for column in range(values.shape[1]):
+                middle = column == values.shape[1] // 2
+                axes.plot(at, values[:, column], color=colour, linestyle=dash, linewidth=1.7 if middle else 0.9)
+
+        return fill
+
+    return [
+        Panel(f"{label}: {names[layer]}", "Step of training", "Input" if place == 0 else "", filling(layer))
+        for place, layer in enumerate(chosen)
+    ]
+
+
+def drifts(results: Results, key: str) -> Panel:
+    """Mean over norms, by step."""
+
+    def fill(axes: Axes) -> None:
+        drawn = []
+        for index, moments in enumerate(results.values()):
+            known = [(each.step, float(each.arrays[key].mean())) for each in moments if key in each.arrays]
+            if known:
+                curve(axes, [step for step, _ in known], [value for _, value in known], index)
+                drawn.append(np.array([value for _, value in known]))
+        powers(axes, drawn)
+
+    return Panel(TITLES[key], "Step of training", UNITS[key], fill)

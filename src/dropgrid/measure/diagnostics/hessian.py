@@ -1,0 +1,74 @@
+"""Both ends of the Hessian's spectrum, and how it lies between them."""
+
+import numpy as np
+from torch import Tensor
+
+from dropgrid.measure.arguments import finite, whole
+from dropgrid.measure.lanczos import Ritz, lanczos, signs
+from dropgrid.measure.probe import Probe, gradients, joined, trained
+from dropgrid.measure.subject import Found, Measure
+
+
+def hessian(probe: Probe, *, vectors: int, iterations: int) -> Found:
+    """Lowest and highest eigenvalue of H = ∂²loss/∂w² on the batch, by Lanczos on Hessian-vector products.
+
+    H v = ∂(∂loss/∂w · v)/∂w; w are all trained parameters, and penalties are not in the loss. An eigenvalue lies
+    within the told bound of each end; Lanczos finds the ends first, so that the bound says whether `iterations` are
+    enough. λ_max bounds the learning rate of gradient descent on a quadratic: it diverges above 2 / λ_max. The
+    spectrum between the ends is stochastic quadrature: the share of eigenvalues near each node. Of a ReLU net it is
+    that of the piece on which w lies.
+
+    Args:
+        vectors, iterations: random starts, and steps of each; memory holds so many vectors of the size of w.
+
+    Arrays: `values` (m,) nodes from lowest to highest, `weights` (m,) their shares; `size` () how many parameters.
+
+    Raises:
+        DoesNotApply: derivatives that are not finite.
+        ValueError: counts below 1.
+
+    Source: Ghorbani, Krishnan, Xiao, ICML 2019.
+    """
+    whole("vectors", vectors)
+    whole("iterations", iterations)
+    network = probe.replica()
+    parameters = trained(network)
+    slopes = gradients(probe.loss_of(network), parameters, create_graph=True)
+    bent = [(p, g) for p, g in zip(parameters, slopes, strict=True) if g.requires_grad]
+    size = sum(parameter.numel() for parameter in parameters)
+
+    def product(vector: Tensor) -> Tensor:
+        if not bent:  # a loss that is linear in its parameters
+            return vector * 0
+        pieces = vector.split([parameter.numel() for parameter in parameters])
+        along = [each.view_as(g) for each, g in zip(pieces, slopes, strict=True) if g.requires_grad]
+        # one scalar: each gradient's part of it is summed by autograd
+        inner = sum(((g * v).sum() for (_, g), v in zip(bent, along, strict=True)), start=vector.new_zeros(()))
+        return joined(gradients(inner, parameters, retain_graph=True)).detach()
+
+    like = joined(parameters).detach()
+    found = [
+        lanczos(product, signs(size, probe.generator("hessian", index), like), iterations) for index in range(vectors)
+    ]
+    values = np.concatenate([each.values for each in found])
+    weights = np.concatenate([each.weights for each in found]) / vectors
+    order = np.argsort(values)
+    arrays = {"values": values[order], "weights": weights[order], "size": np.array(size)}
+    return Found(measures(found, float(weights @ values)), arrays)
+
+
+def measures(found: list[Ritz], mean: float) -> dict[str, Measure]:
+    """The ends, the best of all starts, with the bounds on their errors."""
+    top = max(found, key=lambda each: each.values[-1])
+    bottom = min(found, key=lambda each: each.values[0])
+    high, low = float(top.values[-1]), float(bottom.values[0])
+    return finite(
+        {
+            "highest": Measure(high, "λ_max", ""),
+            "highest_bound": Measure(float(top.bounds[-1]), "± of λ_max", ""),
+            "lowest": Measure(low, "λ_min", ""),
+            "lowest_bound": Measure(float(bottom.bounds[0]), "± of λ_min", ""),
+            "negative": Measure(-low / high if high > 0 else np.inf, "-λ_min / λ_max", ""),
+            "mean": Measure(mean, "Mean eigenvalue", ""),
+        }
+    )

@@ -1,0 +1,107 @@
+"""The singular values of the map from images to logits."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dropgrid.initializers.layers import layers
+from dropgrid.measure.arguments import finite, whole
+from dropgrid.measure.lanczos import lanczos, quantile, signs
+from dropgrid.measure.probe import Probe, gradients
+from dropgrid.measure.subject import DoesNotApply, Found, Measure
+
+OUTPUTS = ("logits", "features")
+
+
+def jacobian(probe: Probe, *, output: str, exact: int, vectors: int, iterations: int) -> Found:
+    """Singular values of J = ∂output/∂images, of the whole batch at once.
+
+    Where nothing joins the images of a batch J is block diagonal, and its singular values are those of every image
+    together; a norm with the batch's statistics joins them. Exact, row by row, where the batch has at most `exact`
+    output values; else by stochastic Lanczos quadrature of J Jᵀ or Jᵀ J, the smaller: the share of singular values
+    near each node. σ_max / σ_median tells an ill-conditioned map where σ_max / σ_min is infinite for any ReLU net.
+    Mean σ² is 1 where a signal keeps its length on average, all σ are 1 at dynamical isometry.
+
+    Args:
+        output: logits, or features: what enters the last linear layer.
+        exact: output values of a batch, at most, for an exact answer.
+        vectors, iterations: random starts of the quadrature, and steps of each.
+
+    Arrays: `values` (m,) singular values from lowest to highest, `weights` (m,) their shares; `exact` () as a bool.
+
+    Raises:
+        DoesNotApply: output=features of a network without linear layer; derivatives that are not finite.
+        ValueError: another output, counts below 1.
+
+    Source: Pennington, Schoenholz, Ganguli, NeurIPS 2017 (the spectrum); Ubaru, Chen, Saad 2017 (the quadrature).
+    """
+    if output not in OUTPUTS:
+        raise ValueError(f"output must be {' or '.join(OUTPUTS)}, got {output!r}")
+    for key, value in (("exact", exact), ("vectors", vectors), ("iterations", iterations)):
+        whole(key, value)
+    images = probe.images.clone().requires_grad_()
+    given = given_by(probe.replica(), images, output)
+    if given.numel() <= exact:
+        values = singular_values(given, images)
+        weights = np.full(len(values), 1 / len(values))
+    else:
+        values, weights = quadrature(probe, given, images, vectors, iterations)
+    arrays = {"values": values, "weights": weights, "exact": np.array(given.numel() <= exact)}
+    largest, median = float(values[-1]), quantile(values, weights, 0.5)
+    told = {
+        "sigma_max": Measure(largest, "σ_max", ""),
+        "sigma_median": Measure(median, "σ_median", ""),
+        "mean_square": Measure(float(weights @ values**2), "Mean σ²", ""),
+        "ratio": Measure(largest / median if median > 0 else np.inf, "σ_max / σ_median", ""),
+    }
+    return Found(finite(told), arrays)
+
+
+def given_by(network: nn.Module, images: Tensor, output: str) -> Tensor:
+    """The logits as one vector, or the features that the classifier is given."""
+    if output == "logits":
+        found: Tensor = network(images)
+        return found.flatten()
+    linear = [layer for layer in layers(network).values() if isinstance(layer, nn.Linear)]
+    if not linear:
+        raise DoesNotApply("no linear layer in this network, whose input would be its features")
+    entered: list[Tensor] = []
+    linear[-1].register_forward_pre_hook(lambda _, arguments: entered.append(arguments[0]))
+    network(images)
+    return entered[-1].flatten()
+
+
+def singular_values(given: Tensor, images: Tensor) -> np.ndarray:
+    """All of them, from lowest to highest, of J made row by row."""
+    rows = [gradients(each, [images], retain_graph=True)[0].flatten() for each in given]
+    made = torch.stack(rows).double()
+    if not bool(made.isfinite().all()):
+        raise DoesNotApply("derivatives of this network are not finite")
+    found: np.ndarray = torch.linalg.svdvals(made).flip(0).cpu().numpy()
+    return found
+
+
+def quadrature(
+    probe: Probe, given: Tensor, images: Tensor, vectors: int, iterations: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights, the mean over random starts."""
+    dummy = torch.zeros_like(given, requires_grad=True)
+    pulled = gradients(given, [images], grad_outputs=dummy, create_graph=True)[0]  # Jᵀ dummy, linear in dummy
+
+    def back(vector: Tensor) -> Tensor:
+        return gradients(given, [images], grad_outputs=vector, retain_graph=True)[0].flatten()
+
+    def forth(vector: Tensor) -> Tensor:
+        return gradients(pulled, [dummy], grad_outputs=vector.view_as(pulled), retain_graph=True)[0]
+
+    wide = given.numel() <= images.numel()
+    size = given.numel() if wide else images.numel()
+    nodes, weights = [], []
+    for index in range(vectors):
+        start = signs(size, probe.generator("jacobian", index), images.detach())
+        ritz = lanczos((lambda v: forth(back(v))) if wide else (lambda v: back(forth(v))), start, iterations)
+        nodes.append(np.sqrt(ritz.values.clip(min=0)))
+        weights.append(ritz.weights / vectors)
+    values = np.concatenate(nodes)
+    order = np.argsort(values)
+    return values[order], np.concatenate(weights)[order]

@@ -1,0 +1,79 @@
+"""Slices of the loss around the weights, along directions that are scaled filter by filter."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dropgrid.measure.arguments import finite, number, whole
+from dropgrid.measure.probe import Probe, move, trained
+from dropgrid.measure.subject import DoesNotApply, Found, Measure
+
+
+def landscape(probe: Probe, *, reach: float, points: int, plane: bool) -> Found:
+    """loss(w + α d₁) and loss(w + α d₁ + β d₂) for α, β from -reach to reach, on the batch.
+
+    d is normal, then each filter (the weights into one unit) gets the norm of the filter of w: without it a net whose
+    weights are large looks flat. Biases, gains and shifts do not move. At α = β = 0 stands the loss itself.
+
+    Args:
+        reach: of α and β; 1 is as far as the weights are large.
+        points: along each direction, an odd count, so that 0 is among them.
+        plane: the 2-D slice too: points² passes.
+
+    Arrays: `alphas` (points,); `line` (points,); `plane` (points, points), α by column and β by row, where asked for.
+
+    Raises:
+        DoesNotApply: a loss that is not finite.
+        ValueError: reach not above 0, points even or below 3, plane not a bool.
+
+    Source: Li et al., NeurIPS 2018, §4. Differs from the paper: norms use the batch's statistics, which fit the
+    weights at every point; theirs are the moving averages of the trained weights.
+    """
+    number("reach", reach, 0)
+    if whole("points", points, 3) % 2 == 0:
+        raise ValueError(f"points must be odd, so that the weights themselves are among them, got {points}")
+    if not isinstance(plane, bool):
+        raise ValueError(f"plane must be true or false, got {plane!r}")
+    network = probe.replica()
+    start = [parameter.detach().clone() for parameter in trained(network)]
+    first, second = (direction(probe, network, index) for index in (1, 2))
+    alphas = np.linspace(-reach, reach, points)
+    alphas[points // 2] = 0.0
+
+    def loss_at(alpha: float, beta: float) -> float:
+        along = [alpha * a + beta * b for a, b in zip(first, second, strict=True)]
+        move(network, start, along, 1.0)
+        with torch.no_grad():
+            return float(probe.loss_of(network))
+
+    arrays = {"alphas": alphas, "line": np.array([loss_at(float(a), 0.0) for a in alphas])}
+    centre = float(arrays["line"][points // 2])
+    if not math.isfinite(centre):
+        raise DoesNotApply("the loss of this network is not finite")
+    told = {
+        "loss": Measure(centre, "Loss", "nats"),
+        "rise": Measure(float(arrays["line"][[0, -1]].mean()) - centre, f"Rise at α = ±{reach:g}", "nats"),
+    }
+    if plane:
+        arrays["plane"] = np.array([[loss_at(float(a), float(b)) for a in alphas] for b in alphas])
+        near = float((arrays["plane"] <= centre + 1).mean())
+        told["near"] = Measure(near, "Share of the plane within 1 nat of it")
+    return Found(finite(told), arrays)
+
+
+def direction(probe: Probe, network: nn.Module, index: int) -> list[Tensor]:
+    """A random direction in the order of `trained`; 0 for parameters that are no filters."""
+    named = {id(parameter): name for name, parameter in network.named_parameters()}
+    found = []
+    for parameter in trained(network):
+        if parameter.dim() < 2:
+            found.append(torch.zeros_like(parameter))
+            continue
+        generator = probe.generator("landscape", index, named[id(parameter)])
+        drawn = torch.randn(parameter.shape, generator=generator).to(parameter)
+        lengths = [each.detach().flatten(1).norm(dim=1) for each in (parameter, drawn)]
+        scale = lengths[0] / lengths[1].clamp(min=torch.finfo(drawn.dtype).tiny)
+        found.append(drawn * scale.view(-1, *[1] * (drawn.dim() - 1)))
+    return found

@@ -1,0 +1,89 @@
+"""The learning-rate range test."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from dropgrid.measure.arguments import finite, number, whole
+from dropgrid.measure.subject import Found, Measure
+from dropgrid.measure.training_setup import Course
+
+
+def lr_find(course: Course, *, low: float, high: float, points: int, smooth: float, explode: float) -> Found:
+    """The loss of a training from the initial weights whose rate rises as low · (high / low)^(i / (points - 1)).
+
+    i = 0 … points - 1 counts its steps. The loss at a rate is that of the batch before the step at this rate; batches,
+    augmentation and regularizers are the training's own. Smoothed losses are means in which a step counts `smooth` to
+    the power of its distance. The steepest point is where the smoothed loss falls fastest per log of the rate, of the
+    rates up to its lowest; the test diverges, and ends, where the loss is not finite, or its mean over the steps so
+    far, weighted in that way, is above `explode` times the lowest that it was.
+
+    Args:
+        points: steps; as many batches are seen, times what is accumulated.
+        smooth: in [0, 1).
+
+    Arrays: `rates`, `loss`, `smoothed` (steps taken,), and `steepest`, `lowest`, `diverges` () as rates, nan where
+    there is none.
+
+    Raises:
+        ValueError: low not above 0 or not below high, points below 10, smooth outside [0, 1), explode not above 1.
+
+    Source: Smith, "Cyclical learning rates", WACV 2017, §3.3. Differs from the paper: the rate rises exponentially, the
+    paper's linearly; the loss of training batches is read, the paper's is accuracy on validation.
+    """
+    number("high", high, 0)
+    number("low", low, 0, high)
+    whole("points", points, 10)
+    if smooth != 0:
+        number("smooth", smooth, 0, 1)
+    number("explode", explode, 1)
+    rates = low * (high / low) ** (np.arange(points) / (points - 1))
+    losses: list[float] = []
+    means: list[float] = []
+
+    def exploded() -> bool:
+        return not math.isfinite(means[-1]) or means[-1] > explode * np.nanmin(means)
+
+    def watch(_: int, loss: float) -> bool:
+        losses.append(loss)
+        means.append(backward(losses, smooth))
+        return exploded() or len(losses) == points
+
+    course.train(lambda step, _: float(rates[min(step, points - 1)]) / course.lr, points, watch)
+    loss, rates, ended = np.array(losses), rates[: len(losses)], exploded()
+    smoothed = both_ways(loss, smooth)
+    lowest = int(np.nanargmin(smoothed)) if np.isfinite(smoothed).any() else 0
+    slope = np.gradient(smoothed[: lowest + 1], np.log(rates[: lowest + 1])) if lowest > 0 else np.array([math.nan])
+    falls = bool((slope < 0).any())
+    arrays = {
+        "steepest": float(rates[int(np.nanargmin(slope))]) if falls else math.nan,
+        "lowest": float(rates[lowest]),
+        "diverges": float(rates[-1]) if ended else math.nan,
+    }
+    told = {
+        "steepest": Measure(arrays["steepest"], "Rate, loss falls fastest", ""),
+        "lowest": Measure(arrays["lowest"], "Rate, loss lowest", ""),
+        "diverges": Measure(arrays["diverges"], "Rate, diverges", ""),
+        "start": Measure(float(loss[0]), "Loss, first step", "nats"),
+        "loss": Measure(float(smoothed[lowest]), "Loss, lowest", "nats"),
+        "tried": Measure(float(rates[-1]), "Rate, last one tried", ""),
+    }
+    found = {"rates": rates, "loss": loss, "smoothed": smoothed}
+    return Found(finite(told), {**found, **{key: np.array(value) for key, value in arrays.items()}})
+
+
+def backward(values: Sequence[float], smooth: float) -> float:
+    """The last value's weighted mean with those before it."""
+    weights = smooth ** np.arange(len(values))[::-1]
+    return float(weights @ np.array(values) / weights.sum())
+
+
+def both_ways(values: np.ndarray, smooth: float) -> np.ndarray:
+    """Each value's weighted mean with those on both sides, without lag; of finite ones alone."""
+    distance = np.abs(np.subtract.outer(np.arange(len(values)), np.arange(len(values))))
+    weights = smooth**distance * np.isfinite(values)
+    known = np.where(np.isfinite(values), values, 0.0)
+    with np.errstate(invalid="ignore"):
+        means: np.ndarray = np.where(np.isfinite(values), weights @ known / weights.sum(1), np.nan)
+    return means

@@ -1,0 +1,84 @@
+"""Accuracy on adversarial test images."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dropgrid import streams
+from dropgrid.augments.adversarial import attack
+from dropgrid.data.batches import batches
+from dropgrid.learner import Learner
+from dropgrid.measure.subject import DoesNotApply, Measure, Subject, listed
+from dropgrid.scores import accuracy
+
+
+def adversarial(subject: Subject, *, epsilons: Sequence[float], steps: int, seed: int) -> dict[str, Measure]:
+    """Test accuracy where each image x is moved within max |x' - x| ≤ ε, in [0, 1], to raise its loss.
+
+    FGSM is one step of ε from x; PGD takes `steps` of 2.5 ε / steps from a random point of the ball, a function of
+    (seed, place of the image). The loss is cross-entropy, whatever the cell was trained with. Images are not rounded
+    to 8 bits. What drops at inference keeps its masks during the attack on a batch.
+
+    Args:
+        epsilons: each above 0 and at most 1; the accuracy at 0 is the plain one.
+        steps: 1 or more.
+
+    Raises:
+        ValueError: an argument outside these.
+
+    Source: Goodfellow et al., ICLR 2015, §4; Madry et al., ICLR 2018, §2.1 and §5.
+    """
+    for epsilon in listed("epsilons", epsilons):
+        if isinstance(epsilon, bool) or not isinstance(epsilon, int | float) or not 0 < epsilon <= 1:
+            raise ValueError(f"epsilons lists numbers above 0 and at most 1, got {epsilon!r}")
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"steps must be a whole number, 1 or more, got {steps!r}")
+    if subject.config["data"]["normalize"] == "zca":
+        raise DoesNotApply("the network sees whitened values, and an attack is on pixels")
+    learner = subject.learner(subject.network, subject.seed).to(subject.device)
+    found = {}
+    for epsilon in epsilons:
+        fast = predict(subject, learner, epsilon, 1, None)
+        found[f"fgsm_{epsilon:g}"] = Measure(accuracy(*fast), f"FGSM ε = {epsilon:g}")
+        slow = predict(subject, learner, epsilon, steps, seed)
+        found[f"pgd_{epsilon:g}"] = Measure(accuracy(*slow), f"PGD ε = {epsilon:g}")
+    return found
+
+
+def predict(subject: Subject, learner: Learner, epsilon: float, steps: int, seed: int | None) -> tuple[Tensor, Tensor]:
+    """Logits (N, classes) and targets (N,) of attacked test images, on the CPU; from the images where seed is None."""
+    size, workers = subject.config["data"]["eval_batch_size"], subject.local["data"].get("workers", 0)
+    loader = batches(subject.splits.test, size, order=None, drop_last=False, workers=workers, device=subject.device)
+    learner.eval()
+    logits, targets, place = [], [], 0
+    for number, (images, labels) in enumerate(loader):
+        learner.seed_inference(number)  # as for the plain accuracy
+        moved = attack(
+            learner.network,
+            functional.cross_entropy,
+            learner.normalize(images),
+            labels,
+            mean=learner.mean,
+            std=learner.std,
+            epsilon=epsilon,
+            steps=steps,
+            step_size=epsilon if seed is None else 2.5 * epsilon / steps,
+            start=None if seed is None else starts(images.shape, place, seed).to(images.device),
+        )
+        with torch.inference_mode():
+            logits.append(learner.network(moved).float().cpu())
+        targets.append(labels.cpu())
+        place += len(labels)
+    return torch.cat(logits), torch.cat(targets)
+
+
+def starts(shape: Sequence[int], first: int, seed: int) -> Tensor:
+    """(N, C, H, W) uniform over [-1, 1], for the images at places `first`, `first` + 1, … of their split."""
+    return torch.stack(
+        [
+            2 * torch.rand(tuple(shape[1:]), generator=streams.generator(seed, "adversarial", first + index)) - 1
+            for index in range(shape[0])
+        ]
+    )

@@ -1,0 +1,152 @@
+"""Accuracy on corrupted test images."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from dropgrid import streams
+from dropgrid.measure.subject import Measure, Subject, listed
+from dropgrid.scores import accuracy
+
+Kind = Callable[[Tensor, float, Generator], Tensor]
+"""From an image (C, H, W) in [0, 1], a level and random numbers to the corrupted image, not yet clipped."""
+
+
+def corruption(
+    subject: Subject, *, kinds: Sequence[str], levels: Mapping[str, Sequence[float]], seed: int
+) -> dict[str, Measure]:
+    """Test accuracy under each kind of corruption at each of its levels, and the mean of all these.
+
+    The corrupted image is clipped to [0, 1] and rounded to 8 bits, as a stored one is. Its random numbers are a
+    function of (seed, kind, place of the image): every cell sees the same images, and a level scales the same noise.
+
+    Args:
+        kinds: which, of the keys of `KINDS`.
+        levels: of each kind; their meaning stands at its function.
+
+    Raises:
+        ValueError: a kind that does not exist or has no levels, or a level outside its range.
+
+    Source: Hendrycks and Dietterich, ICLR 2019, §3.1 and Appendix B; formulas as in their released code. Differs from
+    the paper: pixelate averages adaptive windows, not PIL's box filter; no blur other than Gaussian, no weather, no
+    JPEG; accuracies are not divided by those of AlexNet.
+    """
+    unknown = next((kind for kind in listed("kinds", kinds) if kind not in KINDS), None)
+    if unknown is not None:
+        raise ValueError(f"kinds has {unknown!r}; there are: {', '.join(KINDS)}")
+    wanted = [(kind, level) for kind in kinds for level in listed(f"levels.{kind}", levels.get(kind))]
+    for kind, level in wanted:
+        check(kind, level)
+    found = {}
+    for kind, level in wanted:
+        made = partial(corrupt, kind=kind, level=level, seed=seed)
+        share = accuracy(*subject.predict(subject.splits.test, corrupt=made))
+        found[f"{kind}_{level:g}"] = Measure(share, label(kind, level))
+    mean = sum(each.value for each in found.values()) / len(found)
+    return {**found, "mean": Measure(mean, "Mean over corruptions")}
+
+
+def corrupt(images: Tensor, first: int, *, kind: str, level: float, seed: int) -> Tensor:
+    """uint8 (N, C, H, W) of the images at places `first`, `first` + 1, … of their split."""
+    made = [
+        KINDS[kind](image, level, streams.generator(seed, "corruption", kind, first + index))
+        for index, image in enumerate(images.float() / 255)
+    ]
+    return (torch.stack(made).clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def gaussian_noise(image: Tensor, sigma: float, generator: Generator) -> Tensor:
+    """x + σ ε."""
+    return image + sigma * torch.randn(image.shape, generator=generator)
+
+
+def speckle_noise(image: Tensor, sigma: float, generator: Generator) -> Tensor:
+    """x + x σ ε."""
+    return image + image * sigma * torch.randn(image.shape, generator=generator)
+
+
+def shot_noise(image: Tensor, photons: float, generator: Generator) -> Tensor:
+    """Poisson(c x) / c, of c photons where the image is white."""
+    return torch.poisson(image * photons, generator=generator) / photons
+
+
+def impulse_noise(image: Tensor, share: float, generator: Generator) -> Tensor:
+    """A share of the values replaced, half of them by 0 and half by 1."""
+    draw = torch.rand(image.shape, generator=generator)
+    return torch.where(draw < share / 2, 0.0, torch.where(draw < share, 1.0, image))
+
+
+def gaussian_blur(image: Tensor, sigma: float, _: Generator) -> Tensor:
+    """Convolution with exp(-d² / 2σ²), cut at 4 σ and normalised, in both directions; edges are continued."""
+    radius = int(4 * sigma + 0.5)
+    if radius == 0:
+        return image
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32)
+    weights = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    weights /= weights.sum()
+    padded = functional.pad(image[:, None], (radius,) * 4, mode="replicate")
+    across = functional.conv2d(padded, weights.view(1, 1, 1, -1))
+    return functional.conv2d(across, weights.view(1, 1, -1, 1))[:, 0]
+
+
+def contrast(image: Tensor, share: float, _: Generator) -> Tensor:
+    """m + c (x - m), with m the mean of each channel."""
+    mean = image.mean((1, 2), keepdim=True)
+    return mean + share * (image - mean)
+
+
+def brightness(image: Tensor, added: float, _: Generator) -> Tensor:
+    """V + c, clipped to [0, 1], in the HSV of colours, V being the largest channel; of grey images x + c."""
+    value = image.amax(0, keepdim=True)
+    brighter = (value + added).clamp(0, 1)
+    return torch.where(value > 0, image * brighter / value.clamp(min=1e-9), brighter)
+
+
+def pixelate(image: Tensor, share: float, _: Generator) -> Tensor:
+    """Means over a grid of c H by c W windows, each then shown over its window."""
+    height, width = image.shape[1:]
+    size = (max(1, int(height * share)), max(1, int(width * share)))
+    small = functional.adaptive_avg_pool2d(image, size)
+    return functional.interpolate(small[None], (height, width), mode="nearest-exact")[0]
+
+
+KINDS: Mapping[str, Kind] = {
+    each.__name__: each
+    for each in (
+        gaussian_noise,
+        shot_noise,
+        impulse_noise,
+        speckle_noise,
+        gaussian_blur,
+        contrast,
+        brightness,
+        pixelate,
+    )
+}
+
+SYMBOLS = {
+    **dict.fromkeys(("gaussian_noise", "speckle_noise", "gaussian_blur"), "σ = "),
+    **{"shot_noise": "photons = ", "impulse_noise": "share = ", "brightness": "+"},
+    **dict.fromkeys(("contrast", "pixelate"), "×"),
+}
+
+
+def label(kind: str, level: float) -> str:
+    """`Gaussian noise σ = 0.1`."""
+    return f"{kind.capitalize().replace('_', ' ')} {SYMBOLS[kind]}{level:g}"
+
+
+def check(kind: str, level: object) -> None:
+    """ValueError unless the level is a number in the kind's range."""
+    number = isinstance(level, int | float) and not isinstance(level, bool)
+    if kind in ("shot_noise", "pixelate"):
+        fits, allowed = number and level > 0, "above 0"  # type: ignore[operator]
+    else:
+        fits, allowed = number and level >= 0, "0 or more"  # type: ignore[operator]
+    if kind in ("impulse_noise", "pixelate"):
+        fits, allowed = fits and level <= 1, f"{allowed}, and at most 1"  # type: ignore[operator]
+    if not fits:
+        raise ValueError(f"a level of {kind} must be a number {allowed}, got {level!r}")

@@ -1,0 +1,47 @@
+"""Predictions averaged over masks of the cell's own regularizer."""
+
+from collections.abc import Sequence
+
+import torch
+
+from dropgrid import streams
+from dropgrid.measure.subject import DoesNotApply, Measure, Subject, listed
+from dropgrid.scores import accuracy, nll
+from dropgrid.sites import inference_drops, with_inference
+
+
+def monte_carlo(subject: Subject, *, passes: Sequence[int]) -> dict[str, Measure]:
+    """Accuracy and NLL of p = 1/T Σ softmax(zₜ), each zₜ with its own masks at their full rate, and of plain z.
+
+    Args:
+        passes: each T, 1 or more. Pass t has the same masks whatever else is asked for.
+
+    Raises:
+        DoesNotApply: the cell has no regularizer that drops.
+        ValueError: a T that is no whole number above 0.
+
+    Source: Gal and Ghahramani, ICML 2016, §4.
+    """
+    counts = listed("passes", passes)
+    wrong = [each for each in counts if isinstance(each, bool) or not isinstance(each, int) or each < 1]
+    if wrong:
+        raise ValueError(f"passes lists whole numbers, 1 or more, got {wrong[0]!r}")
+    if not inference_drops(subject.network):
+        raise DoesNotApply("nothing drops in this network")
+    test, dropping = subject.splits.test, with_inference(subject.network, True)
+    plain, targets = subject.predict(test, network=with_inference(subject.network, False))
+    found = {
+        "acc_deterministic": Measure(accuracy(plain, targets), "Deterministic"),
+        "nll_deterministic": Measure(nll(plain, targets), "NLL deterministic", "nats"),
+    }
+    total = torch.zeros_like(plain, dtype=torch.float64)
+    for index in range(max(passes)):
+        logits, _ = subject.predict(test, network=dropping, seed=streams.key(subject.seed, "monte_carlo", index))
+        total += logits.double().softmax(1)
+        count = index + 1
+        if count in passes:
+            # the smallest normal number stands for a probability that underflowed
+            mean = (total / count).clamp(min=torch.finfo(torch.float64).tiny).log()
+            found[f"acc_{count}"] = Measure(accuracy(mean, targets), f"Monte Carlo T = {count}")
+            found[f"nll_{count}"] = Measure(nll(mean, targets), f"NLL Monte Carlo T = {count}", "nats")
+    return found

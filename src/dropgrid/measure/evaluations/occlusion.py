@@ -1,0 +1,56 @@
+"""Accuracy on test images of which a square is covered."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from dropgrid import streams
+from dropgrid.measure.subject import Measure, Subject, listed
+from dropgrid.scores import accuracy
+
+FILLS = ("mean", "black")
+
+
+def occlusion(subject: Subject, *, sizes: Sequence[int], fill: str, seed: int) -> dict[str, Measure]:
+    """Test accuracy with a `size` × `size` square on each image, at each of the sizes.
+
+    The square lies inside the image, uniformly, at a place that is a function of (seed, place of the image in its
+    split): every cell sees the same images.
+
+    Args:
+        sizes: sides in pixels, each 1 or more and at most the image's.
+        fill: mean: the training set's mean colour, rounded to 8 bits; or black.
+
+    Raises:
+        ValueError: an argument outside these.
+
+    Source: after DeVries and Taylor, 2017, arXiv 1708.04552.
+    """
+    for size in listed("sizes", sizes):
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ValueError(f"sizes lists whole numbers of pixels, 1 or more, got {size!r}")
+    if fill not in FILLS:
+        raise ValueError(f"fill must be {' or '.join(FILLS)}, got {fill!r}")
+    mean = subject.splits.mean.view(-1, 1, 1).cpu()
+    colour = ((mean if fill == "mean" else torch.zeros_like(mean)) * 255).round().to(torch.uint8)
+    found = {}
+    for size in sizes:
+        made = partial(occlude, size=size, colour=colour, seed=seed)
+        share = accuracy(*subject.predict(subject.splits.test, corrupt=made))
+        found[f"occlusion_{size}"] = Measure(share, f"Occlusion {size}×{size}")
+    return found
+
+
+def occlude(images: Tensor, first: int, *, size: int, colour: Tensor, seed: int) -> Tensor:
+    """uint8 (N, C, H, W) of the images at places `first`, `first` + 1, … of their split; `colour` (C, 1, 1)."""
+    height, width = images.shape[2:]
+    if size > min(height, width):
+        raise ValueError(f"sizes has {size}, which does not fit inside an image of {height}×{width}")
+    covered = images.clone()
+    for index, image in enumerate(covered):
+        draw = torch.rand(2, generator=streams.generator(seed, "occlusion", first + index), dtype=torch.float64)
+        top, left = (int(part * (length - size + 1)) for part, length in zip(draw, (height, width), strict=True))
+        image[:, top : top + size, left : left + size] = colour
+    return covered

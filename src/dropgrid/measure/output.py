@@ -1,0 +1,120 @@
+"""What was seen of each configuration: written as pictures and numbers, and printed as tables."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from dropgrid.measure.subject import Found
+
+WIDTH = 160
+"""Characters a line where the output is no terminal."""
+
+
+class Asked(NamedTuple):
+    """A diagnostic: its name, what makes its function, and when and on how many images it is measured.
+
+    Without images it looks at no network, but at a training before its first step.
+    """
+
+    name: str
+    node: Mapping[str, Any]
+    images: int | None
+    steps: int
+    every: int | None
+
+    def due(self, step: int) -> bool:
+        """Whether it is measured after so many steps."""
+        return step == self.steps or (self.every is not None and step < self.steps and step % self.every == 0)
+
+
+class Seen(NamedTuple):
+    """After how many steps, and what was found."""
+
+    step: int
+    found: "Found"
+
+
+Sights = dict[str, dict[str, list[Seen]]]
+"""Diagnostic -> configuration -> what was seen, in the order of training."""
+
+
+def tell(folder: Path, options: Sequence[Asked], sights: Sights) -> int:
+    """Write a picture and the numbers of each diagnostic, and print its table and the paths."""
+    import importlib
+
+    from dropgrid.files import write_atomically
+    from dropgrid.measure.snapshots import Moment
+    from dropgrid.plotting.style import png
+    from dropgrid.store.records import write_json
+
+    for each in options:
+        seen = {label: moments for label, moments in sights[each.name].items() if moments}
+        if not seen:
+            continue
+        draw = importlib.import_module(f"dropgrid.measure.diagnostics.figure_{each.name}").draw
+        figure = draw({label: [Moment(s.step, s.found.arrays) for s in moments] for label, moments in seen.items()})
+        paths = [folder / f"{each.name}.json"]
+        write_json(paths[0], {"diagnostic": each.name, "asked": each._asdict(), "found": numbers(seen)})
+        if figure is not None:
+            paths.append(folder / f"{each.name}.png")
+            image = png(figure)
+            write_atomically(paths[1], lambda path, image=image: path.write_bytes(image))  # type: ignore[misc]
+        show(each, seen, paths)
+    return 0
+
+
+def numbers(seen: Mapping[str, Sequence[Seen]]) -> list[dict[str, Any]]:
+    """Measures and arrays as JSON has them: what is no number is null."""
+    import numpy as np
+
+    def plain(values: np.ndarray) -> Any:
+        return [plain(each) for each in values] if values.ndim else scalar(values.item())
+
+    def scalar(value: Any) -> Any:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return [
+        {
+            "configuration": label,
+            "step": each.step,
+            "measures": {key: measure._asdict() for key, measure in each.found.measures.items()},
+            "arrays": {key: plain(np.asarray(values)) for key, values in each.found.arrays.items()},
+        }
+        for label, moments in seen.items()
+        for each in moments
+    ]
+
+
+def show(each: Asked, seen: Mapping[str, Sequence[Seen]], paths: Sequence[Path]) -> None:
+    """The measures, a line each, of every configuration's last moment; then where it all lies."""
+    from rich import box
+    from rich.table import Table
+
+    from dropgrid.commands import terminal
+
+    console = terminal()
+    console = console if console.is_terminal else terminal(width=WIDTH)
+    last = {label: moments[-1] for label, moments in seen.items()}
+    steps = sorted({at.step for at in last.values()})
+    when = (
+        f"after {steps[0]:,} steps" if steps != [0] and len(steps) == 1 else "before training" if steps == [0] else ""
+    )
+    table = Table(box=box.SIMPLE_HEAD, title=f"{each.name} {when}".strip(), title_justify="left")
+    table.add_column("")
+    for label in last:
+        table.add_column(label, justify="right", overflow="fold")
+    found = {key: measure for at in last.values() for key, measure in at.found.measures.items()}
+    for key, measure in found.items():
+        unit = f", {measure.unit}" if measure.unit else ""
+        values = [at.found.measures.get(key) for at in last.values()]
+        table.add_row(measure.label + unit, *("–" if one is None else shown(one.value, one.unit) for one in values))
+    console.print(table)
+    for path in paths:
+        console.print(str(path), soft_wrap=True)
+
+
+def shown(value: float, unit: str) -> str:
+    """Three digits; shares in percent."""
+    return f"{100 * value:.1f}" if unit == "%" else f"{value:.3g}"

@@ -1,0 +1,103 @@
+"""The rows of an ablation: what its YAML says, as lists of Hydra overrides."""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from math import prod
+from typing import Any
+
+from dropgrid.errors import UserError
+from dropgrid.planning.compose import bounded, key_of, parse
+from dropgrid.reports import claims
+
+HEADLINES = ("test/acc_last", "test/acc_best", "test/top5_last", "val/acc_last", "val/acc_best", "train/acc")
+"""What a table may be about: shares, in percent."""
+
+
+def expand(rows: Any) -> dict[str, list[str]]:
+    """Row name -> overrides. A row is a list of override strings, or a mapping key -> value or list of values.
+
+    A mapping is the product of its lists: one row a combination, named by what varies
+    (`dropblock block_size=3`).
+    """
+    if not isinstance(rows, Mapping) or not rows:
+        raise UserError(f"ablation.rows must map names to lists of overrides, got {rows!r}")
+    found: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        for full_name, overrides in product_of(str(name), row) if isinstance(row, Mapping) else [(str(name), row)]:
+            if not isinstance(overrides, Sequence) or isinstance(overrides, str):
+                raise UserError(
+                    f"row {name!r} must be a list of overrides such as [regularizer=dropblock], got {row!r}"
+                )
+            if not full_name.isprintable():
+                raise UserError(f"row {full_name!r} has a character in its name that cannot be printed; rename it")
+            if full_name in found:
+                raise UserError(f"two rows are named {full_name!r}; rename one")
+            found[full_name] = [override(name, each) for each in overrides]
+    return found
+
+
+def product_of(name: str, row: Mapping[Any, Any]) -> list[tuple[str, list[str]]]:
+    """A mapping's combinations, in the order of its keys, the last varying fastest."""
+    values = {str(k): list(v) if isinstance(v, Sequence) and not isinstance(v, str) else [v] for k, v in row.items()}
+    empty = [key for key, choices in values.items() if not choices]
+    if empty:
+        raise UserError(f"row {name!r} has no values for {empty[0]}")
+    bounded(prod(map(len, values.values())), f"the product of row {name!r}")
+    combinations = []
+    for chosen in product(*values.values()):
+        pairs = list(zip(values, chosen, strict=True))
+        varying = [f"{key.rpartition('.')[2]}={value}" for key, value in pairs if len(values[key]) > 1]
+        combinations.append((" ".join([name, *varying]), [f"{key}={value}" for key, value in pairs]))
+    return combinations
+
+
+def override(row: object, text: object) -> str:
+    """One override of a row, which must be a plain `key=value`: a choice would make several cells of one row."""
+    if not isinstance(text, str) or not ("=" in text or text.startswith("~")):
+        raise UserError(f"row {row!r}: an override is written key=value, got {text!r}")
+    parsed = parse(text)
+    if parsed.is_sweep_override():
+        raise UserError(f"row {row!r}: {text} has several values; write the row as a mapping key: [values]")
+    if parsed.key_or_group == "seed":
+        raise UserError(f"row {row!r}: seeds are set by sweep.seeds or seed=…, not by a row")
+    if parsed.key_or_group.startswith("hydra"):
+        raise UserError(f"row {row!r}: {text} is about Hydra, not about a run")
+    return text
+
+
+def conflicts(rows: Mapping[str, Sequence[str]], keys: Sequence[str]) -> None:
+    """Refuse a command-line override of what some row sets, or of a key inside it: that row would train something
+    other than its name. A group may be chosen for rows that set keys inside it: they still do.
+    """
+    for name, overrides in rows.items():
+        for text in overrides:
+            row_key = key_of(parse(text))
+            for key in keys:
+                if key == row_key or key.startswith(f"{row_key}."):
+                    raise UserError(
+                        f"{key} is set by row {name!r} ({text}) and cannot be overridden for the whole ablation; "
+                        f"edit the rows: \"+ablation.rows.NEW=['key=value']\" adds one, "
+                        f"'~ablation.rows.{name}' removes this one"
+                    )
+
+
+def check_questions(about: Mapping[str, Any], rows: Mapping[str, Sequence[str]]) -> None:
+    """UserError where what an ablation asks of its rows (claims, contrasts, …) could not be answered."""
+    claims.parse(about.get("claims") or [], rows)
+    if about.get("contrasts"):
+        from dropgrid.reports.questions import contrasts  # scipy, which most commands need not wait for
+
+        contrasts.parse(about["contrasts"], rows)
+    if about.keys() & {"ensemble", "spread", "target"}:
+        from dropgrid.reports.questions import ensembles, seed_variance, steps_to_accuracy
+
+        ensembles.check(about.get("ensemble"))
+        seed_variance.check(about.get("spread"))
+        steps_to_accuracy.check(about.get("target"))
+
+
+def headline(metric: Any) -> str:
+    """The metric that the table is about."""
+    if metric is not None and metric not in HEADLINES:
+        raise UserError(f"report.metric must be one of {', '.join(HEADLINES)}, got {metric!r}")
+    return metric or HEADLINES[0]

@@ -1,0 +1,55 @@
+"""Which seeds a sweep trains: those named, a count, or `auto`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dropgrid.errors import UserError
+from dropgrid.statistics.samples import CONFIDENCE
+
+AUTO = "auto"
+
+MOST = 10_000
+
+
+def seeds(typed: Sequence[str], sweep: Mapping[str, Any], alone: int) -> list[int]:
+    """Those of the command line, else the sweep's (`auto`: of its first look), else the config's one.
+
+    Raises:
+        UserError: what is no whole number, or one named twice.
+    """
+    given: Any = typed or sweep["seeds"]
+    if given == AUTO:
+        given = counts(sweep)[0]
+    if given is None:
+        given = [alone]
+    if isinstance(given, int) and not isinstance(given, bool) and given > 0:
+        if given > MOST:
+            raise UserError(f"sweep.seeds={given} is more than {MOST:,}")
+        given = range(given)
+    try:
+        found = [int(str(each)) for each in given]
+    except (TypeError, ValueError):
+        raise UserError(
+            f"seeds are whole numbers (seed=0,1,2 or sweep.seeds=5) or sweep.seeds=auto, got {given!r}"
+        ) from None
+    if len(set(found)) < len(found):
+        raise UserError(f"a seed is named twice: {found}")
+    return found
+
+
+def counts(sweep: Mapping[str, Any]) -> list[int]:
+    """How many seeds each look at the table has: `sweep.looks`, rising, of 2 seeds or more; UserError otherwise."""
+    given = sweep["looks"]
+    whole = isinstance(given, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in given)
+    if not whole or not given or given != sorted(set(given)) or given[0] < 2:
+        raise UserError(f"sweep.looks must be counts of seeds that rise from 2 or more, as in [3,5,8], got {given!r}")
+    return list(given)
+
+
+def alpha(looks: Sequence[int]) -> float:
+    """Each look's share of 5 %.
+
+    With K looks each at 5 % / K, the chance that any interval of any look misses is at most 5 %, whatever is decided
+    between them (Bonferroni): so the intervals hold under any rule of stopping.
+    """
+    return (1 - CONFIDENCE) / len(looks)

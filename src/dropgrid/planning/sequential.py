@@ -1,0 +1,44 @@
+"""`sweep.seeds=auto`: more seeds only where the answer is still open, up to the last of the stated looks."""
+
+from dataclasses import replace
+
+from dropgrid.cost.power import detect
+from dropgrid.planning.plan import Plan
+from dropgrid.reports.table import tabulate
+from dropgrid.statistics.dunnett import Comparison
+from dropgrid.statistics.samples import ROUNDING
+from dropgrid.store.ablation import read
+
+
+def is_open(comparison: Comparison, least: float) -> bool:
+    """Whether a row needs more seeds: its interval contains 0, and a difference of `least` points or more."""
+    low, high = comparison.ci95
+    return low <= ROUNDING and high >= -ROUNDING and (low <= -least or high >= least)
+
+
+def grown(plan: Plan) -> Plan | None:
+    """The plan with the cells of the next look at the rows that are open, and of their baselines; None at the end.
+
+    A row that failed somewhere is not added to: its statistics wait for the cells that it has.
+    """
+    counts = plan.about.get("looks")
+    if not counts:
+        return None
+    least = detect(plan)
+    table = tabulate(read(plan.name, plan.outputs))
+    wanted: dict[tuple[str, str], int] = {}
+    for block, rows in table.blocks:
+        asked = [row for row in rows if row.complete and row.comparison and is_open(row.comparison, least)]
+        upto = [next((n for n in counts if n > row.sample.n), 0) for row in asked]
+        for row, seeds in zip(asked, upto, strict=True):
+            wanted[str(dict(block.factors)), row.name] = seeds
+        if any(upto):
+            wanted[str(dict(block.factors)), table.ablation.baseline] = max(upto)
+    have = {(str(cell.factors), cell.row, cell.seed): cell for cell in plan.cells}
+    for (factors, name, _), cell in list(have.items()):
+        for seed in range(wanted.get((factors, name), 0)):
+            have.setdefault((factors, name, seed), cell.at(seed))
+    if len(have) == len(plan.cells):
+        return None
+    order = {pair: place for place, pair in enumerate(dict.fromkeys((str(c.factors), c.row) for c in plan.cells))}
+    return replace(plan, cells=sorted(have.values(), key=lambda c: (order[str(c.factors), c.row], c.seed)))

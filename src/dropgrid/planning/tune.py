@@ -1,0 +1,98 @@
+"""`sweep.tune=N`: every row tries N settings on validation, then trains fresh seeds with its best.
+
+A row's settings are the first N combinations of what `ablation.tune` lists for it (`default` for the rows not named).
+They are trained with seeds of their own as a sweep of its own, `<NAME>+tuning`, and judged by validation accuracy.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import islice, product
+from typing import TYPE_CHECKING, Any
+
+from dropgrid.errors import UserError
+from dropgrid.planning.compose import key_of, parse
+from dropgrid.store.records import read_json, run_folder
+
+if TYPE_CHECKING:
+    from dropgrid.planning.plan import Plan  # which imports this
+
+FIRST_SEED = 1000
+"""Of the trials; results have other seeds."""
+
+SEPARATOR = " | "
+
+Tuned = dict[str, dict[str, Any]]
+"""Row -> its setting, `chosen`, and what each that was `tried` had on validation."""
+
+
+def trials(rows: Mapping[str, Sequence[str]], space: Any, count: Any) -> dict[str, list[str]]:
+    """`row | key=value, …` -> overrides, `count` of each row.
+
+    Raises:
+        UserError: no such count, no settings for a row, or fewer than `count`: budgets must be equal.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 2:
+        raise UserError(f"sweep.tune must be a count of settings a row, 2 or more, got {count!r}")
+    if not isinstance(space, Mapping) or not space:
+        raise UserError("sweep.tune needs ablation.tune: for each row (or `default`) the keys to try and their values")
+    unknown = [row for row in space if row != "default" and row not in rows]
+    if unknown:
+        raise UserError(f"ablation.tune names {unknown[0]!r}, which is no row; rows: {', '.join(rows)}")
+    found = {}
+    for row, overrides in rows.items():
+        grid = space.get(row, space.get("default"))
+        if not isinstance(grid, Mapping) or not all(isinstance(values, list) for values in grid.values()):
+            raise UserError(f"ablation.tune has no `key: [values]` for row {row!r}, nor as `default`")
+        combinations = list(islice(product(*grid.values()), count))
+        if len(combinations) < count:
+            raise UserError(
+                f"sweep.tune={count}: row {row!r} has {len(combinations)} settings to try; every row gets as many"
+            )
+        for chosen in combinations:
+            lines = [f"{key}={value}" for key, value in zip(grid, chosen, strict=True)]
+            found[f"{row}{SEPARATOR}{', '.join(lines)}"] = replaced(overrides, lines)
+    return found
+
+
+def replaced(overrides: Sequence[str], lines: Sequence[str]) -> list[str]:
+    """A row's overrides with some keys set anew."""
+    keys = {key_of(parse(line)) for line in lines}
+    return [*(each for each in overrides if key_of(parse(each)) not in keys), *lines]
+
+
+def seeds(sweep: Mapping[str, Any]) -> list[int]:
+    """Of the trials."""
+    count = sweep["tune_seeds"]
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise UserError(f"sweep.tune_seeds must be a whole number, 1 or more, got {count!r}")
+    return list(range(FIRST_SEED, FIRST_SEED + count))
+
+
+def choose(plan: "Plan") -> Tuned:
+    """What the trials gave; of equals the first.
+
+    Raises:
+        UserError: a row none of whose settings has all its trials finished.
+    """
+    metric = "val/acc_best" if plan.about["metric"] == "test/acc_best" else "val/acc_last"
+    scores: dict[str, dict[str, list[float]]] = {}
+    for cell in plan.cells:
+        row, _, setting = cell.row.partition(SEPARATOR)
+        result = read_json(run_folder(plan.outputs, cell.id) / "result.json") or {}
+        value = result.get("metrics", {}).get(metric)
+        scores.setdefault(row, {}).setdefault(setting, []).append(math.nan if value is None else 100 * value)
+    found = {}
+    for row, settings in scores.items():
+        means = {setting: math.fsum(values) / len(values) for setting, values in settings.items()}
+        finished = {setting: mean for setting, mean in means.items() if not math.isnan(mean)}
+        if not finished:
+            raise UserError(f"row {row!r} cannot be tuned: none of its trials has {metric}; see {plan.name}")
+        tried = {setting: None if math.isnan(mean) else round(mean, 4) for setting, mean in means.items()}
+        best = max(finished.values())
+        found[row] = {"chosen": next(each for each, mean in finished.items() if mean == best), "tried": tried}
+    return found
+
+
+def setting(text: str) -> list[str]:
+    """The overrides of a setting as `trials` names it."""
+    return text.split(", ")

@@ -1,0 +1,48 @@
+"""The arrays that an evaluation has left on a block's cells, for the figures that read them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dropgrid.reports.figures.cam import finished, read
+from dropgrid.reports.measurements import evaluation_of, kept
+from dropgrid.reports.table import Row
+from dropgrid.store.ablation import Block
+
+
+@dataclass(frozen=True)
+class Left:
+    """A block's rows that were measured, each with the file of every seed."""
+
+    block: Block
+    label: str
+    rows: Sequence[tuple[Row, Mapping[int, Path]]]
+
+    @property
+    def arguments(self) -> str:
+        """Those of the evaluation that are not its defaults, as they were given; empty where all are."""
+        return self.label.partition("[")[2].rstrip("]")
+
+    @property
+    def seed(self) -> int | None:
+        """The lowest that all rows have; None where they share none."""
+        common = set.intersection(*(set(seeds) for _, seeds in self.rows))
+        return min(common) if common else None
+
+
+def left(block: Block, rows: Sequence[Row], option: str) -> Left | None:
+    """What an option left on a block; of several evaluations by it the plainest. None where it left nothing."""
+    there = {row.name: {cell.seed: kept(cell.folder, option) for cell in finished(block, row)} for row in rows}
+    here = {evaluation_of(name) for row in rows for name in row.evaluations}
+    labels = sorted({label for seeds in there.values() for each in seeds.values() for label in each if label in here})
+    if not labels:
+        return None
+    own = [(row, {s: each[labels[0]][0] for s, each in there[row.name].items() if labels[0] in each}) for row in rows]
+    return Left(block, labels[0], [(row, seeds) for row, seeds in own if seeds])
+
+
+def every(seeds: Mapping[int, Path]) -> list[dict[str, np.ndarray]]:
+    """The arrays of every seed, by seed; UserError names a file that is damaged."""
+    return [read(seeds[seed]) for seed in sorted(seeds)]

@@ -1,0 +1,213 @@
+"""Older results beside ours: `python scripts/report.py NAME --import runs.csv`, remembered until `--forget runs.csv`.
+
+The file has a line a run with the columns `row`, `seed` and the ablation's metric (`test/acc_last`, or `accuracy`;
+fractions, or percent as `accuracy_percent`), and `factor:<key>` for each factor of the ablation; others are ignored.
+What `dropgrid.load(…).to_csv` writes is such a file. Lines without a number are runs that were not finished.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dropgrid.errors import UserError
+from dropgrid.reports.table import Row, Table, block_row
+from dropgrid.store.ablation import Ablation, Block, Cell
+from dropgrid.store.files import read_text, write
+
+FOLDER = "imported"
+"""Under the ablation's folder: a copy of each file that was imported."""
+
+PERCENT = "accuracy_percent"
+FACTOR = "factor:"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One run of a file: its line there, and the metric as a fraction, None where it has none."""
+
+    number: int
+    row: str
+    factors: Mapping[str, str]
+    seed: int
+    value: float | None
+
+
+def remember(path: Path, ablation: Ablation, folder: Path) -> None:
+    """Check a file, and keep a copy for this and later reports.
+
+    Raises:
+        UserError: no such file, one of that name with other lines is there, or one that `added` could not use; it names
+            the line.
+    """
+    text = read_text(path)
+    if text is None:
+        raise UserError(f"no file {path} to import")
+    for line in parse(path.name, text, ablation.metric):
+        block_of(ablation.blocks, line, path.name)
+    copy = folder / FOLDER / f"{path.stem}.csv"
+    if read_text(copy) not in (None, text):
+        raise UserError(f"{copy.name} was imported with other lines: --forget {copy.name} first, or rename {path}")
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    write(copy, text)
+
+
+def forget(name: str, folder: Path) -> None:
+    """Remove the copy of an imported file; UserError names those there are."""
+    there = {path.stem: path for path in files(folder)}
+    if Path(name).stem not in there:
+        names = ", ".join(path.name for path in there.values())
+        raise UserError(f"{name} was not imported; imported are: {names or 'none'}")
+    there[Path(name).stem].unlink()
+
+
+def files(folder: Path) -> list[Path]:
+    """The copies, by name."""
+    return sorted((folder / FOLDER).glob("*.csv"))
+
+
+def added(table: Table, folder: Path) -> Table:
+    """The table with the imported rows at the end of their blocks; ours are what they were.
+
+    An imported row has no verdict, whatever its numbers: neither its configs nor its treatment can be checked.
+    """
+    found: dict[str, list[Row]] = {}
+    notes = []
+    for path in files(folder):
+        lines = parse(path.name, read_text(path) or "", table.ablation.metric)
+        rows: dict[tuple[str, str], list[Line]] = {}
+        for line in lines:
+            if line.value is not None:
+                block = block_of(table.ablation.blocks, line, path.name)
+                rows.setdefault((block.label, line.row), []).append(line)
+        for (label, name), group in rows.items():
+            block = block_of(table.ablation.blocks, group[0], path.name)
+            taken = [row.name for row in found.get(label, [])]
+            shown = f"{name} (imported)" if f"{name} (imported)" not in taken else f"{name} (imported, {path.name})"
+            found.setdefault(label, []).append(imported_row(table.ablation, block, shown, group, path))
+        notes.append(note(path.name, lines))
+    blocks = [(block, [*rows, *found.get(block.label, [])]) for block, rows in table.blocks]
+    about = {**table.ablation.about, FOLDER: notes}
+    return replace(table, ablation=replace(table.ablation, about=about), blocks=blocks) if notes else table
+
+
+def notes(table: Table) -> list[str]:
+    """What stands under a table that `added` made: of which file which rows are."""
+    return list(table.ablation.about.get(FOLDER) or [])
+
+
+def note(file: str, lines: Sequence[Line]) -> str:
+    """What a reader must know of the rows of a file."""
+    names = ", ".join(dict.fromkeys(f"“{line.row}”" for line in lines))
+    missing = sum(line.value is None for line in lines)
+    return (
+        f"Imported from {file}: {names}. Neither the configs nor the treatment behind these rows could be checked, so "
+        "they have no verdict; a difference is given where the seeds are the baseline's."
+        + (f" Lines without a number, left out: {missing}." if missing else "")
+    )
+
+
+def imported_row(ablation: Ablation, block: Block, name: str, lines: Sequence[Line], path: Path) -> Row:
+    """A file's row as one of the table, without a verdict."""
+    cells = [cell(ablation, name, line, path) for line in lines]
+    baseline = block.rows[ablation.baseline]
+    row = block_row(ablation, Block(block.factors, {ablation.baseline: baseline, name: cells}), name, cells, None)
+    row = replace(row, verdict=None, withheld="imported")
+    if {cell.seed for cell in cells} == {cell.seed for cell in baseline}:
+        return row
+    return replace(row, difference=None, differences={}, welch=None, correlation=None)
+
+
+def cell(ablation: Ablation, row: str, line: Line, path: Path) -> Cell:
+    """A line as a finished cell of which nothing is known but its metric."""
+    return Cell(
+        row=row,
+        factors=line.factors,
+        seed=line.seed,
+        id=f"{path.name}:{line.number}",
+        overrides=[],
+        folder=path.with_suffix(""),
+        status="finished",
+        read_config=lambda: None,
+        result={"metrics": {ablation.metric: line.value}},
+        failure=None,
+    )
+
+
+def block_of(blocks: Sequence[Block], line: Line, file: str) -> Block:
+    """The block whose factors a line has."""
+    for block in blocks:
+        if dict(block.factors) == dict(line.factors):
+            return block
+    lacking = [key for key in blocks[0].factors if key not in line.factors]
+    if lacking:
+        raise UserError(f"{file} lacks the column {FACTOR}{lacking[0]}, a factor of this ablation")
+    own = ", ".join(f"{key}={value}" for key, value in line.factors.items())
+    there = "; ".join(block.label for block in blocks if block.factors) or "none"
+    raise UserError(f"{file}, line {line.number}: no block has the factors {own}; there are: {there}")
+
+
+def parse(file: str, text: str, metric: str) -> list[Line]:
+    """The lines of a file; UserError names the column that it lacks, or the line that makes no sense."""
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    columns = [column or "" for column in reader.fieldnames or []]
+    column = next((each for each in (metric, "accuracy", PERCENT) if each in columns), None)
+    lacking = [each for each in ("row", "seed") if each not in columns]
+    if column is None:
+        lacking.append(f"{metric} (or accuracy, or {PERCENT})")
+    if lacking or column is None:
+        raise UserError(f"{file} lacks the column {lacking[0]}; it has: {', '.join(columns) or 'none'}")
+    found: dict[tuple[str, tuple[tuple[str, str], ...], int], Line] = {}
+    for fields in lines_of(reader, file):
+        where = f"{file}, line {reader.line_num}"
+        factors = {key.removeprefix(FACTOR): fields[key] or "" for key in columns if key.startswith(FACTOR)}
+        name = (fields["row"] or "").strip()
+        if not name:
+            raise UserError(f"{where}: no row is named")
+        line = Line(reader.line_num, name, factors, seed(fields["seed"], where), value(fields[column], column, where))
+        key = (name, tuple(factors.items()), line.seed)
+        if key in found:
+            raise UserError(f"{where}: row {name!r} has seed {line.seed} already, in line {found[key].number}")
+        found[key] = line
+    if not any(line.value is not None for line in found.values()):
+        raise UserError(f"{file} has no line with a number in {column}")
+    return list(found.values())
+
+
+def lines_of(reader: Iterable[Mapping[str, Any]], file: str) -> Iterator[Mapping[str, Any]]:
+    """A reader's lines; what is no CSV is the user's to know."""
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise UserError(f"cannot read {file}: {error}") from error
+
+
+def seed(text: str | None, where: str) -> int:
+    """A whole number; pandas writes 3.0 where another line has none."""
+    try:
+        number = float(text or "")
+        if number == int(number):
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    raise UserError(f"{where}: a seed is a whole number, got {text!r}")
+
+
+def value(text: str | None, column: str, where: str) -> float | None:
+    """A fraction in [0, 1], or percent in a column that says so; None for a run without one."""
+    if not (text or "").strip():
+        return None
+    try:
+        number = float(text or "")
+    except ValueError:
+        raise UserError(f"{where}: {column} is a number, got {text!r}") from None
+    if math.isnan(number):
+        return None
+    top = 100 if column == PERCENT else 1
+    if not 0 <= number <= top:
+        hint = f"; percent stand in a column {PERCENT}" if top == 1 and 1 < number <= 100 else ""
+        raise UserError(f"{where}: {column} lies between 0 and {top}, got {text}{hint}")
+    return number / top

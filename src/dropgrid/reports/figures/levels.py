@@ -1,0 +1,160 @@
+"""figure_levels.png: what was measured at several levels after training, a panel a measure, a line a row."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from dropgrid.reports.comparisons import percents
+from dropgrid.reports.figures import panels
+from dropgrid.reports.figures.panels import Panel, Point
+from dropgrid.reports.measurements import SHARE, Measurement, evaluation_of, ordered, split
+from dropgrid.reports.table import Row, Table
+from dropgrid.statistics.samples import describe
+from dropgrid.store.ablation import Block, Cell
+
+FEWEST = 3
+"""Levels of a line, the plain accuracy among them."""
+
+ELSEWHERE = ("dropblock_inference",)
+"""Evaluations that have a figure of their own."""
+
+HEADING = re.compile(r"(?P<what>.+?)(?: (?P<symbol>\S+) =)? [×+]?[-+.\de]+(?:×[.\d]+)?")
+"""`Gaussian noise σ = 0.1`, `Occlusion 8×8`, `Contrast ×0.4`."""
+
+WIDE = 16
+"""From the lowest level to the highest: from there on the horizontal axis is logarithmic."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """An evaluation at levels: its `name` in the title, what the level is, what the caption tells.
+
+    `plain`: level 0 is the accuracy on the test images as they are. `doubling`, `tenfold`: the horizontal and the
+    vertical axis are logarithmic. `without` is the metric that belongs to no level, and its name on the axis.
+    """
+
+    name: str
+    across: str
+    told: str
+    plain: bool = False
+    doubling: bool = False
+    tenfold: bool = False
+    without: tuple[str, str] | None = None
+
+
+KINDS: Mapping[str, Kind] = {
+    "noise": Kind(
+        "noise",
+        "σ of the noise; white is 1",
+        "Noise: Gaussian, on the test images, the same for all cells.",
+        plain=True,
+    ),
+    "occlusion": Kind(
+        "occlusion",
+        "side of the square, pixels",
+        "Occlusion: a square covers part of each test image, the same for all cells.",
+        plain=True,
+    ),
+    "adversarial": Kind(
+        "adversarial images",
+        "ε, the most a value is changed; white is 1",
+        "FGSM (one step) and PGD (several): each cell's test images are changed so as to raise its own loss.",
+        plain=True,
+    ),
+    "monte_carlo": Kind(
+        "Monte-Carlo inference",
+        "T, passes averaged",
+        "Monte Carlo: the row's own regularizer left on, the probabilities of T passes averaged; off: one plain pass.",
+        doubling=True,
+        without=("deterministic", "off"),
+    ),
+    "gradient_variance": Kind(
+        "gradient variance",
+        "B, images in a batch",
+        "Gradient variance: E‖g_B - g‖² / ‖g‖², g of all training images.",
+        doubling=True,
+        tenfold=True,
+    ),
+}
+"""What more there is to say of some; any other evaluation at levels is drawn all the same."""
+
+
+def draw(table: Table) -> Figure | None:
+    """Means with 95 % intervals over the level; None where nothing was measured at three levels."""
+    found = [each for block, rows in table.blocks for each in panels_of(block, rows)]
+    if not found:
+        return None
+    kinds = list(dict.fromkeys(kind(each.scale) for each in found))
+    interval, aside = panels.marks(found)
+    zero = ["Level 0: the plain test images."] if any(each.plain for each in kinds) else []
+    told = [each.told for each in kinds if each.told]
+    title = f"After training: {', '.join(each.name for each in kinds)}"
+    return panels.draw(title, found, " ".join([interval, *told, *zero, aside]))
+
+
+def kind(label: str) -> Kind:
+    """What is known of an evaluation, by its label or the name of one of its metrics."""
+    option = re.split(r"[\[/]", label)[0]
+    return KINDS.get(option) or Kind(option.replace("_", " "), "", "")
+
+
+def panels_of(block: Block, rows: Sequence[Row]) -> list[Panel]:
+    """A block's panels, in the order of the table's columns."""
+    stems: dict[str, dict[float, str]] = {}
+    for name in ordered(name for row in rows for name in row.evaluations):
+        stem, level = split(name)
+        if stem != name and math.isfinite(level) and re.split(r"[\[/]", stem)[0] not in ELSEWHERE:
+            stems.setdefault(stem, {})[level] = name
+    found = [panel(block, rows, stem, names) for stem, names in stems.items()]
+    return [each for each in found if len(each.values) - (each.alone is not None) >= FEWEST]
+
+
+def panel(block: Block, rows: Sequence[Row], stem: str, names: Mapping[float, str]) -> Panel:
+    """One measure over its levels (level -> metric), of the rows that have it."""
+    label, known = evaluation_of(stem), kind(stem)
+    example = next(row.evaluations[name] for name in names.values() for row in rows if name in row.evaluations)
+    arguments = label.partition("[")[2].rstrip("]")
+    part = HEADING.fullmatch(example.heading.removesuffix(f" ({arguments})"))
+    what, symbol = (part["what"], part["symbol"]) if part else (stem.rpartition("/")[2].replace("_", " "), None)
+    up = "Test accuracy, %" if known.across and example.unit == SHARE else example.unit
+    doubling = known.doubling or (not known.plain and min(names) > 0 and max(names) >= WIDE * min(names))
+    alone = None
+    if known.without:
+        metric, text = known.without
+        least = min(names)
+        alone = (least / 2, text) if doubling else (least - 1, text)
+        names = {alone[0]: f"{stem}_{metric}", **names}
+    add = known.plain and 0 not in names and example.unit == SHARE
+    curves = []
+    for row in rows:
+        there = {level: row.evaluations[name] for level, name in names.items() if name in row.evaluations}
+        if there:
+            start = plain(block.rows.get(row.name, ()), row, stem, arguments) if add else []
+            curves.append((row, start + points(row, there)))
+    return Panel(
+        block=block,
+        title=", ".join(filter(None, [block.label, what, arguments])),
+        across=known.across or symbol or "level",
+        up="NLL, nats" if up == "nats" and "nll" in stem else up,
+        scale=f"{label}/{example.unit}",
+        curves=curves,
+        doubling=doubling,
+        tenfold=known.tenfold,
+        alone=alone if any(alone and x == alone[0] for _, each in curves for x, *_ in each) else None,
+    )
+
+
+def points(row: Row, there: Mapping[float, Measurement]) -> list[Point]:
+    """A row's measurements from the lowest level up."""
+    return [(level, there[level].sample, there[level].sample.n == row.planned) for level in sorted(there)]
+
+
+def plain(cells: Sequence[Cell], row: Row, stem: str, arguments: str) -> list[Point]:
+    """The accuracy on the test images as they are, of the cells that were measured and by the same weights."""
+    own = [cell for cell in cells if any(split(name)[0] == stem for name in cell.evaluations)]
+    found = percents(own, "test/acc_best" if re.search(r"\bweights=best\b", arguments) else "test/acc_last")
+    sample = describe([found[seed] for seed in sorted(found)])
+    return [(0.0, sample, sample.n == row.planned)] if sample.n else []

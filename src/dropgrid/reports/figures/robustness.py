@@ -1,0 +1,49 @@
+"""figure_robustness.png: accuracy with DropBlock on at inference, a panel a block size, a line a row."""
+
+import re
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from dropgrid.reports.figures import panels
+from dropgrid.reports.figures.panels import Panel
+from dropgrid.reports.table import Row, Table
+from dropgrid.statistics.samples import Sample
+from dropgrid.store.ablation import Block
+
+METRIC = re.compile(r"(dropblock_inference(?:\[.*\])?)/block_(\d+)_keep_prob_(.+)")
+
+
+def draw(table: Table) -> Figure | None:
+    """Means with 95 % intervals over keep_prob on its true scale; None where nothing of it was measured."""
+    found = [each for block, rows in table.blocks for each in panels_of(block, rows)]
+    if not found:
+        return None
+    interval, aside = panels.marks(found)
+    told = (
+        f"{interval} Each network is tested with DropBlock on, whatever it was trained with, norms in eval mode; the "
+        f"lower keep_prob, the more is dropped, at 1 nothing. {aside}"
+    )
+    return panels.draw("Accuracy with DropBlock switched on at inference", found, told)
+
+
+def panels_of(block: Block, rows: Sequence[Row]) -> list[Panel]:
+    """A block's panels, by evaluation and block size; keep_prob falls to the right, where more is dropped."""
+    found: dict[tuple[str, int], dict[str, dict[float, Sample]]] = {}
+    for row in rows:
+        for name, each in row.evaluations.items():
+            part = METRIC.fullmatch(name)
+            if part:
+                curves = found.setdefault((part[1], int(part[2])), {})
+                curves.setdefault(row.name, {})[float(part[3])] = each.sample
+    made = []
+    for (label, size), curves in sorted(found.items()):
+        arguments = label.partition("[")[2].rstrip("]")
+        title = ", ".join(filter(None, [block.label, f"block {size} at inference", arguments]))
+        points = [
+            (row, [(x, each, each.n == row.planned) for x, each in sorted(curves[row.name].items())])
+            for row in rows
+            if row.name in curves
+        ]
+        made.append(Panel(block, title, "keep_prob at inference", "Test accuracy, %", "", points, falls=True))
+    return made

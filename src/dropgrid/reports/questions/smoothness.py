@@ -1,0 +1,65 @@
+"""How much loss and gradient change along the gradient, over training, where cells recorded `diagnose=gradient`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dropgrid.measure.snapshots import FILE, Moment, read
+from dropgrid.statistics.samples import Interval, Sample, describe, paired_ratio
+from dropgrid.store.ablation import Ablation, Cell
+
+DIAGNOSTIC = "gradient"
+
+MEASURES: Mapping[str, Callable[[Moment], float]] = {
+    "range": lambda moment: float(np.ptp(moment.arrays["loss"])),
+    "change": lambda moment: float(moment.arrays["change"].max()),
+    "smoothness": lambda moment: float(moment.arrays["smoothness"].max()),
+}
+"""Of a moment, over its steps η: highest loss less lowest; highest ‖g(w) - g(w - ηg)‖; highest of that over η ‖g‖."""
+
+
+@dataclass(frozen=True)
+class Smoothness:
+    """A row's `measure`: over its `n` cells each one's median over training; and how many times the baseline's.
+
+    `ratio` is a geometric mean over seeds, with its 95 % interval; None for the baseline.
+    """
+
+    row: str
+    factors: Mapping[str, str]
+    measure: str
+    n: int
+    value: Sample
+    ratio: float | None
+    ci95: Interval | None
+
+
+def smoothness(ablation: Ablation) -> list[Smoothness]:
+    """Every row's that has finished cells which recorded it, measure by measure; else empty."""
+    found = []
+    for block in ablation.blocks:
+        recorded = {row: {c.seed: own for c in cells if (own := moments(c))} for row, cells in block.rows.items()}
+        for measure in MEASURES:
+            values = {
+                row: {seed: value for seed, own in cells.items() if (value := median(own, measure)) > 0}
+                for row, cells in recorded.items()
+            }
+            for row, medians in values.items():
+                if medians:
+                    baseline = row == ablation.baseline
+                    ratio = (None, None) if baseline else paired_ratio(medians, values[ablation.baseline])
+                    sample = describe([*medians.values()])
+                    found.append(Smoothness(row, block.factors, measure, len(medians), sample, *ratio))
+    return found
+
+
+def moments(cell: Cell) -> list[Moment]:
+    """What a finished cell recorded, before its last step: after it a net that has learned all has no gradient."""
+    return read(cell.folder / FILE).get(DIAGNOSTIC, [])[:-1] if cell.status == "finished" else []
+
+
+def median(own: list[Moment], measure: str) -> float:
+    """Over training, of the moments where it is finite; 0 where it never is."""
+    values = [value for each in own if np.isfinite(value := MEASURES[measure](each))]
+    return float(np.median(values)) if values else 0.0

@@ -1,0 +1,84 @@
+"""How many steps a row's cells take to an accuracy, as `ablation.target` asks.
+
+target: 90            # percent, of validation
+target: {train: 99}   # of training
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dropgrid.errors import UserError
+from dropgrid.statistics.samples import Interval, Sample, describe, paired_ratio
+from dropgrid.store.ablation import Ablation, Cell
+
+OF = {"val": "validation", "train": "training"}
+"""Whose accuracy -> its name."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A row's way to the target: its `n` finished cells, how many `reached` it, and the steps of those.
+
+    `ratio` is steps over the baseline's, a geometric mean over seeds, with its 95 % interval; None for the baseline and
+    where some cell of either never reached the target: what is not seen is not averaged.
+    """
+
+    row: str
+    factors: Mapping[str, str]
+    n: int
+    reached: int
+    steps: Sample
+    ratio: float | None
+    ci95: Interval | None
+
+
+def check(asked: Any) -> None:
+    """UserError where `ablation.target` is no accuracy."""
+    if asked is None:
+        return
+    if isinstance(asked, Mapping) and len(asked) == 1 and set(asked) <= set(OF):
+        ((_, percent),) = asked.items()
+    else:
+        percent = asked
+    if isinstance(percent, bool) or not isinstance(percent, int | float) or not 0 < percent <= 100:
+        raise UserError(
+            f"ablation.target is an accuracy in percent, above 0 to 100, such as 80, or {{train: 99}}, got {asked!r}"
+        )
+
+
+def parted(asked: Any) -> tuple[str, float]:
+    """Whose accuracy, a key of `OF`, and how high, in percent."""
+    ((of, percent),) = asked.items() if isinstance(asked, Mapping) else [("val", asked)]
+    return of, percent
+
+
+def targets(ablation: Ablation) -> list[Target]:
+    """Every row's, block by block; empty where no target is asked for."""
+    asked = ablation.about.get("target")
+    check(asked)
+    found: list[Target] = []
+    if asked is None:
+        return found
+    of, percent = parted(asked)
+    for block in ablation.blocks:
+        taken = {row: steps(cells, f"{of}/acc", percent / 100) for row, cells in block.rows.items()}
+        reference = taken[ablation.baseline]
+        for row, own in taken.items():
+            there = {seed: step for seed, step in own.items() if step is not None}
+            all_reached = None not in own.values() and None not in reference.values()
+            ratio: tuple[float | None, Interval | None] = None, None
+            if row != ablation.baseline and all_reached and own:
+                ratio = paired_ratio(there, {seed: step for seed, step in reference.items() if step is not None})
+            found.append(Target(row, block.factors, len(own), len(there), describe([*there.values()]), *ratio))
+    return found
+
+
+def steps(cells: Sequence[Cell], column: str, accuracy: float) -> dict[int, int | None]:
+    """Seed -> the steps after which a finished cell first had that accuracy by epoch; None where it never had."""
+    found = {}
+    for cell in cells:
+        if cell.status == "finished":
+            after, own = cell.curve("step"), cell.curve(column)
+            found[cell.seed] = next((int(after[epoch]) for epoch in sorted(own) if own[epoch] >= accuracy), None)
+    return found

@@ -1,0 +1,119 @@
+"""What the files of an outputs folder must be like to be reported: anyone may have edited, damaged or brought them."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dropgrid.errors import UserError
+from dropgrid.store.files import read_json
+from dropgrid.store.records import REMOVE
+
+NUMBER, WHOLE, TEXT, TRUTH, ANY = "a number", "a whole number", "a text", "true or false", "anything"
+LARGEST = 2**63
+
+SITE = {
+    "site": TEXT,
+    "nominal": NUMBER,
+    "expected": NUMBER,
+    "realised?": NUMBER,
+    "stderr?": NUMBER,
+    "kind?": TEXT,
+    "counts?": TEXT,
+    "schedule?": TEXT,
+    "shape?": [WHOLE],
+    "clamped?": TRUTH,
+    "flagged?": TRUTH,
+}
+PROVENANCE = {"device?": TEXT, "source?": TEXT, "host?": TEXT, "started?": NUMBER, "finished?": NUMBER}
+RESULT = {
+    "seed?": WHOLE,
+    "metrics": {"*": (NUMBER, None)},
+    "best_epoch?": WHOLE,
+    "epochs?": WHOLE,
+    "steps?": WHOLE,
+    "parameters?": WHOLE,
+    "treatment?": {"sites?": [SITE], "flagged?": [TEXT]},
+    "weights?": {"*": TEXT},
+    "reproduce": TEXT,
+    "timing?": {"*": (NUMBER, None)},
+    "provenance?": {**PROVENANCE, "versions?": {"*": TEXT}, "attempts?": [{"host?": TEXT, "step?": WHOLE}]},
+}
+FAILURE = {"class": TEXT, "message": TEXT, "log?": TEXT}
+CLAIMS = {"claims": [TEXT], "sha256": TEXT, "recorded": TEXT, "finished": WHOLE, "cells": WHOLE}
+ASKED = {"asked?": [TEXT]}
+MEASURED = {"evaluate": TEXT, "metrics": {"*": NUMBER}, "headings?": {"*": [TEXT]}, "config?": {"*": ANY}}
+ABOUT = {
+    **dict.fromkeys(("ablation?", "baseline?", "claim?", "command?", "cost?", "metric?", "name?"), TEXT),
+    **dict.fromkeys(("question?", "scale?", "title?"), TEXT),
+    "alpha?": NUMBER,
+    "claims?": [TEXT],
+    "contrasts?": {"*": TEXT},
+    "looks?": [WHOLE],
+    "published?": {"*": ANY},
+    "swept?": [TEXT],
+}
+
+
+def read(path: Path, shape: Any) -> Any:
+    """A JSON file's value, or None where there is none; UserError names the part that is not as it is written."""
+    value = read_json(path)
+    if value is not None:
+        check(path, value, shape)
+    return value
+
+
+def check(path: Path, value: Any, shape: Any) -> None:
+    """UserError unless a file's value has a shape."""
+    if wrong := misfit(value, shape):
+        raise UserError(f"cannot read {path}: {wrong}; {REMOVE}")
+
+
+def misfit(value: Any, shape: Any, where: str = "") -> str:
+    """What in a value is not as its shape says; empty where all is.
+
+    A shape is a word, a tuple of shapes that are allowed, a list of one that every item has, or a mapping: keys that
+    end in ? may be missing or null, others may be there that it does not name, and * stands for every key.
+    """
+    if shape is None or isinstance(shape, str):
+        return "" if fits(value, shape) else told(value, where, shape or "null")
+    if isinstance(shape, tuple):
+        return "" if any(not misfit(value, each, where) for each in shape) else misfit(value, shape[0], where)
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return told(value, where, "a list")
+        return next(filter(None, (misfit(each, shape[0], f"{where}[{i}]") for i, each in enumerate(value))), "")
+    if not isinstance(value, Mapping):
+        return told(value, where, "a mapping")
+    below = f"{where}." if where else ""
+    if "*" in shape:
+        named = [(key, each, shape["*"]) for key, each in value.items()]
+    else:
+        for key in shape:
+            if not key.endswith("?") and key not in value:
+                return f"{below}{key} is missing"
+        pairs = ((key.rstrip("?"), key, of) for key, of in shape.items())
+        named = [(k, value[k], of) for k, key, of in pairs if k == key or value.get(k) is not None]
+    for key, each, of in named:
+        if wrong := misfit(each, of, f"{below}{key}"):
+            return wrong
+    return ""
+
+
+def fits(value: Any, word: str | None) -> bool:
+    """Whether a value is what a word says."""
+    if word == TEXT:
+        return isinstance(value, str)
+    if word == TRUTH:
+        return isinstance(value, bool)
+    if word in (NUMBER, WHOLE):
+        if word == NUMBER and isinstance(value, float) and not math.isfinite(value):
+            return True  # of a run that diverged; who reads it takes it for none
+        kinds = int if word == WHOLE else (int, float)
+        return isinstance(value, kinds) and not isinstance(value, bool) and abs(value) <= LARGEST
+    return value is None if word is None else True
+
+
+def told(value: Any, where: str, wanted: str) -> str:
+    """`metrics.x is 'a', no number`."""
+    return f"{where or 'it'} is {str(value)[:40]!r}, not {wanted}"

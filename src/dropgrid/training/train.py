@@ -1,0 +1,282 @@
+"""A cell's training from first to last, in its own process: build, fit, measure, write."""
+
+import hashlib
+import math
+import os
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from pytorch_lightning import Callback
+from safetensors.torch import save_file
+from torch import Tensor
+
+from dropgrid import build, sites
+from dropgrid.callbacks.average import Average, reestimate
+from dropgrid.callbacks.best import Best
+from dropgrid.callbacks.checkpoint import Checkpoint
+from dropgrid.callbacks.gather import Gather
+from dropgrid.callbacks.heartbeat import SECONDS_BETWEEN, Heartbeat
+from dropgrid.callbacks.metrics import Metrics
+from dropgrid.callbacks.treatment import Treatment
+from dropgrid.data.batches import Order, batch_limit, batches, order
+from dropgrid.data.preparation import preparation
+from dropgrid.data.split import Split, evenly
+from dropgrid.files import write_atomically
+from dropgrid.instantiate import instantiate
+from dropgrid.learner import Learner
+from dropgrid.loggers.csv import Csv
+from dropgrid.loggers.logger import AbstractLogger
+from dropgrid.loggers.summary import summary
+from dropgrid.scores import accuracy, calibration_error, nll, predict
+from dropgrid.store import checkpoints
+from dropgrid.store.environment import environment, stamp
+from dropgrid.store.identity import FORMAT
+from dropgrid.store.records import write_json, write_json_once
+from dropgrid.training import ddp_workers
+from dropgrid.training.trainer import make_trainer
+
+TRAIN_IMAGES_MEASURED = 10_000
+
+
+def train(cell: Mapping[str, Any], folder: Path, callbacks: Sequence[Callback] = ()) -> None:
+    """Train one cell and leave its files in `folder`, `result.json` last.
+
+    Args:
+        cell: id, name, ablation, row, reproduce, config (what is hashed) and local (place, devices, logger).
+        folder: the cell's own.
+        callbacks: after our own.
+    """
+    loggers = open_loggers(cell, folder)
+    found = None
+    try:
+        with ddp_workers.joined(cell, folder):
+            trial = Trial(cell, folder, loggers, callbacks)
+            trial.fit()
+        result = trial.write(trial.measure())
+        show(trial, loggers)
+        found = summary(result)
+    finally:
+        for logger in loggers:
+            logger.close(found)
+
+
+def open_loggers(cell: Mapping[str, Any], folder: Path) -> list[AbstractLogger]:
+    """Our own metrics file, and the logger chosen beside it."""
+    about = {k: cell[k] for k in ("id", "name", "ablation", "row", "config")}
+    chosen = instantiate("logger", cell["local"]["logger"])(folder=folder, cell=about)
+    return [chosen] if isinstance(chosen, Csv) else [Csv(folder=folder, cell=about), chosen]
+
+
+class Measured(NamedTuple):
+    """What one pass over the test set gave: accuracies as shares, logits (N, classes), targets (N,)."""
+
+    metrics: dict[str, float | None]
+    last: Tensor
+    best: Tensor
+    targets: Tensor
+
+
+class Trial:
+    """A cell's parts, built; then `fit`, `measure` and `write`, in that order and once.
+
+    `fit` goes on from the newest sound checkpoint in the folder; with it or without, the same bits.
+    """
+
+    def __init__(
+        self,
+        cell: Mapping[str, Any],
+        folder: Path,
+        loggers: Sequence[AbstractLogger],
+        callbacks: Sequence[Callback] = (),
+    ):
+        self.times = [time.time()]
+        self.cell, self.folder = cell, folder
+        config, local = cell["config"], cell["local"]
+        self.config, self.data = config, config["data"]
+        self.workers = local["data"].get("workers", 0)
+        torch.set_num_threads(config["trainer"]["threads"])
+        # what deterministic algorithms would write to each new tensor, and nobody reads: 5 % of a step
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        source = build.source(config, local)
+        self.spec, self.splits = source.spec(), source.load()
+        self.network = build.network(config, self.spec)
+        build.initialise(config, local, self.network, lambda: build.first_batch(config, self.splits))
+        self.learner = Learner(
+            self.network,
+            loss=instantiate("loss", config["loss"]),
+            optimizer=build.optimizer(config),
+            lr_schedule=instantiate("lr_schedule", config["lr_schedule"]),
+            augment=build.augment(config),
+            penalty=build.penalty(config),
+            prepare=preparation(self.data["normalize"], self.splits),
+            classes=len(self.spec.classes),
+            seed=config["seed"],
+            channels_last=config["trainer"]["channels_last"],
+        )
+        shapes = sites.shapes(self.network, (self.spec.channels, *self.spec.size))
+        if config["trainer"]["compile"]:
+            self.network.compile()
+        self.treatment = Treatment(shapes, self.data["batch_size"])
+        self.rank, self.ranks = int(os.environ.get("LOCAL_RANK", "0")), config["trainer"].get("ranks", 1)
+        self.best, self.heartbeat = Best(), Heartbeat(folder, local["sweep"]["beat_seconds"] or SECONDS_BETWEEN)
+        self.average = Average(instantiate("average", config["average"]))
+        ours = [Gather(), self.best, self.average, self.treatment, Metrics(loggers, self.treatment)]
+        ours += [self.heartbeat] if self.rank == 0 else []
+        self.trainer = make_trainer(config, local, default_root_dir=folder, callbacks=ours)
+        self.device = self.trainer.strategy.root_device
+        self.order = order(self.data["sampler"], self.splits.train, config["seed"], self.data["batch_size"])
+        self.stamp = stamp(self.device)
+        self.checkpoint = Checkpoint(folder, self.stamp, self.order, **local["sweep"]["checkpoint"])
+        # before the checkpoint, which holds its state
+        watching = build.diagnosis(config, folder, self.splits.train) if self.rank == 0 else []
+        self.trainer.callbacks += [*watching, self.checkpoint, *callbacks]  # type: ignore[attr-defined]
+
+    def batches(self, split: Split, size: int, order: Order | None = None) -> Any:
+        """Batches of a split: in training whole ones in the epoch's order, else all of it as it stands."""
+        whole = order is not None
+        part = (self.rank, self.ranks) if whole else (0, 1)
+        given: dict[str, Any] = {"workers": self.workers, "device": self.device, "part": part}
+        return batches(split, size, order=order, drop_last=whole, **given)
+
+    def fit(self) -> None:
+        """Train, validating each epoch."""
+        loader = self.batches(self.splits.train, self.data["batch_size"], self.order)
+        validation = self.batches(self.splits.val, self.data["eval_batch_size"]) if self.spec.val else None
+        self.times.append(time.time())
+        newest = checkpoints.newest(self.folder, self.stamp)
+        warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before")  # the order knows
+        self.trainer.fit(self.learner, loader, validation, ckpt_path=newest, weights_only=True if newest else None)
+        self.average.settle(self.learner)
+        self.reestimate()
+        self.times.append(time.time())
+        self.last = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+
+    def reestimate(self) -> None:
+        """Statistics of the whole training set, where a norm or the average of weights asks for them."""
+        asked = any(getattr(module, "reestimate", False) for module in self.network.modules())
+        if asked or self.average.reestimates:
+            reestimate(self.learner, self.batches(self.splits.train, self.data["eval_batch_size"]))
+
+    def measure(self) -> Measured:
+        """Read the test set, once: with the last weights, and with those of the best validation epoch."""
+        self.learner.to(self.device)
+        size, beat = self.data["eval_batch_size"], self.heartbeat.beat
+        tests = self.batches(self.splits.test, size)
+        limit = batch_limit(self.config["trainer"]["limit_test_batches"], len(tests))
+        trained = self.batches(evenly(self.splits.train, TRAIN_IMAGES_MEASURED), size)
+        seen, labels = predict(self.learner, trained, beat=beat)
+        last, targets = predict(self.learner, tests, limit, beat)
+        best = last
+        if self.best.weights and self.best.epoch < self.trainer.current_epoch - 1:
+            self.network.load_state_dict(self.best.weights)
+            self.reestimate()
+            self.best.weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+            best, _ = predict(self.learner, tests, limit, beat)
+        train_accuracy, test_accuracy = accuracy(seen, labels), accuracy(last, targets)
+        metrics = {
+            "test/acc_last": test_accuracy,
+            "test/acc_best": accuracy(best, targets),
+            "test/top5_last": accuracy(last, targets, top=5),
+            "test/nll_last": nll(last, targets),
+            "test/ece_last": calibration_error(last, targets),
+            "train/acc": train_accuracy,
+            "train/nll": nll(seen, labels),
+            "gap": train_accuracy - test_accuracy,
+            "val/acc_last": self.learner.epoch_metrics().get("val/acc"),
+            "val/acc_best": self.best.accuracy if self.best.weights else None,
+        }
+        return Measured({name: finite(value) for name, value in metrics.items()}, last, best, targets)
+
+    def write(self, measured: Measured) -> dict[str, Any]:
+        """Weights, predictions, environment, and last the result, with which the cell is finished."""
+        best = self.last if measured.best is measured.last else self.best.weights
+        write_weights(self.folder / "last.safetensors", self.last)
+        write_weights(self.folder / "best.safetensors", best)
+        last, best_logits, targets = measured.last.numpy(), measured.best.numpy(), measured.targets.numpy()
+        write_atomically(
+            self.folder / "predictions.npz",
+            lambda path: np.savez_compressed(path, last=last, best=best_logits, targets=targets),
+        )
+        about = environment(self.device)
+        write_json(self.folder / "environment.json", about)
+        taken, micro = self.trainer.global_step, self.config["trainer"]["accumulate_grad_batches"]
+        result = {
+            "format": FORMAT,
+            "cell": self.cell["id"],
+            "seed": self.config["seed"],
+            "metrics": measured.metrics,
+            "diverged": not bool(measured.last.isfinite().all()),
+            "best_epoch": self.best.epoch,
+            "epochs": self.trainer.current_epoch,
+            "steps": taken,
+            "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
+            "treatment": self.treatment.report(self.learner.drops, taken, self.learner.steps, micro),
+            "weights": {"last": weights_hash(self.last), "best": weights_hash(best)},
+            "reproduce": self.cell["reproduce"],
+            "timing": self.timing(),
+            "provenance": {
+                **{key: about[key] for key in ("device", "source", "versions", "host")},
+                **{key: self.cell[key] for key in ("ablation", "row")},
+                "started": self.times[0],
+                "finished": time.time(),
+                "attempts": self.checkpoint.attempts,
+            },
+        }
+        write_json_once(self.folder / "result.json", result)
+        return result
+
+    def timing(self) -> dict[str, float]:
+        """Seconds of setting up, of training (that of earlier attempts which was kept among it), of measuring, of all.
+
+        Of the last attempt alone: writing checkpoints, from its fork to its first step, and from its last step on.
+        """
+        started, ready, fitted = self.times
+        setup, measure = ready - started, time.time() - fitted
+        train = fitted - ready + self.checkpoint.seconds
+        return {
+            "setup_seconds": setup,
+            "train_seconds": train,
+            "checkpoint_seconds": self.checkpoint.written,
+            "measure_seconds": measure,
+            "fork_to_first_step_seconds": self.checkpoint.first_step - self.cell.get("forked", started),
+            "last_step_to_result_seconds": time.time() - self.checkpoint.last_step,
+            "total_seconds": setup + train + measure,
+        }
+
+
+def finite(value: float | None) -> float | None:
+    """The value, or None where it is no number: JSON has no nan."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def show(trial: Trial, loggers: Sequence[AbstractLogger]) -> None:
+    """Hand the pictures of a finished cell to the loggers that show pictures."""
+    showing = [each for each in loggers if not isinstance(each, Csv)]
+    if not showing:
+        return
+    from dropgrid.measure.cell_figures import pictures_of  # here: cells that show nothing need no matplotlib
+
+    found = pictures_of(trial.folder, trial.cell["name"], trial.spec.classes, trial.splits.test)
+    for name, png in found.items():
+        for logger in showing:
+            logger.picture(name, png)
+
+
+def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Weights as safetensors, atomically."""
+    tensors = {k: v.contiguous().cpu() for k, v in weights.items()}
+    write_atomically(path, lambda beside: save_file(tensors, str(beside)))
+
+
+def weights_hash(weights: Mapping[str, Tensor]) -> str:
+    """sha256 over names and bytes of the weights, in the order of their names; equal exactly when all bits are."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode() + b"\0")
+        digest.update(weights[name].contiguous().cpu().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,62 @@
+"""What is written before the first cell, and the line that says where a sweep stands."""
+
+import json
+
+import pytest
+
+from dropgrid.cli import launch
+from dropgrid.planning.plan import plans
+from dropgrid.store.identity import source_fingerprint
+from dropgrid.store.manifest import write_plan
+
+TINY = ["data=fake", "trainer.max_epochs=1"]
+
+
+@pytest.fixture(autouse=True)
+def outputs(monkeypatch, tmp_path):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+
+
+def test_the_ablations_folder_says_what_was_asked(tmp_path):
+    (plan,) = plans(["+ablation=demo", "seed=0,1"])
+    write_plan(plan)
+    folder = tmp_path / "ablations" / "demo"
+    lines = json.loads((folder / "cells.json").read_text())
+    assert len(lines) == len(plan.cells) and {"row", "factors", "seed", "cell", "overrides"} <= set(lines[0])
+    about = json.loads((folder / "ablation.json").read_text())
+    assert about["baseline"] == "baseline" and about["question"] and "rows" not in about
+    link = folder / "cells" / "dropblock_last" / "seed1"
+    assert link.is_symlink() and link.resolve().parent == (tmp_path / "runs").resolve()
+
+
+def test_seeds_asked_for_earlier_stay_only_once_finished_and_of_the_same_rows(tmp_path):
+    def ask(*overrides):
+        (plan,) = plans([*TINY, "regularizer=none,dropout", "name=grow", *overrides])
+        write_plan(plan)
+        return plan
+
+    first = ask("seed=0")
+    for cell in first.cells:
+        (tmp_path / "runs" / cell.id).mkdir(parents=True)
+        (tmp_path / "runs" / cell.id / "result.json").write_text("{}")
+
+    def seeds():
+        return sorted(line["seed"] for line in json.loads((tmp_path / "ablations/grow/cells.json").read_text()))
+
+    ask("seed=1")
+    assert seeds() == [0, 0, 1, 1]
+    ask("seed=2")
+    assert seeds() == [0, 0, 2, 2]  # seed 1 never finished
+    ask("seed=2", "optimizer.lr=0.5")
+    assert seeds() == [2, 2]  # other rows now
+
+
+def test_the_head_line_counts_what_is_finished_and_by_older_source(tmp_path):
+    (plan,) = plans([*TINY, "regularizer=none,dropout", "name=older"])
+    assert launch.head(plan) == "older: 2 cells, 0 already finished"
+    for cell, source in zip(plan.cells, (source_fingerprint(), "0ld"), strict=True):
+        (tmp_path / "runs" / cell.id).mkdir(parents=True)
+        (tmp_path / "runs" / cell.id / "result.json").write_text(json.dumps({"provenance": {"source": source}}))
+    assert launch.head(plan) == (
+        "older: 2 cells, 2 already finished, 1 of them by older source: kept (sweep.rerun=stale trains them again)"
+    )

@@ -1,0 +1,138 @@
+"""The command, in a process of its own, and what it says of power."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dropgrid.cli import plan as preview
+from dropgrid.cli.launch import write_plan
+from dropgrid.cost import power
+from dropgrid.cost.price import Pricing
+from dropgrid.errors import UserError
+from dropgrid.planning.plan import plans
+from dropgrid.store.identity import source_fingerprint
+from dropgrid.store.records import run_folder, write_json
+
+ROOT = Path(__file__).parents[2]
+TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25", "trainer.max_epochs=2"]
+
+
+def command(*overrides, outputs):
+    environment = {**os.environ, "DROPGRID_OUTPUTS": str(outputs)}
+    line = [sys.executable, "scripts/plan.py", *overrides]
+    return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def finish(plan, accuracies):
+    """Results of a plan's first cells, as if they had been trained."""
+    for cell, accuracy in zip(plan.cells, accuracies, strict=False):
+        result = {
+            "metrics": {"test/acc_last": accuracy},
+            "timing": {"total_seconds": 4.0},
+            "provenance": {"source": source_fingerprint(), "finished": 1.0},
+        }
+        folder = run_folder(plan.outputs, cell.id)
+        folder.mkdir(parents=True)
+        write_json(folder / "result.json", result)
+
+
+def test_the_command_prices_and_trains_nothing(tmp_path):
+    asked = ["-m", *TINY[:-1], "trainer.max_epochs=500", "regularizer=none,dropblock", "seed=0,1,2", "name=priced"]
+    done = command(*asked, "sweep.budget=1s", outputs=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "6 cells, 6 to train: about" in done.stdout and "MB on disk" in done.stdout
+    for row in ("regularizer=none ", "regularizer=dropblock "):
+        assert sum(row in line for line in done.stdout.splitlines()) == 1
+    assert "a pilot: python scripts/train.py -m data=fake" in done.stdout and "seed=0,1,2" in done.stdout
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and "over sweep.budget=1s" in errors[0]
+    assert {path.name for path in tmp_path.iterdir()} <= {".cache"}
+
+
+def test_mistakes_cost_a_line_each_and_no_torch(tmp_path):
+    done = command("+ablation=dmo", outputs=tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ablation has no option 'dmo'; did you mean 'demo'?; options: ")
+    imports = [sys.executable, "-c", "import sys, dropgrid.cli.plan; sys.exit('torch' in sys.modules)"]
+    assert subprocess.run(imports).returncode == 0
+
+
+@pytest.fixture
+def outputs(tmp_path, monkeypatch):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    monkeypatch.setattr("dropgrid.execution.slots.cores", lambda: 2)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["sweep.jobs=0"], "sweep.jobs must be"),
+        (["sweep.budget=2"], "sweep.budget must be"),
+        (["sweep.detect=0"], "sweep.detect must be a number of points above 0, got 0"),
+        (["sweep.detect=a"], "sweep.detect must be a number of points above 0, got 'a'"),
+        (["sweep.rerun=some"], "sweep.rerun must be one of"),
+        (["optimizer.lr=-1"], "optimizer"),
+    ],
+)
+def test_what_a_launch_would_refuse_is_refused(outputs, capsys, more, message):
+    assert preview.main([*TINY, *more]) == 2
+    written = capsys.readouterr()
+    assert message in written.err and len(written.err.splitlines()) == 1 and written.out == ""
+
+
+def test_finished_seeds_tell_the_power(outputs, capsys):
+    asked = ["-m", *TINY, "regularizer=none,dropout", "seed=0,1,2"]
+    (plan,) = plans(asked[1:])
+    finish(plan, [0.90, 0.91, 0.92, 0.905, 0.925, 0.925])  # differences 0.5, 1.5, 0.5: sd 0.577 points
+    assert preview.main([*asked, "sweep.detect=1"]) == 0
+    text = capsys.readouterr().out
+    assert "6 cells, 6 finished, nothing to train" in text
+    assert "to detect a difference of 1 points with 80% power (paired t-test at 5%): 5 seeds, about 20 s in all" in text
+    assert "your 3 seeds detect 1.88 or more" in text
+    assert "is 0.58 points, 95% interval 0.30 to 3.63 (so 3 to 106 seeds)" in text
+    assert preview.main([*asked, "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["plans"]
+    assert found["finished"] == 6 and found["todo"] == 0 and [row["seconds"] for row in found["rows"]] == [4.0, 4.0]
+    assert found["power"]["seeds_needed"] > 5 and found["power"]["spread"]["seeds"] == 3
+
+
+def test_seeds_of_an_earlier_command_count(outputs):
+    rows = [*TINY, "regularizer=none,dropout", "name=grow"]
+    (first,) = plans([*rows, "seed=0,1"])
+    write_plan(first)
+    finish(first, [0.9, 0.91, 0.92, 0.91])
+    (more,) = plans([*rows, "seed=2,3,4"])
+    (block,) = power.finished(more)
+    assert block == {
+        "regularizer=none": {0: pytest.approx(90), 1: pytest.approx(91)},
+        "regularizer=dropout": {0: pytest.approx(92), 1: pytest.approx(91)},
+    }
+    (other,) = plans([*rows, "seed=2,3,4", "optimizer.lr=0.5"])
+    assert power.finished(other) == []  # the same names, another treatment
+
+
+def test_each_combination_of_factors_has_its_own_baseline(outputs):
+    asked = ["+ablation=demo", "seed=0,1", "optimizer.lr=0.02,0.05"]
+    (plan,) = plans(asked)
+    finish(plan, [0.9 + 0.001 * (index % 7) for index in range(len(plan.cells))])
+    found = Pricing().price(plan)
+    assert len(found.lines) == 16 and len(power.finished(plan)) == 2
+    assert power.pilot(found).spread.rows == 14
+    with pytest.raises(UserError, match="sweep.detect"):
+        power.pilot(Pricing().price(plans([*asked, "sweep.detect=.nan"])[0]))
+
+
+def test_prefixes():
+    assert [preview.prefixed(n) for n in (0, 999, 19_475_840, 1.814e9, 4.09e12)] == [
+        "0",
+        "999",
+        "19.5 M",
+        "1.81 G",
+        "4.09 T",
+    ]

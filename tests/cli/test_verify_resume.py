@@ -1,0 +1,54 @@
+"""The proof of exact resuming, and that it would find a difference."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dropgrid.cli.verify_resume import differences, points
+
+ROOT = Path(__file__).parents[2]
+TINY = ["data=fake", "data.size=12", "data.train=80", "data.batch_size=8", "model.width=0.25", "trainer.max_epochs=3"]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["regularizer=dropblock", "regularizer.block_size=3", "augment=crop_flip", "lr_schedule.warmup=0.3"],
+        pytest.param(
+            ["regularizer=drop_path", "optimizer=adamw", "trainer.accumulate_grad_batches=3", "data.val=0"],
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_killed_everywhere_the_bits_are_the_same(overrides, tmp_path):
+    line = [sys.executable, "scripts/verify_resume.py", *TINY, *overrides, f"paths.cache={tmp_path}"]
+    done = subprocess.run(line, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "identical: weights" in done.stdout and "continues before step" in done.stdout
+    assert done.stdout.count("SIGKILL") >= 7 and "SIGTERM" in done.stdout
+
+
+def test_a_difference_is_named(tmp_path):
+    for name in ("alone", "killed"):
+        folder = tmp_path / name
+        folder.mkdir()
+        for file in ("last.safetensors", "best.safetensors", "metrics.csv"):
+            (folder / file).write_text("same")
+        np.savez(folder / "predictions.npz", last=np.zeros(3))
+        result = {"metrics": {"x": 1}, "timing": name, "provenance": name}
+        (folder / "result.json").write_text(json.dumps(result))
+    assert differences(tmp_path / "alone", tmp_path / "killed") == []
+    (tmp_path / "killed" / "metrics.csv").write_text("other")
+    (tmp_path / "killed" / "result.json").write_text(json.dumps({**result, "metrics": {"x": 2}}))
+    assert differences(tmp_path / "alone", tmp_path / "killed") == ["metrics.csv", "result.json: metrics"]
+
+
+def test_the_points_are_in_the_order_of_training_and_within_it():
+    for steps, epochs in ((30, 3), (4, 1), (6, 3), (4, 4), (5, 2)):
+        found = [when for where, when, _ in points(steps, epochs, True).values() if where == "step"]
+        assert found == sorted(found) and found[-1] < steps, (steps, epochs)

@@ -1,0 +1,36 @@
+"""Composing many configs: what is read once gives what Hydra gives."""
+
+import pytest
+from hydra import compose
+from hydra.errors import HydraException
+
+from dropgrid.planning.compose import Composer, hydra_context, launcher, plain
+
+LINES = [
+    ["regularizer=dropblock", "regularizer.keep_prob=0.8", "optimizer.lr=0.1"],
+    ["regularizer=dropblock", "regularizer.keep_prob=0.7", "+regularizer@regularizer_2=drop_path", "seed=3"],
+    ["scale=demo", "regularizer=dropblock", "regularizer.block_size=${scale.block_size}", "+model.new=1"],
+    ["optimizer=adam", "~optimizer.eps", "data=fake", "paths.outputs=elsewhere"],
+    ["+ablation=demo", "~ablation.rows.dropout", "+ablation.rows.mine=[a,b]"],
+]
+
+
+def test_a_config_is_the_one_that_hydra_composes():
+    with hydra_context():
+        ours = Composer()
+        for lines in [*LINES, *LINES]:
+            assert plain(ours.compose(lines)) == plain(compose("train", overrides=lines))
+        assert len(ours.chosen) < len(LINES) + 1
+
+
+@pytest.mark.parametrize("lines", [["optimizer.nonesuch=1"], ["regularizer=nonesuch"], ["+optimizer.lr=1"]])
+def test_what_hydra_refuses_is_refused(lines):
+    with hydra_context():
+        for make in (Composer().compose, lambda each: compose("train", overrides=each)):
+            with pytest.raises(HydraException):
+                make(lines)
+
+
+def test_the_launcher_of_a_command():
+    assert launcher(["optimizer.lr=1"])["_target_"] == "hydra_plugins.dropgrid.launcher.DropgridLauncher"
+    assert "basic" in launcher(["hydra/launcher=basic", "seed=1"])["_target_"]

@@ -1,0 +1,199 @@
+"""Rows, factors, seeds, names and precedence, on the real configs."""
+
+import shutil
+
+import pytest
+
+from dropgrid.errors import UserError
+from dropgrid.paths import CONF
+from dropgrid.planning.plan import cells, plans
+
+FAKE = ["data=fake", "model=resnet20"]
+
+
+@pytest.fixture(autouse=True)
+def outputs(tmp_path, monkeypatch):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+
+
+def rows_of(found):
+    return list(dict.fromkeys(cell.row for cell in found))
+
+
+def test_the_demo_is_rows_times_seeds():
+    (plan,) = plans(["+ablation=demo"])
+    assert plan.name == "demo" and plan.about["baseline"] == "baseline"
+    assert len(rows_of(plan.cells)) >= 7
+    assert len(plan.cells) == len(rows_of(plan.cells)) * 5
+    assert len({cell.id for cell in plan.cells}) == len(plan.cells)
+
+
+def test_seeds_of_the_command_line_replace_the_ablations():
+    assert {cell.seed for cell in cells(["+ablation=demo", "seed=7,9"])} == {7, 9}
+    assert {cell.seed for cell in cells(["+ablation=demo", "seed=3"])} == {3}
+    assert {cell.seed for cell in cells(["+ablation=demo", "seed=range(2,5)"])} == {2, 3, 4}
+    assert {cell.seed for cell in cells([*FAKE, "sweep.seeds=[4,8]"])} == {4, 8}
+
+
+def test_the_same_cell_asked_for_in_two_ways_is_one():
+    row = next(c for c in cells(["+ablation=demo"]) if c.row == "dropblock_last" and c.seed == 2)
+    assert cells(row.overrides)[0].id == row.id
+    assert row.reproduce.startswith("python scripts/train.py scale=demo ") and row.reproduce.endswith("seed=2")
+
+
+def test_precedence_is_file_scale_ablation_command_line_row():
+    (default,) = cells([])
+    assert default.config["trainer"]["max_epochs"] == 10 and default.config["data"]["train"] == 3000
+    (scaled,) = cells(["scale=demo"])
+    assert scaled.config["data"]["train"] == 500
+    (overridden,) = cells(["scale=demo", "data.train=600"])
+    assert overridden.config["data"]["train"] == 600
+    by_row = {c.row: c for c in cells(["+ablation=demo", "seed=0", "trainer.max_epochs=2"])}
+    assert by_row["dropblock_last"].config["trainer"]["max_epochs"] == 2
+    assert by_row["dropblock_last"].config["regularizer"]["groups"] == [-1]
+    assert by_row["dropblock_last_two"].config["regularizer"]["groups"] == [-2, -1]
+    assert by_row["dropblock_last"].config["regularizer"]["block_size"] == 3
+
+
+def test_a_key_swept_beside_an_ablation_is_a_factor():
+    found = cells(["+ablation=demo", "optimizer.lr=0.1,0.2", "seed=0"])
+    assert [cell.factors for cell in found[:1]] == [{"optimizer.lr": "0.1"}]
+    assert len(found) == 2 * len(rows_of(found))
+    assert {cell.config["optimizer"]["lr"] for cell in found if cell.factors["optimizer.lr"] == "0.2"} == {0.2}
+
+
+def test_an_ad_hoc_sweeps_combinations_are_its_rows():
+    (plan,) = plans([*FAKE, "regularizer=none,dropblock", "seed=0,1"])
+    assert rows_of(plan.cells) == ["regularizer=none", "regularizer=dropblock"]
+    assert plan.about["baseline"] == "regularizer=none" and len(plan.cells) == 4
+    assert plan.name == "data=fake,model=resnet20,regularizer=none,dropblock"
+    (other,) = plans([*FAKE, "regularizer=none,dropblock", "report.baseline='regularizer=dropblock'"])
+    assert other.about["baseline"] == "regularizer=dropblock"
+
+
+@pytest.mark.parametrize(
+    ("more", "name"),
+    [
+        ([], "demo"),
+        (["seed=1,2", "sweep.jobs=1", "logger=tensorboard"], "demo"),
+        (["trainer.max_epochs=2"], "demo+trainer.max_epochs=2"),
+        (["scale=demo"], "demo@demo"),
+        (["optimizer.lr=0.1,0.2"], "demo+optimizer.lr=0.1,0.2"),
+        (["name=my sweep"], "my_sweep"),
+    ],
+)
+def test_names(more, name):
+    assert plans(["+ablation=demo", *more])[0].name == name
+
+
+def test_several_ablations_are_several_plans(monkeypatch, tmp_path):
+    monkeypatch.setattr("dropgrid.planning.compose.CONF", with_twin(tmp_path / "conf"))
+    both = plans(["+ablation=demo,twin", "seed=0"])
+    assert [plan.name for plan in both] == ["demo", "twin"]
+    assert rows_of(both[0].cells) == rows_of(both[1].cells)
+    assert {c.id for c in both[0].cells} == {c.id for c in both[1].cells}  # a shared cell trains once
+
+
+def with_twin(folder):
+    """The project's configs and a second ablation, a copy of the demo."""
+    shutil.copytree(CONF, folder)
+    shutil.copy(folder / "ablation" / "demo.yaml", folder / "ablation" / "twin.yaml")
+    return folder
+
+
+def test_duplicate_keys_in_an_ablations_yaml_are_refused(monkeypatch, tmp_path):
+    folder = with_twin(tmp_path / "conf")
+    twin = folder / "ablation" / "twin.yaml"
+    twin.write_text(twin.read_text() + "    baseline: [regularizer=dropout]\n")
+    monkeypatch.setattr("dropgrid.planning.compose.CONF", folder)
+    with pytest.raises(UserError, match="found duplicate key baseline") as caught:
+        plans(["+ablation=twin"])
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["+ablation=demo", "trainer.max_epochs=2", "optimizer.lr=0.1,0.2", "seed=1,2"],
+        ["-m", "data=fake", "regularizer=none,dropblock"],
+        ["data=fake", "seed=3"],
+    ],
+)
+def test_the_command_that_made_a_sweep_is_kept(line):
+    overrides = [each for each in line if each != "-m"]
+    (plan,) = plans([*overrides, "paths.cache=/tmp/elsewhere"])
+    assert plan.about["command"] == " ".join(["python scripts/train.py", *line])
+
+
+def test_rows_are_edited_from_the_command_line():
+    found = rows_of(cells(["+ablation=demo", "seed=0", "~ablation.rows.drop_path"]))
+    assert "drop_path" not in found and "dropout" in found
+    new = "+ablation.rows.wide=['model.width=2']"
+    assert rows_of(cells(["+ablation=demo", "seed=0", new]))[-1] == "wide"
+
+
+def test_a_second_regularizer_is_part_of_the_cell():
+    plain = cells([*FAKE, "regularizer=dropout"])[0]
+    stacked = cells(
+        [*FAKE, "regularizer=dropout", "+regularizer@regularizer_2=drop_path", "regularizer_2.keep_prob=0.5"]
+    )[0]
+    assert stacked.config["regularizer_2"]["keep_prob"] == 0.5 and stacked.id != plain.id
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["regularizer=dropblok"], r"regularizer has no option 'dropblok'; did you mean 'dropblock'\?; options: "),
+        (["regularzer=dropblock"], r"there is no key 'regularzer'; did you mean 'regularizer'\?"),
+        (["regularizer=dropblock", "regularizer.keep_prb=.9"], "did you mean 'regularizer.keep_prob'"),
+        (["optimizer.lrr=0.1"], "there is no key 'optimizer.lrr' with optimizer=nesterov; did you mean 'optimizer.lr'"),
+        (["+optimizer.lrr=0.1"], "one slip away from the existing key optimizer.lr"),
+        (["++trainer.max_epoch=3"], "one slip away from the existing key trainer.max_epochs"),
+        (["+optimizer.lr=0.1"], "optimizer.lr exists already; override it without the +"),
+        (["regularizer=[dropblock,dropout]"], r"stack a second one: .*\+regularizer@regularizer_2=dropout"),
+        (["+ablation=demo", "+ablation=depth"], r"several are one list, as \+ablation=a,b"),
+        (["data=image_folder", "data.root=nowhere", "data.batch_size=all"], "data.root=nowhere is not a folder"),
+        (["+ablation=dmo"], "ablation has no option 'dmo'; did you mean 'demo'"),
+        (["+ablation=demo", "regularizer.keep_prob=.5"], "regularizer.keep_prob is set by row 'baseline'"),
+        (["+ablation=demo", "regularizer=dropout"], "regularizer is set by row"),
+        (["+ablation=demo", "regularizer.block_size=1,3"], "regularizer.block_size is set by row"),
+        (["+ablation=demo", "+ablation.rows.baseline=['model.width=2']"], "ablation.rows.baseline exists already"),
+        (["seed=0,0"], "names 0 twice"),
+        (["seed=a"], "seeds are whole numbers"),
+        (["optimizer.lr=interval(0,1)"], "is an interval: name its values"),
+        (["report.baseline=none"], "report.baseline=none is no row; rows: run"),
+        (["regularizer=dropblock,none", "regularizer.keep_prob=.9"], "row 'regularizer=none'"),
+        (["optimizer.lr=[0.1"], "cannot read"),
+    ],
+)
+def test_mistakes_get_one_clear_line(overrides, message):
+    with pytest.raises(UserError, match=message) as caught:
+        plans(overrides)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_the_headline_is_a_metric_that_cells_have(tmp_path, monkeypatch):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    assert plans(["data=fake", "report.metric=test/acc_best"])[0].about["metric"] == "test/acc_best"
+    with pytest.raises(UserError, match="report.metric must be one of test/acc_last, .* got 'test/nope'"):
+        plans(["data=fake", "report.metric=test/nope"])
+
+
+def test_claims_and_measurements_may_be_added_to_an_ablation_that_has_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    (plan,) = plans(
+        ["+ablation=demo", "seed=0", "+ablation.claims=['dropout - baseline > 0']", "+ablation.evaluate=[cam]"]
+    )
+    assert plan.about["claims"] == ["dropout - baseline > 0"] and plan.about["evaluate"] == ["cam"]
+    with pytest.raises(UserError, match="one slip away"):
+        plans(["+ablation=demo", "+ablation.claimz=x"])
+
+
+def test_a_plan_is_expected_with_the_configs_of_all_its_rows_and_several_plans_are_not():
+    heard = []
+    (plan,) = plans([*FAKE, "regularizer=none,dropblock", "name=it"], expect=lambda *told: heard.append(told))
+    ((outputs, name, configs),) = heard
+    assert (outputs, name) == (plan.outputs, "it")
+    assert [each["regularizer"] for each in configs] == [cell.config["regularizer"] for cell in plan.cells]
+    plans(["+ablation=demo,dropblock_mask", "seed=0"], expect=lambda *told: heard.append(told))
+    assert len(heard) == 1

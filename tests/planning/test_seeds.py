@@ -1,0 +1,35 @@
+import pytest
+
+from dropgrid.errors import UserError
+from dropgrid.planning.seeds import alpha, counts, seeds
+
+SWEEP = {"seeds": None, "looks": [3, 5, 8]}
+
+
+def test_typed_seeds_go_before_the_sweeps_and_those_before_the_configs():
+    assert seeds(["4", "7"], {**SWEEP, "seeds": 5}, 0) == [4, 7]
+    assert seeds([], {**SWEEP, "seeds": 5}, 0) == [0, 1, 2, 3, 4]
+    assert seeds([], {**SWEEP, "seeds": [3, 1]}, 0) == [3, 1]
+    assert seeds([], SWEEP, 9) == [9]
+    assert seeds([], {**SWEEP, "seeds": "auto"}, 0) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("typed", "sweep", "message"),
+    [
+        (["1", "1"], {}, "a seed is named twice"),
+        ([], {"seeds": "many"}, "seeds are whole numbers"),
+        ([], {"seeds": True}, "seeds are whole numbers"),
+        ([], {"seeds": "auto", "looks": [5, 3]}, "rise from 2 or more"),
+        ([], {"seeds": "auto", "looks": [1, 3]}, "rise from 2 or more"),
+        ([], {"seeds": "auto", "looks": 3}, "rise from 2 or more"),
+        ([], {"seeds": "auto", "looks": []}, "rise from 2 or more"),
+    ],
+)
+def test_what_are_no_seeds_is_refused(typed, sweep, message):
+    with pytest.raises(UserError, match=message):
+        seeds(typed, {**SWEEP, **sweep}, 0)
+
+
+def test_the_looks_share_5_percent():
+    assert len(counts(SWEEP)) * alpha(counts(SWEEP)) == pytest.approx(0.05)

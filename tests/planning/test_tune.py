@@ -1,0 +1,126 @@
+"""`sweep.tune`: equal budgets on validation, then fresh seeds; the grid alone, and a real sweep."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dropgrid.errors import UserError
+from dropgrid.planning.compose import hydra_context
+from dropgrid.planning.plan import Cell, Plan
+from dropgrid.planning.tune import choose, replaced, seeds, trials
+
+ROOT = Path(__file__).parents[2]
+ROWS = {"baseline": ["regularizer=none"], "dropout": ["regularizer=dropout", "regularizer.keep_prob=0.9"]}
+SPACE = {
+    "default": {"optimizer.lr": [0.05, 0.1, 0.2]},
+    "dropout": {"regularizer.keep_prob": [0.9, 0.8], "regularizer.schedule": ["linear", "constant"]},
+}
+
+
+def test_every_row_gets_the_first_settings_of_its_grid():
+    with hydra_context():
+        found = trials(ROWS, SPACE, 3)
+    assert list(found) == [
+        "baseline | optimizer.lr=0.05",
+        "baseline | optimizer.lr=0.1",
+        "baseline | optimizer.lr=0.2",
+        "dropout | regularizer.keep_prob=0.9, regularizer.schedule=linear",
+        "dropout | regularizer.keep_prob=0.9, regularizer.schedule=constant",
+        "dropout | regularizer.keep_prob=0.8, regularizer.schedule=linear",
+    ]
+    last = found["dropout | regularizer.keep_prob=0.8, regularizer.schedule=linear"]
+    assert last == ["regularizer=dropout", "regularizer.keep_prob=0.8", "regularizer.schedule=linear"]
+
+
+@pytest.mark.parametrize(
+    ("space", "count", "message"),
+    [
+        (SPACE, 1, "a count of settings a row, 2 or more"),
+        (SPACE, "all", "a count of settings a row"),
+        (SPACE, 4, "row 'baseline' has 3 settings to try; every row gets as many"),
+        (None, 2, "needs ablation.tune"),
+        ({"cutout": {}}, 2, "names 'cutout', which is no row"),
+        ({"dropout": {"regularizer.keep_prob": [0.9, 0.8]}}, 2, "for row 'baseline', nor as `default`"),
+    ],
+)
+def test_unequal_budgets_and_typos_are_refused(space, count, message):
+    with hydra_context(), pytest.raises(UserError, match=message):
+        trials(ROWS, space, count)
+
+
+def test_a_setting_replaces_what_the_row_said():
+    with hydra_context():
+        assert replaced(["+augment@augment_2=cutout", "augment_2.size=8"], ["augment_2.size=4"]) == [
+            "+augment@augment_2=cutout",
+            "augment_2.size=4",
+        ]
+
+
+def test_trials_have_seeds_of_their_own():
+    assert seeds({"tune_seeds": 2}) == [1000, 1001]
+    with pytest.raises(UserError, match="sweep.tune_seeds must be a whole number"):
+        seeds({"tune_seeds": 0})
+
+
+@pytest.mark.parametrize(
+    ("metric", "chosen"), [("test/acc_last", "optimizer.lr=0.1"), ("test/acc_best", "optimizer.lr=0.2")]
+)
+def test_validation_chooses_whatever_the_test_set_says(tmp_path, metric, chosen):
+    measured = {  # val/acc_last, val/acc_best, test/acc_last and test/acc_best, at two seeds
+        "optimizer.lr=0.05": [(0.7, 0.8, 0.99, 0.99), (0.9, 0.9, 0.99, 0.99)],
+        "optimizer.lr=0.1": [(0.85, 0.85, 0.1, 0.1), (0.85, 0.85, 0.1, 0.1)],
+        "optimizer.lr=0.2": [(0.8, 0.9, 0.2, 0.2), (0.8, 0.9, 0.2, 0.2)],
+        "optimizer.lr=0.4": [(1.0, 1.0, 0.3, 0.3)],  # and one trial that failed
+    }
+    names, cells = ("val/acc_last", "val/acc_best", "test/acc_last", "test/acc_best"), []
+    for setting, trained in measured.items():
+        for seed in (1000, 1001):
+            cells.append(Cell(f"{len(cells):016x}", f"dropout | {setting}", {}, seed, [], {}, {}))
+            if seed - 1000 < len(trained):
+                folder = tmp_path / "runs" / cells[-1].id
+                folder.mkdir(parents=True)
+                result = {"metrics": dict(zip(names, trained[seed - 1000], strict=True))}
+                (folder / "result.json").write_text(json.dumps(result))
+    found = choose(Plan("t+tuning", {"metric": metric}, cells, tmp_path, 1, []))["dropout"]
+    assert found["chosen"] == chosen
+    last = metric == "test/acc_last"
+    assert [*found["tried"].values()] == [80 if last else 85, 85, 80 if last else 90, None]
+    with pytest.raises(UserError, match="row 'dropout' cannot be tuned: none of its trials has val/acc_"):
+        choose(Plan("t+tuning", {"metric": metric}, cells[-2:], tmp_path, 1, []))
+
+
+@pytest.mark.slow
+def test_a_tuned_sweep_from_the_command_line(tmp_path):
+    """Trials, the choice, fresh seeds with it, the note; asked again nothing trains and the choice stays."""
+    tiny = [
+        "data=mnist5k",
+        "data.train=100",
+        "data.val=100",
+        "data.test=100",
+        "trainer.max_epochs=1",
+        "model.width=0.25",
+    ]
+    keep = ["cutout", "autoaugment", "label_smoothing", "dropblock_label_smoothing", "spatial_dropout", "drop_path"]
+    without = [f"~ablation.rows.{row}" for row in keep] + [f"~ablation.tune.{row}" for row in keep[2:]]
+    line = [sys.executable, "scripts/train.py", "+ablation=dropblock_table1", *tiny, *without, "ablation.claims=[]"]
+    line += ["sweep.tune=2", "sweep.seeds=2", "name=t", f"paths.outputs={tmp_path}"]
+    first = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "6 of 6 done" in first.stdout and "is best on validation" in first.stdout
+    about = json.loads((tmp_path / "ablations/t/ablation.json").read_text())
+    assert set(about["tuned"]) == {"baseline", "dropout", "dropblock"}
+    for row, found in about["tuned"].items():
+        tried = found["tried"]
+        assert len(tried) == 2 and tried[found["chosen"]] == max(tried.values())
+        (key, _, value) = found["chosen"].rpartition("=")
+        for each in json.loads((tmp_path / "ablations/t/cells.json").read_text()):
+            if each["row"] == row:
+                assert f"{key}={value}" in each["overrides"] and each["seed"] in (0, 1)
+    trained = json.loads((tmp_path / "ablations/t+tuning/cells.json").read_text())
+    assert {each["seed"] for each in trained} == {1000}
+    assert "Tuned on validation, 2 settings a row" in (tmp_path / "ablations/t/table.md").read_text()
+    again = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert again.returncode == 0 and "6 cells, 6 already finished" in again.stdout and "done" not in again.stdout

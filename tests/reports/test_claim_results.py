@@ -1,0 +1,118 @@
+import json
+
+import pytest
+from scipy import stats
+
+from dropgrid.reports.claims import digest
+from dropgrid.reports.footnotes import notes
+from dropgrid.reports.formats import formats
+from dropgrid.reports.table import tabulate
+from dropgrid.store.ablation import read
+
+CLAIMS = [
+    "dropblock_last_two_skip - baseline > 0",
+    "dropblock_fixed_keep_prob - baseline > 0",
+    "dropout - drop_path > 0",
+]
+
+
+def table(fake, finished=0, claims=CLAIMS):
+    fake.about["claims"] = claims
+    fake.add().write()
+    stated = {"claims": CLAIMS, "sha256": digest(CLAIMS), "recorded": "2026-11-21", "finished": finished, "cells": 45}
+    (fake.outputs / "ablations/demo/claims.json").write_text(json.dumps(stated))
+    return tabulate(read("demo", fake.outputs))
+
+
+def test_claims_are_judged_together_and_come_first(fake):
+    found = table(fake)
+    assert [each.outcome for each in found.claims] == ["holds", "refuted", "open"]
+    assert all(each.comparison.family == 3 for each in found.claims)
+    first, second, *_ = notes(found)
+    assert first.startswith("Stated before the first cell trained (recorded 2026-11-21") and "exploratory" in first
+    assert second.startswith("Claim “dropblock_last_two_skip - baseline > 0” holds: +1.")
+    told = json.loads(formats.as_json(found))["claims"]
+    assert [each["outcome"] for each in told] == ["holds", "refuted", "open"]
+
+
+def test_claims_stated_late_or_changed_are_said_to_be(fake):
+    found = table(fake, finished=12, claims=CLAIMS[:1])
+    assert "Stated when 12 of 45 cells were trained already" in notes(found)[0]
+    assert "have been changed since" in notes(found)[0] and len(found.claims) == 3
+
+
+def test_a_recorded_claim_about_a_row_that_is_no_more_is_said_and_not_judged(fake):
+    gone = [*CLAIMS[:1], "renamed - baseline > 0"]
+    fake.about["claims"] = CLAIMS[:1]
+    fake.add().write()
+    stated = {"claims": gone, "sha256": digest(gone), "recorded": "2026-11-21", "finished": 0, "cells": 45}
+    (fake.outputs / "ablations/demo/claims.json").write_text(json.dumps(stated))
+    found = tabulate(read("demo", fake.outputs))
+    assert [each.outcome for each in found.claims] == ["holds", "gone"]
+    kept = found.claims[0].comparison
+    assert kept.critical == pytest.approx(stats.t.ppf(1 - 0.05 / 2 / 2, kept.freedom))  # of two claims still
+    assert any(
+        "“renamed - baseline > 0” is about rows that there are no more: not judged" in each for each in notes(found)
+    )
+
+
+def test_a_claim_waits_for_its_rows_and_the_family_does_not_shrink(fake):
+    fake.about["claims"] = CLAIMS
+    fake.add()
+    fake.of("dropout")[0]["status"] = "failed"
+    fake.write()
+    found = tabulate(read("demo", fake.outputs))
+    assert [each.outcome for each in found.claims] == ["holds", "refuted", "incomplete"]
+    whole = table(type(fake)(fake.outputs))
+    assert found.claims[0].comparison.critical == pytest.approx(whole.claims[0].comparison.critical, rel=0.02)
+
+
+COMBINED = "(dropblock_last_two_skip - baseline) - (dropblock_fixed_keep_prob - drop_path) > 0"
+INTERACTION = "(drop_path - dropout) - (spatial_dropout - baseline) < -20"
+
+
+def combined(fake, claims):
+    fake.about["claims"] = claims
+    fake.add().write()
+    return tabulate(read("demo", fake.outputs))
+
+
+def values(fake, weights):
+    cells = {row: [100 * c["result"]["metrics"]["test/acc_last"] for c in fake.of(row)] for row in weights}
+    return [sum(weight * cells[row][seed] for row, weight in weights.items()) for seed in range(5)]
+
+
+def test_a_claim_about_a_combination_is_judged_seed_by_seed(fake):
+    found = combined(fake, [INTERACTION]).claims[0]
+    weights = {"drop_path": 1, "dropout": -1, "spatial_dropout": -1, "baseline": 1}
+    test = stats.ttest_1samp(values(fake, weights), 0.0)
+    assert found.comparison.ci95 == pytest.approx(tuple(test.confidence_interval(0.95)))
+    assert found.outcome == "refuted"
+
+
+def test_all_stated_claims_share_the_risk_whatever_their_kind(fake):
+    pair = "dropout - drop_path > 0"
+    first, second, third = combined(fake, [pair, COMBINED, INTERACTION]).claims
+    assert [each.outcome for each in (first, second, third)] == ["open", "holds", "refuted"]
+    weights = {"drop_path": 1, "dropout": -1, "spatial_dropout": -1, "baseline": 1}
+    level = (1 - 0.05 * 2 / 3) ** (1 / 2)  # two of three claims, each of two
+    expected = stats.ttest_1samp(values(fake, weights), 0.0).confidence_interval(level)
+    assert third.comparison.ci95 == pytest.approx(tuple(expected))
+    alone = table(type(fake)(fake.outputs), claims=CLAIMS).claims  # a pair beside two other pairs
+    assert first.comparison.mean == pytest.approx(alone[2].comparison.mean)
+    assert first.comparison.error == pytest.approx(alone[2].comparison.error)
+    assert first.comparison.critical == pytest.approx(alone[2].comparison.critical, rel=0.05)
+
+
+def test_the_notes_tell_how_a_combination_is_judged_where_there_is_one(fake):
+    told = notes(combined(fake, [COMBINED]))
+    assert any(note.startswith("A claim that is no plain difference of two rows") for note in told)
+    assert not any(note.startswith("A claim that is no plain") for note in notes(table(type(fake)(fake.outputs))))
+
+
+def test_a_combination_waits_for_all_its_rows(fake):
+    fake.add().of("spatial_dropout")[0]["status"] = "failed"
+    fake.about["claims"] = [COMBINED, INTERACTION]
+    fake.write()
+    found = tabulate(read("demo", fake.outputs)).claims
+    assert [each.outcome for each in found] == ["holds", "incomplete"]
