@@ -64,7 +64,7 @@ def plan(outputs: Path, given: Sequence[str]) -> None:
     times.append(time.process_time())
     check(found)
     times.append(time.process_time())
-    write_plan(found[0])
+    write_plan(found[0].outputs, found[0].name, found[0].about, found[0].cells)
     times.append(time.process_time())
     for cell in found[0].cells:
         folder = outputs / "runs" / cell.id

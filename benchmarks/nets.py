@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from dropgrid.cli.train import build_model
-from dropgrid.planning.plan import Cell, plans
+from dropgrid.planning.plan import plans
+from dropgrid.planning.types import Cell
 from dropgrid.regularizers.dropblock import DropBlock2d
 
 SCRATCH = Path(tempfile.gettempdir()) / "dropgrid-benchmarks"

@@ -19,7 +19,7 @@ def outputs(monkeypatch, tmp_path):
 
 def test_the_ablations_folder_says_what_was_asked(tmp_path):
     (plan,) = plans(["+ablation=demo", "seed=0,1"])
-    write_plan(plan)
+    write_plan(plan.outputs, plan.name, plan.about, plan.cells)
     folder = tmp_path / "ablations" / "demo"
     lines = json.loads((folder / "cells.json").read_text())
     assert len(lines) == len(plan.cells) and {"row", "factors", "seed", "cell", "overrides"} <= set(lines[0])
@@ -32,7 +32,7 @@ def test_the_ablations_folder_says_what_was_asked(tmp_path):
 def test_seeds_asked_for_earlier_stay_only_once_finished_and_of_the_same_rows(tmp_path):
     def ask(*overrides):
         (plan,) = plans([*TINY, "regularizer=none,dropout", "name=grow", *overrides])
-        write_plan(plan)
+        write_plan(plan.outputs, plan.name, plan.about, plan.cells)
         return plan
 
     first = ask("seed=0")

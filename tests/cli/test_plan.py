@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from dropgrid.cli import plan as preview
-from dropgrid.cli.launch import write_plan
 from dropgrid.cost import power
 from dropgrid.cost.price import Pricing
 from dropgrid.errors import UserError
 from dropgrid.planning.plan import plans
 from dropgrid.store.identity import source_fingerprint
+from dropgrid.store.manifest import write_plan
 from dropgrid.store.records import run_folder, write_json
 
 ROOT = Path(__file__).parents[2]
@@ -105,7 +105,7 @@ def test_finished_seeds_tell_the_power(outputs, capsys):
 def test_seeds_of_an_earlier_command_count(outputs):
     rows = [*TINY, "regularizer=none,dropout", "name=grow"]
     (first,) = plans([*rows, "seed=0,1"])
-    write_plan(first)
+    write_plan(first.outputs, first.name, first.about, first.cells)
     finish(first, [0.9, 0.91, 0.92, 0.91])
     (more,) = plans([*rows, "seed=2,3,4"])
     (block,) = power.finished(more)

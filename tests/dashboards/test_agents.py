@@ -26,7 +26,7 @@ def test_a_value_a_cell_and_each_is_quoted_for_hydra(fake):
 def test_what_an_agent_runs_plans_the_ablation_and_trains_one_cell(tmp_path, monkeypatch):
     monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
     (planned,) = plans(["+ablation=optimizer", "seed=0,1"])
-    write_plan(planned)
+    write_plan(planned.outputs, planned.name, planned.about, planned.cells)
     ablation = read(planned.name, tmp_path)
     found = yaml.safe_load(sweep(ablation, project="p", file="x.yaml"))
     argument = found["parameters"]["sweep.only"]["values"][3]

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from dropgrid.masks import positions
-from dropgrid.masks.positions import FAR, bernoulli_gaps, positions_of
+from dropgrid.masks.grid import FAR
+from dropgrid.masks.positions import bernoulli_gaps, positions_of
 
 
 def generator(seed=0):

@@ -11,7 +11,8 @@ import pytest
 from dropgrid.errors import UserError
 from dropgrid.execution.check import check
 from dropgrid.planning.evaluations import asked, compose
-from dropgrid.planning.plan import Plan, plans
+from dropgrid.planning.plan import plans
+from dropgrid.planning.types import Plan
 
 ROOT = Path(__file__).parents[2]
 TINY = ["data.train=50", "data.val=50", "data.test=60", "trainer.max_epochs=1", "model.width=0.25", "seed=0"]

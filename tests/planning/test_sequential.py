@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from dropgrid.planning.plan import Cell, Plan
 from dropgrid.planning.seeds import alpha
 from dropgrid.planning.sequential import grown, is_open
+from dropgrid.planning.types import Cell, Plan
 from dropgrid.statistics.dunnett import Comparison, compare
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from dropgrid.errors import UserError
 from dropgrid.planning.compose import hydra_context
-from dropgrid.planning.plan import Cell, Plan
 from dropgrid.planning.tune import choose, replaced, seeds, trials
+from dropgrid.planning.types import Cell, Plan
 
 ROOT = Path(__file__).parents[2]
 ROWS = {"baseline": ["regularizer=none"], "dropout": ["regularizer=dropout", "regularizer.keep_prob=0.9"]}

@@ -3,11 +3,11 @@ import json
 import pytest
 from scipy import stats
 
-from dropgrid.reports.claims import digest
 from dropgrid.reports.footnotes import notes
 from dropgrid.reports.formats import formats
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
+from dropgrid.store.manifest import digest
 
 CLAIMS = [
     "dropblock_last_two_skip - baseline > 0",

@@ -1,7 +1,8 @@
 import pytest
 
 from dropgrid.errors import UserError
-from dropgrid.reports.claims import Claim, digest, parse
+from dropgrid.reports.claims import Claim, parse
+from dropgrid.store.manifest import digest
 
 ROWS = ["baseline", "dropblock keep_prob=0.9", "drop_path"]
 

@@ -6,10 +6,10 @@ import pytest
 
 from dropgrid.cli.report import main, write
 from dropgrid.errors import UserError
-from dropgrid.reports import external_results, load
+from dropgrid.reports import external_results
 from dropgrid.reports.formats import formats
 from dropgrid.reports.table import tabulate
-from dropgrid.store.ablation import read
+from dropgrid.store.ablation import load, read
 
 
 @pytest.fixture

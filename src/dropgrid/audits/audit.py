@@ -1,105 +1,21 @@
 """What the drop layers of anyone's network really do: `dropgrid.audit(model, loader)`."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import chain, islice
 from math import isnan
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from dropgrid.audits import page
 from dropgrid.audits.laws import kind
+from dropgrid.audits.result import Audit, Layer, shortened
 from dropgrid.audits.watch import Own, Watch, Watched, tensors
-from dropgrid.files import write_atomically
 from dropgrid.treatment import DROPPED, strayed
 
 BY_CHANCE = 1e-3
 """A layer that dropped nothing is flagged, unless by its law one that is on does so more often than this."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One drop layer: fractions in [0, 1], of the cells that were not 0 before.
-
-    `nominal` is the mean of what the layer says, `levels` what it said at the first pass and at the last. `expected`
-    is exact where the law of the library is known. None is what could not be said. `flags` say what is wrong, `notes`
-    what should be known.
-    """
-
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    calls: int
-    levels: tuple[float | None, float | None]
-    nominal: float | None
-    expected: float | None
-    realised: float | None
-    stderr: float | None
-    clamped: bool
-    identity_in_train: bool | None
-    identity_in_eval: bool | None
-    flags: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def on(self) -> bool:
-        """Whether it did anything in training."""
-        return self.calls > 0 and self.identity_in_train is False
-
-
-@dataclass(frozen=True)
-class Audit:
-    """The drop layers of a network, in its order, what drops beside them, and what was looked at."""
-
-    model: str
-    layers: tuple[Layer, ...]
-    functions: tuple[tuple[str, float, int], ...]
-    batches: int
-    examples: int
-    notes: tuple[str, ...] = ()
-    """What should be known of the whole network."""
-
-    @property
-    def flags(self) -> list[str]:
-        """All that is wrong, each with its layer's name."""
-        return [f"{layer.name}: {flag}" for layer in self.layers for flag in layer.flags]
-
-    @property
-    def verdict(self) -> str:
-        """One line."""
-        on = sum(layer.on for layer in self.layers)
-        untold = sum(layer.identity_in_train is None for layer in self.layers)
-        if not on and not self.functions and not untold:
-            return "Nothing drops in this network in training." if self.layers else "This network has no drop layer."
-        beside = f", and {len(self.functions)} kinds of calls drop beside layers" if self.functions else ""
-        wrong = sum(bool(layer.flags) for layer in self.layers)
-        judged = f"{wrong} flagged" if wrong else "none is flagged"
-        of = f", of {untold} nothing could be told" if untold else ""
-        return f"{on} of {len(self.layers)} drop layers are on{of}{beside}; {judged}."
-
-    @property
-    def text(self) -> str:
-        """The page as plain text."""
-        return page.text(self)
-
-    @property
-    def html(self) -> str:
-        """The page as one HTML file."""
-        return page.html(self)
-
-    def write(self, path: str | Path) -> Path:
-        """Write the page: HTML where the name ends so, else text."""
-        path = Path(path)
-        content = self.html if path.suffix in (".html", ".htm") else self.text
-        write_atomically(path, lambda beside: beside.write_text(content, encoding="utf-8"))
-        return path
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def audit(
@@ -181,7 +97,7 @@ def unseen(model: nn.Module) -> tuple[str, ...]:
     tops = [name for name in found if not any(name.startswith(f"{other}.") for other in found)]
     if not found:
         return ()
-    return (f"{page.shortened(tops)}: scripted or traced by torch.jit; what drops inside cannot be seen",)
+    return (f"{shortened(tops)}: scripted or traced by torch.jit; what drops inside cannot be seen",)
 
 
 def put_back(buffer: Tensor, kept: Tensor) -> None:

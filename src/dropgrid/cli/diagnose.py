@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dropgrid.measure.probe import Probe
     from dropgrid.measure.subject import Found
     from dropgrid.measure.training_setup import Course
-    from dropgrid.planning.plan import Cell, Plan
+    from dropgrid.planning.types import Cell, Plan
 
 DEFAULT = "signal"
 
@@ -120,9 +120,10 @@ def asked(words: Sequence[str]) -> list[Asked]:
 def planned(words: Sequence[str], outputs: Path) -> "Plan":
     """The configurations of train.py's overrides, checked as a launch checks them."""
     from dropgrid import build
+    from dropgrid.cost.autotune import settle
     from dropgrid.planning.plan import plans
 
-    found = plans([*words, f"paths.outputs='{outputs}'"])
+    found = settle(plans([*words, f"paths.outputs='{outputs}'"]))
     if len(found) > 1:
         raise UserError(f"one ablation at a time, got {', '.join(each.name for each in found)}")
     for cell in found[0].cells:
@@ -132,7 +133,7 @@ def planned(words: Sequence[str], outputs: Path) -> "Plan":
 
 def labelled(plan: "Plan", words: Sequence[str]) -> dict[str, "Cell"]:
     """The cells by what tells them apart."""
-    from dropgrid.planning.plan import label
+    from dropgrid.planning.types import label
 
     several = len({cell.seed for cell in plan.cells}) > 1
     found = {}

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from dropgrid.cli import console as listing
 from dropgrid.commands import terminal
+from dropgrid.cost.autotune import settle
 from dropgrid.execution.check import check
 from dropgrid.execution.engine import AbstractEngine
 from dropgrid.execution.pool import policy
@@ -15,8 +16,9 @@ from dropgrid.execution.selection import distinct, failure, older, result, todo,
 from dropgrid.execution.supervisor import Policy, tidy
 from dropgrid.planning import tune
 from dropgrid.planning.evaluations import asked
-from dropgrid.planning.plan import Plan, label, plans
+from dropgrid.planning.plan import plans
 from dropgrid.planning.sequential import grown
+from dropgrid.planning.types import Plan, label
 from dropgrid.store.manifest import write_plan
 from dropgrid.store.records import run_folder
 
@@ -26,6 +28,7 @@ STOPPED = 130
 
 def launch(plans: Sequence[Plan], engine: AbstractEngine) -> int:
     """Check every cell of all plans, then run them; the exit code: 0, 1 when a cell failed, 130 when stopped."""
+    plans = settle(plans)
     begun = [(plan, policy(plan)) for plan in plans]
     engine.ready(plans, waiting=any(todo(plan, rules.outdated) for plan, rules in begun))
     check(plans)
@@ -66,7 +69,7 @@ def run(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
 
 def train_cells(plan: Plan, rules: Policy, engine: AbstractEngine, console: Console) -> bool:
     """What of a plan is to be trained; whether someone asked to stop."""
-    write_plan(plan)
+    write_plan(plan.outputs, plan.name, plan.about, plan.cells)
     cells = todo(plan, rules.outdated)
     for cell in distinct(plan):
         if result(plan, cell) is not None:

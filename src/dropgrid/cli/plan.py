@@ -18,15 +18,17 @@ from rich.table import Table
 
 from dropgrid.cluster.allocation import OURS, Allocation, allocation
 from dropgrid.commands import guarded, terminal
-from dropgrid.cost.power import advice, command, detect, pilot
+from dropgrid.cost.autotune import settle
+from dropgrid.cost.power import advice, command, pilot
 from dropgrid.cost.price import Line, Price, Pricing, budget, within_budget
 from dropgrid.execution.live_view import minutes
 from dropgrid.execution.pool import policy
 from dropgrid.execution.selection import todo
 from dropgrid.planning.command_line import arguments, parse
 from dropgrid.planning.compose import launcher
-from dropgrid.planning.plan import Plan
+from dropgrid.planning.seeds import detect
 from dropgrid.planning.tune import SEPARATOR
+from dropgrid.planning.types import Plan
 
 PIPE_WIDTH = 180
 """Characters a line where the output is no terminal."""
@@ -46,13 +48,14 @@ def preview(overrides: Sequence[str], as_json: bool) -> int:
     from dropgrid.execution.check import check
     from dropgrid.execution.slots import slots
     from dropgrid.execution.supervisor import warm
-    from dropgrid.planning.plan import modules, plans
+    from dropgrid.planning.plan import plans
+    from dropgrid.planning.types import modules
 
-    made = plans(overrides)
+    made = settle(plans(overrides))
     asks = asked(made, launcher(overrides))
     found = [replace(plan, jobs="auto") for plan in made] if asks else made  # jobs of an allocation; it is timed here
     for plan in found:
-        _ = slots(plan), budget(plan), detect(plan)  # what is wrong with `sweep.` is said before anything is built
+        _ = slots(plan), budget(plan), detect(plan.sweep)  # errors in `sweep.` come before anything is built
     if any([todo(plan, policy(plan).outdated) for plan in found]):
         warm(modules(config for plan in found for config in plan.configs))  # while the cells are checked
     check(found)

@@ -48,6 +48,8 @@ def train_cell(cell: Mapping[str, Any], folder: Path) -> None:
 def task(cfg: DictConfig) -> dict[str, Any] | None:
     """Hydra's task: alone a sweep of one cell; under a foreign launcher it supervises its cell, never raises."""
     from dropgrid.cli.launch import launch
+    from dropgrid.cost.autotune import settle
+    from dropgrid.cost.price import within_budget
     from dropgrid.execution.local import Local
     from dropgrid.execution.pool import one
     from dropgrid.planning.plan import plans
@@ -55,11 +57,11 @@ def task(cfg: DictConfig) -> dict[str, Any] | None:
     overrides = list(HydraConfig.get().overrides.task)
     if HydraConfig.get().mode == RunMode.RUN:
         try:
-            engine = Local(train_cell)
+            engine = Local(train_cell, within_budget)
             sys.exit(launch(plans(overrides, expect=engine.expect), engine))
         except UserError as error:
             sys.exit(complain(error))
-    plan = plans(overrides)[0]
+    (plan,) = settle(plans(overrides)[:1])
     outcome = one(plan, train_cell)
     if outcome.status == "stopped":
         sys.exit(130)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.planning.plan import Cell, Plan
+from dropgrid.planning.types import Cell, Plan
 
 KINDS = {
     "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher": "slurm",

@@ -22,7 +22,7 @@ from dropgrid.errors import UserError
 from dropgrid.execution.live_view import Watch
 from dropgrid.execution.pool import Pool, policy
 from dropgrid.execution.supervisor import Stop, warm
-from dropgrid.planning.plan import Cell, Plan, modules
+from dropgrid.planning.types import Cell, Plan, modules
 from dropgrid.store.identity import cell_id
 
 KEY = "pack"

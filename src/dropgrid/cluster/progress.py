@@ -8,7 +8,7 @@ from types import TracebackType
 
 from rich.console import Console
 
-from dropgrid.planning.plan import Cell, Plan, label
+from dropgrid.planning.types import Cell, Plan, label
 from dropgrid.store.records import run_folder
 
 EVERY = 5.0

@@ -22,7 +22,7 @@ from dropgrid.execution.engine import AbstractEngine
 from dropgrid.execution.selection import failure
 from dropgrid.execution.supervisor import Policy
 from dropgrid.files import write_once
-from dropgrid.planning.plan import Cell, Plan
+from dropgrid.planning.types import Cell, Plan
 from dropgrid.store.records import run_folder
 
 Launch = Callable[[Sequence[Sequence[str]], Mapping[str, Any]], Iterable[Any]]

@@ -6,7 +6,7 @@ means the same cells.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -19,7 +19,7 @@ from dropgrid.errors import UserError
 from dropgrid.execution.slots import slots
 from dropgrid.execution.supervisor import warm
 from dropgrid.files import write_atomically
-from dropgrid.planning.plan import Cell, Plan, modules
+from dropgrid.planning.types import Cell, Plan, modules
 from dropgrid.store.identity import cell_id
 from dropgrid.store.records import read_json
 
@@ -44,6 +44,11 @@ def open_keys(cell: Cell) -> list[str]:
         if key not in CHOICES:
             raise UserError(f"trainer.{key} has no auto; {' and '.join(CHOICES)} have")
     return found
+
+
+def settle(plans: Sequence[Plan]) -> list[Plan]:
+    """Return the plans with what is fastest here in the place of every `auto`, measured in processes of their own."""
+    return [settled(plan) for plan in plans]
 
 
 def settled(plan: Plan) -> Plan:

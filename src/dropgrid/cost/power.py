@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dropgrid.cost.price import Price
-from dropgrid.errors import UserError
 from dropgrid.execution.live_view import minutes
 from dropgrid.execution.slots import slots
-from dropgrid.planning.plan import Plan
+from dropgrid.planning.seeds import detect
+from dropgrid.planning.types import Plan
 from dropgrid.statistics.power import POWER, Spread, Values, detectable, seeds_needed, spread
 from dropgrid.store.identity import treatment_id
 from dropgrid.store.records import read_json, read_lines, run_folder
@@ -58,17 +58,9 @@ class Pilot:
         return {"power": POWER, **asdict(self)}
 
 
-def detect(plan: Plan) -> float:
-    """`sweep.detect`, in points."""
-    given: Any = plan.sweep["detect"]
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < math.inf:
-        raise UserError(f"sweep.detect must be a number of points above 0, got {given!r}")
-    return float(given)
-
-
 def pilot(price: Price) -> Pilot | None:
     """From the finished cells of a plan; None where no row shares two seeds with its baseline."""
-    plan, delta = price.plan, detect(price.plan)
+    plan, delta = price.plan, detect(price.plan.sweep)
     found = spread(finished(plan), plan.about["baseline"])
     if found is None:
         return None

@@ -11,7 +11,7 @@ from dropgrid.errors import UserError
 from dropgrid.execution.live_view import minutes
 from dropgrid.execution.selection import Result, distinct, older, outdated, result, todo
 from dropgrid.execution.slots import slots
-from dropgrid.planning.plan import Cell, Plan
+from dropgrid.planning.types import Cell, Plan
 from dropgrid.store.identity import treatment_id
 
 if TYPE_CHECKING:

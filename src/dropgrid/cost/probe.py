@@ -18,7 +18,7 @@ from dropgrid.commands import terminal
 from dropgrid.errors import UserError
 from dropgrid.execution.slots import variables
 from dropgrid.execution.worker import enter
-from dropgrid.planning.plan import Cell, Plan
+from dropgrid.planning.types import Cell, Plan
 from dropgrid.store.records import read_json
 
 WHOLE = ("model", "data")

@@ -10,7 +10,7 @@ from typing import Any
 from dropgrid.commands import terminal
 from dropgrid.errors import UserError
 from dropgrid.execution.supervisor import warm
-from dropgrid.planning.plan import Plan
+from dropgrid.planning.types import Plan
 from dropgrid.store.identity import treatment_id
 
 NETS = 32

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from dropgrid.execution.supervisor import Policy
-from dropgrid.planning.plan import Cell, Plan
+from dropgrid.planning.types import Cell, Plan
 
 
 class AbstractEngine(ABC):

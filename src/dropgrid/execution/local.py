@@ -1,19 +1,18 @@
 """The engine that needs nothing else: cells side by side on this machine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from dropgrid.cost.price import within_budget
 from dropgrid.execution.engine import AbstractEngine
 from dropgrid.execution.live_view import Watch
 from dropgrid.execution.pool import Pool, stoppable
 from dropgrid.execution.slots import slots
 from dropgrid.execution.supervisor import Policy, warm
 from dropgrid.execution.worker import Train
-from dropgrid.planning.plan import Cell, Plan, modules
+from dropgrid.planning.types import Cell, Plan, modules
 
 
 class Local(AbstractEngine):
@@ -21,10 +20,12 @@ class Local(AbstractEngine):
 
     Args:
         train: see `dropgrid.execution.worker.enter`.
+        afford: raises for plans that cost more than their budget.
     """
 
-    def __init__(self, train: Train):
+    def __init__(self, train: Train, afford: Callable[[Sequence[Plan]], None]):
         self.train = train
+        self.afford = afford  # type: ignore[method-assign]
 
     def expect(self, outputs: Path, name: str, configs: Sequence[Mapping[str, Any]]) -> None:
         if not (outputs / "ablations" / name).exists():  # of another its cells may be finished
@@ -35,9 +36,6 @@ class Local(AbstractEngine):
             slots(plan)
         if waiting:
             warm(modules(config for plan in plans for config in plan.configs))  # while the cells are checked
-
-    def afford(self, plans: Sequence[Plan]) -> None:
-        within_budget(plans)
 
     def run(self, plan: Plan, cells: Sequence[Cell], rules: Policy, console: Console) -> bool:
         jobs = min(slots(plan), len(cells))

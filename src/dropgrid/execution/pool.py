@@ -14,7 +14,7 @@ from dropgrid.execution.selection import outdated
 from dropgrid.execution.slots import variables
 from dropgrid.execution.supervisor import Outcome, Policy, Stop, supervise
 from dropgrid.execution.worker import Train
-from dropgrid.planning.plan import Cell, Plan, label
+from dropgrid.planning.types import Cell, Plan, label
 
 ASK_AGAIN = 1.0
 """Seconds before a cell that another supervisor has is asked for again."""

@@ -16,7 +16,7 @@ from dropgrid.commands import terminal
 from dropgrid.errors import UserError
 from dropgrid.instantiate import module_of
 from dropgrid.planning.evaluations import Evaluation
-from dropgrid.planning.plan import Cell, Plan, label
+from dropgrid.planning.types import Cell, Plan, label
 from dropgrid.store.records import read_json, read_lines, run_folder, write_json
 
 Failed = list[tuple[Cell, dict[str, Any]]]

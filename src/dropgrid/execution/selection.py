@@ -7,7 +7,7 @@ from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.execution.supervisor import never
-from dropgrid.planning.plan import Cell, Plan
+from dropgrid.planning.types import Cell, Plan
 from dropgrid.store.identity import source_fingerprint
 from dropgrid.store.inventory import path
 from dropgrid.store.records import read_json, run_folder

@@ -4,7 +4,7 @@ import os
 
 from dropgrid.cores import cores
 from dropgrid.errors import UserError
-from dropgrid.planning.plan import Cell, Plan
+from dropgrid.planning.types import Cell, Plan
 
 
 def gpus() -> list[str]:

@@ -18,7 +18,7 @@ from dropgrid.execution.worker import Train, classify, enter
 from dropgrid.files import write_atomically
 from dropgrid.paths import tilde
 from dropgrid.store.lease import Lease
-from dropgrid.store.records import read_json, run_folder, write_json, write_yaml
+from dropgrid.store.records import aside, read_json, run_folder, write_json, write_yaml
 
 GRACE = 60.0
 """Seconds for a cell that is asked to stop: until its next step, and a checkpoint."""
@@ -281,12 +281,3 @@ def clear_partials(folder: Path) -> None:
     for partial in folder.glob(".*"):
         if partial.is_file():
             partial.unlink(missing_ok=True)
-
-
-def aside(folder: Path) -> Path:
-    """Put a cell's folder into `outputs/replaced`, whole; where it is now."""
-    place = folder.parents[1] / "replaced"
-    place.mkdir(exist_ok=True)
-    now = time.time()
-    stamp = time.strftime("%Y%m%dT%H%M%S", time.localtime(now)) + f".{now % 1:.6f}"[2:]
-    return folder.rename(place / f"{folder.name}-{stamp}")

@@ -1,6 +1,9 @@
-"""Where blocks may be seeded on a feature map."""
+"""Where blocks may be seeded on a feature map, and how far one gap between seeds reaches."""
 
 from typing import NamedTuple
+
+FAR = 2**15 - 1
+"""The longest piece of a gap between two seeds: int16 (`masks.positions`)."""
 
 
 class Grid(NamedTuple):

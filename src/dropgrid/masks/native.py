@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload, register_jitable
 
-from dropgrid.masks.positions import FAR
+from dropgrid.masks.grid import FAR
 
 SLAB = 2**15
 """Cells scaled before their zeros are written: they are still in the second cache then."""

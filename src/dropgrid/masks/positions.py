@@ -11,8 +11,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-FAR = 2**15 - 1
-"""The longest piece of a gap."""
+from dropgrid.masks.grid import FAR
 
 
 @cache

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dropgrid.masks.grid import Grid
-from dropgrid.masks.positions import FAR, bernoulli_gaps, native, positions_of
+from dropgrid.masks.grid import FAR, Grid
+from dropgrid.masks.positions import bernoulli_gaps, native, positions_of
 
 
 def draw(input: Tensor, rate: float | Tensor, key: Tensor, grid: Grid) -> tuple[Tensor, int]:

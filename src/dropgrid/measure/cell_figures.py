@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from dropgrid.data.split import Memory, Split
+from dropgrid.measure import prediction_figures
 from dropgrid.measure.recorded_figures import pictures
 from dropgrid.plotting.style import png
-from dropgrid.reports.figures import predictions
 
 
 def pictures_of(folder: Path, name: str, classes: Sequence[str] | None, tests: Split | None) -> dict[str, bytes]:
@@ -26,11 +26,11 @@ def pictures_of(folder: Path, name: str, classes: Sequence[str] | None, tests: S
     if not np.isfinite(logits).all():
         return found
     classes = classes or [str(each) for each in range(logits.shape[-1])]
-    found["predictions/confusion"] = png(predictions.confusion(logits, targets, classes))
+    found["predictions/confusion"] = png(prediction_figures.confusion(logits, targets, classes))
     if tests is not None and len(tests) == len(targets):
-        places = sorted({place for each in predictions.worth_showing(logits, targets) for place in each})
+        places = sorted({place for each in prediction_figures.worth_showing(logits, targets) for place in each})
         chosen = {place: image(tests, place) for place in places}
-        found["predictions/examples"] = png(predictions.examples(logits, targets, classes, chosen))
+        found["predictions/examples"] = png(prediction_figures.examples(logits, targets, classes, chosen))
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.planning.plan import Plan
+from dropgrid.planning.types import Plan
 from dropgrid.store.identity import cell_id, divide
 
 FORMAT = 1

@@ -2,8 +2,8 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 
 from dropgrid.errors import UserError
-from dropgrid.instantiate import module_of
 from dropgrid.paths import tilde
 from dropgrid.planning import rows as ablation_rows
 from dropgrid.planning import seeds as seeding
@@ -31,6 +30,7 @@ from dropgrid.planning.compose import (
 )
 from dropgrid.planning.explain import explained
 from dropgrid.planning.fingerprints import Fingerprints
+from dropgrid.planning.types import Cell, Plan
 from dropgrid.store.identity import ABOUT_PLACE_IN, cell_id, divide
 
 ABOUT_THE_SWEEP = ("ablation", "sweep", "name", "report", "hydra")
@@ -41,81 +41,6 @@ PLACE = ("paths", "logger")
 
 Expect = Callable[[Path, str, Sequence[Mapping[str, Any]]], None]
 """What is told the outputs, the name and the configs of a plan's rows, seconds before the plan is whole."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One run of a sweep: a row at a seed, within a combination of factors."""
-
-    id: str
-    row: str
-    factors: dict[str, str]
-    seed: int
-    overrides: list[str]
-    config: dict[str, Any]
-    local: dict[str, Any]
-
-    def at(self, seed: int) -> "Cell":
-        """The same run at another seed."""
-        config = {**self.config, "seed": seed}
-        line = [*self.overrides[:-1], f"seed={seed}"]
-        return Cell(cell_id(config), self.row, self.factors, seed, line, config, self.local)
-
-    @property
-    def reproduce(self) -> str:
-        """The one command line that trains this cell again."""
-        return "python scripts/train.py " + shlex.join(self.overrides)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A sweep: its name, what it asks (ablation.json), and its cells in the order of the table.
-
-    `then` are the overrides of the sweep that its trials are for, where it tunes.
-    """
-
-    name: str
-    about: dict[str, Any]
-    cells: list[Cell]
-    outputs: Path
-    jobs: int | str
-    place: list[str]
-    then: Sequence[str] | None = None
-
-    @property
-    def configs(self) -> list[dict[str, Any]]:
-        """Those of its cells."""
-        return [cell.config for cell in self.cells]
-
-    @property
-    def sweep(self) -> dict[str, Any]:
-        """What stands under `sweep.`: the same for all its cells."""
-        found: dict[str, Any] = self.cells[0].local["sweep"]
-        return found
-
-    def supervised(self, cell: Cell) -> dict[str, Any]:
-        """What a cell's process is given."""
-        return {
-            "id": cell.id,
-            "name": f"{self.name}/{label(cell)}",
-            "ablation": self.name,
-            "row": cell.row,
-            "reproduce": cell.reproduce,
-            "config": cell.config,
-            "local": cell.local,
-        }
-
-
-def label(cell: Cell) -> str:
-    """A cell as people read it: factors, row and seed."""
-    factors = "".join(f"{key}={value} " for key, value in cell.factors.items())
-    return f"{factors}{cell.row} seed {cell.seed}"
-
-
-def modules(configs: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The modules that cells' configs name, and may."""
-    named = {module_of(axis, node) for config in configs for axis, node in config.items()}
-    return sorted(each for each in named if each is not None)
 
 
 def cells(overrides: Sequence[str]) -> list[Cell]:
@@ -144,10 +69,6 @@ def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None, expect: Exp
             names = choices(named[-1])
             expect = expect if len(names) == 1 else None  # all cells start from what is known of all plans
             made = [Planner([parse(f"+ablation={name}"), *rest], expect).ablation(name, tuned) for name in names]
-    if any("auto" in cell.config["trainer"].values() for plan in made for cell in plan.cells):
-        from dropgrid.cost import autotune  # it measures, in processes of its own
-
-        made = [autotune.settled(plan) for plan in made]
     return made
 
 

@@ -1,5 +1,6 @@
 """Which seeds a sweep trains: those named, a count, or `auto`."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,3 +54,11 @@ def alpha(looks: Sequence[int]) -> float:
     between them (Bonferroni): so the intervals hold under any rule of stopping.
     """
     return (1 - CONFIDENCE) / len(looks)
+
+
+def detect(sweep: Mapping[str, Any]) -> float:
+    """`sweep.detect`, in points."""
+    given: Any = sweep["detect"]
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < math.inf:
+        raise UserError(f"sweep.detect must be a number of points above 0, got {given!r}")
+    return float(given)

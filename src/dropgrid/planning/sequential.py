@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from dropgrid.cost.power import detect
-from dropgrid.planning.plan import Plan
+from dropgrid.planning.seeds import detect
+from dropgrid.planning.types import Plan
 from dropgrid.reports.table import tabulate
 from dropgrid.statistics.dunnett import Comparison
 from dropgrid.statistics.samples import ROUNDING
@@ -24,7 +24,7 @@ def grown(plan: Plan) -> Plan | None:
     counts = plan.about.get("looks")
     if not counts:
         return None
-    least = detect(plan)
+    least = detect(plan.sweep)
     table = tabulate(read(plan.name, plan.outputs))
     wanted: dict[tuple[str, str], int] = {}
     for block, rows in table.blocks:

@@ -14,7 +14,7 @@ from dropgrid.planning.compose import key_of, parse
 from dropgrid.store.records import read_json, run_folder
 
 if TYPE_CHECKING:
-    from dropgrid.planning.plan import Plan  # which imports this
+    from dropgrid.planning.types import Plan
 
 FIRST_SEED = 1000
 """Of the trials; results have other seeds."""

@@ -6,8 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dropgrid.plotting.style import INK, look, write_text
-from dropgrid.reports.figures.curves import fitting
+from dropgrid.plotting.style import INK, fitting, look, write_text
 
 WIDTH, MARGIN = 10.5, 0.3
 SAMPLE, LETTER, GAP = 0.66, 0.58 * 9 / 72, 0.25

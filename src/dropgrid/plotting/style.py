@@ -120,3 +120,13 @@ def pdf(figure: Figure) -> bytes:
     with style():
         figure.savefig(file, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return file.getvalue()
+
+
+def fitting(row: str, inches: float) -> tuple[str, float]:
+    """A row's name and a size in points at which it fits; one too long keeps both ends: rows may differ in either."""
+    room = {size: int(inches * 72 / (0.57 * size)) for size in (9.0, 8.0, 7.0)}
+    for size, count in room.items():
+        if len(row) <= count:
+            return row, size
+    half = (count - 1) // 2
+    return f"{row[:half]}…{row[-half:]}", size

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from dropgrid.errors import UserError
-from dropgrid.reports.claims import Claim, digest, parse
+from dropgrid.reports.claims import Claim, parse
 from dropgrid.reports.comparisons import complete, judged
 from dropgrid.reports.questions.contrasts import judge as judge_combined
 from dropgrid.statistics.dunnett import Comparison
 from dropgrid.statistics.samples import ROUNDING
 from dropgrid.store.ablation import Ablation, Block
+from dropgrid.store.manifest import digest
 
 HOLDS, REFUTED, OPEN, INCOMPLETE, GONE = "holds", "refuted", "open", "incomplete", "gone"
 

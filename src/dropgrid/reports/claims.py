@@ -1,7 +1,5 @@
 """Claims that an ablation states before it trains: `dropblock - baseline > 0`, `(a - b) - (c - d) < 0`."""
 
-import hashlib
-import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -51,8 +49,3 @@ def parse(texts: Any, rows: Collection[str]) -> list[Claim]:
             combined = weights(match["formula"], rows, f"claim {text!r}")
         found.append(Claim(str(text), combined, match["sign"], float(match["bound"])))
     return found
-
-
-def digest(texts: Sequence[str]) -> str:
-    """sha256 of the claims, as they are written and in their order."""
-    return hashlib.sha256(json.dumps([str(text) for text in texts]).encode()).hexdigest()

@@ -5,9 +5,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from dropgrid.reports.measurements import SHARE, Measurement, evaluation_of, ordered
+from dropgrid.reports.measurements import Measurement, ordered
 from dropgrid.reports.table import NATS, Row, Table
 from dropgrid.statistics.samples import Interval
+from dropgrid.store.evaluations import SHARE, evaluation_of
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "–"

@@ -1,27 +1,14 @@
 """Like is compared with like: what the cells of a block may differ in; anything else stops the report."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.store.ablation import Ablation, Block, Cell
+from dropgrid.store.config_difference import differences, listed
 from dropgrid.store.identity import OF_THE_LOADER
 
 EVERYWHERE = ("scale", "_global_")
 """What sets keys of any axis: a row that overrides one of these may differ in everything."""
-
-NAMED = 6
-"""How many keys an error names; the rest it counts."""
-
-
-class Missing:
-    """What a config lacks and another has."""
-
-    def __repr__(self) -> str:
-        return "absent"
-
-
-MISSING = Missing()
 
 
 def check(ablation: Ablation) -> None:
@@ -87,21 +74,7 @@ def difference(one: Cell, other: Cell) -> dict[str, tuple[Any, Any]]:
     configs = [{**(cell.config or {}), "seed": None} for cell in (one, other)]
     if configs[0] == configs[1]:  # nearly always: thousands of cells are not flattened to see that
         return {}
-    first, second = map(flat, configs)
-    keys = [key for key in dict.fromkeys([*first, *second]) if key != "seed"]
-    pairs = {key: (first.get(key, MISSING), second.get(key, MISSING)) for key in keys}
-    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
-
-
-def flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested dict as dotted key -> value; a list is a value."""
-    found: dict[str, Any] = {}
-    for key, value in node.items():
-        if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
+    return differences(*configs)
 
 
 def covered_key(override: str) -> str:
@@ -114,10 +87,3 @@ def covered_key(override: str) -> str:
 def covers(override: str, key: str) -> bool:
     """Whether setting `override` sets `key`: the key itself, one beneath it, or the empty node it was put into."""
     return override in EVERYWHERE or f"{key}.".startswith(f"{override}.") or f"{override}.".startswith(f"{key}.")
-
-
-def listed(keys: Mapping[str, tuple[Any, Any]]) -> str:
-    """`key (one against other)` of the first few keys."""
-    shown = [f"{key} ({one!r} against {other!r})" for key, (one, other) in list(keys.items())[:NAMED]]
-    more = [f"and {len(keys) - NAMED} more"] if len(keys) > NAMED else []
-    return ", ".join([*shown, *more])

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from dropgrid.reports.figures.cam import finished, read
-from dropgrid.reports.measurements import evaluation_of, kept
 from dropgrid.reports.table import Row
 from dropgrid.store.ablation import Block
+from dropgrid.store.evaluations import evaluation_of, kept
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Any
 
 from scipy.special import stdtrit
 
-from dropgrid.reports.comparability import MISSING, flat
 from dropgrid.statistics.dunnett import Comparison
 from dropgrid.statistics.samples import CONFIDENCE, ROUNDING, Interval
 from dropgrid.store.ablation import Ablation, Cell
+from dropgrid.store.config_difference import MISSING, flat
 
 REPRODUCED, OTHER_SIZE, CONTRADICTED = "reproduced", "same direction, other size", "contradicted"
 INCONCLUSIVE, NOT_COMPARABLE = "inconclusive", "not comparable"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from dropgrid.errors import UserError, meant
 from dropgrid.paths import outputs_folder
-from dropgrid.reports.measurements import Measured, evaluation_of, measured
 from dropgrid.store import schemas
+from dropgrid.store.evaluations import Measured, evaluation_of, measured
 from dropgrid.store.files import read_text, read_yaml
 from dropgrid.store.records import REMOVE, read_lines, run_folder
 from dropgrid.store.status import status

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.execution.supervisor import aside
 from dropgrid.files import write_atomically
 from dropgrid.store import schemas
 from dropgrid.store.lease import Lease, holder
+from dropgrid.store.records import aside
 
 LEFT_THERE = shutil.ignore_patterns("lease", "state.json", "failure.json", "checkpoints", ".*")
 """What a finished cell does without."""

@@ -1,25 +1,24 @@
 """What an ablation's folder says was asked: ablation.json, cells.json, and links to the runs."""
 
+import hashlib
+import json
 import os
 import re
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dropgrid.reports.claims import digest
 from dropgrid.store.identity import treatment_id
 from dropgrid.store.records import read_lines, run_folder, write_json
 
-if TYPE_CHECKING:
-    from dropgrid.planning.plan import Plan  # imports hydra, which merging two folders need not wait for
 
-
-def write_plan(plan: "Plan") -> None:
+def write_plan(outputs: Path, name: str, about: Mapping[str, Any], cells: Sequence[Any]) -> None:
     """The ablation's folder: what was asked, its cells, and links to their runs.
 
     Cells of the same rows at seeds of an earlier command stay in the table: asking for more seeds adds them.
     """
-    folder = plan.outputs / "ablations" / plan.name
+    folder = outputs / "ablations" / name
     lines = [
         {
             "row": cell.row,
@@ -29,28 +28,27 @@ def write_plan(plan: "Plan") -> None:
             "overrides": cell.overrides,
             "treatment": treatment_id(cell.config),
         }
-        for cell in plan.cells
+        for cell in cells
     ]
+    asked = [*lines]
     rows = {(line["row"], str(line["factors"]), line["treatment"]) for line in lines}
     present = {line["cell"] for line in lines}
     for old in read_lines(folder / "cells.json"):
         same = (old["row"], str(old["factors"]), old.get("treatment")) in rows
-        if same and old["cell"] not in present and (run_folder(plan.outputs, old["cell"]) / "result.json").exists():
+        if same and old["cell"] not in present and (run_folder(outputs, old["cell"]) / "result.json").exists():
             lines.append(old)
-    freeze_claims(plan, folder)
-    write_json(folder / "ablation.json", plan.about)
+    freeze_claims(outputs, folder, about.get("claims"), {line["cell"] for line in asked})
+    write_json(folder / "ablation.json", about)
     write_json(folder / "cells.json", lines)
     for line in lines:
-        link(folder, line, plan.outputs)
+        link(folder, line, outputs)
 
 
-def freeze_claims(plan: "Plan", folder: Path) -> None:
+def freeze_claims(outputs: Path, folder: Path, texts: Sequence[str] | None, ids: Collection[str]) -> None:
     """Write down the ablation's claims once, with how many of its cells are trained at that moment."""
-    texts = plan.about.get("claims")
     if not texts or (folder / "claims.json").exists():
         return
-    ids = {cell.id for cell in plan.cells}
-    known = sum((run_folder(plan.outputs, each) / "result.json").exists() for each in ids)
+    known = sum((run_folder(outputs, each) / "result.json").exists() for each in ids)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     stated = {"claims": texts, "sha256": digest(texts), "recorded": now, "finished": known, "cells": len(ids)}
     write_json(folder / "claims.json", stated)
@@ -69,3 +67,8 @@ def within(name: str) -> str:
     """A name as that of a folder in its parent; `.` and `..` are none."""
     text = re.sub(r"[/\0]", "_", name)
     return text if text.strip(".") or not text else "_" * len(text)
+
+
+def digest(texts: Sequence[str]) -> str:
+    """sha256 of the claims, as they are written and in their order."""
+    return hashlib.sha256(json.dumps([str(text) for text in texts]).encode()).hexdigest()

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dropgrid.reports.comparability import MISSING, flat, listed
 from dropgrid.store import schemas
 from dropgrid.store.ablation import names
+from dropgrid.store.config_difference import differences, listed
 from dropgrid.store.files import read_yaml
 from dropgrid.store.inventory import Line, label
 from dropgrid.store.manifest import link
@@ -89,7 +89,5 @@ def differing(ours: Path, theirs: Path) -> str:
     one, other = (read_yaml(folder / "config.yaml") for folder in (ours, theirs))
     if one is None or other is None:
         return f"their configs cannot be compared, {'here' if one is None else 'there'} it was not begun"
-    first, second = flat(one), flat(other)
-    pairs = {key: (first.get(key, MISSING), second.get(key, MISSING)) for key in dict.fromkeys([*first, *second])}
-    keys = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+    keys = differences(one, other)
     return f"their configs differ in {listed(keys)}" if keys else "their configs are equal, of another format"

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,12 @@ def is_line(line: Any) -> bool:
         and isinstance(overrides, list)
         and all(isinstance(each, str) for each in overrides)
     )
+
+
+def aside(folder: Path) -> Path:
+    """Put a cell's folder into `outputs/replaced`, whole; where it is now."""
+    place = folder.parents[1] / "replaced"
+    place.mkdir(exist_ok=True)
+    now = time.time()
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.localtime(now)) + f".{now % 1:.6f}"[2:]
+    return folder.rename(place / f"{folder.name}-{stamp}")

@@ -1,4 +1,4 @@
-"""One process, other than rank 0, of a cell that trains on several devices: `python -m dropgrid.training.ddp_rank FOLDER`."""
+"""A rank of a cell that trains on several devices, other than rank 0: `python -m dropgrid.training.ddp_rank FOLDER`."""
 
 import json
 import os

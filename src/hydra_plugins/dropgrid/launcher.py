@@ -26,10 +26,13 @@ class DropgridLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from dropgrid.cli.launch import launch
         from dropgrid.cli.train import train_cell
+        from dropgrid.cost.price import within_budget
         from dropgrid.execution.local import Local
         from dropgrid.planning.plan import plans
 
-        code = launch([plan for overrides in job_overrides for plan in plans(overrides)], Local(train_cell))
+        code = launch(
+            [plan for overrides in job_overrides for plan in plans(overrides)], Local(train_cell, within_budget)
+        )
         if code:
             sys.exit(code)
         return [JobReturn(overrides=each, status=JobStatus.COMPLETED) for each in job_overrides]

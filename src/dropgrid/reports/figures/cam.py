@@ -15,9 +15,9 @@ from matplotlib.patheffects import withStroke
 from dropgrid.errors import UserError
 from dropgrid.plotting.style import GREY, INK, canvas, lines, place, style, wrap, write_text
 from dropgrid.reports.columns import plus_minus
-from dropgrid.reports.measurements import evaluation_of, kept
 from dropgrid.reports.table import Row, Table
 from dropgrid.store.ablation import Block, Cell
+from dropgrid.store.evaluations import evaluation_of, kept
 
 OPTION = "cam"
 WIDTH, MARGIN, NAMES, GAP = 10.5, 0.3, 1.75, 0.07

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.plotting.style import BLUE, GREY, INK, VERMILLION, canvas, lines, place, style, wrap, write_text
+from dropgrid.plotting.style import BLUE, GREY, INK, VERMILLION, canvas, fitting, lines, place, style, wrap, write_text
 from dropgrid.reports.table import Table
 from dropgrid.store.ablation import Cell
 
@@ -85,16 +85,6 @@ def compose(table: Table, found: Sequence, limit: tuple[float, float]) -> Figure
 def columns(count: int) -> int:
     """Four or three panels side by side, whichever leaves fewer places empty."""
     return min(max(count, 2), 4) if count <= 4 else min((4, 3), key=lambda across: -count % across)
-
-
-def fitting(row: str, inches: float) -> tuple[str, float]:
-    """A row's name and a size in points at which it fits; one too long keeps both ends: rows may differ in either."""
-    room = {size: int(inches * 72 / (0.57 * size)) for size in (9.0, 8.0, 7.0)}
-    for size, count in room.items():
-        if len(row) <= count:
-            return row, size
-    half = (count - 1) // 2
-    return f"{row[:half]}…{row[-half:]}", size
 
 
 def panel(axes: Axes, row: str, own: Curve | None, reference: Curve | None, baseline: bool) -> None:

@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.plotting.style import BLUE, GREY, INK, VERMILLION, canvas, lines, place, style, wrap, write_text
+from dropgrid.plotting.style import BLUE, GREY, INK, VERMILLION, canvas, fitting, lines, place, style, wrap, write_text
 from dropgrid.reports.columns import plus_minus
 from dropgrid.reports.evaluation_arrays import Left, left
 from dropgrid.reports.figures.cam import read
-from dropgrid.reports.figures.curves import columns, fitting
+from dropgrid.reports.figures.curves import columns
 from dropgrid.reports.table import Row, Table
 
 OPTION = "coadaptation"

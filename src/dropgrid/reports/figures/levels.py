@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from dropgrid.reports.comparisons import percents
 from dropgrid.reports.figures import panels
 from dropgrid.reports.figures.panels import Panel, Point
-from dropgrid.reports.measurements import SHARE, Measurement, evaluation_of, ordered, split
+from dropgrid.reports.measurements import Measurement, ordered, split
 from dropgrid.reports.table import Row, Table
 from dropgrid.statistics.samples import describe
 from dropgrid.store.ablation import Block, Cell
+from dropgrid.store.evaluations import SHARE, evaluation_of
 
 FEWEST = 3
 """Levels of a line, the plain accuracy among them."""

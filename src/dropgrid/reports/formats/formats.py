@@ -14,10 +14,11 @@ from dropgrid.reports.claim_results import Judged
 from dropgrid.reports.columns import Column, apart, columns, lines_of
 from dropgrid.reports.footnotes import notes
 from dropgrid.reports.formats.tex import tex
-from dropgrid.reports.measurements import SHARE, Measurement
+from dropgrid.reports.measurements import Measurement
 from dropgrid.reports.questions import contrasts, plateau_width
 from dropgrid.reports.section import Section
 from dropgrid.reports.table import NATS, Row, Table, percent
+from dropgrid.store.evaluations import SHARE
 
 ROOM = 3000
 """Characters of notes that fit under a table on its page; more of them follow it as text that runs on."""

@@ -10,7 +10,7 @@ from dropgrid.pages import templates
 from dropgrid.paths import tilde
 from dropgrid.reports import provenance
 from dropgrid.reports.columns import MINUS, NOTHING, apart, columns, interval, lines_of, number, signed
-from dropgrid.reports.comparability import MISSING, covered_key, own_overrides, row_differences
+from dropgrid.reports.comparability import covered_key, own_overrides, row_differences
 from dropgrid.reports.figure_index import CAPTIONS
 from dropgrid.reports.footnotes import claims, notes
 from dropgrid.reports.questions import plateau_width
@@ -19,6 +19,7 @@ from dropgrid.reports.table import NATS, Row, Table
 from dropgrid.reports.treatment import Site, counted
 from dropgrid.statistics.samples import ABOVE, BELOW
 from dropgrid.store.ablation import Block, Cell
+from dropgrid.store.config_difference import MISSING
 from dropgrid.treatment import DROPPED, MOVED, STANDARD_ERRORS
 
 FACTS = ("claim", "cost", "protocol", "scale")

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from dropgrid.measure import prediction_figures as predictions
 from dropgrid.plotting.style import png
-from dropgrid.reports.figures import predictions
 
 CLASSES = ("cat", "dog", "owl")
 

@@ -1,13 +1,12 @@
-"""An audit as one page, of text or of HTML."""
+"""What an audit found, and its page, of text or of HTML."""
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
 
+from dropgrid.files import write_atomically
 from dropgrid.pages import templates
-
-if TYPE_CHECKING:
-    from dropgrid.audits.audit import Audit, Layer
 
 WIDTH = 120
 HEADS = ("layer", "class", "input", "on", "p", "expected, %", "realised, %", "±", "eval")
@@ -23,7 +22,88 @@ METHOD = (
 )
 
 
-def line(layer: "Layer") -> list[str]:
+@dataclass(frozen=True)
+class Layer:
+    """One drop layer: fractions in [0, 1], of the cells that were not 0 before.
+
+    `nominal` is the mean of what the layer says, `levels` what it said at the first pass and at the last. `expected`
+    is exact where the law of the library is known. None is what could not be said. `flags` say what is wrong, `notes`
+    what should be known.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    calls: int
+    levels: tuple[float | None, float | None]
+    nominal: float | None
+    expected: float | None
+    realised: float | None
+    stderr: float | None
+    clamped: bool
+    identity_in_train: bool | None
+    identity_in_eval: bool | None
+    flags: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def on(self) -> bool:
+        """Whether it did anything in training."""
+        return self.calls > 0 and self.identity_in_train is False
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The drop layers of a network, in its order, what drops beside them, and what was looked at."""
+
+    model: str
+    layers: tuple[Layer, ...]
+    functions: tuple[tuple[str, float, int], ...]
+    batches: int
+    examples: int
+    notes: tuple[str, ...] = ()
+    """What should be known of the whole network."""
+
+    @property
+    def flags(self) -> list[str]:
+        """All that is wrong, each with its layer's name."""
+        return [f"{layer.name}: {flag}" for layer in self.layers for flag in layer.flags]
+
+    @property
+    def verdict(self) -> str:
+        """One line."""
+        on = sum(layer.on for layer in self.layers)
+        untold = sum(layer.identity_in_train is None for layer in self.layers)
+        if not on and not self.functions and not untold:
+            return "Nothing drops in this network in training." if self.layers else "This network has no drop layer."
+        beside = f", and {len(self.functions)} kinds of calls drop beside layers" if self.functions else ""
+        wrong = sum(bool(layer.flags) for layer in self.layers)
+        judged = f"{wrong} flagged" if wrong else "none is flagged"
+        of = f", of {untold} nothing could be told" if untold else ""
+        return f"{on} of {len(self.layers)} drop layers are on{of}{beside}; {judged}."
+
+    @property
+    def text(self) -> str:
+        """The page as plain text."""
+        return text(self)
+
+    @property
+    def html(self) -> str:
+        """The page as one HTML file."""
+        return html(self)
+
+    def write(self, path: str | Path) -> Path:
+        """Write the page: HTML where the name ends so, else text."""
+        path = Path(path)
+        content = self.html if path.suffix in (".html", ".htm") else self.text
+        write_atomically(path, lambda beside: beside.write_text(content, encoding="utf-8"))
+        return path
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def line(layer: Layer) -> list[str]:
     """A layer's cells of the table."""
     first, last = (None if each is None else f"{each:.4g}" for each in layer.levels)
     rate = "–" if first is None else first if first == last else f"{first} → {last}"
@@ -48,19 +128,19 @@ def share(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.2f}"
 
 
-def seen(audit: "Audit") -> str:
+def seen(audit: Audit) -> str:
     """What was looked at."""
     return f"{audit.model}, {audit.batches} batches, {audit.examples} examples"
 
 
-def functions(audit: "Audit") -> list[str]:
+def functions(audit: Audit) -> list[str]:
     """What drops beside layers, a line each."""
     return [
         f"{name} at p = {rate:g}, outside of any drop layer: {count} calls" for name, rate, count in audit.functions
     ]
 
 
-def notes(audit: "Audit") -> list[str]:
+def notes(audit: Audit) -> list[str]:
     """What should be known, each once with the layers that it is about."""
     about: dict[str, list[str]] = {}
     for layer in audit.layers:
@@ -74,7 +154,7 @@ def shortened(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
 
 
-def text(audit: "Audit") -> str:
+def text(audit: Audit) -> str:
     """The page as plain text."""
     rows = [list(HEADS), *map(line, audit.layers)]
     sizes = [max(len(row[i]) for row in rows) for i in range(len(HEADS))]
@@ -92,7 +172,7 @@ def text(audit: "Audit") -> str:
     return "\n".join(each.rstrip() for each in [*parts, "", *textwrap.wrap(METHOD, WIDTH)]) + "\n"
 
 
-def html(audit: "Audit") -> str:
+def html(audit: Audit) -> str:
     """The page as one file: no script, no address; whatever came from the model is escaped."""
     page = templates("audits").get_template("page.html.j2")
     return page.render(
