@@ -21,6 +21,7 @@ from dropgrid.norms.batch import batch as batch_norm
 from dropgrid.optimizers.momentum import momentum
 from dropgrid.paths import CONF
 from dropgrid.penalties.none import NoPenalty
+from dropgrid.tasks.classification import Classification
 
 IMAGES, LABELS = torch.randint(256, (32, 1, 16, 16), dtype=torch.uint8), torch.arange(32) % 4
 
@@ -70,6 +71,7 @@ def learner(*options, seed=0, augment=no_augment):
     )
     return Learner(
         net,
+        objective=Classification(),
         loss=torch.nn.CrossEntropyLoss(),
         optimizer=partial(momentum, lr=0.1, momentum=0.9, weight_decay=1e-3, decay_all=False),
         lr_schedule=partial(cosine, final=0.0, warmup=0.2),

@@ -4,8 +4,9 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,11 @@ from dropgrid.lr_schedules.following import reads_validation
 from dropgrid.optimizers.fused import fused
 from dropgrid.regularizers.none import none
 from dropgrid.store.identity import OF_THE_LOADER, unite
+from dropgrid.tasks.objective import Objective
+from dropgrid.tasks.task import Task
+
+if TYPE_CHECKING:
+    from dropgrid.learner import AbstractLearner
 
 COMPILERS = (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")
 """What torch.compile looks for."""
@@ -144,6 +150,29 @@ def optimizer(config: Mapping[str, Any]) -> Callable[[nn.Module], torch.optim.Op
     return (lambda net: fused(make(net))) if config["trainer"]["fused"] else make
 
 
+def learner(
+    config: Mapping[str, Any], task: Task[Any], net: nn.Module, spec: Spec, splits: Splits, seed: int
+) -> "AbstractLearner":
+    """Return what is fitted: a network with the cell's loss, optimizer, augmentation and normalization of images."""
+    from dropgrid.learner import AbstractLearner, Learner  # here: Lightning takes two seconds that a plan need not wait
+
+    make = partial(
+        Learner,
+        loss=instantiate("loss", config["loss"]),
+        optimizer=optimizer(config),
+        lr_schedule=instantiate("lr_schedule", config["lr_schedule"]),
+        augment=augment(config),
+        penalty=penalty(config),
+        prepare=preparation(config["data"]["normalize"], splits),
+        classes=len(spec.classes),
+        seed=seed,
+        channels_last=config["trainer"]["channels_last"],
+    )
+    made = task.learner(net, make)
+    assert isinstance(made, AbstractLearner)
+    return made
+
+
 def check_step(config: Mapping[str, Any], images: int) -> None:
     """UserError for batches larger than the training set, and where an optimizer wants it whole and does not get it."""
     size, batches = config["data"]["batch_size"], config["trainer"]["accumulate_grad_batches"]
@@ -190,12 +219,8 @@ class Stand:
 
     mean, std = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
 
-    def __init__(self, spec: Spec):
-        self.classes = len(spec.classes)
-        with torch.random.fork_rng(devices=[]):  # torch draws weights
-            linear = nn.Linear(spec.channels, self.classes)
-        self.network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), linear)
-        self.loss = nn.CrossEntropyLoss()
+    def __init__(self, network: nn.Module, loss: nn.Module, classes: int):
+        self.network, self.loss, self.classes = network, loss, classes
 
 
 def positive(key: str, value: Any, kind: Any, wanted: str) -> None:
@@ -204,7 +229,7 @@ def positive(key: str, value: Any, kind: Any, wanted: str) -> None:
         raise UserError(f"{key} must be {wanted}, got {value!r}")
 
 
-APART = ("seed", "optimizer", "lr_schedule", "augment", "average", "loss", "penalty")
+APART = ("seed", "optimizer", "lr_schedule", "augment", "average", "loss", "penalty", "task")
 """Axes of which a network, as it is checked, knows nothing; `penalty_2` as `penalty`."""
 
 
@@ -251,26 +276,27 @@ def built(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: 
         key = next(key for key, value in synced.items() if value)
         raise UserError(f"{key} needs GPUs: torch's SyncBatchNorm has no form for the CPU")
     check_step(config, spec.train)
+    task: Task[Any] = instantiate("task", config["task"])
     with torch.device("meta"):
         size = (spec.channels, *spec.size)
         if net is None:
             net = network(config, spec)
             initialise(config, local, net)
             call("model", net, torch.zeros(2, *size))
-        targets = torch.zeros(2, dtype=torch.int64)
         assert call("optimizer", optimizer(config), net).param_groups, "an optimizer has parameters"
         instantiate("logger", local["logger"])
-        instantiate("loss", config["loss"])(torch.zeros(2, len(spec.classes)), targets)
+        loss = instantiate("loss", config["loss"])
+        if isinstance(task, Objective):
+            stand_in, targets = task.stand_in(spec)
+            task.step(stand_in, loss, torch.zeros(2, *size), targets)
         call("penalty", penalty(config).term, net)
     call("average", instantiate("average", config["average"]).due, 0, 1, 1)
-    call(
-        "augment",
-        augment(config),
-        torch.zeros(2, *size),
-        torch.zeros(2, dtype=torch.int64),
-        generator=torch.Generator(),
-        context=Stand(spec),
-    )
+    if isinstance(task, Objective):
+        with torch.random.fork_rng(devices=[]):  # torch draws weights
+            stand_in, targets = task.stand_in(spec)
+        stand = Stand(stand_in, instantiate("loss", config["loss"]), len(spec.classes))
+        generator = torch.Generator()
+        call("augment", augment(config), torch.zeros(2, *size), targets, generator=generator, context=stand)
     schedule = instantiate("lr_schedule", config["lr_schedule"])
     if reads_validation(schedule) and not (spec.val and trainer["limit_val_batches"]):
         option = schedule.func.__name__

@@ -35,6 +35,7 @@ ROOMS = {
     "optimizer": ("optimizers",),
     "penalty": ("penalties",),
     "regularizer": ("regularizers",),
+    "task": ("tasks",),
     "trainer": (),
 }
 """Axis -> where in dropgrid its options are defined."""

@@ -1,6 +1,7 @@
-"""The one LightningModule."""
+"""What is fitted: the interface that callbacks see, and our own LightningModule."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import pytorch_lightning as pl
@@ -11,9 +12,11 @@ from dropgrid import streams
 from dropgrid.data.preparation import Preparation, prepared
 from dropgrid.errors import UserError
 from dropgrid.lr_schedules.following import reads_validation
-from dropgrid.sites import AbstractDropProb, drops
+from dropgrid.sites import AbstractDropProb, AbstractRandom, drops
+from dropgrid.tasks.objective import Objective
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, Any]
+"""Images, and targets of whatever shape the task has."""
 
 
 class Penalty(Protocol):
@@ -24,15 +27,37 @@ class Penalty(Protocol):
     def project(self, model: nn.Module) -> None: ...
 
 
-class Learner(pl.LightningModule):
+class AbstractLearner(pl.LightningModule, ABC):
+    """A LightningModule as a cell fits it.
+
+    Attributes:
+        network: whose weights are kept, averaged and hashed.
+        drops: the sites of the network that drop, by name.
+        steps: optimizer steps of all training, once it has begun.
+    """
+
+    network: nn.Module
+    drops: Mapping[str, AbstractRandom]
+    steps: int
+
+    @abstractmethod
+    def epoch_metrics(self) -> dict[str, float]:
+        """Return the epoch's row of numbers, `epoch` and `step` among them; read once its validation is over."""
+
+    @abstractmethod
+    def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Any, Any]:
+        """Return outputs and targets of a batch of inference."""
+
+
+class Learner(AbstractLearner):
     """Trains a network; every random number and every rate is a function of the step, set where it is used.
 
-    Its own accumulators hold the epoch's loss and accuracy (Lightning's are wrong after a mid-epoch resume);
-    `epoch_metrics()` is the row that the callbacks read at the end of an epoch.
+    Its own accumulators hold the epoch's running sums (Lightning's are wrong after a mid-epoch resume).
 
     Args:
-        network: (N, C, H, W) floats -> (N, classes) logits.
-        loss: (logits, indices or class probabilities) -> scalar.
+        network: (N, C, H, W) floats -> outputs.
+        objective: what a loss is made of, and what is counted.
+        loss: (outputs, targets) -> scalar.
         optimizer: network -> torch optimizer.
         lr_schedule: (step, steps) -> factor on the optimizer's learning rate; one that `reads_validation` takes the
             rows of the epochs validated so far after them.
@@ -55,6 +80,7 @@ class Learner(pl.LightningModule):
         self,
         network: nn.Module,
         *,
+        objective: Objective[Any],
         loss: nn.Module,
         optimizer: Callable[[nn.Module], torch.optim.Optimizer],
         lr_schedule: Callable[..., float],
@@ -67,6 +93,7 @@ class Learner(pl.LightningModule):
     ):
         super().__init__()
         self.network = network
+        self.objective = objective
         self.loss = loss
         self.make_optimizer = optimizer
         self.lr_schedule = lr_schedule
@@ -78,17 +105,19 @@ class Learner(pl.LightningModule):
         self.drops = drops(network)
         self.steps = 0
         self.counted = (-1, -1)  # the micro-batch that was counted last
-        self.validated: list[dict[str, float]] = []  # of each epoch, val/loss and val/acc
+        self.validated: list[dict[str, float]] = []  # of each epoch, the means of validation
         self.register_buffer("mean", prepare.mean.view(-1, 1, 1), persistent=False)
         self.register_buffer("std", prepare.std.view(-1, 1, 1), persistent=False)
         center, matrix = prepare.whitening or (None, None)
         self.register_buffer("center", center, persistent=False)
         self.register_buffer("whitening", matrix, persistent=False)
         for phase in ("train", "val"):
-            self.register_buffer(f"{phase}_sums", torch.zeros(3, dtype=torch.float64), persistent=False)
+            self.register_buffer(
+                f"{phase}_sums", torch.zeros(objective.sums(classes), dtype=torch.float64), persistent=False
+            )
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits of uint8 images."""
+    def forward(self, images: Tensor) -> Any:
+        """Return the network's outputs of uint8 images."""
         return self.network(self.normalize(images))
 
     def normalize(self, images: Tensor) -> Tensor:
@@ -142,13 +171,12 @@ class Learner(pl.LightningModule):
         images, targets = batch
         generator = streams.generator(self.seed, "augment", self.global_step, micro, *self.rank, device=images.device)
         inputs, soft_targets = self.augment(self.normalize(images), targets, generator=generator, context=self)
-        logits = self.network(inputs)
-        loss = self.loss(logits, soft_targets)
+        loss, outputs = self.objective.step(self.network, self.loss, inputs, soft_targets)
         if isinstance(term := self.penalty.term(self.network), Tensor):  # a number has no gradient
             loss = loss + term
         now = (self.global_step, micro)
         if now != self.counted:  # an optimizer may ask for a step's loss more than once
-            self.accumulate(self.train_sums, loss, logits, targets)
+            self.objective.accumulate(self.train_sums, loss, outputs, targets)
             self.counted = now
         return loss
 
@@ -175,16 +203,17 @@ class Learner(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         images, targets = batch
-        logits = self(images)
-        self.accumulate(self.val_sums, self.loss(logits, targets), logits, targets)
+        loss, outputs = self.objective.step(self.network, self.loss, self.normalize(images), targets)
+        self.objective.accumulate(self.val_sums, loss, outputs, targets)
 
-    @staticmethod
-    def accumulate(sums: Tensor, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
-        """Add a batch to (sum of losses, correct, seen), on the device: no synchronisation."""
-        losses, hits, seen = sums.unbind()
-        losses.add_(loss.detach().double() * len(targets))
-        hits.add_((logits.detach().argmax(1) == targets).sum())
-        seen.add_(len(targets))
+    def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Any, Any]:
+        """Return outputs on the device, and targets as they are.
+
+        Sites with `inference` on drop here too, with keys that are functions of the batch's number.
+        """
+        images, targets = batch
+        self.seed_inference(batch_idx)
+        return self(images.to(self.device)), targets
 
     def on_train_epoch_start(self) -> None:
         self.train_sums.zero_()
@@ -201,7 +230,6 @@ class Learner(pl.LightningModule):
         return max((float(d.drop_prob) for d in self.drops.values() if isinstance(d, AbstractDropProb)), default=0.0)
 
     def epoch_metrics(self) -> dict[str, float]:
-        """The epoch's row of numbers; read by callbacks once its validation is over."""
         drop_prob = self.drop_prob()
         return {
             "epoch": self.current_epoch,
@@ -213,8 +241,6 @@ class Learner(pl.LightningModule):
             "drop_prob": drop_prob,
         }
 
-    @staticmethod
-    def means(phase: str, sums: Tensor) -> dict[str, float]:
-        """Mean loss and accuracy of what was accumulated."""
-        loss, correct, seen = sums.tolist()
-        return {f"{phase}/loss": loss / seen, f"{phase}/acc": correct / seen} if seen else {}
+    def means(self, phase: str, sums: Tensor) -> dict[str, float]:
+        """Return the means of what was accumulated, by name: `val/loss`."""
+        return {f"{phase}/{name}": value for name, value in self.objective.means(sums.tolist()).items()}

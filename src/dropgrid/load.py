@@ -13,7 +13,7 @@ from dropgrid.store.records import read_parts, run_folder
 
 
 def load_cell(id: str, outputs: Path | str | None = None, weights: str = "last") -> nn.Module:
-    """The network of a finished cell in eval mode, with its last weights or its `best` by validation accuracy.
+    """The network of a finished cell in eval mode, with its last weights or its `best` by validation.
 
     `outputs` None is where DROPGRID_OUTPUTS says, else the folder `outputs`.
 

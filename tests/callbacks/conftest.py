@@ -6,6 +6,7 @@ import torch
 from dropgrid.data.preparation import Preparation
 from dropgrid.learner import Learner
 from dropgrid.penalties.none import NoPenalty
+from dropgrid.tasks.classification import Classification
 
 
 class At:
@@ -25,6 +26,7 @@ def at():
 def learner(monkeypatch):
     made = Learner(
         torch.nn.Linear(2, 2),
+        objective=Classification(),
         loss=torch.nn.CrossEntropyLoss(),
         optimizer=None,
         lr_schedule=None,

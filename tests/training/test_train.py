@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from dropgrid.planning.plan import plans
-from dropgrid.scores import accuracy, predict
+from dropgrid.predict import predict
+from dropgrid.tasks.classification import accuracy
 from dropgrid.training.train import Trial
 
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.val=40", "data.test=60", "data.noise=60"]
@@ -18,12 +19,12 @@ def test_validation_chooses_and_the_test_set_is_measured_with_the_last_and_the_b
 
     def share(split, weights):
         trial.network.load_state_dict(weights)
-        return accuracy(*predict(trial.learner, trial.batches(split, 64)))
+        return accuracy(*predict(trial.learner, trial.task, trial.batches(split, 64)))
 
     def keep():
         return {name: value.detach().clone() for name, value in trial.network.state_dict().items()}
 
-    last, (best, highest) = keep(), (trial.best.weights, trial.best.accuracy)
+    last, (best, highest) = keep(), (trial.best.weights, trial.best.value)
     assert highest == share(trial.splits.val, best) >= share(trial.splits.val, last)
     # other weights, so that all shares are different
     spoilt = {**best, "fc.weight": best["fc.weight"] / 2, "fc.bias": best["fc.bias"] + torch.arange(10.0)}

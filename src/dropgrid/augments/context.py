@@ -11,11 +11,11 @@ class Context(Protocol):
 
     @property
     def network(self) -> nn.Module:
-        """Normalised floats (N, C, H, W) to logits (N, classes)."""
+        """Normalised floats (N, C, H, W) to the outputs."""
 
     @property
     def loss(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """Logits, and indices (N,) or class probabilities (N, classes), to a scalar."""
+        """Outputs, and targets as the augmentation has or mixes them, to a scalar."""
 
     @property
     def mean(self) -> Tensor:

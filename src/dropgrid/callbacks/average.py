@@ -8,7 +8,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from dropgrid.learner import Batch, Learner
+from dropgrid.learner import AbstractLearner, Batch
 
 
 class AverageOption(Protocol):
@@ -47,7 +47,7 @@ class Average(Callback):
         batches = int(trainer.num_training_batches)
         if (batch_idx + 1) % micro and batch_idx + 1 < batches:
             return  # between two steps
-        assert isinstance(learner, Learner)
+        assert isinstance(learner, AbstractLearner)
         if self.option.due(trainer.global_step, learner.steps, -(-batches // micro)):
             self.join(learner.network)
 
@@ -63,13 +63,13 @@ class Average(Callback):
         self.count += 1
 
     def on_validation_start(self, trainer: Trainer, learner: LightningModule) -> None:
-        assert isinstance(learner, Learner)
+        assert isinstance(learner, AbstractLearner)
         if self.count:
             self.last = {name: value.detach().clone() for name, value in floating(learner.network).items()}
             put(learner.network, self.averaged)
 
     def on_validation_end(self, trainer: Trainer, learner: LightningModule) -> None:
-        assert isinstance(learner, Learner)
+        assert isinstance(learner, AbstractLearner)
         if self.count:
             put(learner.network, self.last)
 
@@ -78,7 +78,7 @@ class Average(Callback):
         """Whether the norms' moving averages are none of the averaged weights'."""
         return bool(self.count) and self.option.reestimate
 
-    def settle(self, learner: Learner) -> None:
+    def settle(self, learner: AbstractLearner) -> None:
         """Leave the average in the network."""
         if self.count:
             put(learner.network, self.averaged)
@@ -97,7 +97,7 @@ def put(network: nn.Module, values: dict[str, Tensor]) -> None:
 
 
 @torch.no_grad()
-def reestimate(learner: Learner, batches: Iterable[Batch]) -> None:
+def reestimate(learner: AbstractLearner, batches: Iterable[Batch]) -> None:
     """Set every batch norm's moving averages to the plain means over these batches, all else in eval mode.
 
     Differs from `torch.optim.swa_utils.update_bn`: regularizers are off, as at inference.

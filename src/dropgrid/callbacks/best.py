@@ -1,34 +1,39 @@
 """The weights of the best validation epoch."""
 
+import math
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from dropgrid.learner import Learner
+from dropgrid.learner import AbstractLearner
 
 
 class Best(Callback):
-    """Keeps the network's weights at its highest validation accuracy; of equals the earliest. Without a validation
-    set it keeps none, and the last stand for them.
+    """Keeps the network's weights at the highest value of a validation metric; of equals the earliest. Without a
+    validation set it keeps none, and the last stand for them.
 
     The test set plays no part in the choice.
+
+    Args:
+        metric: a key of the epoch's metrics, more of which is better.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, metric: str) -> None:
+        self.metric = metric
         self.epoch = -1
-        self.accuracy = -1.0
+        self.value = -math.inf
         self.weights: dict[str, Tensor] = {}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"epoch": self.epoch, "accuracy": self.accuracy, "weights": self.weights}
+        return {"epoch": self.epoch, "value": self.value, "weights": self.weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.epoch, self.accuracy, self.weights = (state_dict[key] for key in ("epoch", "accuracy", "weights"))
+        self.epoch, self.value, self.weights = (state_dict[key] for key in ("epoch", "value", "weights"))
 
     def on_validation_end(self, trainer: Trainer, learner: LightningModule) -> None:
-        assert isinstance(learner, Learner)
-        accuracy = learner.epoch_metrics().get("val/acc", self.accuracy)
-        if accuracy > self.accuracy:
-            self.epoch, self.accuracy = trainer.current_epoch, accuracy
+        assert isinstance(learner, AbstractLearner)
+        value = learner.epoch_metrics().get(self.metric, self.value)
+        if value > self.value:
+            self.epoch, self.value = trainer.current_epoch, value
             self.weights = {k: v.detach().clone() for k, v in learner.network.state_dict().items()}

@@ -9,7 +9,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from dropgrid.learner import Learner
+from dropgrid.learner import AbstractLearner
 from dropgrid.store.records import write_json
 
 SECONDS_BETWEEN = 0.5
@@ -51,7 +51,7 @@ class Heartbeat(Callback):
 
     def write(self, trainer: Trainer, learner: LightningModule, phase: str, loss: float | None) -> None:
         """state.json, whole."""
-        assert isinstance(learner, Learner)
+        assert isinstance(learner, AbstractLearner)
         self.last = time.monotonic()
         state = {
             "phase": phase,

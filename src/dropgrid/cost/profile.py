@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from dropgrid.data.source import Spec
 from dropgrid.instantiate import call, instantiate
 from dropgrid.planning.types import Cell
 from dropgrid.store.checkpoints import KEPT
+from dropgrid.tasks.task import Task
 
 TEXT_BYTES = 30_000
 EPOCH_BYTES = 200
@@ -41,13 +43,12 @@ def facts(cell: Cell) -> Facts:
     with torch.device("meta"):
         net = build.network(config, spec)
     weights = size(net.state_dict())
-    logits = 2 * spec.test * len(spec.classes) * 4  # of the last and the best weights, float32
-    labels = spec.test * 8
+    task: Task[Any] = instantiate("task", config["task"])
     return Facts(
         sum(parameter.numel() for parameter in net.parameters()),
         flops(net, spec),
         len(sites.inference_drops(net)),
-        2 * weights + logits + labels + TEXT_BYTES + EPOCH_BYTES * config["trainer"]["max_epochs"],
+        2 * weights + task.prediction_bytes(spec) + TEXT_BYTES + EPOCH_BYTES * config["trainer"]["max_epochs"],
         KEPT * (2 * weights + optimizer_bytes(cell, net)),  # the weights, and those of the best epoch
     )
 

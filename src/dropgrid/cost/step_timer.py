@@ -10,7 +10,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from dropgrid.data.split import evenly
 from dropgrid.loggers.csv import Csv
-from dropgrid.scores import predict
+from dropgrid.predict import predict
 from dropgrid.store.records import write_json
 from dropgrid.training.train import TRAIN_IMAGES_MEASURED, Trial, batch_limit
 
@@ -119,12 +119,13 @@ def evaluation(trial: Trial, most: float) -> float:
     """Seconds to evaluate an image, on images of the training set; `most` is what one takes in training."""
     trial.learner.to(trial.device)
     size = max(1, min(trial.data["eval_batch_size"], int(EVALUATION / most)))
-    images = trial.batches(evenly(trial.splits.train, size), size)
-    predict(trial.learner, images)
+    split = evenly(trial.splits.train, size)
+    images = trial.batches(split, size)
+    predict(trial.learner, trial.task, images)
     seen, begin = 0, synchronized(trial.device)
     while True:
-        logits, _ = predict(trial.learner, images)
-        seen, elapsed = seen + len(logits), synchronized(trial.device) - begin
+        predict(trial.learner, trial.task, images)
+        seen, elapsed = seen + len(split), synchronized(trial.device) - begin
         if elapsed >= EVALUATION:
             return elapsed / seen
 

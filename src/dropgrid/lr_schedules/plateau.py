@@ -22,7 +22,7 @@ def plateau(
 ) -> float:
     """Times `factor` after each run of more than `patience` epochs without a new best, never below `lowest`.
 
-    A new best: a loss below best · (1 - threshold), an accuracy above best · (1 + threshold); an epoch of the warm-up
+    A new best: a loss below best · (1 - threshold), an `acc` above best · (1 + threshold); an epoch of the warm-up
     counts too. It is a function of the step and of what validation has shown, which checkpoints hold.
 
     Args:

@@ -35,7 +35,7 @@ class Probe:
         network: as it stands; diagnostics compute with a `replica`.
         images: floats (N, C, H, W), normalized as in training, not augmented.
         targets: int64 (N,).
-        loss: (logits, targets) -> scalar.
+        loss: (outputs, targets) -> scalar.
         seed: the cell's.
         lr: the optimizer's learning rate before any schedule; None where it has none.
     """

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
 
 from dropgrid.learner import Learner
 
@@ -43,10 +44,10 @@ class Losses(Callback):
 
     def __init__(self, watch: Callable[[int, float], bool]):
         self.watch = watch
-        self.before = (0.0, 0.0)  # of the epoch: losses summed, images
+        self.before: Tensor | float = 0.0  # the running sums of the epoch
 
     def on_train_epoch_start(self, trainer: Trainer, learner: LightningModule) -> None:
-        self.before = (0.0, 0.0)
+        self.before = 0.0
 
     def on_train_batch_end(
         self, trainer: Trainer, learner: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -54,8 +55,8 @@ class Losses(Callback):
         if (batch_idx + 1) % trainer.accumulate_grad_batches and batch_idx + 1 < trainer.num_training_batches:
             return  # between two steps
         assert isinstance(learner, Learner)
-        total, _, images = learner.train_sums.tolist()
-        loss = (total - self.before[0]) / (images - self.before[1])
-        self.before = (total, images)
+        sums = learner.train_sums.clone()
+        loss = learner.objective.means((sums - self.before).tolist())["loss"]
+        self.before = sums
         if self.watch(trainer.global_step - 1, loss):
             raise Enough

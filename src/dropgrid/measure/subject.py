@@ -7,6 +7,7 @@ what a list argument ranges over (`gaussian_noise_0.1`), so that more levels are
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,14 +17,14 @@ from torch import Tensor, nn
 
 from dropgrid import build
 from dropgrid.data.batches import batches
-from dropgrid.data.preparation import preparation
 from dropgrid.data.source import Spec
 from dropgrid.data.split import Split, Splits
 from dropgrid.instantiate import instantiate
 from dropgrid.learner import Batch, Learner
 from dropgrid.load import load_weights
-from dropgrid.scores import predict
+from dropgrid.predict import predict
 from dropgrid.store.records import read_parts
+from dropgrid.tasks.task import Task
 
 SHARE = "%"
 """The unit of a share: the value is in [0, 1], and shown in percent."""
@@ -82,6 +83,12 @@ class Subject:
     splits: Splits
     device: torch.device
 
+    @cached_property
+    def task(self) -> Task[Any]:
+        """What it was trained for."""
+        made: Task[Any] = instantiate("task", self.config["task"])
+        return made
+
     @property
     def seed(self) -> int:
         """Of the cell."""
@@ -109,8 +116,8 @@ class Subject:
         network: nn.Module | None = None,
         seed: int | None = None,
         corrupt: Corrupt | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Logits (N, classes) and targets (N,) of a split, in its order, as the cell was measured after training.
+    ) -> Any:
+        """Return the task's predictions of a split, in its order, as the cell was measured after training.
 
         Args:
             network: instead of the cell's own.
@@ -122,7 +129,12 @@ class Subject:
         size, workers = self.config["data"]["eval_batch_size"], self.local["data"].get("workers", 0)
         device = self.device if corrupt is None else torch.device("cpu")
         loader = batches(split, size, order=None, drop_last=False, workers=workers, device=device)
-        return predict(learner, loader if corrupt is None else corrupted(loader, corrupt))
+        return predict(learner, self.task, loader if corrupt is None else corrupted(loader, corrupt))
+
+    def headline(self, split: Split, *, network: nn.Module | None = None, corrupt: Corrupt | None = None) -> Measure:
+        """Return the task's headline on a split, labelled by its quantity; arguments as of `predict`."""
+        value = self.task.headline_value(self.predict(split, network=network, corrupt=corrupt))
+        return Measure(value, self.task.quantity, self.task.unit)
 
     def images(self, split: Split) -> Tensor:
         """uint8 (N, C, H, W) of a split, on the CPU."""
@@ -133,18 +145,10 @@ class Subject:
 
     def learner(self, network: nn.Module, seed: int) -> Learner:
         """A network with the cell's own normalization of images, loss and optimizer."""
-        return Learner(
-            network,
-            loss=instantiate("loss", self.config["loss"]),
-            optimizer=instantiate("optimizer", self.config["optimizer"]),
-            lr_schedule=instantiate("lr_schedule", self.config["lr_schedule"]),
-            augment=build.augment(self.config),
-            penalty=build.penalty(self.config),
-            prepare=preparation(self.config["data"]["normalize"], self.splits),
-            classes=len(self.spec.classes),
-            seed=seed,
-            channels_last=self.config["trainer"]["channels_last"],
-        )
+        made = build.learner(self.config, self.task, network, self.spec, self.splits, seed)
+        if not isinstance(made, Learner):
+            raise DoesNotApply("its task has a learner of its own")
+        return made
 
 
 def corrupted(loader: Any, corrupt: Corrupt) -> Iterator[Batch]:

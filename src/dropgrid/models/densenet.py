@@ -65,7 +65,7 @@ class Transition(nn.Module):
 class DenseNet(nn.Module):
     """Stem, dense blocks with transitions between, norm, activation, global average, linear classifier.
 
-    Parameter names and logits are torchvision's for the same weights. (N, channels, H, W) -> (N, classes). Every dense
+    Parameter names and outputs are torchvision's for the same weights. (N, channels, H, W) -> (N, classes). Every dense
     block is a group, with the transition after it; every dense layer is a block. Source: §3 and Table 1; for 32×32
     images §4.2.
 

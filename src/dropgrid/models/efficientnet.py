@@ -75,7 +75,7 @@ class MBConv(nn.Module):
 class EfficientNet(nn.Module):
     """Stem, groups of inverted residual blocks, 1×1 convolution, global average, linear classifier.
 
-    Parameter names and logits are torchvision's for the same weights. (N, channels, H, W) -> (N, classes). Source: §4
+    Parameter names and outputs are torchvision's for the same weights. (N, channels, H, W) -> (N, classes). Source: §4
     and Table 1.
 
     Args:

@@ -19,7 +19,7 @@ SHORTCUTS = ("projection", "pad")
 class ResNet(nn.Module):
     """Stem, groups of residual blocks that double the width, global average, linear classifier.
 
-    Parameter names and logits are torchvision's for the same weights. (N, channels, H, W) -> (N, classes). Group j has
+    Parameter names and outputs are torchvision's for the same weights. (N, channels, H, W) -> (N, classes). Group j has
     `base_width · 2^(j-1) · width` channels (times 4 with bottlenecks). Source: He et al., §3.3 and Table 1; for 32×32
     images §4.2 (three groups of 16, 32, 64 channels, shortcuts of option A).
 

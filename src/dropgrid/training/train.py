@@ -24,19 +24,18 @@ from dropgrid.callbacks.heartbeat import SECONDS_BETWEEN, Heartbeat
 from dropgrid.callbacks.metrics import Metrics
 from dropgrid.callbacks.treatment import Treatment
 from dropgrid.data.batches import Order, batch_limit, batches, order
-from dropgrid.data.preparation import preparation
 from dropgrid.data.split import Split, evenly
 from dropgrid.files import write_atomically
 from dropgrid.instantiate import instantiate
-from dropgrid.learner import Learner
 from dropgrid.loggers.csv import Csv
 from dropgrid.loggers.logger import AbstractLogger
 from dropgrid.loggers.summary import summary
-from dropgrid.scores import accuracy, calibration_error, nll, predict
+from dropgrid.predict import predict
 from dropgrid.store import checkpoints
 from dropgrid.store.environment import environment, stamp
 from dropgrid.store.identity import FORMAT
 from dropgrid.store.records import write_json, write_json_once
+from dropgrid.tasks.task import Task
 from dropgrid.training import ddp_workers
 from dropgrid.training.trainer import make_trainer
 
@@ -73,12 +72,11 @@ def open_loggers(cell: Mapping[str, Any], folder: Path) -> list[AbstractLogger]:
 
 
 class Measured(NamedTuple):
-    """What one pass over the test set gave: accuracies as shares, logits (N, classes), targets (N,)."""
+    """A cell's metrics, and the test set's predictions with the last weights and with the best."""
 
     metrics: dict[str, float | None]
-    last: Tensor
-    best: Tensor
-    targets: Tensor
+    last: Any
+    best: Any
 
 
 class Trial:
@@ -106,26 +104,18 @@ class Trial:
         self.spec, self.splits = source.spec(), source.load()
         self.network = build.network(config, self.spec)
         build.initialise(config, local, self.network, lambda: build.first_batch(config, self.splits))
-        self.learner = Learner(
-            self.network,
-            loss=instantiate("loss", config["loss"]),
-            optimizer=build.optimizer(config),
-            lr_schedule=instantiate("lr_schedule", config["lr_schedule"]),
-            augment=build.augment(config),
-            penalty=build.penalty(config),
-            prepare=preparation(self.data["normalize"], self.splits),
-            classes=len(self.spec.classes),
-            seed=config["seed"],
-            channels_last=config["trainer"]["channels_last"],
-        )
+        self.task: Task[Any] = instantiate("task", config["task"])
+        self.learner = build.learner(config, self.task, self.network, self.spec, self.splits, config["seed"])
         shapes = sites.shapes(self.network, (self.spec.channels, *self.spec.size))
         if config["trainer"]["compile"]:
             self.network.compile()
         self.treatment = Treatment(shapes, self.data["batch_size"])
         self.rank, self.ranks = int(os.environ.get("LOCAL_RANK", "0")), config["trainer"].get("ranks", 1)
-        self.best, self.heartbeat = Best(), Heartbeat(folder, local["sweep"]["beat_seconds"] or SECONDS_BETWEEN)
+        self.best = Best(self.task.selected)
+        self.heartbeat = Heartbeat(folder, local["sweep"]["beat_seconds"] or SECONDS_BETWEEN)
         self.average = Average(instantiate("average", config["average"]))
-        ours = [Gather(), self.best, self.average, self.treatment, Metrics(loggers, self.treatment)]
+        metrics = Metrics(loggers, self.treatment, self.task.shown)
+        ours = [Gather(), self.best, self.average, self.treatment, metrics]
         ours += [self.heartbeat] if self.rank == 0 else []
         self.trainer = make_trainer(config, local, default_root_dir=folder, callbacks=ours)
         self.device = self.trainer.strategy.root_device
@@ -169,39 +159,29 @@ class Trial:
         tests = self.batches(self.splits.test, size)
         limit = batch_limit(self.config["trainer"]["limit_test_batches"], len(tests))
         trained = self.batches(evenly(self.splits.train, TRAIN_IMAGES_MEASURED), size)
-        seen, labels = predict(self.learner, trained, beat=beat)
-        last, targets = predict(self.learner, tests, limit, beat)
+        train = predict(self.learner, self.task, trained, beat=beat)
+        last = predict(self.learner, self.task, tests, limit, beat)
         best = last
         if self.best.weights and self.best.epoch < self.trainer.current_epoch - 1:
             self.network.load_state_dict(self.best.weights)
             self.reestimate()
             self.best.weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-            best, _ = predict(self.learner, tests, limit, beat)
-        train_accuracy, test_accuracy = accuracy(seen, labels), accuracy(last, targets)
-        metrics = {
-            "test/acc_last": test_accuracy,
-            "test/acc_best": accuracy(best, targets),
-            "test/top5_last": accuracy(last, targets, top=5),
-            "test/nll_last": nll(last, targets),
-            "test/ece_last": calibration_error(last, targets),
-            "train/acc": train_accuracy,
-            "train/nll": nll(seen, labels),
-            "gap": train_accuracy - test_accuracy,
-            "val/acc_last": self.learner.epoch_metrics().get("val/acc"),
-            "val/acc_best": self.best.accuracy if self.best.weights else None,
+            best = predict(self.learner, self.task, tests, limit, beat)
+        selected = self.task.selected
+        metrics: dict[str, float | None] = {
+            **self.task.measure(train, last, best),
+            f"{selected}_last": self.learner.epoch_metrics().get(selected),
+            f"{selected}_best": self.best.value if self.best.weights else None,
         }
-        return Measured({name: finite(value) for name, value in metrics.items()}, last, best, targets)
+        return Measured({name: finite(value) for name, value in metrics.items()}, last, best)
 
     def write(self, measured: Measured) -> dict[str, Any]:
         """Weights, predictions, environment, and last the result, with which the cell is finished."""
         best = self.last if measured.best is measured.last else self.best.weights
         write_weights(self.folder / "last.safetensors", self.last)
         write_weights(self.folder / "best.safetensors", best)
-        last, best_logits, targets = measured.last.numpy(), measured.best.numpy(), measured.targets.numpy()
-        write_atomically(
-            self.folder / "predictions.npz",
-            lambda path: np.savez_compressed(path, last=last, best=best_logits, targets=targets),
-        )
+        arrays: dict[str, Any] = self.task.arrays(measured.last, measured.best)
+        write_atomically(self.folder / "predictions.npz", lambda path: np.savez_compressed(path, **arrays))
         about = environment(self.device)
         write_json(self.folder / "environment.json", about)
         taken, micro = self.trainer.global_step, self.config["trainer"]["accumulate_grad_batches"]
@@ -210,7 +190,7 @@ class Trial:
             "cell": self.cell["id"],
             "seed": self.config["seed"],
             "metrics": measured.metrics,
-            "diverged": not bool(measured.last.isfinite().all()),
+            "diverged": self.task.diverged(measured.last),
             "best_epoch": self.best.epoch,
             "epochs": self.trainer.current_epoch,
             "steps": taken,

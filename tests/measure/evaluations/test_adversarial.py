@@ -7,8 +7,8 @@ from torch.nn import functional as F
 from dropgrid import streams
 from dropgrid.augments.adversarial import attack
 from dropgrid.measure.evaluations.adversarial import adversarial, predict, starts
-from dropgrid.scores import accuracy
 from dropgrid.sites import with_inference
+from dropgrid.tasks.classification import accuracy
 
 
 def by_hand(cell, epsilon, steps=None, seed=0):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dropgrid.measure.evaluations.calibration import COLDEST, HOTTEST, brier, calibration, temperature
-from dropgrid.scores import nll
+from dropgrid.tasks.classification import nll
 
 
 def test_brier_is_the_sum_over_classes():

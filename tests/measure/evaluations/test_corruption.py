@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from dropgrid import streams
 from dropgrid.measure.evaluations import corruption as module
 from dropgrid.measure.evaluations.corruption import KINDS, corrupt, corruption, label
-from dropgrid.scores import accuracy
+from dropgrid.tasks.classification import accuracy
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 3, 9, 12), dtype=np.uint8))
 LEVELS = {"shot_noise": 50, "impulse_noise": 0.3, "contrast": 0.15, "pixelate": 0.4, "gaussian_blur": 1.3}

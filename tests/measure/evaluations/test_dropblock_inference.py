@@ -5,8 +5,8 @@ import torch
 
 from dropgrid.measure.evaluations.dropblock_inference import dropblock_inference
 from dropgrid.regularizers.dropblock import DropBlock2d
-from dropgrid.scores import accuracy
 from dropgrid.sites import drops
+from dropgrid.tasks.classification import accuracy
 
 
 @pytest.mark.parametrize("trained_with", ["none", "dropblock", "spatial_dropout"])

@@ -10,8 +10,8 @@ from dropgrid import streams
 from dropgrid.measure.evaluations.monte_carlo import monte_carlo
 from dropgrid.measure.subject import DoesNotApply
 from dropgrid.models.lstm import TrainRows
-from dropgrid.scores import accuracy, nll
 from dropgrid.sites import drops
+from dropgrid.tasks.classification import accuracy, nll
 
 
 def masked(cell, index):

@@ -2,7 +2,7 @@
 
 from dropgrid.measure.evaluations.corruption import corruption
 from dropgrid.measure.evaluations.noise import noise
-from dropgrid.scores import accuracy
+from dropgrid.tasks.classification import accuracy
 
 
 def test_it_is_the_corruption_of_that_name_and_without_noise_the_plain_accuracy(subject):

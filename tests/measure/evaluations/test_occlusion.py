@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dropgrid.measure.evaluations.occlusion import occlude, occlusion
-from dropgrid.scores import accuracy
+from dropgrid.tasks.classification import accuracy
 
 IMAGES = torch.randint(1, 255, (1000, 3, 8, 9), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 COLOUR = torch.tensor([0, 255, 0], dtype=torch.uint8).view(3, 1, 1)

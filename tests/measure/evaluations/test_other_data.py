@@ -7,7 +7,7 @@ import yaml
 
 from dropgrid.errors import UserError
 from dropgrid.measure.evaluations.other_data import other_data
-from dropgrid.scores import accuracy
+from dropgrid.tasks.classification import accuracy
 
 
 def node(**changes):

@@ -18,12 +18,12 @@ def signal(probe: Probe, *, saturated: float) -> Found:
     """Rms of what reaches each weight layer, the norm of the loss's gradient there, dead and saturated units.
 
     At depth l = 0 … L - 1 stands what enters the l-th convolution or linear layer in the order of a forward pass, at
-    depth L the logits: `activation` = √(mean x²) over the batch, `gradient` = ‖∂loss/∂x‖ over all of it. A chain of L
+    depth L the outputs: `activation` = √(mean x²) over the batch, `gradient` = ‖∂loss/∂x‖ over all of it. A chain of L
     scalar weights w has activation and gradient ratios of w^L between its ends. `weight_gradient` = ‖∂loss/∂W‖ by
     layer. A ReLU unit (a channel, of a convolution) is dead where it gives 0 for every image at every place; an
     activation of tanh or sigmoid is saturated in the outer 1 - `saturated` of its range.
 
-    The spread, the standard deviation of ln ‖∂loss/∂x‖ over the depths between images and logits, stands beside
+    The spread, the standard deviation of ln ‖∂loss/∂x‖ over the depths between images and outputs, stands beside
     Σ 1/width over the hidden layers, which at initialisation drives it in a ReLU net of finite width without norms;
     width: channels or features.
 
@@ -40,9 +40,9 @@ def signal(probe: Probe, *, saturated: float) -> Found:
     """
     number("saturated", saturated, 0, 1)
     network = probe.replica()
-    names, inputs, logits, units = pass_through(probe, network)
-    reached = [*inputs, logits]
-    loss = probe.loss(logits, probe.targets)
+    names, inputs, outputs, units = pass_through(probe, network)
+    reached = [*inputs, outputs]
+    loss = probe.loss(outputs, probe.targets)
     of = dict(layers(network))
     weights = {
         name: [p for key, p in of[name].named_parameters() if "bias" not in key] for name in dict.fromkeys(names)
@@ -85,7 +85,7 @@ Unit = tuple[str, nn.Module, Tensor]
 
 
 def pass_through(probe: Probe, network: nn.Module) -> tuple[list[str], list[Tensor], Tensor, list[Unit]]:
-    """One forward pass: names and inputs of the layers in its order, logits, and what units gave, with their kind."""
+    """One forward pass: names and inputs of the layers in its order, outputs, and what units gave, with their kind."""
     names: list[str] = []
     inputs: list[Tensor] = []
     units: list[Unit] = []
@@ -108,8 +108,8 @@ def pass_through(probe: Probe, network: nn.Module) -> tuple[list[str], list[Tens
     for name, module in network.named_modules():
         if isinstance(module, nn.ReLU | nn.Tanh | nn.Sigmoid):
             module.register_forward_hook(leaves(name))
-    logits = network(probe.images.clone().requires_grad_())
-    return names, inputs, logits, units
+    outputs: Tensor = network(probe.images.clone().requires_grad_())
+    return names, inputs, outputs, units
 
 
 def numbered(names: Sequence[str]) -> list[str]:

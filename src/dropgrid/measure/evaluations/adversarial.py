@@ -11,7 +11,7 @@ from dropgrid.augments.adversarial import attack
 from dropgrid.data.batches import batches
 from dropgrid.learner import Learner
 from dropgrid.measure.subject import DoesNotApply, Measure, Subject, listed
-from dropgrid.scores import accuracy
+from dropgrid.tasks.classification import accuracy
 
 
 def adversarial(subject: Subject, *, epsilons: Sequence[float], steps: int, seed: int) -> dict[str, Measure]:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from dropgrid.measure.subject import Measure, Subject
-from dropgrid.scores import calibration_error, nll
+from dropgrid.tasks.classification import calibration_error, nll
 
 COLDEST, HOTTEST = 0.01, 100.0
 """Temperatures between which the best is looked for: a network that is never wrong has none."""

@@ -1,4 +1,4 @@
-"""Accuracy on corrupted test images."""
+"""The headline on corrupted test images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -9,7 +9,6 @@ from torch.nn import functional
 
 from dropgrid import streams
 from dropgrid.measure.subject import Measure, Subject, listed
-from dropgrid.scores import accuracy
 
 Kind = Callable[[Tensor, float, Generator], Tensor]
 """From an image (C, H, W) in [0, 1], a level and random numbers to the corrupted image, not yet clipped."""
@@ -18,7 +17,7 @@ Kind = Callable[[Tensor, float, Generator], Tensor]
 def corruption(
     subject: Subject, *, kinds: Sequence[str], levels: Mapping[str, Sequence[float]], seed: int
 ) -> dict[str, Measure]:
-    """Test accuracy under each kind of corruption at each of its levels, and the mean of all these.
+    """The headline under each kind of corruption at each of its levels, and the mean of all these.
 
     The corrupted image is clipped to [0, 1] and rounded to 8 bits, as a stored one is. Its random numbers are a
     function of (seed, kind, place of the image): every cell sees the same images, and a level scales the same noise.
@@ -43,10 +42,10 @@ def corruption(
     found = {}
     for kind, level in wanted:
         made = partial(corrupt, kind=kind, level=level, seed=seed)
-        share = accuracy(*subject.predict(subject.splits.test, corrupt=made))
-        found[f"{kind}_{level:g}"] = Measure(share, label(kind, level))
+        measured = subject.headline(subject.splits.test, corrupt=made)
+        found[f"{kind}_{level:g}"] = measured._replace(label=label(kind, level))
     mean = sum(each.value for each in found.values()) / len(found)
-    return {**found, "mean": Measure(mean, "Mean over corruptions")}
+    return {**found, "mean": measured._replace(value=mean, label="Mean over corruptions")}
 
 
 def corrupt(images: Tensor, first: int, *, kind: str, level: float, seed: int) -> Tensor:

@@ -93,7 +93,7 @@ def gradient(learner: Learner, split: Split, at_once: int) -> Tensor:
     total = torch.zeros(sum(each.numel() for each in parameters), dtype=torch.float64, device=learner.device)
     for images, labels in batches(split, at_once, order=None, drop_last=False, workers=0, device=learner.device):
         with torch.enable_grad():
-            loss = learner.loss(learner(images), labels)
+            loss, _ = learner.objective.step(learner.network, learner.loss, learner.normalize(images), labels)
         found = torch.autograd.grad(loss, parameters, materialize_grads=True)
         total += nn.utils.parameters_to_vector(found).double() * (len(labels) / len(split))
     return total

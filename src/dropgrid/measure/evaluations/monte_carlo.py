@@ -6,8 +6,8 @@ import torch
 
 from dropgrid import streams
 from dropgrid.measure.subject import DoesNotApply, Measure, Subject, listed
-from dropgrid.scores import accuracy, nll
 from dropgrid.sites import inference_drops, with_inference
+from dropgrid.tasks.classification import accuracy, nll
 
 
 def monte_carlo(subject: Subject, *, passes: Sequence[int]) -> dict[str, Measure]:

@@ -1,4 +1,4 @@
-"""Accuracy against the level of Gaussian noise."""
+"""The headline against the level of Gaussian noise."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Accuracy on test images of which a square is covered."""
+"""The headline on test images of which a square is covered."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,13 +8,12 @@ from torch import Tensor
 
 from dropgrid import streams
 from dropgrid.measure.subject import Measure, Subject, listed
-from dropgrid.scores import accuracy
 
 FILLS = ("mean", "black")
 
 
 def occlusion(subject: Subject, *, sizes: Sequence[int], fill: str, seed: int) -> dict[str, Measure]:
-    """Test accuracy with a `size` × `size` square on each image, at each of the sizes.
+    """The headline with a `size` × `size` square on each image, at each of the sizes.
 
     The square lies inside the image, uniformly, at a place that is a function of (seed, place of the image in its
     split): every cell sees the same images.
@@ -38,8 +37,8 @@ def occlusion(subject: Subject, *, sizes: Sequence[int], fill: str, seed: int) -
     found = {}
     for size in sizes:
         made = partial(occlude, size=size, colour=colour, seed=seed)
-        share = accuracy(*subject.predict(subject.splits.test, corrupt=made))
-        found[f"occlusion_{size}"] = Measure(share, f"Occlusion {size}×{size}")
+        measured = subject.headline(subject.splits.test, corrupt=made)
+        found[f"occlusion_{size}"] = measured._replace(label=f"Occlusion {size}×{size}")
     return found
 
 

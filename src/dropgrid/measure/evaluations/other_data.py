@@ -1,4 +1,4 @@
-"""Accuracy on another data set."""
+"""The headline on another data set."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,10 @@ from dropgrid import build
 from dropgrid.data.source import Spec
 from dropgrid.errors import UserError
 from dropgrid.measure.subject import Measure, Subject
-from dropgrid.scores import accuracy
 
 
 def other_data(subject: Subject, *, data: Mapping[str, Any] | None) -> dict[str, Measure]:
-    """Accuracy on another data set's test images, normalised as the cell's own; label k is the cell's class k.
+    """The headline on another data set's test images, normalised as the cell's own; label k is the cell's class k.
 
     Args:
         data: the node of a data option.
@@ -26,7 +25,8 @@ def other_data(subject: Subject, *, data: Mapping[str, Any] | None) -> dict[str,
     if shape(spec) != shape(own):
         raise UserError(f"evaluate.data has {words(spec)}, the cell was trained on {words(own)}: they do not fit")
     name = str(data["_target_"]).split(".")[-2]
-    return {name: Measure(accuracy(*subject.predict(source.load().test)), f"Accuracy on {name}")}
+    measured = subject.headline(source.load().test)
+    return {name: measured._replace(label=f"{measured.label} on {name}")}
 
 
 def shape(spec: Spec) -> tuple[int, ...]:
