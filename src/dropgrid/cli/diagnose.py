@@ -173,6 +173,7 @@ def look_at(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked], si
     if not options:
         return
     from dropgrid.commands import terminal
+    from dropgrid.learner import Learner
     from dropgrid.measure.probe import probe
     from dropgrid.measure.step_callbacks import Enough, Visits
     from dropgrid.training.train import Trial
@@ -182,13 +183,15 @@ def look_at(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked], si
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), warnings.catch_warnings():
         visits = Visits(last, lambda step: visit(step))
         trial = Trial(plan.supervised(cell), Path(folder), [], [visits])
+        learner = trial.learner
+        assert isinstance(learner, Learner)
         lr = cell.config["optimizer"].get("lr")
 
         def visit(step: int) -> None:
             for each in options:
                 if each.due(step):
                     looked = measured(
-                        each, lambda n: probe(trial.learner, trial.splits.train, images=n, lr=lr), console, label
+                        each, lambda n: probe(learner, trial.splits.train, images=n, lr=lr), console, label
                     )
                     sights[each.name].setdefault(label, []).extend(Seen(step, found) for found in looked)
 
@@ -228,6 +231,7 @@ def course(plan: "Plan", cell: "Cell") -> "Course":
     of_epoch = optimizer_steps(images, config["data"]["batch_size"], limit, micro, 1)
 
     def train(schedule: Schedule, steps: int, watch: Watch) -> None:
+        from dropgrid.learner import Learner
         from dropgrid.measure.step_callbacks import Enough, Losses
         from dropgrid.training.train import Trial
 
@@ -235,6 +239,7 @@ def course(plan: "Plan", cell: "Cell") -> "Course":
         job = plan.supervised(cell) | {"config": {**config, "trainer": longer}}
         with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), warnings.catch_warnings():
             trial = Trial(job, Path(folder), [], [Losses(watch)])
+            assert isinstance(trial.learner, Learner)
             trial.learner.lr_schedule = schedule
             warnings.simplefilter("ignore")  # Lightning's, of its own code
             with suppress(Enough):

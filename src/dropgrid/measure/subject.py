@@ -131,10 +131,9 @@ class Subject:
         loader = batches(split, size, order=None, drop_last=False, workers=workers, device=device)
         return predict(learner, self.task, loader if corrupt is None else corrupted(loader, corrupt))
 
-    def headline(self, split: Split, *, network: nn.Module | None = None, corrupt: Corrupt | None = None) -> Measure:
-        """Return the task's headline on a split, labelled by its quantity; arguments as of `predict`."""
-        value = self.task.headline_value(self.predict(split, network=network, corrupt=corrupt))
-        return Measure(value, self.task.quantity, self.task.unit)
+    def headline(self, predictions: Any) -> Measure:
+        """Return the task's headline of what `predict` returned, labelled by its quantity."""
+        return Measure(self.task.headline_value(predictions), self.task.quantity, self.task.unit)
 
     def images(self, split: Split) -> Tensor:
         """uint8 (N, C, H, W) of a split, on the CPU."""

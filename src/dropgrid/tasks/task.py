@@ -21,7 +21,7 @@ How others would implement it:
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from torch import nn
@@ -40,7 +40,7 @@ class Task(ABC, Generic[Predictions]):
     `Predictions` is whatever `collect` returns for a split.
     """
 
-    headlines: Mapping[str, str]
+    headlines: ClassVar[Mapping[str, str]]
     """Metrics of `measure` (and of validation: `<selected>_last`, `<selected>_best`) that a table may be about, with
     their names; the first is the default."""
 
@@ -53,7 +53,7 @@ class Task(ABC, Generic[Predictions]):
     selected: str
     """The number of an epoch, more of which is better, that chooses the best epoch: a key of `epoch_metrics`."""
 
-    shown: Mapping[str, str]
+    shown: ClassVar[Mapping[str, str]]
     """The numbers of an epoch that logs and dashboards show, with their titles."""
 
     @abstractmethod

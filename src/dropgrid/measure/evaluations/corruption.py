@@ -42,7 +42,7 @@ def corruption(
     found = {}
     for kind, level in wanted:
         made = partial(corrupt, kind=kind, level=level, seed=seed)
-        measured = subject.headline(subject.splits.test, corrupt=made)
+        measured = subject.headline(subject.predict(subject.splits.test, corrupt=made))
         found[f"{kind}_{level:g}"] = measured._replace(label=label(kind, level))
     mean = sum(each.value for each in found.values()) / len(found)
     return {**found, "mean": measured._replace(value=mean, label="Mean over corruptions")}

@@ -50,7 +50,8 @@ def dropblock_inference(
     def measured(block_size: int, keep_prob: float) -> Measure:
         """Return the headline with one block size and keep_prob."""
         chosen = {**node, "block_size": block_size, "keep_prob": keep_prob}
-        return subject.headline(subject.splits.test, network=subject.rebuilt({**bare, "regularizer": chosen}))
+        network = subject.rebuilt({**bare, "regularizer": chosen})
+        return subject.headline(subject.predict(subject.splits.test, network=network))
 
     sizes = listed("block_sizes", block_sizes)
     plain, lowest = measured(sizes[0], 1.0), min(keep_probs)

@@ -37,7 +37,7 @@ def occlusion(subject: Subject, *, sizes: Sequence[int], fill: str, seed: int) -
     found = {}
     for size in sizes:
         made = partial(occlude, size=size, colour=colour, seed=seed)
-        measured = subject.headline(subject.splits.test, corrupt=made)
+        measured = subject.headline(subject.predict(subject.splits.test, corrupt=made))
         found[f"occlusion_{size}"] = measured._replace(label=f"Occlusion {size}×{size}")
     return found
 

@@ -26,7 +26,7 @@ def other_data(subject: Subject, *, data: Mapping[str, Any] | None) -> dict[str,
     if shape(spec) != shape(own):
         raise UserError(f"evaluate.data has {words(spec)}, the cell was trained on {words(own)}: they do not fit")
     name = str(module_of("data", data)).rpartition(".")[2]
-    measured = subject.headline(source.load().test)
+    measured = subject.headline(subject.predict(source.load().test))
     return {name: measured._replace(label=f"{measured.label} on {name}")}
 
 
