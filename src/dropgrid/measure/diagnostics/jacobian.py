@@ -1,4 +1,4 @@
-"""The singular values of the map from images to logits."""
+"""The singular values of the map from images to outputs."""
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ def jacobian(probe: Probe, *, output: str, exact: int, vectors: int, iterations:
 
 
 def given_by(network: nn.Module, images: Tensor, output: str) -> Tensor:
-    """The logits as one vector, or the features that the classifier is given."""
+    """Return the outputs as one vector, or the features that the classifier is given."""
     if output == "logits":
         found: Tensor = network(images)
         return found.flatten()
