@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.planning.types import Cell, Plan
+from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell
 
 KINDS = {
     "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher": "slurm",

@@ -12,24 +12,23 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dropgrid.cluster.archive import collect
+from dropgrid.cluster.archive import pack_files
 from dropgrid.commands import terminal
 from dropgrid.errors import UserError
 from dropgrid.execution.live_view import Watch
 from dropgrid.execution.pool import Pool, policy
 from dropgrid.execution.supervisor import Stop, warm
-from dropgrid.planning.types import Cell, Plan, modules
+from dropgrid.planning.types import Plan, modules
+from dropgrid.store.cell import Cell, Known
 from dropgrid.store.identity import cell_id
+from dropgrid.store.layout import Outputs
 
 KEY = "pack"
 """The override that carries the cells: any launcher takes overrides, and none needs to know more."""
-
-TOKEN = ".folder"
-"""A file of the outputs folder, by whose content a job knows whether it sees the same folder."""
 
 BEAT = 10.0
 """Seconds; each is a file written, on the server that the cells share."""
@@ -43,9 +42,9 @@ class Pack:
     """Cells of a plan for one job, `jobs` of them side by side.
 
     Args:
-        cells: as dicts.
+        cells: as `packed_cell` gives them.
         outputs: the folder, absolute.
-        token: the content of its `TOKEN`; empty where the engine itself needs a shared folder.
+        token: the content of its `Outputs.token`; empty if the engine itself needs a shared folder.
         place: the folder that relative paths start from.
         asked: Unix time at which the sweep asked for them.
     """
@@ -59,38 +58,51 @@ class Pack:
     asked: float
 
     def override(self) -> str:
-        """As an override."""
+        """Return the pack as an override."""
         packed = zlib.compress(json.dumps(asdict(self)).encode(), 9)
         return f"+{KEY}='{base64.urlsafe_b64encode(packed).decode()}'"
 
     @classmethod
     def read(cls, text: str) -> "Pack":
-        """From the override's value."""
+        """Return the pack of an override's value."""
         return cls(**json.loads(zlib.decompress(base64.urlsafe_b64decode(text))))
 
     def plan(self, outputs: Path) -> Plan:
-        """The cells as a plan whose outputs lie there."""
-        place = {"outputs": str(outputs), "cache": str(outputs / ".cache")}
-        cells = [slower(Cell(**each)) for each in self.cells]
+        """Return the cells as a plan whose outputs lie in that folder."""
+        place = {"outputs": str(outputs), "cache": str(Outputs(outputs).cache)}
+        cells = [with_slow_beat(unpacked_cell(each, outputs)) for each in self.cells]
         if outputs != Path(self.outputs):
-            cells = [replace(cell, local={**cell.local, "paths": {**cell.local["paths"], **place}}) for cell in cells]
+            cells = [cell.knowing(local={**cell.local, "paths": {**cell.local["paths"], **place}}) for cell in cells]
         return Plan(self.name, {}, cells, outputs, self.jobs, [])
 
     def shared(self) -> bool:
-        """Whether this machine sees the sweep's outputs."""
+        """Predicate: this machine sees the sweep's outputs."""
         if not self.token:
             return True
         try:
-            return (Path(self.outputs) / TOKEN).read_text() == self.token
+            return Outputs(Path(self.outputs)).token.read_text() == self.token
         except OSError:
             return False
 
 
-def slower(cell: Cell) -> Cell:
-    """The cell, which gives a sign of life every `BEAT` seconds unless `sweep.beat_seconds` says how often."""
+def packed_cell(cell: Cell) -> dict[str, Any]:
+    """Return a planned cell as JSON has it."""
+    about = {name: getattr(cell, name) for name in ("id", "row", "factors", "seed", "overrides")}
+    return {**about, "config": cell.config, "local": cell.local}
+
+
+def unpacked_cell(packed: Mapping[str, Any], outputs: Path) -> Cell:
+    """Return the cell that was packed, its folder in these outputs."""
+    about = {name: packed[name] for name in ("id", "row", "factors", "seed", "overrides")}
+    known = Known(config=packed["config"], local=packed["local"])
+    return Cell(**about, folder=Outputs(outputs).run(packed["id"]).folder, known=known)
+
+
+def with_slow_beat(cell: Cell) -> Cell:
+    """Return the cell with a sign of life every `BEAT` seconds, unless `sweep.beat_seconds` says how often."""
     sweep = cell.local["sweep"]
     every = sweep["beat_seconds"] or min(BEAT, 10 * sweep["hang_minutes"])  # six before it counts as hung
-    return replace(cell, local={**cell.local, "sweep": {**sweep, "beat_seconds": every}})
+    return cell.knowing(local={**cell.local, "sweep": {**sweep, "beat_seconds": every}})
 
 
 def train_pack(cfg: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -108,7 +120,7 @@ def train_pack(cfg: Mapping[str, Any]) -> list[dict[str, Any]]:
         ended = train_here(pack.plan(outputs), pack)
         if shared:
             return ended
-        return [{**each, "files": collect(outputs, each["cell"])} for each in ended]
+        return [{**each, "files": pack_files(outputs, each["cell"])} for each in ended]
 
 
 def train_here(plan: Plan, pack: Pack) -> list[dict[str, Any]]:

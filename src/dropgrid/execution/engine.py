@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from dropgrid.execution.supervisor import Policy
-from dropgrid.planning.types import Cell, Plan
+from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell
 
 
 class AbstractEngine(ABC):

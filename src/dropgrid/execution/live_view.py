@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dropgrid.execution.supervisor import Outcome
-from dropgrid.store.records import read_json, run_folder
+from dropgrid.store.layout import Outputs
+from dropgrid.store.records import read_state
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -112,8 +113,8 @@ class Watch:
 
     def progress(self, cell: str) -> tuple[float, str]:
         """The share of a cell's steps that are done, and where it stands in words."""
-        state = read_json(run_folder(self.outputs, cell) / "state.json")
-        if not state or not state.get("steps"):
+        state = read_state(Outputs(self.outputs).run(cell))
+        if not state.get("steps"):
             return 0.0, "starting"
         if state["phase"] == "measuring":
             return 1.0, "measuring on the test set"

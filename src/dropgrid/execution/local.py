@@ -12,7 +12,9 @@ from dropgrid.execution.pool import Pool, stoppable
 from dropgrid.execution.slots import slots
 from dropgrid.execution.supervisor import Policy, warm
 from dropgrid.execution.worker import Train
-from dropgrid.planning.types import Cell, Plan, modules
+from dropgrid.planning.types import Plan, modules
+from dropgrid.store.cell import Cell
+from dropgrid.store.layout import Outputs
 
 
 class Local(AbstractEngine):
@@ -24,11 +26,10 @@ class Local(AbstractEngine):
     """
 
     def __init__(self, train: Train, afford: Callable[[Sequence[Plan]], None]):
-        self.train = train
-        self.afford = afford  # type: ignore[method-assign]
+        self.train, self.check_budgets = train, afford
 
     def expect(self, outputs: Path, name: str, configs: Sequence[Mapping[str, Any]]) -> None:
-        if not (outputs / "ablations" / name).exists():  # of another its cells may be finished
+        if not Outputs(outputs).ablation(name).folder.exists():  # of another its cells may be finished
             warm(modules(configs))
 
     def ready(self, plans: Sequence[Plan], waiting: bool) -> None:
@@ -36,6 +37,9 @@ class Local(AbstractEngine):
             slots(plan)
         if waiting:
             warm(modules(config for plan in plans for config in plan.configs))  # while the cells are checked
+
+    def afford(self, plans: Sequence[Plan]) -> None:
+        self.check_budgets(plans)
 
     def run(self, plan: Plan, cells: Sequence[Cell], rules: Policy, console: Console) -> bool:
         jobs = min(slots(plan), len(cells))

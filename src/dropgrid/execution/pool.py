@@ -14,7 +14,8 @@ from dropgrid.execution.selection import outdated
 from dropgrid.execution.slots import variables
 from dropgrid.execution.supervisor import Outcome, Policy, Stop, supervise
 from dropgrid.execution.worker import Train
-from dropgrid.planning.types import Cell, Plan, label
+from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell
 
 ASK_AGAIN = 1.0
 """Seconds before a cell that another supervisor has is asked for again."""
@@ -91,7 +92,7 @@ class Pool:
         """A supervisor in a free slot."""
         slot = self.free.pop(0)
         rules = replace(self.rules, variables=variables(cell, slot))
-        self.watch.started(cell.id, label(cell))
+        self.watch.started(cell.id, cell.label)
         given = (self.plan.supervised(cell), self.plan.outputs, self.train, self.stop, rules)
         self.running[pool.submit(supervise, *given)] = (cell, slot)
 

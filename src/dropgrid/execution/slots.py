@@ -4,7 +4,8 @@ import os
 
 from dropgrid.cores import cores
 from dropgrid.errors import UserError
-from dropgrid.planning.types import Cell, Plan
+from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell
 
 
 def gpus() -> list[str]:

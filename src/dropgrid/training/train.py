@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from pytorch_lightning import Callback
 from safetensors.torch import save_file
@@ -34,9 +33,11 @@ from dropgrid.loggers.logger import AbstractLogger
 from dropgrid.loggers.summary import summary
 from dropgrid.scores import accuracy, calibration_error, nll, predict
 from dropgrid.store import checkpoints
+from dropgrid.store.arrays import write_arrays
 from dropgrid.store.environment import environment, stamp
+from dropgrid.store.files import write_json, write_json_once
 from dropgrid.store.identity import FORMAT
-from dropgrid.store.records import write_json, write_json_once
+from dropgrid.store.layout import RunFolder
 from dropgrid.training import ddp_workers
 from dropgrid.training.trainer import make_trainer
 
@@ -195,15 +196,13 @@ class Trial:
     def write(self, measured: Measured) -> dict[str, Any]:
         """Weights, predictions, environment, and last the result, with which the cell is finished."""
         best = self.last if measured.best is measured.last else self.best.weights
-        write_weights(self.folder / "last.safetensors", self.last)
-        write_weights(self.folder / "best.safetensors", best)
-        last, best_logits, targets = measured.last.numpy(), measured.best.numpy(), measured.targets.numpy()
-        write_atomically(
-            self.folder / "predictions.npz",
-            lambda path: np.savez_compressed(path, last=last, best=best_logits, targets=targets),
-        )
+        run = RunFolder(self.folder)
+        write_weights(run.weights("last"), self.last)
+        write_weights(run.weights("best"), best)
+        tensors = {"last": measured.last, "best": measured.best, "targets": measured.targets}
+        write_arrays(run.predictions, {name: each.numpy() for name, each in tensors.items()})
         about = environment(self.device)
-        write_json(self.folder / "environment.json", about)
+        write_json(run.environment, about)
         taken, micro = self.trainer.global_step, self.config["trainer"]["accumulate_grad_batches"]
         result = {
             "format": FORMAT,
@@ -227,7 +226,7 @@ class Trial:
                 "attempts": self.checkpoint.attempts,
             },
         }
-        write_json_once(self.folder / "result.json", result)
+        write_json_once(run.result, result)
         return result
 
     def timing(self) -> dict[str, float]:
