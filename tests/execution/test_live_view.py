@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from dropgrid.commands import terminal as terminal_of
-from dropgrid.execution.live_view import Watch, minutes
+from dropgrid.execution.live_view import LiveView, minutes
 from dropgrid.execution.supervisor import Outcome
 from dropgrid.store.files import write_json
 from dropgrid.store.layout import Outputs
@@ -14,7 +14,7 @@ from dropgrid.store.layout import Outputs
 
 def watch(tmp_path, terminal=False):
     console = terminal_of(file=io.StringIO(), force_terminal=terminal, width=120)
-    return Watch("demo", 5, 2, tmp_path, console)
+    return LiveView("demo", 5, 2, tmp_path, console)
 
 
 def state(tmp_path, cell, step, phase="training"):

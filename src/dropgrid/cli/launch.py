@@ -61,7 +61,7 @@ def run(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
         console.print(f"the answer is open in some rows: {added} cells more (sweep.seeds=auto)")
         plan = more
         stopped = train_cells(plan, rules, engine, console)
-    code = finish(plan, engine.measuring(plan), stopped)
+    code = finish(plan, engine.evaluation_jobs(plan), stopped)
     if stopped:
         console.print("stopped; the same command continues with what is not finished", style="yellow")
     return code if code and plan.sweep["on_error"] == "stop" else STOPPED if stopped else code

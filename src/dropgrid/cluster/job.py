@@ -1,4 +1,4 @@
-"""Cells on their way to where they train: packed into one override, trained there as the local engine would."""
+"""Jobs of a launcher: cells packed into one override, trained as the local engine trains them."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ from typing import Any
 from dropgrid.cluster.archive import pack_files
 from dropgrid.commands import terminal
 from dropgrid.errors import UserError
-from dropgrid.execution.live_view import Watch
+from dropgrid.execution.live_view import LiveView
 from dropgrid.execution.pool import Pool, policy
 from dropgrid.execution.supervisor import Stop, warm
 from dropgrid.planning.types import Plan, modules
@@ -31,10 +31,10 @@ KEY = "pack"
 """The override that carries the cells: any launcher takes overrides, and none needs to know more."""
 
 BEAT = 10.0
-"""Seconds; each is a file written, on the server that the cells share."""
+"""Seconds between signs of life; each is a file written on the server that the cells share."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-"""That the job is to end: by Ctrl-C, by its engine, or by SLURM shortly before its time is over."""
+"""Signals that end a job: by Ctrl-C, by its engine, or by SLURM shortly before its time is over."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,9 @@ def with_slow_beat(cell: Cell) -> Cell:
 
 
 def train_pack(cfg: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The task function that launchers are given: how each of the pack's cells has ended.
+    """Train a pack's cells as the task function of a launcher; return how each has ended.
 
-    Where the outputs are not shared a cell's files come with it, under `files`. When the job is asked to stop, its
+    If the outputs are not shared a cell's files come with it, under `files`. When the job is asked to stop, its
     cells write checkpoints; then whatever handled the signal before does its part (submitit queues the job again).
     """
     pack = Pack.read(cfg[KEY])
@@ -117,28 +117,28 @@ def train_pack(cfg: Mapping[str, Any]) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="dropgrid-") as beside, bare_main():
         shared = pack.shared()
         outputs = Path(pack.outputs if shared else beside)
-        ended = train_here(pack.plan(outputs), pack)
+        ended = train_in_job(pack.plan(outputs), pack)
         if shared:
             return ended
         return [{**each, "files": pack_files(outputs, each["cell"])} for each in ended]
 
 
-def train_here(plan: Plan, pack: Pack) -> list[dict[str, Any]]:
-    """The cells, as the local engine trains them; a line for each in the job's log."""
+def train_in_job(plan: Plan, pack: Pack) -> list[dict[str, Any]]:
+    """Train the cells as the local engine does, with a line for each in the job's log; return how each has ended."""
     stop, console = Stop(), terminal(force_terminal=False)
     cells = list({cell.id: cell for cell in plan.cells}.values())
     jobs, rules = min(pack.jobs, len(cells)), policy(plan, pack.asked)
     with signals(stop, lambda: warm(modules(plan.configs))) as pass_on:
-        with Watch(plan.name, len(cells), jobs, plan.outputs, console) as watch:
-            outcomes = Pool(plan, train_same, jobs, watch, rules, stop).run(cells)
+        with LiveView(plan.name, len(cells), jobs, plan.outputs, console) as watch:
+            outcomes = Pool(plan, train_verified, jobs, watch, rules, stop).run(cells)
     through = [each for each in outcomes if each.status != "stopped"]
     if len(through) < len(cells):
         pass_on()
     return [{"cell": each.cell, "status": each.status, "failure": each.failure} for each in outcomes]
 
 
-def train_same(cell: Mapping[str, Any], folder: Path) -> None:
-    """What a cell's process runs: as everywhere, once it is sure that data and weights are those of the plan."""
+def train_verified(cell: Mapping[str, Any], folder: Path) -> None:
+    """Train in a cell's process, once data and weights are verified to be those of the plan."""
     from dropgrid.planning.fingerprints import Fingerprints
     from dropgrid.training.train import train
 
@@ -151,8 +151,9 @@ def train_same(cell: Mapping[str, Any], folder: Path) -> None:
 
 @contextmanager
 def signals(stop: Stop, start: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """Signals ask the cells to stop, SIGINT twice at once; gives what to call when they have: it calls the handlers
-    from before, and ends the process.
+    """Let signals ask the cells to stop, a second SIGINT at once; yield a function to call when they have stopped.
+
+    That function calls the handlers from before, and ends the process.
 
     `start` begins processes, which inherit that these signals are ignored: SLURM sends them to all there are.
     """
@@ -189,7 +190,7 @@ def signals(stop: Stop, start: Callable[[], None]) -> Iterator[Callable[[], None
 
 @contextmanager
 def bare_main() -> Iterator[None]:
-    """A main module without a file: else every cell's process would run that of the engine's worker first."""
+    """Replace the main module by one without a file, which every cell's process would otherwise run first."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
     try:

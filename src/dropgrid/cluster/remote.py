@@ -1,4 +1,4 @@
-"""The engine of any Hydra launcher: packs of cells are its jobs; what it loses is handed over again."""
+"""The engine of any Hydra launcher: packs of cells are its jobs; cells of lost jobs are launched again."""
 
 import os
 import secrets
@@ -30,11 +30,11 @@ Launch = Callable[[Sequence[Sequence[str]], Mapping[str, Any]], Iterable[Any]]
 """Jobs' overrides, and settings of the launcher that are ours to make -> Hydra's JobReturns, once all are through."""
 
 
-class Elsewhere(AbstractEngine):
-    """Cells as jobs of a launcher.
+class RemoteEngine(AbstractEngine):
+    """Trains cells as jobs of a launcher.
 
-    A job that ends without having brought all its cells to their end was lost (cancelled, its node gone), or failed
-    before it began: its cells are jobs again, `sweep.retries.Lost` times, unless nothing of a launch came through.
+    A job that ends before each of its cells has a result or a failure was lost (cancelled, its node gone), or failed
+    before it began: its cells are jobs again, `sweep.retries.Lost` times, unless no cell of a launch ended.
     Ctrl-C calls the jobs back, and they write checkpoints.
 
     Args:
@@ -58,7 +58,7 @@ class Elsewhere(AbstractEngine):
     def afford(self, plans: Sequence[Plan]) -> None:
         pass  # refused before
 
-    def measuring(self, plan: Plan) -> int | str:
+    def evaluation_jobs(self, plan: Plan) -> int | str:
         return "auto"
 
     def run(self, plan: Plan, cells: Sequence[Cell], rules: Policy, console: Console) -> bool:

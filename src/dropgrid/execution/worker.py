@@ -1,4 +1,4 @@
-"""A cell's own process: its output to log.txt, its end to the exit code, its failure to failure.json."""
+"""A cell's own process: its output goes to log.txt, its failure to failure.json, its end to the exit code."""
 
 import ctypes
 import errno
@@ -23,7 +23,7 @@ from dropgrid.store.layout import WorkerFolder
 Train = Callable[[Mapping[str, Any], Path], None]
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""Of glibc's malloc.h."""
+"""Constants of glibc's malloc.h."""
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -76,7 +76,7 @@ def keep_memory() -> None:
     """Have glibc keep what is freed for the next tensor of that size, and not give it back to be zeroed again.
 
     A step frees and takes the same tensors; in float32 that costs a twentieth of its time, of tensors above 32 MiB
-    most of it. Elsewhere nothing happens.
+    most of it. Without glibc nothing happens.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -102,7 +102,7 @@ def classify(error: Exception) -> tuple[str, str]:
 
 
 def end_with_parent() -> None:
-    """End when the supervisor has: a cell nobody waits for would hold the machine."""
+    """End when the supervisor has ended: a cell nobody waits for would hold the machine."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait([parent.sentinel])
