@@ -1,7 +1,6 @@
 """Names and paths of what lies under an outputs folder; nothing outside this room joins them (tested)."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,9 +177,9 @@ class RunFolder(WorkerFolder):
         """Whether the cell's files say that it finished or failed."""
         return self.result.exists() or self.failure.exists()
 
-    def signs_of_life(self) -> Iterable[str]:
+    def signs_of_life(self) -> list[str]:
         """Return the paths, as strings, of the files that change while a cell trains or when it ends."""
-        return (f"{self.folder}/{name}" for name in ("result.json", "failure.json", "state.json", "log.txt"))
+        return [f"{self.folder}/{name}" for name in ("result.json", "failure.json", "state.json", "log.txt")]
 
 
 LEFT_BEHIND = ("lease", "state.json", "checkpoints")
@@ -192,10 +191,7 @@ LEFT_BY_FAILURE = ("failure.json", "log.txt")
 
 @dataclass(frozen=True)
 class EvaluationFolder(WorkerFolder):
-    """An evaluation of a cell: its process' folder while it runs, and beside it result and arrays.
-
-    `evaluations/<id>/`, `evaluations/<id>.json` and `evaluations/<id>.npz`, in the cell's folder.
-    """
+    """`evaluations/<id>/` in a cell's folder, of the process that measures; beside it `<id>.json` and `<id>.npz`."""
 
     @property
     def run(self) -> RunFolder:
