@@ -76,8 +76,8 @@ def plan(outputs: Path, given: Sequence[str]) -> None:
 
 def fake(outputs: Path) -> None:
     """Results as training leaves them, of numbers that nobody measured."""
+    from dropgrid.store.files import write_json
     from dropgrid.store.identity import FORMAT, source_fingerprint
-    from dropgrid.store.records import write_json
 
     lines = json.loads((outputs / "ablations" / "many" / "cells.json").read_text())
     targets = np.random.default_rng(0).integers(0, CLASSES, IMAGES)

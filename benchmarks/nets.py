@@ -11,8 +11,8 @@ from torch import nn
 
 from dropgrid.cli.train import build_model
 from dropgrid.planning.plan import plans
-from dropgrid.planning.types import Cell
 from dropgrid.regularizers.dropblock import DropBlock2d
+from dropgrid.store.cell import Cell
 
 SCRATCH = Path(tempfile.gettempdir()) / "dropgrid-benchmarks"
 

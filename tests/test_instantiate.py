@@ -54,7 +54,7 @@ def test_what_cannot_be_built_is_the_users_to_know(node, message):
         "torch.load",
         "torch.hub.load",
         "dropgrid.files.write_atomically",
-        "dropgrid.store.records.write_json",
+        "dropgrid.store.files.write_json",
         "dropgrid.regularizers.__init__.os",
         "dropgrid.regularizers..dropblock",
         "dropgridx.regularizers.dropout.dropout",

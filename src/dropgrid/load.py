@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from dropgrid import build
 from dropgrid.errors import UserError
 from dropgrid.paths import outputs_folder
-from dropgrid.store.records import read_parts, run_folder
+from dropgrid.store.layout import Outputs
+from dropgrid.store.records import read_parts
 
 
 def load_cell(id: str, outputs: Path | str | None = None, weights: str = "last") -> nn.Module:
@@ -20,14 +21,14 @@ def load_cell(id: str, outputs: Path | str | None = None, weights: str = "last")
     Raises:
         UserError: no finished cell of that id, or weights other than `last` and `best`.
     """
-    folder = run_folder(outputs_folder(outputs), id)
-    if not (folder / "result.json").exists():
-        raise UserError(f"no finished cell {id!r} in {folder.parent}")
+    run = Outputs(outputs_folder(outputs)).run(id)
+    if not run.finished:
+        raise UserError(f"no finished cell {id!r} in {run.folder.parent}")
     if weights not in ("last", "best"):
         raise UserError(f"weights must be last or best, got {weights!r}")
-    config, local = read_parts(folder)
+    config, local = read_parts(run.folder)
     net = build.network(config, build.source(config, local).spec())
-    load_weights(net, folder / f"{weights}.safetensors")
+    load_weights(net, run.weights(weights))
     return net.eval()
 
 

@@ -209,7 +209,7 @@ def test_a_file_that_cannot_be_copied_is_named(theirs, ours, monkeypatch):
 
     monkeypatch.setattr(import_cell, "durably", full)
     with pytest.raises(UserError, match="No space left on device"):
-        import_cell.bring(run(theirs, 0), ours.outputs / "runs" / "x", yes=True)
+        import_cell.import_cell(run(theirs, 0), ours.outputs / "runs" / "x", yes=True)
     assert list((ours.outputs / "runs").iterdir()) == []
 
 
@@ -218,7 +218,7 @@ def test_of_two_merges_at_once_one_brings_the_cell(theirs, ours):
     place = ours.outputs / "runs" / run(theirs, 0).name
     said = []
     threads = [
-        threading.Thread(target=lambda: said.append(import_cell.bring(run(theirs, 0), place, yes=True)))
+        threading.Thread(target=lambda: said.append(import_cell.import_cell(run(theirs, 0), place, yes=True)))
         for _ in range(4)
     ]
     for each in threads:

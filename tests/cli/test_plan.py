@@ -13,9 +13,10 @@ from dropgrid.cost import power
 from dropgrid.cost.price import Pricing
 from dropgrid.errors import UserError
 from dropgrid.planning.plan import plans
+from dropgrid.store.files import write_json
 from dropgrid.store.identity import source_fingerprint
+from dropgrid.store.layout import Outputs
 from dropgrid.store.manifest import write_plan
-from dropgrid.store.records import run_folder, write_json
 
 ROOT = Path(__file__).parents[2]
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25", "trainer.max_epochs=2"]
@@ -35,7 +36,7 @@ def finish(plan, accuracies):
             "timing": {"total_seconds": 4.0},
             "provenance": {"source": source_fingerprint(), "finished": 1.0},
         }
-        folder = run_folder(plan.outputs, cell.id)
+        folder = Outputs(plan.outputs).run(cell.id).folder
         folder.mkdir(parents=True)
         write_json(folder / "result.json", result)
 

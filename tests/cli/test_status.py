@@ -15,6 +15,7 @@ from dropgrid.cli import tail
 from dropgrid.cli.clean import main as clean
 from dropgrid.cli.status import main
 from dropgrid.store.identity import source_fingerprint
+from dropgrid.store.layout import RunFolder
 from dropgrid.store.lease import Lease
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -205,7 +206,7 @@ def test_follow_goes_on_while_the_log_grows_is_cut_and_is_replaced_until_nobody_
 
     trainer = threading.Thread(target=train, daemon=True)
     trainer.start()
-    for text in tail.growing(folder):
+    for text in tail.growing(RunFolder(folder)):
         seen.append(text)
     trainer.join()
     assert "".join(seen) == ("training baseline\ngrün, half a line\ncut\nanother and much longer file\nwith the end")

@@ -9,9 +9,9 @@ import time
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from dropgrid.cluster.archive import collect, unload
-from dropgrid.cluster.job import KEY, Pack, bare_main, signals
-from dropgrid.cluster.remote import told
+from dropgrid.cluster.archive import pack_files, unpack_files
+from dropgrid.cluster.job import KEY, Pack, bare_main, packed_cell, signals
+from dropgrid.cluster.remote import folder_token
 from dropgrid.execution.supervisor import Stop
 from dropgrid.planning.plan import plans
 
@@ -23,7 +23,7 @@ def outputs(tmp_path, monkeypatch):
 
 def pack(tmp_path, token=""):
     (plan,) = plans(["data=fake", "regularizer=none,dropblock", "seed=0,1", "name=it"])
-    cells = [vars(cell) for cell in plan.cells]
+    cells = [packed_cell(cell) for cell in plan.cells]
     return plan, Pack(plan.name, cells, str(tmp_path), token, str(tmp_path), 1, 7.0)
 
 
@@ -39,8 +39,8 @@ def test_a_pack_travels_in_an_override(tmp_path):
 
 
 def test_a_job_knows_whether_it_sees_the_same_folder(tmp_path):
-    _, packed = pack(tmp_path, told(tmp_path))
-    assert packed.shared() and told(tmp_path) == packed.token
+    _, packed = pack(tmp_path, folder_token(tmp_path))
+    assert packed.shared() and folder_token(tmp_path) == packed.token
     (tmp_path / ".folder").write_text("another")
     assert not packed.shared()
     elsewhere = packed.plan(tmp_path / "elsewhere")
@@ -95,9 +95,9 @@ def test_a_finished_cells_files_are_brought_whole_and_a_failed_ones_failure(tmp_
     there, here = tmp_path / "there", tmp_path / "here"
     here.mkdir()
     run(there, {"lease": "held", "state.json": "{}", "checkpoints/x": "x", "failure.json": "{}", "log.txt": "why"})
-    assert unload(collect(there, "c0"), here, "c0") == ""
+    assert unpack_files(pack_files(there, "c0"), here, "c0") == ""
     assert found(here) == {"failure.json": "{}", "log.txt": "why"}
     finished = {"result.json": json.dumps({"weights": 1}), "evaluations/e.json": "{}", "last.safetensors": "w"}
     run(there, finished)
-    assert unload(collect(there, "c0"), here, "c0") == ""
+    assert unpack_files(pack_files(there, "c0"), here, "c0") == ""
     assert found(here) == {**finished, "log.txt": "why"} and not list(here.glob(".brought*"))

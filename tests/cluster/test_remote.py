@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from dropgrid.cluster.remote import brought
+from dropgrid.cluster.remote import job_results
 from dropgrid.commands import terminal
 from dropgrid.errors import UserError
 
@@ -25,10 +25,10 @@ class Job:
 def test_a_job_that_was_lost_costs_the_others_nothing():
     console = terminal(file=io.StringIO())
     jobs = [Job([{"cell": "a"}]), Job(RuntimeError("node [7] is gone\nmore")), Job([{"cell": "b"}, {"cell": "c"}])]
-    assert [each["cell"] for each in brought(jobs, console)] == ["a", "b", "c"]
+    assert [each["cell"] for each in job_results(jobs, console)] == ["a", "b", "c"]
     assert console.file.getvalue() == "a job was lost: node [7] is gone\n"
 
 
 def test_a_user_s_mistake_is_no_lost_job():
     with pytest.raises(UserError, match="other data"):
-        list(brought([Job(UserError("other data"))], terminal(file=io.StringIO())))
+        list(job_results([Job(UserError("other data"))], terminal(file=io.StringIO())))

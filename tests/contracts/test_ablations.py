@@ -80,7 +80,8 @@ def test_the_papers_ablations_build_at_the_scales_of_cifar(name, scale, tmp_path
 def test_table_1_is_comparable_at_the_papers_own_scale_alone(scale, tmp_path, monkeypatch):
     """Every row builds, and its protocol is the published one; another count of epochs is named."""
     from dropgrid.reports.published import differs
-    from dropgrid.store.ablation import Ablation, Block, Cell
+    from dropgrid.store.ablation import Ablation, Block
+    from dropgrid.store.cell import Cell
 
     monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
     for part in ("train", "val"):
@@ -93,11 +94,11 @@ def test_table_1_is_comparable_at_the_papers_own_scale_alone(scale, tmp_path, mo
     check([plan])
     assert plan.about["metric"] == "test/acc_best"
     for each in plan.cells:
-        place = (each.row, {}, 0, each.id, each.overrides, tmp_path, "planned")
-        cell = Cell(*place, lambda found=each.config: found, None, None)
+        place = (each.id, each.row, {}, 0, each.overrides, tmp_path)
+        cell = Cell(*place, {"config": each.config, "result": None})
         assert differs(Ablation("x", plan.about, [Block({}, {})]), cell) == []
         short = {**each.config, "trainer": {**each.config["trainer"], "max_epochs": 90}}
-        cell = Cell(*place, lambda found=short: found, None, None)
+        cell = Cell(*place, {"config": short, "result": None})
         assert differs(Ablation("x", plan.about, [Block({}, {})]), cell) == ["trainer.max_epochs 90 (published: 270)"]
 
 

@@ -27,7 +27,7 @@ def measured(monkeypatch):
 
 
 def planned(tmp_path, *overrides):
-    (plan,) = plans([*TINY, *overrides, f"paths.outputs={tmp_path}"])
+    (plan,) = autotune.settle(plans([*TINY, *overrides, f"paths.outputs={tmp_path}"]))
     return plan.cells
 
 

@@ -10,7 +10,7 @@ from dropgrid.cost.probe import Pace, kind
 from dropgrid.errors import UserError
 from dropgrid.planning.plan import plans
 from dropgrid.store.identity import source_fingerprint
-from dropgrid.store.records import run_folder
+from dropgrid.store.layout import Outputs
 
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25", "trainer.max_epochs=2"]
 SWEEP = [*TINY, "regularizer=none,dropblock", "seed=0,1,2"]
@@ -38,7 +38,7 @@ def probed(monkeypatch):
 
 def finish(plan, cell, source=None, accuracy=0.9):
     """A result as training leaves it, in the parts that are read."""
-    folder = run_folder(plan.outputs, cell.id)
+    folder = Outputs(plan.outputs).run(cell.id).folder
     folder.mkdir(parents=True)
     provenance = {"source": source or source_fingerprint(), "finished": 1.0}
     result = {

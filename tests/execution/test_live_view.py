@@ -6,19 +6,20 @@ from types import SimpleNamespace
 import pytest
 
 from dropgrid.commands import terminal as terminal_of
-from dropgrid.execution.live_view import Watch, minutes
+from dropgrid.execution.live_view import LiveView, minutes
 from dropgrid.execution.supervisor import Outcome
-from dropgrid.store.records import run_folder, write_json
+from dropgrid.store.files import write_json
+from dropgrid.store.layout import Outputs
 
 
 def watch(tmp_path, terminal=False):
     console = terminal_of(file=io.StringIO(), force_terminal=terminal, width=120)
-    return Watch("demo", 5, 2, tmp_path, console)
+    return LiveView("demo", 5, 2, tmp_path, console)
 
 
 def state(tmp_path, cell, step, phase="training"):
     values = {"phase": phase, "epoch": 3, "epochs": 10, "step": step, "steps": 100, "loss": 0.5}
-    write_json(run_folder(tmp_path, cell) / "state.json", values)
+    write_json(Outputs(tmp_path).run(cell).state, values)
 
 
 def test_names_and_messages_are_no_markup(tmp_path):

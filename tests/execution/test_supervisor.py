@@ -8,6 +8,7 @@ import pytest
 import trains
 
 from dropgrid.execution.supervisor import Policy, Stop, supervise, tidy
+from dropgrid.store.layout import RunFolder
 from dropgrid.store.lease import Lease, machine_id
 
 CELL = {"id": "abc", "name": "n", "config": {"seed": 1}, "local": {"paths": {}}}
@@ -114,12 +115,12 @@ def test_what_a_killed_supervisor_left_of_a_finished_cell_is_tidied_up_but_not_u
 
     leave()
     (folder / "lease").write_text(json.dumps({"machine": machine_id(), "time": 1.0}))  # its lock went with its holder
-    tidy(folder)
+    tidy(RunFolder(folder))
     assert sorted(path.name for path in folder.iterdir()) == before
     held = Lease(folder)
     assert held.acquire()
     (folder / "state.json").write_text("")
-    tidy(folder)
+    tidy(RunFolder(folder))
     assert (folder / "state.json").exists()
 
 

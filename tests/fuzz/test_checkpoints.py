@@ -17,7 +17,7 @@ from dropgrid.initializers.checkpoint import checkpoint
 from dropgrid.load import load_weights
 from dropgrid.reports.predictions import predictions
 from dropgrid.store import checkpoints
-from dropgrid.store.ablation import Cell
+from dropgrid.store.cell import Cell
 
 
 def net():
@@ -140,5 +140,5 @@ def test_predictions(trial, tmp_path, weights):
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "predictions.npz").write_bytes(data)
-        cell = Cell("x", {}, 0, "x", [], folder, "finished", lambda: None, None, None)
+        cell = Cell("x", "x", {}, 0, [], folder)
         trial(lambda cell=cell: predictions(cell, weights) and None, (number, data[:40]))

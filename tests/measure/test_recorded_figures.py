@@ -3,7 +3,7 @@
 import numpy as np
 
 from dropgrid.measure.recorded_figures import ends, pictures
-from dropgrid.measure.snapshots import FILE, Moment, write
+from dropgrid.measure.snapshots import Moment, write
 
 
 def norms(step, scale):
@@ -21,12 +21,12 @@ def test_of_a_few_cells_the_first_moment_stands_beside_the_last_and_of_many_the_
 
 def test_a_cell_that_recorded_nothing_has_no_picture(tmp_path):
     assert pictures({"a": tmp_path}) == {}
-    write(tmp_path / FILE, {"signal": []})
+    write(tmp_path / "diagnosis.npz", {"signal": []})
     assert pictures({"a": tmp_path}) == {}
 
 
 def test_what_has_no_picture_here_is_left_out_and_said(tmp_path, capsys):
     known = Moment(0, {"norms": np.ones(2), "sigma2": np.ones(2)})
-    write(tmp_path / FILE, {"of_a_later_version": [norms(0, 1.0)], "weights_by_depth": [known]})
+    write(tmp_path / "diagnosis.npz", {"of_a_later_version": [norms(0, 1.0)], "weights_by_depth": [known]})
     assert set(pictures({"a": tmp_path})) == {"weights_by_depth"}
     assert capsys.readouterr().err == "diagnosis.of_a_later_version was recorded, but there is no picture of it here\n"

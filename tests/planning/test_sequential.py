@@ -5,8 +5,9 @@ import pytest
 
 from dropgrid.planning.seeds import alpha
 from dropgrid.planning.sequential import grown, is_open
-from dropgrid.planning.types import Cell, Plan
+from dropgrid.planning.types import Plan
 from dropgrid.statistics.dunnett import Comparison, compare
+from dropgrid.store.cell import Cell
 
 
 def comparison(low, high):
@@ -35,8 +36,8 @@ def plan_of(fake, looks):
             {},
             each["line"]["seed"],
             each["line"]["overrides"],
-            each["config"],
-            {"sweep": {"detect": 0.3}},
+            fake.outputs / "runs" / each["line"]["cell"],
+            {"config": each["config"], "local": {"sweep": {"detect": 0.3}}},
         )
         for each in fake.cells
     ]

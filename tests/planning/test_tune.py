@@ -10,7 +10,8 @@ import pytest
 from dropgrid.errors import UserError
 from dropgrid.planning.compose import hydra_context
 from dropgrid.planning.tune import choose, replaced, seeds, trials
-from dropgrid.planning.types import Cell, Plan
+from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell
 
 ROOT = Path(__file__).parents[2]
 ROWS = {"baseline": ["regularizer=none"], "dropout": ["regularizer=dropout", "regularizer.keep_prob=0.9"]}
@@ -78,7 +79,8 @@ def test_validation_chooses_whatever_the_test_set_says(tmp_path, metric, chosen)
     names, cells = ("val/acc_last", "val/acc_best", "test/acc_last", "test/acc_best"), []
     for setting, trained in measured.items():
         for seed in (1000, 1001):
-            cells.append(Cell(f"{len(cells):016x}", f"dropout | {setting}", {}, seed, [], {}, {}))
+            id = f"{len(cells):016x}"
+            cells.append(Cell(id, f"dropout | {setting}", {}, seed, [], tmp_path / "runs" / id))
             if seed - 1000 < len(trained):
                 folder = tmp_path / "runs" / cells[-1].id
                 folder.mkdir(parents=True)

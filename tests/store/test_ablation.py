@@ -7,17 +7,16 @@ import sys
 
 import pytest
 
-from dropgrid import reports
 from dropgrid.errors import UserError
-from dropgrid.store import ablation as module
-from dropgrid.store.ablation import read
+from dropgrid.store import records as module
+from dropgrid.store.ablation import load, read
 
 
 def test_load_gives_a_line_a_cell_whatever_its_status(fake):
     fake.add(["baseline", "dropout"], seeds=2, factors={"optimizer.lr": "0.1"})
     for cell, status in zip(fake.cells, ("finished", "failed", "running", "pending"), strict=True):
         cell["status"] = status
-    frame = reports.load(fake.write(), fake.outputs)
+    frame = load(fake.write(), fake.outputs)
     assert list(frame["status"]) == ["finished", "failed", "running", "pending"]
     assert list(frame["row"]) == ["baseline", "baseline", "dropout", "dropout"]
     assert list(frame["seed"]) == [0, 1, 0, 1]
@@ -30,7 +29,7 @@ def test_load_gives_a_line_a_cell_whatever_its_status(fake):
 
 
 def test_load_names_keep_prob_and_drop_prob_and_what_was_dropped(fake):
-    frame = reports.load(fake.add(["baseline", "spatial_dropout"], seeds=1).write(), fake.outputs)
+    frame = load(fake.add(["baseline", "spatial_dropout"], seeds=1).write(), fake.outputs)
     sites = fake.cells[1]["result"]["treatment"]["sites"]
     assert frame.loc[1, "keep_prob"] + frame.loc[1, "drop_prob"] == pytest.approx(1)
     assert frame.loc[1, "drop_realised"] == pytest.approx(sum(site["realised"] for site in sites) / len(sites))

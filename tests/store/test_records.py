@@ -1,7 +1,8 @@
 import pytest
 
 from dropgrid.errors import UserError
-from dropgrid.store.records import read_json, run_folder
+from dropgrid.store.files import read_json
+from dropgrid.store.layout import Outputs
 
 
 def test_a_damaged_file_is_named_with_what_to_do(tmp_path):
@@ -16,4 +17,4 @@ def test_reading_what_is_not_there(tmp_path):
 
 
 def test_a_runs_folder(tmp_path):
-    assert run_folder(tmp_path, "abc") == tmp_path / "runs" / "abc"
+    assert Outputs(tmp_path).run("abc").folder == tmp_path / "runs" / "abc"

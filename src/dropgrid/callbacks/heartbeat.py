@@ -10,7 +10,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from dropgrid.learner import AbstractLearner
-from dropgrid.store.records import write_json
+from dropgrid.store.files import write_json
+from dropgrid.store.layout import RunFolder
 
 SECONDS_BETWEEN = 0.5
 
@@ -22,7 +23,7 @@ class Heartbeat(Callback):
     """
 
     def __init__(self, folder: Path, every: float = SECONDS_BETWEEN):
-        self.path, self.every = folder / "state.json", every
+        self.path, self.every = RunFolder(folder).state, every
         self.last = 0.0
 
     def on_train_batch_end(

@@ -17,9 +17,9 @@ from rich.text import Text
 from dropgrid.cli import console
 from dropgrid.commands import parser, run
 from dropgrid.errors import UserError
-from dropgrid.store.ablation import names
 from dropgrid.store.deletion import Removal, held, removals, remove
-from dropgrid.store.inventory import Run, lines, runs, subfolders, tree
+from dropgrid.store.inventory import StoredRun, listed_cells, runs, subfolders, tree
+from dropgrid.store.layout import Outputs
 
 FLAGS = {
     "checkpoints": "checkpoints of finished and failed cells",
@@ -49,7 +49,7 @@ def act(given: argparse.Namespace) -> int:
         raise UserError("orphaned cells belong to no ablation: --orphaned goes without NAME")
     if given.yes and not flags:
         raise UserError(f"--yes needs to know what to remove: {' '.join(f'--{flag}' for flag in FLAGS)}")
-    chosen = {line["cell"] for _, line in lines(given.outputs, given.names)} if given.names else None
+    chosen = {cell.id for _, cell in listed_cells(given.outputs, given.names)} if given.names else None
     found = [each for each in runs(given.outputs) if chosen is None or each.folder.name in chosen]
     if flags:
         clean(removals(flags, found, given.outputs, chosen), given.yes)
@@ -82,10 +82,12 @@ def clean(found: Sequence[Removal], yes: bool) -> None:
     console.show(Text(told if rows else "nothing to remove", style="bold"))
 
 
-def show_sizes(outputs: Path, found: Sequence[Run], chosen: Sequence[str]) -> None:
+def show_sizes(outputs: Path, found: Sequence[StoredRun], chosen: Sequence[str]) -> None:
     """What takes how much room: a line for each ablation, and for what belongs to none."""
     rows: list[list[str | Text]] = []
-    folders = {name: tree(outputs / "ablations" / name) for name in chosen or names(outputs)}
+    place = Outputs(outputs)
+    names = place.ablation_names
+    folders = {name: tree(place.ablation(name).folder) for name in chosen or names}
     for name, own in folders.items():
         cells = [each for each in found if name in each.ablations]
         shared = [each.size for each in cells if len(each.ablations) > 1]
@@ -97,11 +99,10 @@ def show_sizes(outputs: Path, found: Sequence[Run], chosen: Sequence[str]) -> No
         orphaned = [each for each in found if not each.members]
         sizes = [sum(each.size for each in orphaned), 0, sum(each.checkpoints for each in orphaned)]
         rows.append(["(orphaned cells)", str(len(orphaned)), *map(console.size, sizes)])
-        others = {"(replaced by reruns)": tree(outputs / "replaced"), "(caches)": tree(outputs / ".cache")}
-        aside = {*names(outputs)}
-        counted = {"runs", "ablations", "replaced", ".cache"}
-        rest = [each for each in subfolders(outputs) if each.name not in counted]
-        rest += [each for each in subfolders(outputs / "ablations") if each.name not in aside]
+        others = {"(replaced by reruns)": tree(place.replaced), "(caches)": tree(place.cache)}
+        counted = (place.runs, place.ablations, place.replaced, place.cache)
+        rest = [each for each in subfolders(outputs) if each not in counted]
+        rest += [each for each in subfolders(place.ablations) if each.name not in names]
         others["(other)"] = sum(map(tree, rest))
         rows += [[what, "", console.size(size), "", ""] for what, size in others.items() if size]
         total += sum(others.values())
@@ -112,7 +113,7 @@ def show_sizes(outputs: Path, found: Sequence[Run], chosen: Sequence[str]) -> No
         console.show(Text("  Cells that several ablations share count once in the total.", style="dim"))
 
 
-def show_flags(outputs: Path, found: Sequence[Run], chosen: set[str] | None) -> None:
+def show_flags(outputs: Path, found: Sequence[StoredRun], chosen: set[str] | None) -> None:
     """What each flag would free."""
     rows: list[list[str | Text]] = []
     for flag, what in FLAGS.items():
@@ -125,7 +126,7 @@ def show_flags(outputs: Path, found: Sequence[Run], chosen: set[str] | None) -> 
         console.show(Text(f"  Kept in any case: {kept}.", style="dim"))
 
 
-def interrupted(found: Sequence[Run]) -> str:
+def interrupted(found: Sequence[StoredRun]) -> str:
     """The checkpoints that no flag but --orphaned removes, in words."""
     kept = [each for each in found if each.status == "interrupted" and each.checkpoints and each.members]
     size = console.size(sum(each.checkpoints for each in kept))

@@ -27,7 +27,8 @@ from dropgrid.loggers.wandb import has_key, line
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 from dropgrid.store.files import write
-from dropgrid.store.inventory import label, members
+from dropgrid.store.inventory import members
+from dropgrid.store.layout import Outputs
 
 TIMEOUT = 60
 """Seconds to wait for the service."""
@@ -64,7 +65,7 @@ def write_sweep(given: argparse.Namespace) -> None:
     """The YAML, in the ablation's folder."""
     from dropgrid.dashboards.agents import sweep
 
-    path = given.outputs / "ablations" / given.name / "wandb_sweep.yaml"
+    path = Outputs(given.outputs).ablation(given.name).wandb_sweep
     text = sweep(read(given.name, given.outputs), project=given.project, file=str(path))
     write(path, text)
     print(path)
@@ -83,7 +84,7 @@ def send_files(given: argparse.Namespace) -> int:
     found: Counter[str] = Counter()
     for cell in track(ended, "sending", console=terminal(stderr=True), transient=True):
         member = backfill.members(cell, given.name, named[cell.id])
-        name = f"{member[0][0]}/{label(vars(cell))}"
+        name = f"{member[0][0]}/{cell.label}"
         found[backfill.send(cell, name, member, options)] += 1
     where = "sent" if has_key() else "written offline (no API key), --sync sends them"
     print(f"{found['sent']} of {len(ended)} cells {where}, {found['there']} were there", end="")
@@ -118,8 +119,8 @@ def build(given: argparse.Namespace) -> None:
     except ImportError as error:
         raise UserError("dashboard.py needs wandb-workspaces: pip install 'dropgrid[dashboard]'") from error
     table = tabulate(read(given.name, given.outputs))
-    folder = given.outputs / "ablations" / given.name
-    figures = {f"figures/{path.stem}": path for path in sorted(folder.glob("figure*.png"))}
+    folder = Outputs(given.outputs).ablation(given.name)
+    figures = {f"figures/{path.stem}": path for path in folder.figures("png")}
     place = {"project": given.project, "entity": given.entity or ""}
     if given.dry_run:
         shown = {
@@ -132,7 +133,7 @@ def build(given: argparse.Namespace) -> None:
         return
     keyed("--dry-run shows without one what would be sent")
     try:
-        for said in service.send(table, figures, folder / "wandb.json", project=given.project, entity=given.entity):
+        for said in service.send(table, figures, folder.wandb_memory, project=given.project, entity=given.entity):
             print(said)
     except Exception as error:
         raise UserError(f"W&B: {line(error)}; nothing here is lost, run the command again") from error

@@ -24,12 +24,14 @@ from typing import TYPE_CHECKING, Any
 from dropgrid.commands import parser, run
 from dropgrid.errors import UserError, meant
 from dropgrid.measure.output import Asked, Seen, Sights, tell
+from dropgrid.store.layout import Outputs, RunFolder
 
 if TYPE_CHECKING:
     from dropgrid.measure.probe import Probe
     from dropgrid.measure.subject import Found
     from dropgrid.measure.training_setup import Course
-    from dropgrid.planning.types import Cell, Plan
+    from dropgrid.planning.types import Plan
+    from dropgrid.store.cell import Cell
 
 DEFAULT = "signal"
 
@@ -67,7 +69,7 @@ def act(given: argparse.Namespace) -> int:
         for label, cell in labelled(plan, rest).items():
             look_at(plan, cell, label, [each for each in options if each.images is not None], sights)
             look_ahead(plan, cell, label, ahead, sights)
-    return tell(given.outputs / "diagnostics" / name, options, sights)
+    return tell(Outputs(given.outputs).diagnostics(name).folder, options, sights)
 
 
 def asked(words: Sequence[str]) -> list[Asked]:
@@ -133,12 +135,10 @@ def planned(words: Sequence[str], outputs: Path) -> "Plan":
 
 def labelled(plan: "Plan", words: Sequence[str]) -> dict[str, "Cell"]:
     """The cells by what tells them apart."""
-    from dropgrid.planning.types import label
-
     several = len({cell.seed for cell in plan.cells}) > 1
     found = {}
     for cell in plan.cells:
-        name = label(cell) if several else label(cell).removesuffix(f" seed {cell.seed}")
+        name = cell.label if several else cell.label.removesuffix(f" seed {cell.seed}")
         found[" ".join(words) or "default run" if name == "run" else name] = cell
     return found
 
@@ -146,25 +146,24 @@ def labelled(plan: "Plan", words: Sequence[str]) -> dict[str, "Cell"]:
 def trained(name: str, words: Sequence[str], own: Sequence[str], outputs: Path) -> dict[str, Path]:
     """The folders of the finished cells that are meant, by label."""
     from dropgrid.execution.run_evaluations import finished
-    from dropgrid.store.ablation import names
-    from dropgrid.store.records import run_folder
 
     timed = [word for word in own if word.lstrip("+").startswith(("diagnose.steps", "diagnose.every"))]
     if words or timed:
         raise UserError(
             f"{[*words, *timed][0]}: a finished cell is as it is; --cell takes diagnose.… alone, of one moment"
         )
-    if (run_folder(outputs, name) / "result.json").exists():
-        return {name: run_folder(outputs, name)}
-    known = names(outputs)
+    place = Outputs(outputs)
+    if place.run(name).finished:
+        return {name: place.run(name).folder}
+    known = place.ablation_names
     if name not in known:
         raise UserError(
-            f"no finished cell {name!r} in {outputs / 'runs'}, and no ablation; those: {', '.join(known) or 'none'}"
+            f"no finished cell {name!r} in {place.runs}, and no ablation; those: {', '.join(known) or 'none'}"
         )
     found: dict[str, Path] = {}
     for cell in finished(name, outputs, 1).cells:
         label = " ".join([*(f"{key}={value}" for key, value in cell.factors.items()), cell.row])
-        found.setdefault(label, run_folder(outputs, cell.id))
+        found.setdefault(label, cell.folder)
     return found
 
 
@@ -256,14 +255,14 @@ def look_back(
     """What is seen of a finished cell by each option; `recorded`: with what its training kept, where it did."""
     from dropgrid.commands import terminal
     from dropgrid.measure.probe import Probe, probe
-    from dropgrid.measure.snapshots import FILE, read
+    from dropgrid.measure.snapshots import read
     from dropgrid.measure.subject import Found, load
-    from dropgrid.store.records import read_json
+    from dropgrid.store.files import read_json
 
-    subject = load(folder, weights)
+    run, subject = RunFolder(folder), load(folder, weights)
     learner = subject.learner(subject.network, subject.seed).to(subject.device)
-    steps = int(read_json(folder / "result.json")["steps"])
-    history = read(folder / FILE) if recorded and weights == "last" else {}
+    steps = int(read_json(run.result)["steps"])
+    history = read(run.diagnosis) if recorded and weights == "last" else {}
     lr, console = subject.config["optimizer"].get("lr"), terminal()
 
     def on(images: int) -> Probe:

@@ -12,15 +12,15 @@ from dropgrid.execution.check import check
 from dropgrid.execution.engine import AbstractEngine
 from dropgrid.execution.pool import policy
 from dropgrid.execution.run_evaluations import Failed, finished, measure
-from dropgrid.execution.selection import distinct, failure, older, result, todo, unfinished
+from dropgrid.execution.selection import current_result, distinct, older, todo, unfinished
 from dropgrid.execution.supervisor import Policy, tidy
 from dropgrid.planning import tune
 from dropgrid.planning.evaluations import asked
 from dropgrid.planning.plan import plans
 from dropgrid.planning.sequential import grown
-from dropgrid.planning.types import Plan, label
+from dropgrid.planning.types import Plan
 from dropgrid.store.manifest import write_plan
-from dropgrid.store.records import run_folder
+from dropgrid.store.records import read_failure
 
 STOPPED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -61,26 +61,26 @@ def run(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
         console.print(f"the answer is open in some rows: {added} cells more (sweep.seeds=auto)")
         plan = more
         stopped = train_cells(plan, rules, engine, console)
-    code = finish(plan, engine.measuring(plan), stopped)
+    code = finish(plan, engine.evaluation_jobs(plan), stopped)
     if stopped:
         console.print("stopped; the same command continues with what is not finished", style="yellow")
     return code if code and plan.sweep["on_error"] == "stop" else STOPPED if stopped else code
 
 
 def train_cells(plan: Plan, rules: Policy, engine: AbstractEngine, console: Console) -> bool:
-    """What of a plan is to be trained; whether someone asked to stop."""
+    """Train the cells of a plan that are to be trained; return whether someone asked to stop."""
     write_plan(plan.outputs, plan.name, plan.about, plan.cells)
     cells = todo(plan, rules.outdated)
     for cell in distinct(plan):
-        if result(plan, cell) is not None:
-            tidy(run_folder(plan.outputs, cell.id))
+        if cell.run.finished:
+            tidy(cell.run)
     console.print(head(plan), soft_wrap=True)
     return bool(cells) and engine.run(plan, cells, rules, console)
 
 
 def head(plan: Plan) -> str:
     """`demo: 40 cells, 12 already finished, 3 of them by older source (…)`."""
-    found = [each for each in (result(plan, cell) for cell in distinct(plan)) if each is not None]
+    found = [each for each in map(current_result, distinct(plan)) if each is not None]
     old = older(found)
     again = {"stale": "trained again", "all": "all trained again"}.get(plan.sweep["rerun"], "kept")
     remark = f", {old} of them by older source: {again}" if old else ""
@@ -90,7 +90,7 @@ def head(plan: Plan) -> str:
 
 def finish(plan: Plan, jobs: int | str, stopped: bool = False) -> int:
     """Measure what the ablation asks for, unless stopped; then the table, and what failed; 1 when something did."""
-    found = [(cell, failure(plan, cell)) for cell in unfinished(plan)]
+    found = [(cell, read_failure(cell.run)) for cell in unfinished(plan)]
     failed: list[tuple[str, Failed]] = [("", [(cell, why) for cell, why in found if why is not None])]
     if not stopped and len(found) < len(distinct(plan)):
         failed += [(each.label, measure(finished(plan.name, plan.outputs, jobs), each)) for each in asked(plan)]
@@ -128,9 +128,6 @@ def show(plan: Plan, evaluations: Sequence[str]) -> None:
 
 def show_failures(plan: Plan, failed: Failed, name: str) -> None:
     """The cells that failed: class and last line, and where the whole log is."""
-    lines = [
-        (label(cell), f"{why['class']}: {why['message']}", str(run_folder(plan.outputs, cell.id) / why["log"]))
-        for cell, why in failed
-    ]
+    lines = [(cell.label, f"{why['class']}: {why['message']}", str(cell.folder / why["log"])) for cell, why in failed]
     heading = f"{name}: {len(failed)} failed" if name else f"{len(failed)} failed"
     listing.show(heading, listing.table(("cell", "failure", "log"), lines, left=(0, 1, 2)))

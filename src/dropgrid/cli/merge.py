@@ -19,9 +19,10 @@ from rich.text import Text
 from dropgrid.cli import console
 from dropgrid.commands import parser, run
 from dropgrid.errors import UserError
-from dropgrid.store.import_cell import bring, evaluations, unlike
-from dropgrid.store.inventory import label, members, subfolders, tree
-from dropgrid.store.merge_plans import Union, unions
+from dropgrid.store.import_cell import import_cell, import_evaluations, unlike
+from dropgrid.store.inventory import member_label, members, subfolders, tree
+from dropgrid.store.layout import Outputs, RunFolder
+from dropgrid.store.merge_plans import MergedPlan, merge_plans
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,11 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def act(given: argparse.Namespace) -> int:
     """Say what would be merged, or merge it: first cells, then the ablations that name them."""
     origin, outputs, yes = given.origin, given.outputs, given.yes
-    if not (origin / "runs").is_dir():
+    if not Outputs(origin).runs.is_dir():
         raise UserError(f"no runs in {origin}; FROM is another outputs folder, the one that has runs/ in it")
     if outputs.exists() and origin.samefile(outputs):
         raise UserError(f"{origin} is where outputs are; FROM is another folder, or say paths.outputs=DIR")
-    joined = unions(origin, outputs)
+    joined = merge_plans(origin, outputs)
     problems = [each.refused for each in joined if each.refused]
     problems += cells(origin, outputs, {each.name for each in joined if each.refused}, yes)
     ablations([each for each in joined if each.added or each.new], yes)
@@ -53,38 +54,38 @@ def act(given: argparse.Namespace) -> int:
 def cells(origin: Path, outputs: Path, refused: set[str], yes: bool) -> list[str]:
     """Bring finished cells and evaluations, but those that only refused ablations have; what went wrong."""
     named = members(origin)
-    problems, here, measured, freight = [], 0, 0, 0
+    problems, here, measured, copied = [], 0, 0, 0
     rows: list[list[str | Text]] = []
-    for theirs in subfolders(origin / "runs"):
+    for theirs in subfolders(Outputs(origin).runs):
         found = named.get(theirs.name, [])
-        finished = (theirs / "result.json").exists() and not theirs.name.startswith(".")
+        finished = RunFolder(theirs).finished and not theirs.name.startswith(".")
         if not finished or (found and {name for name, _ in found} <= refused):
             continue
-        ours = outputs / "runs" / theirs.name
-        called = f"{found[0][0]}: {label(found[0][1])}" if found else theirs.name
-        if (ours / "result.json").exists():
+        ours = Outputs(outputs).runs / theirs.name
+        called = member_label(*found[0]) if found else theirs.name
+        if RunFolder(ours).finished:
             here += 1
             other = unlike(ours, theirs)
             problems += [f"{called} (cell {theirs.name}) {other}"] if other else []
-            measured += 0 if other else evaluations(theirs, ours, yes)
+            measured += 0 if other else import_evaluations(theirs, ours, yes)
             continue
-        why = bring(theirs, ours, yes)
+        why = import_cell(theirs, ours, yes)
         problems += [f"{called} (cell {theirs.name}): {why}"] if why else []
         if not why:
             size = tree(theirs)
-            freight += size
+            copied += size
             rows.append([called, console.size(size), theirs.name])
     if rows:
         headings = ["brought" if yes else "to bring", "size", "cell"]
         console.show(console.table(headings, rows), "")
-    parts = [f"{console.cells(len(rows))} {'brought' if yes else 'to bring'}, {console.size(freight)}"]
+    parts = [f"{console.cells(len(rows))} {'brought' if yes else 'to bring'}, {console.size(copied)}"]
     parts += [f"{measured} evaluation files"] if measured else []
     parts += [f"{here} finished here already"] if here else []
     console.show("; ".join(parts))
     return problems
 
 
-def ablations(joined: Sequence[Union], yes: bool) -> None:
+def ablations(joined: Sequence[MergedPlan], yes: bool) -> None:
     """The lines that each ablation gets."""
     for each in joined:
         new = "a new ablation, " if each.new else ""

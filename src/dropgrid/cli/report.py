@@ -10,6 +10,7 @@ from dropgrid.errors import UserError
 from dropgrid.reports import external_results
 from dropgrid.reports.report import write
 from dropgrid.store.ablation import names, read
+from dropgrid.store.layout import Outputs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,10 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def act(given: argparse.Namespace) -> int:
     """Write the report, and print it."""
     name = one(given.names, given.outputs)
+    folder = Outputs(given.outputs).ablation(name).folder
     for path in given.imports:
-        external_results.remember(path, read(name, given.outputs), given.outputs / "ablations" / name)
+        external_results.remember(path, read(name, given.outputs), folder)
     for file in given.forget:
-        external_results.forget(file, given.outputs / "ablations" / name)
+        external_results.forget(file, folder)
     report = write(name, given.outputs)
     if sys.stdout.isatty():
         terminal().print(report.renderable)

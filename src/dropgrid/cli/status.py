@@ -29,9 +29,9 @@ from dropgrid.cli.tail import find, follow
 from dropgrid.commands import parser, run
 from dropgrid.errors import UserError
 from dropgrid.execution.live_view import minutes
-from dropgrid.store.ablation import Cell, names, read
-from dropgrid.store.ablation_status import Standing, failure, reproduce
-from dropgrid.store.inventory import label
+from dropgrid.store.ablation import names, read
+from dropgrid.store.ablation_status import AblationStatus, described_failure
+from dropgrid.store.cell import Cell
 from dropgrid.store.status import STATUSES
 
 COLOURS = {"finished": "green", "running": "cyan", "failed": "red", "interrupted": "yellow", "pending": ""}
@@ -39,7 +39,7 @@ BAR = 16
 """Characters of a running cell's bar."""
 
 SHOWN = 5
-"""Failures that are told with an ablation; --failed tells all."""
+"""Failures that are printed with an ablation; --failed prints all."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,10 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def act(given: argparse.Namespace) -> int:
-    """Read, and show what was asked for."""
+    """Read, and show what was asked for; 1 if cells failed and failures were asked for."""
     if given.follow is not None:
         return follow(*find(given.follow, given.outputs, given.name), given.outputs)
-    found, unreadable = standings(given.outputs, given.name)
+    found, unreadable = statuses(given.outputs, given.name)
     if given.json:
         print(json.dumps(as_json(found, unreadable, given), indent=1, allow_nan=False))
     elif given.failed:
@@ -70,21 +70,23 @@ def act(given: argparse.Namespace) -> int:
     return 1 if given.failed and any(each.of("failed") for each in found) else 0
 
 
-def standings(outputs: Path, name: str | None) -> tuple[list[Standing], dict[str, str]]:
-    """That of the ablation named, else of all; and why some of all cannot be read."""
+def statuses(outputs: Path, name: str | None) -> tuple[list[AblationStatus], dict[str, str]]:
+    """Return the status of the ablation named, else of all; and why some of all cannot be read."""
     if name:
-        return [Standing(read(name, outputs))], {}
+        return [AblationStatus(read(name, outputs))], {}
     found, unreadable = [], {}
     for each in names(outputs):
         try:
-            found.append(Standing(read(each, outputs)))
+            found.append(AblationStatus(read(each, outputs)))
         except UserError as error:
             unreadable[each] = str(error)
     return found, unreadable
 
 
-def as_json(found: Sequence[Standing], unreadable: Mapping[str, str], given: argparse.Namespace) -> dict[str, Any]:
-    """See the help."""
+def as_json(
+    found: Sequence[AblationStatus], unreadable: Mapping[str, str], given: argparse.Namespace
+) -> dict[str, Any]:
+    """Return what `--json` prints; see the help."""
     ablations = [each.summary() for each in found]
     ablations += [{"name": name, "error": error} for name, error in unreadable.items()]
     value: dict[str, Any] = {"outputs": str(given.outputs), "ablations": ablations}
@@ -100,8 +102,8 @@ def as_json(found: Sequence[Standing], unreadable: Mapping[str, str], given: arg
     return value
 
 
-def show_all(found: Sequence[Standing], outputs: Path) -> None:
-    """A line for each ablation."""
+def show_all(found: Sequence[AblationStatus], outputs: Path) -> None:
+    """Print a line for each ablation."""
     rows: list[list[str | Text]] = []
     for each in found:
         counts = [console.count(number, COLOURS[status]) for status, number in each.counts().items()]
@@ -112,80 +114,75 @@ def show_all(found: Sequence[Standing], outputs: Path) -> None:
         console.show(f"nothing was run yet in {outputs}; python scripts/train.py +ablation=demo trains the demo")
 
 
-def active(standing: Standing) -> str:
-    """`3 min ago`."""
-    last = standing.last_activity()
+def active(status: AblationStatus) -> str:
+    """Return when a cell last gave a sign of life: `3 min ago`."""
+    last = status.last_activity()
     return console.ago(time.time() - last) if last else console.NOTHING
 
 
-def to_go(standing: Standing) -> str:
-    """`about 3 min 20 s`."""
-    seconds = standing.seconds_to_go()
+def to_go(status: AblationStatus) -> str:
+    """Return the time to go: `about 3 min 20 s`."""
+    seconds = status.seconds_to_go()
     return console.NOTHING if seconds is None else f"about {minutes(seconds)}"
 
 
-def show(standing: Standing) -> None:
-    """One ablation: rows by status, running cells, failures, and cells by older source."""
-    words = [f"{number} {status}" for status, number in standing.counts().items() if number]
-    head = [f"{len(standing.cells)} cells: {', '.join(words)}"]
-    left, last = to_go(standing), active(standing)
+def show(status: AblationStatus) -> None:
+    """Print one ablation: rows by status, running cells, failures, and how many cells are by older source."""
+    words = [f"{number} {status}" for status, number in status.counts().items() if number]
+    head = [f"{len(status.cells)} cells: {', '.join(words)}"]
+    left, last = to_go(status), active(status)
     head += [f"{left} to go"] if left != console.NOTHING else []
     head += [f"last activity {last}"] if last != console.NOTHING else []
-    console.show(Text.assemble((standing.name, "bold"), "  ", "; ".join(head)), "")
+    console.show(Text.assemble((status.name, "bold"), "  ", "; ".join(head)), "")
     rows: list[list[str | Text]] = []
-    for row in standing.rows():
+    for row in status.rows():
         factors = "".join(f"{key}={value} " for key, value in row["factors"].items())
         rows.append([f"{factors}{row['row']}", *(console.count(row[each], COLOURS[each]) for each in STATUSES)])
     console.show(console.table(["row", *STATUSES], rows))
-    running = standing.of("running")
+    running = status.of("running")
     if running:
         columns = ["running", "", "progress", "loss", "host", "pid"]
-        console.show("", console.table(columns, [progress(standing, cell) for cell in running], left=(0, 1, 2, 4)))
-    failed = standing.of("failed")
+        console.show("", console.table(columns, [progress(status, cell) for cell in running], left=(0, 1, 2, 4)))
+    failed = status.of("failed")
     if failed:
         console.show("")
     for cell in failed[:SHOWN]:
-        why = failure(cell) or {}
-        console.show(Text.assemble(("failed  ", "red"), f"{called(cell)}: {why['class']}: {why['message']}"))
+        why = described_failure(cell) or {}
+        console.show(Text.assemble(("failed  ", "red"), f"{cell.label}: {why['class']}: {why['message']}"))
         console.show(Text(f"        {why['log']}", style="dim"))
     if failed:
         more = f"{len(failed) - SHOWN} more failed; " if len(failed) > SHOWN else ""
         console.show(
-            Text(f"{more}python scripts/status.py {shlex.quote(standing.name)} --failed tells how to train again")
+            Text(f"{more}python scripts/status.py {shlex.quote(status.name)} --failed tells how to train again")
         )
-    older = len(standing.older())
+    older = len(status.older())
     if older:
         were, them = ("was", "it") if older == 1 else ("were", "them")
-        told = f"{older} of {console.cells(len(standing.cells))} {were} trained by older source"
+        told = f"{older} of {console.cells(len(status.cells))} {were} trained by older source"
         console.show("", Text(f"{told}: sweep.rerun=stale trains {them} again", "yellow"))
 
 
-def progress(standing: Standing, cell: Cell) -> list[str | Text]:
-    """A running cell's line."""
-    found = standing.states[cell.id]
-    done = round(BAR * standing.share(cell))
+def progress(status: AblationStatus, cell: Cell) -> list[str | Text]:
+    """Return a running cell's line."""
+    found = status.states[cell.id]
+    done = round(BAR * status.share(cell))
     bar = Text.assemble(("━" * done, "cyan"), ("─" * (BAR - done), "dim"))
     words = "starting"
     if found.get("steps"):
-        words = f"epoch {found['epoch'] + 1}/{found['epochs']}, {100 * standing.share(cell):.0f} %"
+        words = f"epoch {found['epoch'] + 1}/{found['epochs']}, {100 * status.share(cell):.0f} %"
         words = "measuring" if found["phase"] == "measuring" else words
     loss = console.NOTHING if found.get("loss") is None else f"{found['loss']:.3f}"
     about = [str(found.get(key) or console.NOTHING) for key in ("host", "pid")]
-    return [called(cell), bar, words, loss, *about]
+    return [cell.label, bar, words, loss, *about]
 
 
-def called(cell: Cell) -> str:
-    """A cell as people read it."""
-    return label({"row": cell.row, "factors": cell.factors, "seed": cell.seed})
-
-
-def show_failures(found: Sequence[Standing]) -> None:
-    """Every failure: class, message, log, and the command that trains the cell again."""
+def show_failures(found: Sequence[AblationStatus]) -> None:
+    """Print every failure: class, message, log, and the command that trains the cell again."""
     for each in found:
         for cell in each.of("failed"):
-            why = failure(cell) or {}
-            console.show(Text.assemble((f"{each.name}: {called(cell)}", "bold"), f"  {cell.id}"))
+            why = described_failure(cell) or {}
+            console.show(Text.assemble((f"{each.name}: {cell.label}", "bold"), f"  {cell.id}"))
             console.show(Text.assemble(("  failed  ", "red"), f"{why['class']}: {why['message']}"))
-            console.show(f"  log     {why['log']}", f"  again   {reproduce(cell)}", "")
+            console.show(f"  log     {why['log']}", f"  again   {cell.reproduce}", "")
     failed = sum(len(each.of("failed")) for each in found)
     console.show(f"{failed} of {console.cells(sum(len(each.cells) for each in found))} failed")

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dropgrid.errors import UserError, meant
-from dropgrid.store.inventory import label, lines, path, subfolders
-from dropgrid.store.records import read_json, run_folder
+from dropgrid.store.inventory import listed_cells, member_label, subfolders
+from dropgrid.store.layout import Outputs, RunFolder
+from dropgrid.store.records import read_failure
 from dropgrid.store.status import status
 
 SECONDS_BETWEEN = 0.25
@@ -20,16 +21,16 @@ def find(given: str, outputs: Path, name: str | None = None) -> tuple[str, str]:
     Raises:
         UserError: none is called that, or several.
     """
-    known = list(lines(outputs, [name] if name else []))
-    called = {line["cell"]: f"{ablation}: {label(line)}" for ablation, line in known}
+    known = list(listed_cells(outputs, [name] if name else []))
+    called = {cell.id: member_label(ablation, cell) for ablation, cell in known}
     if not name:
-        called = {folder.name: folder.name for folder in subfolders(outputs / "runs")} | called
-    paths = [(path(line), line["cell"]) for _, line in known]
-    found = {cell for each, cell in paths if f"/{each}".endswith(f"/{given}")}
-    found = found or {cell for cell in called if cell.startswith(given)} if given else set()
+        called = {folder.name: folder.name for folder in subfolders(Outputs(outputs).runs)} | called
+    paths = [(cell.path, cell.id) for _, cell in known]
+    found = {id for each, id in paths if f"/{each}".endswith(f"/{given}")}
+    found = found or {id for id in called if id.startswith(given)} if given else set()
     if len(found) == 1:
-        (cell,) = found
-        return cell, called[cell]
+        (id,) = found
+        return id, called[id]
     if found:
         raise UserError(f"{given!r} may be any of {listed(sorted(found), called)}; give more of the id, or NAME")
     rows = [each for each, _ in paths if given in each.split("/")]
@@ -48,27 +49,27 @@ def listed(ids: Sequence[str], called: dict[str, str]) -> str:
 
 def follow(cell: str, name: str, outputs: Path) -> int:
     """Print a cell's log, and go on while it runs; 1 where it ends as failed."""
-    folder = run_folder(outputs, cell)
-    for text in growing(folder):
+    run = Outputs(outputs).run(cell)
+    for text in growing(run):
         sys.stdout.write(text)
         sys.stdout.flush()
-    ended = status(folder)
-    why = (read_json(folder / "failure.json") or {}) if ended == "failed" else {}
+    ended = status(run.folder)
+    why = (read_failure(run) or {}) if ended == "failed" else {}
     reason = f": {why.get('class')}: {why.get('message')}" if why else ""
     print(f"--- {name} ({cell}) {'is ' if ended != 'failed' else ''}{ended}{reason}", flush=True)
     return 1 if ended == "failed" else 0
 
 
-def growing(folder: Path) -> Iterator[str]:
+def growing(run: RunFolder) -> Iterator[str]:
     """The text of a cell's log, piece by piece, from its beginning until nobody trains the cell any more.
 
     A log that was cut or replaced is read from its beginning again.
     """
     at, file = 0, 0
     while True:
-        running = status(folder) == "running"  # first: what is written until then is read after
+        running = status(run.folder) == "running"  # first: what is written until then is read after
         try:
-            with open(folder / "log.txt", "rb") as log:
+            with open(run.log, "rb") as log:
                 about = os.fstat(log.fileno())
                 if about.st_ino != file or about.st_size < at:
                     at, file = 0, about.st_ino

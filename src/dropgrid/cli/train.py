@@ -50,19 +50,19 @@ def task(cfg: DictConfig) -> dict[str, Any] | None:
     from dropgrid.cli.launch import launch
     from dropgrid.cost.autotune import settle
     from dropgrid.cost.price import within_budget
-    from dropgrid.execution.local import Local
-    from dropgrid.execution.pool import one
+    from dropgrid.execution.local import LocalEngine
+    from dropgrid.execution.pool import run_only_cell
     from dropgrid.planning.plan import plans
 
     overrides = list(HydraConfig.get().overrides.task)
     if HydraConfig.get().mode == RunMode.RUN:
         try:
-            engine = Local(train_cell, within_budget)
+            engine = LocalEngine(train_cell, within_budget)
             sys.exit(launch(plans(overrides, expect=engine.expect), engine))
         except UserError as error:
             sys.exit(complain(error))
     (plan,) = settle(plans(overrides)[:1])
-    outcome = one(plan, train_cell)
+    outcome = run_only_cell(plan, train_cell)
     if outcome.status == "stopped":
         sys.exit(130)
     return {"cell": outcome.cell, "status": outcome.status, "failure": outcome.failure}

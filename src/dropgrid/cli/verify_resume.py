@@ -5,7 +5,6 @@ Killed before its first step, in the middle of an epoch, at an epoch's first and
 between the last step and the result; asked to stop in between. All in one run, each time from the last checkpoint.
 """
 
-import json
 import os
 import signal
 import sys
@@ -25,8 +24,10 @@ from dropgrid.execution.check import check
 from dropgrid.execution.supervisor import Outcome, supervise, warm
 from dropgrid.planning.command_line import arguments
 from dropgrid.planning.plan import plans
-from dropgrid.planning.types import Cell, Plan
-from dropgrid.store.records import read_json, run_folder
+from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell
+from dropgrid.store.files import read_json
+from dropgrid.store.layout import Outputs, RunFolder
 from dropgrid.training.train import train
 
 FILES = ("last.safetensors", "best.safetensors", "metrics.csv", "predictions.npz")
@@ -97,16 +98,16 @@ def verify(plan: Plan, place: Path, console: Console) -> list[str]:
             outcome = supervise(given, killed, partial(interrupted, point))
         if outcome.status != "failed" or point[2].name not in outcome.failure:
             raise UserError(f"{name}: expected to end by {point[2].name}, got {outcome.status} {outcome.failure}")
-        console.print(f"{point[2].name} {name}: {last_words(run_folder(killed, cell.id))}")
+        console.print(f"{point[2].name} {name}: {last_words(Outputs(killed).run(cell.id))}")
     with console.status("training to the end"):
         demand(supervise(given, killed, train))
-    return differences(run_folder(alone, cell.id), run_folder(killed, cell.id))
+    return differences(Outputs(alone).run(cell.id).folder, Outputs(killed).run(cell.id).folder)
 
 
 def trained(plan: Plan, outputs: Path) -> dict[str, Any]:
     """The result of the cell, left alone."""
     demand(supervise(plan.supervised(plan.cells[0]), outputs, train))
-    found: dict[str, Any] = read_json(run_folder(outputs, plan.cells[0].id) / "result.json")
+    found: dict[str, Any] = read_json(Outputs(outputs).run(plan.cells[0].id).result)
     return found
 
 
@@ -123,16 +124,16 @@ def quick(cell: dict[str, Any], steps: int) -> dict[str, Any]:
     return {**cell, "local": {**cell["local"], "sweep": {**sweep, "checkpoint": {"minutes": None, "steps": every}}}}
 
 
-def last_words(folder: Path) -> str:
+def last_words(run: RunFolder) -> str:
     """Where the attempt that was just killed had started from."""
-    log = (folder / "log.txt").read_text().rpartition("\n--- ")[2]
+    log = run.log.read_text().rpartition("\n--- ")[2]
     return next((line for line in log.splitlines() if line.startswith("continues ")), "began at the first step")
 
 
 def differences(alone: Path, killed: Path) -> list[str]:
     """The files, and keys of the result, that are not the same."""
     found = [name for name in FILES if (alone / name).read_bytes() != (killed / name).read_bytes()]
-    one, two = (json.loads((each / "result.json").read_text()) for each in (alone, killed))
+    one, two = (read_json(RunFolder(each).result) for each in (alone, killed))
     return found + [f"result.json: {key}" for key in one if key not in APART and one[key] != two.get(key)]
 
 

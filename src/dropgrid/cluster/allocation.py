@@ -1,4 +1,4 @@
-"""What a launcher's engine is asked for: jobs, and cores, GPUs and time of each."""
+"""What a launcher is asked for: jobs, and cores, GPUs and time of each."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.planning.types import Cell, Plan
+from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell
 
 KINDS = {
     "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher": "slurm",
@@ -18,7 +19,7 @@ LEFT_OPEN = {
     "slurm": ("cpus_per_task", "gpus_per_node"),
     "ray": ("ray.remote.num_cpus", "ray.remote.num_gpus"),
 }
-"""Their keys for cores and GPUs of a job, which we settle where they are null."""
+"""Their keys for cores and GPUs of a job, which we set if they are null."""
 
 OUR_DEFAULTS: dict[str, dict[str, Any]] = {
     # of timeouts: after each a job goes on from its checkpoint
@@ -26,17 +27,17 @@ OUR_DEFAULTS: dict[str, dict[str, Any]] = {
     # the launcher would set the memory itself, which an existing cluster refuses
     "ray": {"ray.remote.max_retries": 20, "ray.init.object_store_memory": None, "ray.init.log_to_driver": False},
 }
-"""What their launchers leave at nothing, zero or false, and we do not."""
+"""Values for keys that their launchers leave at nothing, zero or false."""
 
 OURS = "hydra_plugins.dropgrid.launcher.DropgridLauncher"
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """Of the cells to train: `jobs` of up to `cells_per_job` cells, `side` of them at once, on `cores` and `gpus`.
+    """The jobs for the cells to train: `jobs` of up to `cells_per_job` cells, `side` at once, on `cores` and `gpus`.
 
     `kind` is slurm, ray, or empty for another launcher, `minutes` what a job may take, `at_once` how many jobs may run
-    together; None where nothing limits that. `settings` are the launcher's keys that were left to us.
+    together; None if nothing limits that. `settings` are the launcher's keys that were left to us.
     """
 
     kind: str
@@ -50,16 +51,16 @@ class Allocation:
     settings: Mapping[str, Any]
 
     def packs(self, cells: Sequence[Cell]) -> list[Sequence[Cell]]:
-        """The cells of each job, in the plan's order."""
+        """Return the cells of each job, in the plan's order."""
         size = self.cells_per_job
         return [cells[start : start + size] for start in range(0, len(cells), size)]
 
     def longest(self, seconds: Sequence[float]) -> float:
-        """Seconds of a job full of the cells that take longest, of cells that take so many."""
+        """Return the seconds of a job whose cells all take as long as the slowest of those given."""
         return math.ceil(self.cells_per_job / self.side) * max(seconds, default=0.0)
 
     def text(self) -> str:
-        """`SLURM: an array of 40 jobs, 256 at once, each 1 core for 60 min and 1 cell`."""
+        """Return `asks SLURM for an array of 40 jobs, 256 at once, each 1 core for 60 min and 1 cell`."""
         where = {"slurm": "SLURM", "ray": "Ray"}.get(self.kind, "the launcher")
         what = "job" if self.kind != "ray" else "task"
         array = "an array of " if self.kind == "slurm" and self.jobs > 1 else ""
@@ -73,16 +74,16 @@ class Allocation:
 
 
 def allocation(plan: Plan, cells: Sequence[Cell], launcher: Mapping[str, Any]) -> Allocation:
-    """What the launcher's config and the plan's `sweep.` ask for together; UserError where they cannot.
+    """Return what the launcher's config and the plan's `sweep.` ask for; UserError if they contradict each other.
 
     Args:
         cells: those to train.
         launcher: its composed config, plain values.
     """
     kind = KINDS.get(launcher.get("_target_", ""), "")
-    size = whole("sweep.cells_per_job", plan.sweep["cells_per_job"])
+    size = require_count("sweep.cells_per_job", plan.sweep["cells_per_job"])
     keys = LEFT_OPEN.get(kind)
-    cores, gpus = (at(launcher, key) for key in keys) if keys else (None, None)
+    cores, gpus = (value_at(launcher, key) for key in keys) if keys else (None, None)
     if kind == "slurm":
         gpus = gpus or launcher.get("gpus_per_task")
     threads = max(cell.config["trainer"]["threads"] for cell in plan.cells)
@@ -90,7 +91,7 @@ def allocation(plan: Plan, cells: Sequence[Cell], launcher: Mapping[str, Any]) -
     asked_gpus = math.ceil(gpus) if gpus else int(needs_gpu)
     fitting = max(1, int(cores) // threads) if cores else None
     if plan.jobs != "auto":
-        side = whole("sweep.jobs", plan.jobs)
+        side = require_count("sweep.jobs", plan.jobs)
     elif needs_gpu:
         side = min(plan.sweep["per_gpu"] * max(1, asked_gpus), fitting or size)
     else:
@@ -101,7 +102,7 @@ def allocation(plan: Plan, cells: Sequence[Cell], launcher: Mapping[str, Any]) -
             f"sweep.jobs={plan.jobs} cells of trainer.threads={threads} need {side * threads} cores, a job has "
             f"{cores:g}; ask for more, or use sweep.jobs={fitting}"
         )
-    settings = {key: value for key, value in OUR_DEFAULTS.get(kind, {}).items() if not at(launcher, key)}
+    settings = {key: value for key, value in OUR_DEFAULTS.get(kind, {}).items() if not value_at(launcher, key)}
     if keys and not cores:
         settings[keys[0]] = side * threads
     if keys and needs_gpu and not gpus and not launcher.get("gres"):
@@ -119,20 +120,20 @@ def allocation(plan: Plan, cells: Sequence[Cell], launcher: Mapping[str, Any]) -
     )
 
 
-def at(node: Any, key: str) -> Any:
-    """The value at a dotted key, or None."""
+def value_at(node: Any, key: str) -> Any:
+    """Return the value at a dotted key, or None."""
     for part in key.split("."):
         node = node.get(part) if isinstance(node, Mapping) else None
     return node
 
 
-def whole(key: str, value: Any) -> int:
-    """A whole number above 0; UserError for what is none."""
+def require_count(key: str, value: Any) -> int:
+    """Return a whole number above 0; UserError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise UserError(f"{key} must be a whole number, 1 or more, got {value!r}")
     return value
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 core`, `2 cores`."""
+    """Return `1 core`, `2 cores`."""
     return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -1,4 +1,4 @@
-"""Cells on their way to where they train: packed into one override, trained there as the local engine would."""
+"""Jobs of a launcher: cells packed into one override, trained as the local engine trains them."""
 
 import base64
 import json
@@ -12,30 +12,29 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dropgrid.cluster.archive import collect
+from dropgrid.cluster.archive import pack_files
 from dropgrid.commands import terminal
 from dropgrid.errors import UserError
-from dropgrid.execution.live_view import Watch
+from dropgrid.execution.live_view import LiveView
 from dropgrid.execution.pool import Pool, policy
 from dropgrid.execution.supervisor import Stop, warm
-from dropgrid.planning.types import Cell, Plan, modules
+from dropgrid.planning.types import Plan, modules
+from dropgrid.store.cell import Cell, Known
 from dropgrid.store.identity import cell_id
+from dropgrid.store.layout import Outputs
 
 KEY = "pack"
 """The override that carries the cells: any launcher takes overrides, and none needs to know more."""
 
-TOKEN = ".folder"
-"""A file of the outputs folder, by whose content a job knows whether it sees the same folder."""
-
 BEAT = 10.0
-"""Seconds; each is a file written, on the server that the cells share."""
+"""Seconds between signs of life; each is a file written on the server that the cells share."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-"""That the job is to end: by Ctrl-C, by its engine, or by SLURM shortly before its time is over."""
+"""Signals that end a job: by Ctrl-C, by its engine, or by SLURM shortly before its time is over."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,9 @@ class Pack:
     """Cells of a plan for one job, `jobs` of them side by side.
 
     Args:
-        cells: as dicts.
+        cells: as `packed_cell` gives them.
         outputs: the folder, absolute.
-        token: the content of its `TOKEN`; empty where the engine itself needs a shared folder.
+        token: the content of its `Outputs.token`; empty if the engine itself needs a shared folder.
         place: the folder that relative paths start from.
         asked: Unix time at which the sweep asked for them.
     """
@@ -59,44 +58,57 @@ class Pack:
     asked: float
 
     def override(self) -> str:
-        """As an override."""
+        """Return the pack as an override."""
         packed = zlib.compress(json.dumps(asdict(self)).encode(), 9)
         return f"+{KEY}='{base64.urlsafe_b64encode(packed).decode()}'"
 
     @classmethod
     def read(cls, text: str) -> "Pack":
-        """From the override's value."""
+        """Return the pack of an override's value."""
         return cls(**json.loads(zlib.decompress(base64.urlsafe_b64decode(text))))
 
     def plan(self, outputs: Path) -> Plan:
-        """The cells as a plan whose outputs lie there."""
-        place = {"outputs": str(outputs), "cache": str(outputs / ".cache")}
-        cells = [slower(Cell(**each)) for each in self.cells]
+        """Return the cells as a plan whose outputs lie in that folder."""
+        place = {"outputs": str(outputs), "cache": str(Outputs(outputs).cache)}
+        cells = [with_slow_beat(unpacked_cell(each, outputs)) for each in self.cells]
         if outputs != Path(self.outputs):
-            cells = [replace(cell, local={**cell.local, "paths": {**cell.local["paths"], **place}}) for cell in cells]
+            cells = [cell.knowing(local={**cell.local, "paths": {**cell.local["paths"], **place}}) for cell in cells]
         return Plan(self.name, {}, cells, outputs, self.jobs, [])
 
     def shared(self) -> bool:
-        """Whether this machine sees the sweep's outputs."""
+        """Predicate: this machine sees the sweep's outputs."""
         if not self.token:
             return True
         try:
-            return (Path(self.outputs) / TOKEN).read_text() == self.token
+            return Outputs(Path(self.outputs)).token.read_text() == self.token
         except OSError:
             return False
 
 
-def slower(cell: Cell) -> Cell:
-    """The cell, which gives a sign of life every `BEAT` seconds unless `sweep.beat_seconds` says how often."""
+def packed_cell(cell: Cell) -> dict[str, Any]:
+    """Return a planned cell as JSON has it."""
+    about = {name: getattr(cell, name) for name in ("id", "row", "factors", "seed", "overrides")}
+    return {**about, "config": cell.config, "local": cell.local}
+
+
+def unpacked_cell(packed: Mapping[str, Any], outputs: Path) -> Cell:
+    """Return the cell that was packed, its folder in these outputs."""
+    about = {name: packed[name] for name in ("id", "row", "factors", "seed", "overrides")}
+    known = Known(config=packed["config"], local=packed["local"])
+    return Cell(**about, folder=Outputs(outputs).run(packed["id"]).folder, known=known)
+
+
+def with_slow_beat(cell: Cell) -> Cell:
+    """Return the cell with a sign of life every `BEAT` seconds, unless `sweep.beat_seconds` says how often."""
     sweep = cell.local["sweep"]
     every = sweep["beat_seconds"] or min(BEAT, 10 * sweep["hang_minutes"])  # six before it counts as hung
-    return replace(cell, local={**cell.local, "sweep": {**sweep, "beat_seconds": every}})
+    return cell.knowing(local={**cell.local, "sweep": {**sweep, "beat_seconds": every}})
 
 
 def train_pack(cfg: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The task function that launchers are given: how each of the pack's cells has ended.
+    """Train a pack's cells as the task function of a launcher; return how each has ended.
 
-    Where the outputs are not shared a cell's files come with it, under `files`. When the job is asked to stop, its
+    If the outputs are not shared a cell's files come with it, under `files`. When the job is asked to stop, its
     cells write checkpoints; then whatever handled the signal before does its part (submitit queues the job again).
     """
     pack = Pack.read(cfg[KEY])
@@ -105,28 +117,28 @@ def train_pack(cfg: Mapping[str, Any]) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="dropgrid-") as beside, bare_main():
         shared = pack.shared()
         outputs = Path(pack.outputs if shared else beside)
-        ended = train_here(pack.plan(outputs), pack)
+        ended = train_in_job(pack.plan(outputs), pack)
         if shared:
             return ended
-        return [{**each, "files": collect(outputs, each["cell"])} for each in ended]
+        return [{**each, "files": pack_files(outputs, each["cell"])} for each in ended]
 
 
-def train_here(plan: Plan, pack: Pack) -> list[dict[str, Any]]:
-    """The cells, as the local engine trains them; a line for each in the job's log."""
+def train_in_job(plan: Plan, pack: Pack) -> list[dict[str, Any]]:
+    """Train the cells as the local engine does, with a line for each in the job's log; return how each has ended."""
     stop, console = Stop(), terminal(force_terminal=False)
     cells = list({cell.id: cell for cell in plan.cells}.values())
     jobs, rules = min(pack.jobs, len(cells)), policy(plan, pack.asked)
     with signals(stop, lambda: warm(modules(plan.configs))) as pass_on:
-        with Watch(plan.name, len(cells), jobs, plan.outputs, console) as watch:
-            outcomes = Pool(plan, train_same, jobs, watch, rules, stop).run(cells)
+        with LiveView(plan.name, len(cells), jobs, plan.outputs, console) as watch:
+            outcomes = Pool(plan, train_verified, jobs, watch, rules, stop).run(cells)
     through = [each for each in outcomes if each.status != "stopped"]
     if len(through) < len(cells):
         pass_on()
     return [{"cell": each.cell, "status": each.status, "failure": each.failure} for each in outcomes]
 
 
-def train_same(cell: Mapping[str, Any], folder: Path) -> None:
-    """What a cell's process runs: as everywhere, once it is sure that data and weights are those of the plan."""
+def train_verified(cell: Mapping[str, Any], folder: Path) -> None:
+    """Train in a cell's process, once data and weights are verified to be those of the plan."""
     from dropgrid.planning.fingerprints import Fingerprints
     from dropgrid.training.train import train
 
@@ -139,8 +151,9 @@ def train_same(cell: Mapping[str, Any], folder: Path) -> None:
 
 @contextmanager
 def signals(stop: Stop, start: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """Signals ask the cells to stop, SIGINT twice at once; gives what to call when they have: it calls the handlers
-    from before, and ends the process.
+    """Let signals ask the cells to stop, a second SIGINT at once; yield a function to call when they have stopped.
+
+    That function calls the handlers from before, and ends the process.
 
     `start` begins processes, which inherit that these signals are ignored: SLURM sends them to all there are.
     """
@@ -177,7 +190,7 @@ def signals(stop: Stop, start: Callable[[], None]) -> Iterator[Callable[[], None
 
 @contextmanager
 def bare_main() -> Iterator[None]:
-    """A main module without a file: else every cell's process would run that of the engine's worker first."""
+    """Replace the main module by one without a file, which every cell's process would otherwise run first."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
     try:

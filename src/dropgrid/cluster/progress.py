@@ -1,4 +1,4 @@
-"""How far the cells are that train elsewhere, from their folders."""
+"""How far cells are that train on other machines, from their folders."""
 
 import threading
 import time
@@ -8,21 +8,20 @@ from types import TracebackType
 
 from rich.console import Console
 
-from dropgrid.planning.types import Cell, Plan, label
-from dropgrid.store.records import run_folder
+from dropgrid.store.cell import Cell
 
 EVERY = 5.0
-"""Seconds between two looks."""
+"""Seconds between two looks at the folders."""
 
 SHARE = 0.02
-"""Of the time that looking may take: of thousands of cells on a slow file system it is done more seldom."""
+"""The fraction of the time that looking may take: thousands of cells on a slow file system are looked at less often."""
 
 
 class Progress:
-    """A line for each cell that has come to its end, while the context lasts."""
+    """Prints a line for each cell that finishes or fails, while the context lasts."""
 
-    def __init__(self, plan: Plan, cells: Sequence[Cell], console: Console):
-        self.plan, self.console = plan, console
+    def __init__(self, cells: Sequence[Cell], console: Console):
+        self.console = console
         self.left, self.total = list(cells), len(cells)
         self.began = time.time()
         self.over = threading.Event()
@@ -40,7 +39,7 @@ class Progress:
         self.look()
 
     def watch(self) -> None:
-        """Until it is over."""
+        """Look now and then until the context ends."""
         wait = EVERY
         while not self.over.wait(wait):
             began = time.monotonic()
@@ -48,18 +47,17 @@ class Progress:
             wait = max(EVERY, (time.monotonic() - began) / SHARE)
 
     def look(self) -> None:
-        """Once."""
+        """Print a line for each cell that has ended since the last look."""
         for cell in list(self.left):
-            folder = run_folder(self.plan.outputs, cell.id)
-            ended = [name for name in ("result", "failure") if self.fresh(folder / f"{name}.json")]
-            if ended:
+            finished = self.fresh(cell.run.result)
+            if finished or self.fresh(cell.run.failure):
                 self.left.remove(cell)
-                word = "finished" if ended[0] == "result" else "failed"
-                text = f"{word} {label(cell)}  {self.total - len(self.left)} of {self.total} done"
+                word = "finished" if finished else "failed"
+                text = f"{word} {cell.label}  {self.total - len(self.left)} of {self.total} done"
                 self.console.print(text, soft_wrap=True)
 
     def fresh(self, path: Path) -> bool:
-        """Whether a file has been written since the context was entered; clocks of machines may differ by a little."""
+        """Predicate: a file has been written since the context was entered; machines' clocks may differ by a little."""
         try:
             return path.stat().st_mtime > self.began - 60
         except OSError:

@@ -10,12 +10,12 @@ from ray.exceptions import AuthenticationError
 from dropgrid.errors import UserError
 
 TOKEN = "RAY_AUTH_MODE=token in the environment, and the cluster's token in RAY_AUTH_TOKEN or ~/.ray/auth_token"
-"""Ray asks for a token by itself where it starts a cluster, or finds one; not where an address is given."""
+"""How to give a token. Ray asks for one itself if it starts or finds a cluster; not if an address is given."""
 
 
 @contextmanager
 def connected(settings: Mapping[str, Any]) -> Iterator[None]:
-    """Connected as `ray.init` with those settings; none of the sweep's tasks outlives the context, however it ends.
+    """Connect as `ray.init` does with those settings; none of the sweep's tasks outlives the context, however it ends.
 
     A cluster that was there stays. Raises UserError where there is none, or none for us: the launcher would take that
     for a lost job.

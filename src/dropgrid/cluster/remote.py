@@ -1,4 +1,4 @@
-"""The engine of any Hydra launcher: packs of cells are its jobs; what it loses is handed over again."""
+"""The engine of any Hydra launcher: packs of cells are its jobs; cells of lost jobs are launched again."""
 
 import os
 import secrets
@@ -13,27 +13,28 @@ from typing import Any
 from rich.console import Console
 
 from dropgrid.cluster.allocation import KINDS, Allocation, allocation
-from dropgrid.cluster.archive import unload
-from dropgrid.cluster.job import TOKEN, Pack
+from dropgrid.cluster.archive import unpack_files
+from dropgrid.cluster.job import Pack, packed_cell
 from dropgrid.cluster.progress import Progress
 from dropgrid.cost.price import budget
 from dropgrid.errors import UserError
 from dropgrid.execution.engine import AbstractEngine
-from dropgrid.execution.selection import failure
 from dropgrid.execution.supervisor import Policy
 from dropgrid.files import write_once
-from dropgrid.planning.types import Cell, Plan
-from dropgrid.store.records import run_folder
+from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell
+from dropgrid.store.layout import Outputs
+from dropgrid.store.records import read_failure
 
 Launch = Callable[[Sequence[Sequence[str]], Mapping[str, Any]], Iterable[Any]]
 """Jobs' overrides, and settings of the launcher that are ours to make -> Hydra's JobReturns, once all are through."""
 
 
-class Elsewhere(AbstractEngine):
-    """Cells as jobs of a launcher.
+class RemoteEngine(AbstractEngine):
+    """Trains cells as jobs of a launcher.
 
-    A job that ends without having brought all its cells to their end was lost (cancelled, its node gone), or failed
-    before it began: its cells are jobs again, `sweep.retries.Lost` times, unless nothing of a launch came through.
+    A job that ends before each of its cells has a result or a failure was lost (cancelled, its node gone), or failed
+    before it began: its cells are jobs again, `sweep.retries.Lost` times, unless no cell of a launch ended.
     Ctrl-C calls the jobs back, and they write checkpoints.
 
     Args:
@@ -57,7 +58,7 @@ class Elsewhere(AbstractEngine):
     def afford(self, plans: Sequence[Plan]) -> None:
         pass  # refused before
 
-    def measuring(self, plan: Plan) -> int | str:
+    def evaluation_jobs(self, plan: Plan) -> int | str:
         return "auto"
 
     def run(self, plan: Plan, cells: Sequence[Cell], rules: Policy, console: Console) -> bool:
@@ -66,11 +67,11 @@ class Elsewhere(AbstractEngine):
             asks = allocation(plan, cells, self.launcher)
             console.print(f"{plan.name} {asks.text()}", soft_wrap=True)
             try:
-                with interruptible(), jobs_of(asks, self.launcher), Progress(plan, cells, console):
+                with interruptible(), jobs_of(asks, self.launcher), Progress(cells, console):
                     self.hand_over(plan, asks, cells, asked, console)
             except KeyboardInterrupt:
                 return True
-            left = [cell for cell in cells if open_still(plan, cell, rules)]
+            left = [cell for cell in cells if was_lost(cell)]
             if not left or not again or len(left) == len(cells):
                 return False
             again -= 1
@@ -79,12 +80,12 @@ class Elsewhere(AbstractEngine):
         return False
 
     def hand_over(self, plan: Plan, asks: Allocation, cells: Sequence[Cell], asked: float, console: Console) -> None:
-        """Launch the packs, wait, and take in what they bring."""
+        """Launch the packs, wait, and unpack what they return."""
         outputs = plan.outputs.resolve()
-        token = "" if asks.kind == "slurm" else told(outputs)  # submitit itself needs a shared folder
+        token = "" if asks.kind == "slurm" else folder_token(outputs)  # submitit itself needs a shared folder
         place = os.getcwd()
         packs = [
-            Pack(plan.name, [vars(cell) for cell in each], str(outputs), token, place, asks.side, asked)
+            Pack(plan.name, [packed_cell(cell) for cell in each], str(outputs), token, place, asks.side, asked)
             for each in asks.packs(cells)
         ]
         try:
@@ -92,51 +93,51 @@ class Elsewhere(AbstractEngine):
         except UserError:
             raise
         except Exception as error:  # the engine's own: what is not through is seen from the files
-            lost(error, console)
+            print_lost_job(error, console)
             return
-        for each in brought(returned, console):
-            why = unload(each["files"], outputs, each["cell"]) if each.get("files") else ""
+        for each in job_results(returned, console):
+            why = unpack_files(each["files"], outputs, each["cell"]) if each.get("files") else ""
             if why:
                 console.print(f"cell {each['cell']}: {why}", style="yellow")
 
 
-def brought(returned: Sequence[Any], console: Console) -> Iterator[Mapping[str, Any]]:
-    """What the jobs have brought: one that was lost costs the others nothing."""
+def job_results(returned: Sequence[Any], console: Console) -> Iterator[Mapping[str, Any]]:
+    """Yield how each cell ended, job by job; a job that was lost is reported, and the others are read."""
     for job in returned:
         try:
             yield from job.return_value  # raises what the job raised
         except UserError:
             raise
         except Exception as error:
-            lost(error, console)
+            print_lost_job(error, console)
 
 
-def lost(error: Exception, console: Console) -> None:
-    """Say so, and why."""
+def print_lost_job(error: Exception, console: Console) -> None:
+    """Print that a job was lost, and why."""
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     console.print(f"a job was lost: {first}", style="yellow", soft_wrap=True)
 
 
 def available(launcher: Mapping[str, Any]) -> None:
-    """UserError where SLURM is meant and cannot be asked."""
+    """Raise UserError if the launcher is SLURM's and there is no sbatch."""
     if KINDS.get(str(launcher.get("_target_"))) == "slurm" and shutil.which("sbatch") is None:
         raise UserError("there is no sbatch here: start the sweep on a machine from which SLURM takes jobs")
 
 
-def open_still(plan: Plan, cell: Cell, rules: Policy) -> bool:
-    """Whether a cell that was handed over has neither result nor failure."""
-    folder = run_folder(plan.outputs, cell.id)
-    return not (folder / "result.json").exists() and failure(plan, cell) is None
+def was_lost(cell: Cell) -> bool:
+    """Predicate: a cell that was handed over has neither result nor failure."""
+    return not cell.run.finished and read_failure(cell.run) is None
 
 
-def told(outputs: Path) -> str:
-    """The token of an outputs folder, made if it has none."""
-    write_once(outputs / TOKEN, lambda path: path.write_text(secrets.token_hex(16)))
-    return (outputs / TOKEN).read_text()
+def folder_token(outputs: Path) -> str:
+    """Return the token of an outputs folder, made if it has none."""
+    token = Outputs(outputs).token
+    write_once(token, lambda path: path.write_text(secrets.token_hex(16)))
+    return token.read_text()
 
 
 def jobs_of(asks: Allocation, launcher: Mapping[str, Any]) -> AbstractContextManager[None]:
-    """What an engine needs of us while its jobs run."""
+    """Return the context that an engine needs while its jobs run."""
     if asks.kind == "slurm":
         from dropgrid.cluster.slurm import watched
 
@@ -151,7 +152,7 @@ def jobs_of(asks: Allocation, launcher: Mapping[str, Any]) -> AbstractContextMan
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGTERM is as Ctrl-C."""
+    """Treat SIGTERM as Ctrl-C while the context lasts."""
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt

@@ -16,10 +16,10 @@ LIVE = (
 """States of jobs that are to be waited for."""
 
 UNKNOWN = "Invalid job id"
-"""What squeue says of jobs that slurmctld has forgotten."""
+"""The message of squeue about jobs that slurmctld has forgotten."""
 
 EVERY = 10
-"""Seconds between two looks at the queue, once a sweep has run for a while."""
+"""Seconds between two queries of the queue, once a sweep has run for a while."""
 
 
 class Queue(SlurmInfoWatcher):
@@ -52,15 +52,15 @@ class Queue(SlurmInfoWatcher):
                 self._finished.add(job)
 
     def left(self) -> list[str]:
-        """The jobs that are in the queue still."""
+        """Return the jobs that are still in the queue."""
         self.update()
         return sorted(self._registered - self._finished)
 
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Jobs are watched by their queue; none outlives the context: after an interruption they are cancelled, and have
-    the time that a checkpoint takes."""
+    """Watch jobs by their queue; none outlives the context: after an interruption they are cancelled, with time for a
+    checkpoint."""
     before, queue = SlurmJob.watcher, Queue()
     SlurmJob.watcher = queue
     try:

@@ -18,10 +18,10 @@ from dropgrid.data.cache import digest
 from dropgrid.errors import UserError
 from dropgrid.execution.slots import slots
 from dropgrid.execution.supervisor import warm
-from dropgrid.files import write_atomically
-from dropgrid.planning.types import Cell, Plan, modules
-from dropgrid.store.identity import cell_id
-from dropgrid.store.records import read_json
+from dropgrid.planning.types import Plan, modules
+from dropgrid.store.cell import Cell
+from dropgrid.store.files import read_json, write_json
+from dropgrid.store.layout import CacheFolder
 
 AUTO = "auto"
 CHOICES: Mapping[str, tuple[Any, ...]] = {"precision": ("32-true", "bf16-mixed"), "channels_last": (False, True)}
@@ -65,16 +65,16 @@ def concrete(cell: Cell, chosen: Mapping[str, Any]) -> Cell:
     config = {**cell.config, "trainer": {**cell.config["trainer"], **values}}
     typed = [f"trainer.{key}={str(value).lower()}" for key, value in values.items()]
     line = [*cell.overrides[:-1], *typed, cell.overrides[-1]]
-    return replace(cell, id=cell_id(config), config=config, overrides=line)
+    return cell.variant(config, line)
 
 
 def choose(plan: Plan, cell: Cell) -> dict[str, Any]:
     """The fastest values of all keys, from an earlier measurement or a new one."""
-    path = Path(cell.local["paths"]["cache"]) / "fastest" / f"{digest(kind(cell))}.json"
+    path = CacheFolder(Path(cell.local["paths"]["cache"])).fastest(digest(kind(cell)))
     known = read_json(path)
     if known is None:
         known = measured(plan, cell)
-        write_atomically(path, lambda beside: beside.write_text(json.dumps(known, indent=1)))
+        write_json(path, known)
         console = terminal(stderr=True)
         rates = ", ".join(f"{name} {rate:.2f}" for name, rate in known["rates"].items())
         console.print(f"fastest here, in rates of the first: {rates}; kept in {path}", soft_wrap=True)

@@ -11,8 +11,10 @@ from dropgrid.execution.slots import slots
 from dropgrid.planning.seeds import detect
 from dropgrid.planning.types import Plan
 from dropgrid.statistics.power import POWER, Spread, Values, detectable, seeds_needed, spread
+from dropgrid.store.files import read_json
 from dropgrid.store.identity import treatment_id
-from dropgrid.store.records import read_json, read_lines, run_folder
+from dropgrid.store.layout import Outputs
+from dropgrid.store.records import read_lines
 
 PILOT = 3
 """Seeds."""
@@ -78,12 +80,13 @@ def finished(plan: Plan) -> list[Values]:
     an earlier command trained are among it."""
     rows = {(str(cell.factors), cell.row, treatment_id(cell.config)) for cell in plan.cells}
     cells = {(str(cell.factors), cell.row, cell.seed): cell.id for cell in plan.cells}
-    for line in read_lines(plan.outputs / "ablations" / plan.name / "cells.json"):
+    outputs = Outputs(plan.outputs)
+    for line in read_lines(outputs.ablation(plan.name)):
         if (str(line["factors"]), line["row"], line.get("treatment")) in rows:
             cells.setdefault((str(line["factors"]), line["row"], line["seed"]), line["cell"])
     blocks: dict[str, dict[str, dict[int, float]]] = {}
     for (factors, row, seed), cell in cells.items():
-        result = read_json(run_folder(plan.outputs, cell) / "result.json") or {}
+        result = read_json(outputs.run(cell).result) or {}
         value = result.get("metrics", {}).get(plan.about["metric"])
         if value is not None and math.isfinite(value):
             blocks.setdefault(factors, {}).setdefault(row, {})[seed] = 100 * value

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from dropgrid.cost.probe import Pace, kind, paces
 from dropgrid.errors import UserError
 from dropgrid.execution.live_view import minutes
-from dropgrid.execution.selection import Result, distinct, older, outdated, result, todo
+from dropgrid.execution.selection import current_result, distinct, older, outdated, todo
 from dropgrid.execution.slots import slots
-from dropgrid.planning.types import Cell, Plan
+from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell
 from dropgrid.store.identity import treatment_id
+from dropgrid.store.records import Result
 
 if TYPE_CHECKING:
     from dropgrid.cost.profile import Facts
@@ -65,7 +67,7 @@ class Pricing:
         """Of the next plan, after a probe of each kind of cell that was not measured yet."""
         cells = self.waiting(plan)
         seconds = self.expected(plan, cells)
-        results = {cell.id: found for cell in distinct(plan) if (found := result(plan, cell)) is not None}
+        results = {cell.id: found for cell in distinct(plan) if (found := current_result(cell)) is not None}
         lines = [self.line(group, results, seconds) for group in grouped(plan)]
         jobs = min(slots(plan), len(cells)) or slots(plan)
         self.trained |= seconds.keys()

@@ -18,8 +18,11 @@ from dropgrid.commands import terminal
 from dropgrid.errors import UserError
 from dropgrid.execution.slots import variables
 from dropgrid.execution.worker import enter
-from dropgrid.planning.types import Cell, Plan
-from dropgrid.store.records import read_json
+from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell
+from dropgrid.store.files import read_json
+from dropgrid.store.layout import WorkerFolder
+from dropgrid.store.records import read_failure
 
 WHOLE = ("model", "data")
 """Axes whose every value may change what a step costs; of the others only which option it is."""
@@ -114,7 +117,8 @@ class Running:
         self.child.join()
         pace = read_json(self.folder / "pace.json")
         if pace is None:
-            why = read_json(self.folder / "failure.json") or {"class": "Exit", "message": f"code {self.child.exitcode}"}
+            ended = {"class": "Exit", "message": f"code {self.child.exitcode}"}
+            why = read_failure(WorkerFolder(self.folder)) or ended
             raise UserError(f"row {self.cell.row!r} does not train here: {why['class']}: {why['message']}")
         return Pace(pace["setup"], pace["epoch"], pace["measure"], pace["batches"])
 

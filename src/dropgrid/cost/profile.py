@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from dropgrid import build, sites
 from dropgrid.data.source import Spec
 from dropgrid.instantiate import call, instantiate
-from dropgrid.planning.types import Cell
+from dropgrid.store.cell import Cell
 from dropgrid.store.checkpoints import KEPT
 from dropgrid.tasks.task import Task
 

@@ -11,7 +11,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from dropgrid.data.split import evenly
 from dropgrid.loggers.csv import Csv
 from dropgrid.predict import predict
-from dropgrid.store.records import write_json
+from dropgrid.store.files import write_json
 from dropgrid.training.train import TRAIN_IMAGES_MEASURED, Trial, batch_limit
 
 WARM_UP = 0.5

@@ -7,7 +7,6 @@ from typing import Any
 import yaml
 
 from dropgrid.store.ablation import Ablation
-from dropgrid.store.inventory import path
 
 HEAD = """# Agents that train the cells of {name}: make the sweep once, then start as many agents as you like.
 #   wandb sweep {file}
@@ -35,7 +34,7 @@ def sweep(ablation: Ablation, *, project: str, file: str) -> str:
 
 def paths(ablation: Ablation) -> Sequence[str]:
     """Each cell as `sweep.only` names it."""
-    return [path(vars(cell)) for cell in ablation.cells]
+    return [cell.path for cell in ablation.cells]
 
 
 def quoted(text: str) -> str:

@@ -1,6 +1,5 @@
 """Cells trained with another logger, sent to W&B from their files."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,9 @@ from typing import Any
 from dropgrid.loggers.summary import summary
 from dropgrid.loggers.wandb import Membership, Wandb
 from dropgrid.measure.cell_figures import pictures_of
-from dropgrid.store.ablation import Cell
-from dropgrid.store.files import read_yaml
+from dropgrid.store.cell import Cell
+from dropgrid.store.files import read_csv
+from dropgrid.store.layout import RunFolder
 
 ENDED = ("finished", "failed")
 """States of a cell that can be sent: the others are still being written, or have nothing."""
@@ -39,12 +39,9 @@ def send(cell: Cell, name: str, member: Sequence[Membership], options: Mapping[s
 
 
 def history(folder: Path) -> list[dict[str, float]]:
-    """The rows of metrics.csv; what was not measured in one is left out."""
-    path = folder / "metrics.csv"
-    if not path.exists():
-        return []
-    with open(path, newline="") as file:
-        lines = [{key: float(value) for key, value in line.items() if value} for line in csv.DictReader(file)]
+    """Return the rows of metrics.csv; what was not measured in one is left out."""
+    rows = read_csv(RunFolder(folder).metrics)
+    lines = [{key: float(value) for key, value in row.items() if value} for row in rows]
     return [{**line, "epoch": int(line["epoch"]), "step": int(line["step"])} for line in lines]
 
 
@@ -52,16 +49,15 @@ def pictures(cell: Cell, name: str) -> dict[str, bytes]:
     """Those of a finished cell, with examples where its data are at hand."""
     from dropgrid import build
 
-    assert cell.config is not None
     try:
-        source = build.source(cell.config, read_yaml(cell.folder / "local.yaml"))
+        source = build.source(cell.config, cell.local)
         return pictures_of(cell.folder, name, source.spec().classes, source.load().test)
     except (ValueError, OSError):  # the data lie elsewhere
         return pictures_of(cell.folder, name, None, None)
 
 
-def members(cell: Cell, name: str, lines: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Membership]:
+def members(cell: Cell, name: str, named: Sequence[tuple[str, Cell]]) -> list[Membership]:
     """A cell's ablations and rows, that which first trained it in front, else `name`'s."""
-    found = list(dict.fromkeys((ablation, str(line["row"])) for ablation, line in lines))
+    found = list(dict.fromkeys((ablation, each.row) for ablation, each in named))
     first = cell.found("provenance").get("ablation") or name
     return sorted(found, key=lambda each: each[0] != first)

@@ -10,7 +10,8 @@ from dropgrid.dashboards.document import of_report, report
 from dropgrid.dashboards.workspace import workspace
 from dropgrid.loggers import wandb as runs
 from dropgrid.reports.table import Table
-from dropgrid.store.records import read_json, write_json
+from dropgrid.store.files import read_json, write_json
+from dropgrid.store.layout import AblationFolder
 
 
 def data(specification: Any) -> Any:
@@ -67,7 +68,8 @@ def send_figures(name: str, figures: Mapping[str, Path], folder: Path, *, projec
     }
     about |= {"group": runs.short(name), "job_type": "report", "tags": [of_report(name)], "resume": "allow"}
     settings = wandb.Settings(console="off", silent=True, x_disable_stats=True)
-    with wandb.init(**about, project=project, entity=entity, dir=str(folder.parent.parent), settings=settings) as run:
+    place = str(AblationFolder(folder).outputs.root)
+    with wandb.init(**about, project=project, entity=entity, dir=place, settings=settings) as run:
         run.log({key: wandb.Image(str(path)) for key, path in figures.items()})
 
 

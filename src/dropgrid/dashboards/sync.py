@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dropgrid.errors import UserError
-from dropgrid.store.ablation import Cell
+from dropgrid.store.cell import Cell
+from dropgrid.store.layout import Outputs
 
 EMPTY = 7
 """Bytes of a file whose run was killed before anything was written: `wandb sync` would fail at it."""
@@ -20,7 +21,7 @@ def waiting(cells: Sequence[Cell], outputs: Path) -> list[Path]:
     too, and from both together the service would get rows twice. One whose cell still trains is left for later.
     """
     newest: dict[str, Path] = {}
-    for folder in sorted((outputs / "wandb").glob("offline-run-*-*")):  # the names begin with the time
+    for folder in sorted(Outputs(outputs).wandb.glob("offline-run-*-*")):  # the names begin with the time
         id = folder.name.rpartition("-")[2]
         log = folder / f"run-{id}.wandb"
         if log.exists() and log.stat().st_size > EMPTY:

@@ -1,4 +1,4 @@
-"""Every cell of a sweep checked before the first trains, all errors together."""
+"""Check every cell of a sweep before the first trains; all errors are reported together."""
 
 import json
 import multiprocessing
@@ -14,13 +14,13 @@ from dropgrid.planning.types import Plan
 from dropgrid.store.identity import treatment_id
 
 NETS = 32
-"""Networks that are kept, of those that were asked for last: rows often differ in the optimizer alone."""
+"""The most networks that are kept, the latest ones: rows often differ in the optimizer alone."""
 
 
 def check_trainer(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
-    """UserError where Lightning refuses its trainer; asked in a process that has Lightning loaded.
+    """Raise UserError if Lightning refuses a cell's trainer, found in a process that has Lightning loaded.
 
-    This one need not spend seconds on loading it, the process that cells are forks of has it.
+    This process need not spend seconds on loading it: the one that cells are forks of has it.
     """
     from dropgrid.training.trainer import make_trainer
 
@@ -29,11 +29,11 @@ def check_trainer(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
         return
     warm()
     with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as other:
-        other.submit(refused, config, local).result()
+        other.submit(try_trainer, config, local).result()
 
 
-def refused(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
-    """make_trainer, its result dropped: it stays in that process."""
+def try_trainer(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
+    """Make the trainer and drop it: the result stays in that process."""
     from dropgrid.training.trainer import make_trainer
 
     make_trainer(config, local)

@@ -8,28 +8,29 @@ from typing import Any
 from rich.console import Console
 
 from dropgrid.execution.supervisor import Policy
-from dropgrid.planning.types import Cell, Plan
+from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell
 
 
 class AbstractEngine(ABC):
-    """Every cell is supervised where it trains; an engine says only where, and how many at once."""
+    """Decides where cells train, and how many at once; each is supervised on the machine that trains it."""
 
     @abstractmethod
     def expect(self, outputs: Path, name: str, configs: Sequence[Mapping[str, Any]]) -> None:
-        """A plan of rows with these configs is under way: time to start what takes seconds."""
+        """Start what takes seconds: a plan of rows with these configs is under way."""
 
     @abstractmethod
     def ready(self, plans: Sequence[Plan], waiting: bool) -> None:
-        """UserError where it cannot take the plans; start what takes a while where cells are `waiting`."""
+        """Raise UserError if it cannot take the plans; start what takes a while if cells are `waiting`."""
 
     @abstractmethod
     def afford(self, plans: Sequence[Plan]) -> None:
-        """UserError where a plan would exceed its `sweep.budget`; the cells are checked by now."""
+        """Raise UserError if a plan would exceed its `sweep.budget`; the cells are checked by now."""
 
     @abstractmethod
     def run(self, plan: Plan, cells: Sequence[Cell], rules: Policy, console: Console) -> bool:
-        """Train the cells; whether someone asked to stop."""
+        """Train the cells; return whether someone asked to stop."""
 
     @abstractmethod
-    def measuring(self, plan: Plan) -> int | str:
-        """`sweep.jobs` of what is measured on the trained cells, which is on this machine whoever has trained them."""
+    def evaluation_jobs(self, plan: Plan) -> int | str:
+        """Return `sweep.jobs` for evaluations of the trained cells, which run here wherever those trained."""

@@ -1,4 +1,4 @@
-"""The whole sweep while it runs: a live panel on a terminal, plain lines elsewhere."""
+"""A sweep while it runs: a live panel on a terminal, lines in a pipe or file."""
 
 import time
 from pathlib import Path
@@ -11,12 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from dropgrid.execution.supervisor import Outcome
-from dropgrid.store.records import read_json, run_folder
+from dropgrid.store.layout import Outputs
+from dropgrid.store.records import read_state
 
 SECONDS_BETWEEN_LINES = 10.0
 
 
-class Watch:
+class LiveView:
     """Counts the cells of a sweep and shows them: finished, running with epoch and loss, left, and the time to go.
 
     Live views read only `state.json`. Call `started` and `ended` as cells do, and `refresh` a few times a second.
@@ -32,7 +33,7 @@ class Watch:
         self.began = self.last_line = time.monotonic()
         self.live = Live(get_renderable=self.panel, console=console, refresh_per_second=4, transient=True)
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "LiveView":
         if self.console.is_terminal:
             self.live.start()
         return self
@@ -44,11 +45,11 @@ class Watch:
             self.live.stop()
 
     def started(self, cell: str, label: str) -> None:
-        """A cell's supervisor has begun."""
+        """Count a cell as running."""
         self.running[cell] = (label, time.monotonic())
 
     def ended(self, outcome: Outcome) -> None:
-        """A cell is through, one way or another."""
+        """Count a cell as ended, and print what needs to be known of it."""
         label, since = self.running.pop(outcome.cell)
         if outcome.status == "busy":
             if outcome.cell not in self.elsewhere:
@@ -71,11 +72,11 @@ class Watch:
             self.console.print(f"{outcome.status} {label} ({took:.1f} s)  {self.summary()}", soft_wrap=True)
 
     def say(self, text: str) -> None:
-        """A line above the view."""
+        """Print a line above the view."""
         self.console.print(text, soft_wrap=True)
 
     def refresh(self) -> None:
-        """Where there is no terminal: a line now and then about what is running."""
+        """Print a line now and then about what is running, if there is no terminal."""
         if self.console.is_terminal or time.monotonic() - self.last_line < SECONDS_BETWEEN_LINES or not self.running:
             return
         self.last_line = time.monotonic()
@@ -83,11 +84,11 @@ class Watch:
         self.console.print(f"running  {now}  {self.summary()}", soft_wrap=True)
 
     def done(self) -> int:
-        """Cells that are through."""
+        """Return the count of cells that have ended."""
         return sum(self.counts.values())
 
     def summary(self) -> str:
-        """`12 of 40 done, 2 running, 26 left, about 1 min 30 s to go`."""
+        """Return `12 of 40 done, 2 running, 26 left, about 1 min 30 s to go`."""
         left = self.total - self.done() - len(self.running)
         parts = [f"{self.done()} of {self.total} done"]
         parts += [f"{self.counts['failed']} failed"] if self.counts["failed"] else []
@@ -96,7 +97,7 @@ class Watch:
         return ", ".join(parts + ([f"about {minutes(remaining)} to go"] if remaining is not None else []))
 
     def remaining(self) -> float | None:
-        """Seconds to go, from the cells of this sweep that have finished, else from the running one's steps."""
+        """Return the seconds to go, from this sweep's cells that have finished, else from the running ones' steps."""
         shares = {cell: self.progress(cell)[0] for cell in list(self.running)}
         if self.seconds:
             each = sum(self.seconds) / len(self.seconds)
@@ -111,9 +112,9 @@ class Watch:
         return each * max(0.0, self.total - self.done() - sum(shares.values())) / self.jobs
 
     def progress(self, cell: str) -> tuple[float, str]:
-        """The share of a cell's steps that are done, and where it stands in words."""
-        state = read_json(run_folder(self.outputs, cell) / "state.json")
-        if not state or not state.get("steps"):
+        """Return the fraction of a cell's steps that are done, and where it stands in words."""
+        state = read_state(Outputs(self.outputs).run(cell))
+        if not state.get("steps"):
             return 0.0, "starting"
         if state["phase"] == "measuring":
             return 1.0, "measuring on the test set"
@@ -121,7 +122,7 @@ class Watch:
         return state["step"] / state["steps"], f"epoch {state['epoch'] + 1}/{state['epochs']}{loss}"
 
     def panel(self) -> Group:
-        """What the terminal shows."""
+        """Return what the terminal shows."""
         head = Text.assemble((self.title, "bold"), "  ", self.summary())
         table = Table.grid(padding=(0, 2))
         for cell, (label, since) in list(self.running.items()):
@@ -134,7 +135,7 @@ class Watch:
 
 
 def minutes(seconds: float) -> str:
-    """A duration as people say it."""
+    """Return a duration as `45 s`, `1 min 30 s` or `2.5 h`."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     return f"{seconds // 60:.0f} min {seconds % 60:02.0f} s" if seconds < 3600 else f"{seconds / 3600:.1f} h"

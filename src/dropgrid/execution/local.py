@@ -1,4 +1,4 @@
-"""The engine that needs nothing else: cells side by side on this machine."""
+"""The engine of this machine: cells side by side in processes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -7,16 +7,18 @@ from typing import Any
 from rich.console import Console
 
 from dropgrid.execution.engine import AbstractEngine
-from dropgrid.execution.live_view import Watch
+from dropgrid.execution.live_view import LiveView
 from dropgrid.execution.pool import Pool, stoppable
 from dropgrid.execution.slots import slots
 from dropgrid.execution.supervisor import Policy, warm
 from dropgrid.execution.worker import Train
-from dropgrid.planning.types import Cell, Plan, modules
+from dropgrid.planning.types import Plan, modules
+from dropgrid.store.cell import Cell
+from dropgrid.store.layout import Outputs
 
 
-class Local(AbstractEngine):
-    """As many cells at once as `sweep.jobs` says.
+class LocalEngine(AbstractEngine):
+    """Trains as many cells at once as `sweep.jobs` allows.
 
     Args:
         train: see `dropgrid.execution.worker.enter`.
@@ -24,11 +26,10 @@ class Local(AbstractEngine):
     """
 
     def __init__(self, train: Train, afford: Callable[[Sequence[Plan]], None]):
-        self.train = train
-        self.refuse = afford
+        self.train, self.check_budgets = train, afford
 
     def expect(self, outputs: Path, name: str, configs: Sequence[Mapping[str, Any]]) -> None:
-        if not (outputs / "ablations" / name).exists():  # of another its cells may be finished
+        if not Outputs(outputs).ablation(name).folder.exists():  # of another its cells may be finished
             warm(modules(configs))
 
     def ready(self, plans: Sequence[Plan], waiting: bool) -> None:
@@ -38,13 +39,13 @@ class Local(AbstractEngine):
             warm(modules(config for plan in plans for config in plan.configs))  # while the cells are checked
 
     def afford(self, plans: Sequence[Plan]) -> None:
-        self.refuse(plans)
+        self.check_budgets(plans)
 
     def run(self, plan: Plan, cells: Sequence[Cell], rules: Policy, console: Console) -> bool:
         jobs = min(slots(plan), len(cells))
-        with stoppable() as stop, Watch(plan.name, len(cells), jobs, plan.outputs, console) as watch:
+        with stoppable() as stop, LiveView(plan.name, len(cells), jobs, plan.outputs, console) as watch:
             Pool(plan, self.train, jobs, watch, rules, stop).run(cells)
         return stop.asked.is_set()
 
-    def measuring(self, plan: Plan) -> int | str:
+    def evaluation_jobs(self, plan: Plan) -> int | str:
         return plan.jobs

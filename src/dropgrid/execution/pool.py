@@ -1,4 +1,4 @@
-"""Cells side by side, each under its supervisor, until all are through or someone asks to stop."""
+"""Run cells side by side, each under its supervisor, until all have ended or someone asks to stop."""
 
 import signal
 import time
@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.execution.live_view import Watch
+from dropgrid.execution.live_view import LiveView
 from dropgrid.execution.selection import outdated
 from dropgrid.execution.slots import variables
 from dropgrid.execution.supervisor import Outcome, Policy, Stop, supervise
 from dropgrid.execution.worker import Train
-from dropgrid.planning.types import Cell, Plan, label
+from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell
 
 ASK_AGAIN = 1.0
 """Seconds before a cell that another supervisor has is asked for again."""
@@ -22,7 +23,7 @@ ASK_AGAIN = 1.0
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """A `Stop` that Ctrl-C and SIGTERM ask: once for a checkpoint, twice for at once."""
+    """Yield a `Stop` that Ctrl-C and SIGTERM set: once to stop after a checkpoint, twice to stop at once."""
     stop = Stop()
     before = {number: signal.signal(number, lambda *_: stop.ask()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -33,25 +34,28 @@ def stoppable() -> Iterator[Stop]:
 
 
 def policy(plan: Plan, asked: float | None = None) -> Policy:
-    """How the cells of a plan, `asked` for then or now, are watched, from its `sweep.` keys; UserError names one that
-    cannot be."""
+    """Return how the cells of a plan are watched, from its `sweep.` keys; UserError names an invalid one.
+
+    Args:
+        asked: Unix time at which the sweep was started; None is now.
+    """
     sweep = plan.sweep
     if sweep["on_error"] not in ("continue", "stop"):
         raise UserError(f"sweep.on_error must be continue or stop, got {sweep['on_error']!r}")
     retries = sweep["retries"] or {}
     if not isinstance(retries, Mapping) or not all(isinstance(n, int) and n >= 0 for n in retries.values()):
         raise UserError(f"sweep.retries maps classes of failure to counts, as in SIGKILL: 2, got {retries!r}")
-    above_zero("sweep.hang_minutes", sweep["hang_minutes"])
+    require_above_zero("sweep.hang_minutes", sweep["hang_minutes"])
     if sweep["beat_seconds"] is not None:
-        above_zero("sweep.beat_seconds", sweep["beat_seconds"])
+        require_above_zero("sweep.beat_seconds", sweep["beat_seconds"])
     for key, value in sweep["checkpoint"].items():
         if value is not None:
-            above_zero(f"sweep.checkpoint.{key}", value, whole=key == "steps")
+            require_above_zero(f"sweep.checkpoint.{key}", value, whole=key == "steps")
     return Policy(retries, 60.0 * sweep["hang_minutes"], outdated(plan, asked), patient=False)
 
 
-def above_zero(key: str, value: Any, whole: bool = False) -> None:
-    """UserError unless the value is a number above 0."""
+def require_above_zero(key: str, value: Any, whole: bool = False) -> None:
+    """Raise UserError unless the value is a number above 0."""
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not value > 0:
         raise UserError(f"{key} must be a {'whole ' if whole else ''}number above 0, got {value!r}")
 
@@ -64,15 +68,15 @@ class Pool:
     the others, which write a checkpoint.
     """
 
-    def __init__(self, plan: Plan, train: Train, jobs: int, watch: Watch, rules: Policy, stop: Stop):
+    def __init__(self, plan: Plan, train: Train, jobs: int, watch: LiveView, rules: Policy, stop: Stop):
         self.plan, self.train, self.watch, self.rules, self.stop = plan, train, watch, rules, stop
         self.free = list(range(jobs))
         self.running: dict[Future[Outcome], tuple[Cell, int]] = {}
         self.outcomes: list[Outcome] = []
-        self.told = False
+        self.announced = False
 
     def run(self, todo: Sequence[Cell]) -> list[Outcome]:
-        """How each of the cells that were begun has ended."""
+        """Run the cells, and return how each one that was begun has ended."""
         waiting = [(0.0, cell) for cell in todo]
         with ThreadPoolExecutor(len(self.free)) as pool:
             while (waiting and not self.stop.asked.is_set()) or self.running:
@@ -83,20 +87,20 @@ class Pool:
                     waiting.remove(ready)
                     self.start(pool, ready[1])
                 waiting += [(time.monotonic() + ASK_AGAIN, cell) for cell in self.ended()]
-                self.tell()
+                self.announce_stop()
                 self.watch.refresh()
         return self.outcomes
 
     def start(self, pool: ThreadPoolExecutor, cell: Cell) -> None:
-        """A supervisor in a free slot."""
+        """Start a supervisor in a free slot."""
         slot = self.free.pop(0)
         rules = replace(self.rules, variables=variables(cell, slot))
-        self.watch.started(cell.id, label(cell))
+        self.watch.started(cell.id, cell.label)
         given = (self.plan.supervised(cell), self.plan.outputs, self.train, self.stop, rules)
         self.running[pool.submit(supervise, *given)] = (cell, slot)
 
     def ended(self) -> list[Cell]:
-        """Wait a moment for cells to end; those that are another's."""
+        """Wait a moment for cells to end; return those that another supervisor has."""
         busy: list[Cell] = []
         if not self.running:  # all that is left is another's
             time.sleep(0.25)
@@ -114,14 +118,14 @@ class Pool:
                 self.stop.asked.set()
         return busy
 
-    def tell(self) -> None:
-        """Say once what a request to stop does."""
-        if self.stop.asked.is_set() and not self.told:
-            self.told = True
+    def announce_stop(self) -> None:
+        """Print once what a request to stop does."""
+        if self.stop.asked.is_set() and not self.announced:
+            self.announced = True
             self.watch.say("stopping: running cells write a checkpoint; Ctrl-C again stops at once")
 
 
-def one(plan: Plan, train: Train) -> Outcome:
-    """The plan's only cell, under another launcher: waited for where another supervisor has it."""
+def run_only_cell(plan: Plan, train: Train) -> Outcome:
+    """Run the plan's only cell, under a launcher of someone else; wait for it if another supervisor has it."""
     with stoppable() as stop:
         return supervise(plan.supervised(plan.cells[0]), plan.outputs, train, stop, replace(policy(plan), patient=True))

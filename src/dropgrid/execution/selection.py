@@ -1,28 +1,27 @@
-"""Which cells of a plan are to be trained, as `sweep.rerun` says."""
+"""Which cells of a plan are to be trained, by `sweep.rerun` and `sweep.only`."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.execution.supervisor import never
-from dropgrid.planning.types import Cell, Plan
+from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell
+from dropgrid.store.files import read_json
 from dropgrid.store.identity import source_fingerprint
-from dropgrid.store.inventory import path
-from dropgrid.store.records import read_json, run_folder
+from dropgrid.store.records import Result, read_failure
 
 RERUNS = ("none", "failed", "stale", "all")
-Result = Mapping[str, Any]
 
 
 def distinct(plan: Plan) -> list[Cell]:
-    """The plan's cells, each once."""
+    """Return the plan's cells, each once."""
     return list({cell.id: cell for cell in plan.cells}.values())
 
 
-def only(plan: Plan) -> list[Cell]:
-    """The cells that `sweep.only` names by row, by seed (`seed0`) or by both (`ROW/seed0`); all where it is null.
+def selected(plan: Plan) -> list[Cell]:
+    """Return the cells that `sweep.only` names by row, by seed (`seed0`) or by both (`ROW/seed0`); all if it is null.
 
     Raises:
         UserError: a name that no cell has.
@@ -31,7 +30,7 @@ def only(plan: Plan) -> list[Cell]:
     if asked is None:
         return distinct(plan)
     names = [str(each) for each in (asked if isinstance(asked, list) else [asked])]
-    paths = {cell.id: f"/{path(vars(cell))}/" for cell in distinct(plan)}
+    paths = {cell.id: f"/{cell.path}/" for cell in distinct(plan)}
     for name in names:
         if not any(f"/{name}/" in each for each in paths.values()):
             rows = ", ".join(dict.fromkeys(cell.row for cell in plan.cells))
@@ -39,36 +38,30 @@ def only(plan: Plan) -> list[Cell]:
     return [cell for cell in distinct(plan) if any(f"/{name}/" in paths[cell.id] for name in names)]
 
 
-def result(plan: Plan, cell: Cell) -> Result | None:
-    """A cell's result, once it has one."""
-    found: Result | None = read_json(run_folder(plan.outputs, cell.id) / "result.json")
-    return found
-
-
-def failure(plan: Plan, cell: Cell) -> dict[str, Any] | None:
-    """Why a cell failed when it was last tried."""
-    found: dict[str, Any] | None = read_json(run_folder(plan.outputs, cell.id) / "failure.json")
+def current_result(cell: Cell) -> Result | None:
+    """Return a cell's result as it is now; what is in it is checked by the report."""
+    found: Result | None = read_json(cell.run.result)
     return found
 
 
 def unfinished(plan: Plan) -> list[Cell]:
-    """The cells that have no result."""
-    return [cell for cell in distinct(plan) if not (run_folder(plan.outputs, cell.id) / "result.json").exists()]
+    """Return the cells that have no result."""
+    return [cell for cell in distinct(plan) if not cell.run.finished]
 
 
 def stale(found: Result, source: str) -> bool:
-    """Whether a result is by another source than that."""
+    """Predicate: a result is by another source than that."""
     return bool(found["provenance"]["source"] != source)
 
 
 def older(found: Iterable[Result]) -> int:
-    """How many results are by another source than this; it is read once, not for each of thousands of them."""
+    """Return how many results are by another source than this; it is read once, not for each of thousands of them."""
     now = source_fingerprint()
     return sum(stale(each, now) for each in found)
 
 
 def outdated(plan: Plan, asked: float | None = None) -> Callable[[Result], bool]:
-    """Of a result: whether it is to be made again, as was `asked` for then, else now."""
+    """Return the predicate of results that are to be made again, for a sweep `asked` for at that time, else now."""
     rerun, now = plan.sweep["rerun"], asked or time.time()
     if rerun == "stale":
         return partial(stale, source=source_fingerprint())
@@ -80,15 +73,15 @@ def outdated(plan: Plan, asked: float | None = None) -> Callable[[Result], bool]
 
 
 def todo(plan: Plan, again: Callable[[Result], bool]) -> list[Cell]:
-    """The cells to train: what has no result, unless it failed and `sweep.rerun=none`, and what is outdated.
+    """Return the cells to train: those without a result, unless they failed and `sweep.rerun=none`, and outdated ones.
 
-    Where `sweep.only` names rows or cells, of those alone.
+    If `sweep.only` names rows or cells, of those alone.
     """
     chosen = []
-    for cell in only(plan):
-        found = result(plan, cell)
+    for cell in selected(plan):
+        found = current_result(cell)
         if found is not None and again(found):
             chosen.append(cell)
-        if found is None and (plan.sweep["rerun"] != "none" or failure(plan, cell) is None):
+        if found is None and (plan.sweep["rerun"] != "none" or read_failure(cell.run) is None):
             chosen.append(cell)
     return chosen

@@ -4,11 +4,12 @@ import os
 
 from dropgrid.cores import cores
 from dropgrid.errors import UserError
-from dropgrid.planning.types import Cell, Plan
+from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell
 
 
 def gpus() -> list[str]:
-    """The GPUs this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    """Return the GPUs this process may use, as CUDA_VISIBLE_DEVICES names them."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return [each.strip() for each in named.split(",") if each.strip()]
@@ -18,7 +19,7 @@ def gpus() -> list[str]:
 
 
 def slots(plan: Plan) -> int:
-    """How many cells train side by side: `auto` is as many as their threads leave cores for, `sweep.per_gpu` on a GPU.
+    """Return how many cells train side by side: `auto` fills the cores with threads, or has `sweep.per_gpu` on a GPU.
 
     More CPU threads than cores make every cell several times slower, and are refused; several cells on a GPU are not.
     """
@@ -42,7 +43,7 @@ def slots(plan: Plan) -> int:
 
 
 def variables(cell: Cell, slot: int) -> dict[str, str]:
-    """The environment of the cell in a slot: on GPUs those it may see, one a rank, slots dealt to them in turn."""
+    """Return the environment of the cell in a slot: which GPUs it may see, one a rank, slots dealt to them in turn."""
     trainer = cell.local["trainer"]
     if trainer["accelerator"] == "cpu" or trainer["devices"] != 1:
         return {}
@@ -52,6 +53,6 @@ def variables(cell: Cell, slot: int) -> dict[str, str]:
 
 
 def ranks_of(cell: Cell) -> int:
-    """The processes that a cell trains in."""
+    """Return how many processes a cell trains in."""
     ranks: int = cell.config["trainer"].get("ranks", 1)
     return ranks

@@ -17,8 +17,10 @@ from dropgrid.errors import DISK_FULL, STOPPED, UserError
 from dropgrid.execution.worker import Train, classify, enter
 from dropgrid.files import write_atomically
 from dropgrid.paths import tilde
+from dropgrid.store.files import read_json, write_json, write_yaml
+from dropgrid.store.layout import Outputs, RunFolder
 from dropgrid.store.lease import Lease
-from dropgrid.store.records import aside, read_json, run_folder, write_json, write_yaml
+from dropgrid.store.records import put_aside, read_failure
 
 GRACE = 60.0
 """Seconds for a cell that is asked to stop: until its next step, and a checkpoint."""
@@ -47,12 +49,12 @@ class Stop:
         self.at_once = threading.Event()
 
     def ask(self) -> None:
-        """Once, or once more."""
+        """Ask once, or once more."""
         (self.at_once if self.asked.is_set() else self.asked).set()
 
 
 def never(result: Mapping[str, Any]) -> bool:
-    """No result is outdated."""
+    """Predicate: no result is outdated."""
     return False
 
 
@@ -101,32 +103,32 @@ def supervise(
     stop: Stop | None = None,
     policy: Policy | None = None,
 ) -> Outcome:
-    """Train a cell unless it is finished; never raises for what happens inside it.
+    """Train a cell unless it is finished, and return how it ended; never raises for what happens inside it.
 
     Args:
         cell: id, name, ablation, row, reproduce, config, local.
         train: see `dropgrid.execution.worker.enter`.
         stop: when asked, the child is, and the outcome is `stopped`.
     """
-    folder = run_folder(outputs, cell["id"])
+    run = Outputs(Path(outputs)).run(cell["id"])
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return Supervisor(cell, folder, train, stop or Stop(), policy or Policy()).outcome()
+        run.folder.mkdir(parents=True, exist_ok=True)
+        return Supervisor(cell, run, train, stop or Stop(), policy or Policy()).outcome()
     except (OSError, UserError) as error:  # a full disk, a damaged file: the other cells need not know
-        return Outcome(cell["id"], "failed", failure=": ".join(classify(error)), log=str(folder / "log.txt"))
+        return Outcome(cell["id"], "failed", failure=": ".join(classify(error)), log=str(run.log))
 
 
 class Supervisor:
     """One cell, from lease to outcome."""
 
-    def __init__(self, cell: Mapping[str, Any], folder: Path, train: Train, stop: Stop, policy: Policy):
-        self.cell, self.folder, self.train, self.stop, self.policy = cell, folder, train, stop, policy
+    def __init__(self, cell: Mapping[str, Any], run: RunFolder, train: Train, stop: Stop, policy: Policy):
+        self.cell, self.run, self.train, self.stop, self.policy = cell, run, train, stop, policy
         self.id = cell["id"]
-        self.lease = Lease(folder)
+        self.lease = Lease(run.folder)
         self.failure: Failure | None = None
 
     def outcome(self) -> Outcome:
-        """Under the lease: skip what is finished, else try, and try again as far as the failures' classes allow."""
+        """Take the lease, and train unless the cell is finished, as often as failures allow; return how it ended."""
         while True:
             while not self.lease.acquire():
                 if self.stop.asked.is_set():
@@ -134,45 +136,45 @@ class Supervisor:
                 if not self.policy.patient:
                     return Outcome(self.id, "busy")
                 time.sleep(0.2)
-                self.folder.mkdir(exist_ok=True)  # another may have put it aside
+                self.run.folder.mkdir(exist_ok=True)  # another may have put it aside
             try:
-                result = read_json(self.folder / "result.json")
+                result = read_json(self.run.result)
                 if result is None:
                     return self.attempts()
                 if not self.policy.outdated(result):
                     return Outcome(self.id, "finished", already=True)
-                (aside(self.folder) / "lease").unlink()
+                RunFolder(put_aside(self.run.folder)).lease.unlink()
             finally:
                 self.lease.release()
-            self.folder.mkdir(exist_ok=True)
+            self.run.folder.mkdir(exist_ok=True)
 
     def attempts(self) -> Outcome:
-        """Until there is a result, a stop, or a failure that may not be tried again."""
-        (self.folder / "failure.json").unlink(missing_ok=True)
-        clear_partials(self.folder)
-        write_yaml(self.folder / "config.yaml", self.cell["config"])
-        write_yaml(self.folder / "local.yaml", self.cell["local"])
+        """Try until there is a result, a stop, or a failure that may not be tried again."""
+        self.run.failure.unlink(missing_ok=True)
+        clear_partials(self.run)
+        write_yaml(self.run.config, self.cell["config"])
+        write_yaml(self.run.local, self.cell["local"])
         left, attempt = dict(self.policy.retries), 0
         while True:
             attempt += 1
             status = self.attempt()
             if status == "finished":
-                clear(self.folder)
+                clear(self.run)
             if status != "failed":
                 return Outcome(self.id, status, attempts=attempt)
-            assert self.failure is not None, "said by the attempt"
+            assert self.failure is not None, "set by the attempt"
             kind = self.failure["class"]
             if self.stop.asked.is_set() or left.get(kind, 0) < 1:
                 text = f"{kind}: {self.failure['message']}"
-                return Outcome(self.id, "failed", failure=text, log=str(self.folder / "log.txt"), attempts=attempt)
+                return Outcome(self.id, "failed", failure=text, log=str(self.run.log), attempts=attempt)
             left[kind] -= 1
-            (self.folder / "failure.json").unlink(missing_ok=True)
+            self.run.failure.unlink(missing_ok=True)
 
     def attempt(self) -> str:
-        """One process, to its end: `finished`, `stopped`, `busy` when the lease was lost, or `failed`."""
+        """Run one process to its end; return `finished`, `stopped`, `busy` if the lease was lost, or `failed`."""
         child = multiprocessing.get_context("forkserver").Process(
             target=enter,
-            args=(self.train, {**self.cell, "forked": time.time()}, self.folder, dict(self.policy.variables)),
+            args=(self.train, {**self.cell, "forked": time.time()}, self.run.folder, dict(self.policy.variables)),
             name=self.id,
         )
         child.start()
@@ -181,9 +183,9 @@ class Supervisor:
             ended = self.watch(child)
         finally:
             end(child, GRACE if ended == "stopped" else 0.0, self.stop.at_once)
-            (self.folder / "state.json").unlink(missing_ok=True)
-            closed(self.folder / "log.txt")
-        if (self.folder / "result.json").exists():
+            self.run.state.unlink(missing_ok=True)
+            without_home_path(self.run.log)
+        if self.run.finished:
             return "finished"
         if ended in ("stopped", "busy"):
             return ended
@@ -191,14 +193,14 @@ class Supervisor:
         return "stopped" if self.failure is None else "failed"
 
     def watch(self, child: BaseProcess) -> str:
-        """Until the child ends; `stopped`, `busy` or `Hang` where it must be ended."""
-        seen, since = beaten(self.folder), time.monotonic()
+        """Wait until the child ends; return `stopped`, `busy` or `Hang` if it must be ended."""
+        seen, since = last_sign_of_life(self.run), time.monotonic()
         while child.is_alive():
             if self.stop.asked.is_set():
                 return "stopped"
             if not self.lease.beat():
                 return "busy"
-            if (sign := beaten(self.folder)) != seen:  # by our clock: a file server has one of its own
+            if (sign := last_sign_of_life(self.run)) != seen:  # by our clock: a file server has one of its own
                 seen, since = sign, time.monotonic()
             if time.monotonic() - since > self.policy.hang_seconds:
                 return "Hang"
@@ -206,8 +208,8 @@ class Supervisor:
         return ""
 
     def why(self, exitcode: int | None, ended: str) -> Failure | None:
-        """The failure that the child could still tell, else what its end tells; kept in failure.json."""
-        failure: Failure | None = read_json(self.folder / "failure.json")
+        """Return the failure that the child reported, else what its end suggests, and write that; None for a stop."""
+        failure: Failure | None = read_failure(self.run)
         if failure is not None:
             return failure
         if exitcode == STOPPED and self.stop.asked.wait(1.0):  # a signal to all of us reached the child first
@@ -223,24 +225,24 @@ class Supervisor:
             kind = signal.Signals(-exitcode).name
             memory = " (the system does this when memory runs out)" if kind == "SIGKILL" else ""
             message = f"killed by {kind}{memory}"
-        failure = {"class": kind, "message": message, "log": "log.txt"}
+        failure = {"class": kind, "message": message, "log": self.run.log.name}
         try:
-            write_json(self.folder / "failure.json", failure)
+            write_json(self.run.failure, failure)
         except OSError:  # a full disk; the outcome says it
             pass
         return failure
 
 
-def beaten(folder: Path) -> float:
-    """The cell's last sign of life, by the clock of whatever keeps its files."""
+def last_sign_of_life(run: RunFolder) -> float:
+    """Return when the cell last gave a sign of life, by the clock of whatever keeps its files."""
     try:
-        return (folder / "state.json").stat().st_mtime
+        return run.state.stat().st_mtime
     except FileNotFoundError:
         return 0.0
 
 
-def closed(log: Path) -> None:
-    """A log that nobody writes any more, without the path of the home folder, which tracebacks and warnings have."""
+def without_home_path(log: Path) -> None:
+    """Remove the path of the home folder, which tracebacks have, from a log that nobody writes any more."""
     try:
         text = log.read_text(errors="replace")
         if (shown := tilde(text)) != text:
@@ -260,24 +262,23 @@ def end(child: BaseProcess, grace: float, at_once: threading.Event) -> None:
     child.join()
 
 
-def tidy(folder: Path) -> None:
-    """Remove what a supervisor that was killed before it could left of a finished cell; not under another's lease."""
-    if any((folder / name).exists() for name in ("lease", "state.json", "checkpoints")):
-        lease = Lease(folder)
+def tidy(run: RunFolder) -> None:
+    """Remove what a killed supervisor could not remove from a finished cell, unless the lease is another's."""
+    if any(path.exists() for path in (run.lease, run.state, run.checkpoints)):
+        lease = Lease(run.folder)
         if lease.acquire():
-            clear(folder)
+            clear(run)
             lease.release()
 
 
-def clear(folder: Path) -> None:
+def clear(run: RunFolder) -> None:
     """Remove what a finished cell no longer needs."""
-    clear_partials(folder)
-    (folder / "state.json").unlink(missing_ok=True)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    clear_partials(run)
+    run.state.unlink(missing_ok=True)
+    shutil.rmtree(run.checkpoints, ignore_errors=True)
 
 
-def clear_partials(folder: Path) -> None:
+def clear_partials(run: RunFolder) -> None:
     """Remove what a killed process was writing."""
-    for partial in folder.glob(".*"):
-        if partial.is_file():
-            partial.unlink(missing_ok=True)
+    for partial in run.partial_files():
+        partial.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A cell's own process: its output to log.txt, its end to the exit code, its failure to failure.json."""
+"""A cell's own process: its output goes to log.txt, its failure to failure.json, its end to the exit code."""
 
 import ctypes
 import errno
@@ -17,18 +17,19 @@ from typing import Any, NoReturn
 
 from dropgrid.errors import DISK_FULL, FAILED, STOPPED, UserError
 from dropgrid.paths import tilde
-from dropgrid.store.records import write_json
+from dropgrid.store.files import write_json
+from dropgrid.store.layout import WorkerFolder
 
 Train = Callable[[Mapping[str, Any], Path], None]
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""Of glibc's malloc.h."""
+"""Constants of glibc's malloc.h."""
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def enter(train: Train, cell: Mapping[str, Any], folder: Path, variables: Mapping[str, str]) -> None:
-    """The process' first function.
+    """Run as the first function of a cell's process.
 
     Args:
         train: called with the cell and its folder; leaves `result.json` there as its last act.
@@ -42,7 +43,8 @@ def enter(train: Train, cell: Mapping[str, Any], folder: Path, variables: Mappin
     threading.Thread(target=end_with_parent, daemon=True).start()
     os.environ.update(variables)
     keep_memory()
-    log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    place = WorkerFolder(folder)
+    log = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(log, stream)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
@@ -53,7 +55,7 @@ def enter(train: Train, cell: Mapping[str, Any], folder: Path, variables: Mappin
     except Exception as error:
         kind, message = classify(error)
         try:
-            write_json(folder / "failure.json", {"class": kind, "message": message, "log": "log.txt"})
+            write_json(place.failure, {"class": kind, "message": message, "log": place.log.name})
             traceback.print_exc()
         except OSError:
             os._exit(DISK_FULL)
@@ -74,7 +76,7 @@ def keep_memory() -> None:
     """Have glibc keep what is freed for the next tensor of that size, and not give it back to be zeroed again.
 
     A step frees and takes the same tensors; in float32 that costs a twentieth of its time, of tensors above 32 MiB
-    most of it. Elsewhere nothing happens.
+    most of it. Without glibc nothing happens.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -85,7 +87,7 @@ def keep_memory() -> None:
 
 
 def classify(error: Exception) -> tuple[str, str]:
-    """The class of a failure, by which it is retried, and its last line.
+    """Return the class of a failure, by which it is retried, and its last line.
 
     `DiskFull`, `OutOfMemory`, `UserError`, else the exception's own name.
     """
@@ -100,7 +102,7 @@ def classify(error: Exception) -> tuple[str, str]:
 
 
 def end_with_parent() -> None:
-    """End when the supervisor has: a cell nobody waits for would hold the machine."""
+    """End when the supervisor has ended: a cell nobody waits for would hold the machine."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait([parent.sentinel])

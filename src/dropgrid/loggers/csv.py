@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.loggers.logger import AbstractLogger
+from dropgrid.store.layout import RunFolder
 
 
 class Csv(AbstractLogger):
     """A line an epoch in `metrics.csv`, flushed as it is written; holds no times, so equal runs write equal bytes."""
 
     def __init__(self, *, folder: Path, cell: Mapping[str, Any]):
-        self.file = open(folder / "metrics.csv", "w", newline="")
+        self.file = open(RunFolder(folder).metrics, "w", newline="")
         self.writer: csv.DictWriter[str] | None = None
 
     def resume(self, rows: Sequence[Mapping[str, float]]) -> None:

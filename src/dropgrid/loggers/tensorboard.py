@@ -11,6 +11,7 @@ from PIL import Image
 
 from dropgrid.errors import UserError
 from dropgrid.loggers.logger import AbstractLogger
+from dropgrid.store.layout import RunFolder
 
 
 class TensorBoard(AbstractLogger):
@@ -21,8 +22,9 @@ class TensorBoard(AbstractLogger):
             from torch.utils.tensorboard.writer import SummaryWriter
         except ImportError as error:
             raise UserError("logger=tensorboard needs tensorboard: pip install 'dropgrid[tensorboard]'") from error
-        shutil.rmtree(folder / "tensorboard", ignore_errors=True)  # of an attempt before
-        self.writer = SummaryWriter(str(folder / "tensorboard"))
+        place = RunFolder(folder).tensorboard
+        shutil.rmtree(place, ignore_errors=True)  # of an attempt before
+        self.writer = SummaryWriter(str(place))
         self.step = 0
 
     def resume(self, rows: Sequence[Mapping[str, float]]) -> None:

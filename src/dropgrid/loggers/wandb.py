@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dropgrid.loggers.logger import AbstractLogger
+from dropgrid.store.layout import RunFolder
 
 Mode = Literal["online", "offline"]
 
@@ -61,7 +62,7 @@ class Wandb(AbstractLogger):
             "job_type": short(cell["row"]),
             "tags": tags(member),
             "config": {**cell["config"], "rows": rows(member)},
-            "dir": str(folder.parent.parent),
+            "dir": str(RunFolder(folder).outputs.root),
             "resume": "allow",
         }
         settings = wandb.Settings(
@@ -119,7 +120,7 @@ class Wandb(AbstractLogger):
 
         artifact = wandb.Artifact(f"weights-{self.run.id}", type="model")
         for name in ("last", "best"):
-            artifact.add_file(str(self.folder / f"{name}.safetensors"))
+            artifact.add_file(str(RunFolder(self.folder).weights(name)))
         self.run.log_artifact(artifact)
 
     def quietly(self, send: Callable[[], object]) -> None:

@@ -10,6 +10,8 @@ from dropgrid.data.split import Memory, Split
 from dropgrid.measure import prediction_figures
 from dropgrid.measure.recorded_figures import pictures
 from dropgrid.plotting.style import png
+from dropgrid.store.arrays import read_arrays
+from dropgrid.store.layout import RunFolder
 
 
 def pictures_of(folder: Path, name: str, classes: Sequence[str] | None, tests: Split | None) -> dict[str, bytes]:
@@ -19,10 +21,11 @@ def pictures_of(folder: Path, name: str, classes: Sequence[str] | None, tests: S
     Classes that have no names here (`classes` None) are shown by number.
     """
     found = {f"diagnosis/{option}": png(figure) for option, figure in pictures({name: folder}).items()}
-    if not (folder / "predictions.npz").exists():
+    path = RunFolder(folder).predictions
+    if not path.exists():
         return found
-    with np.load(folder / "predictions.npz") as kept:
-        logits, targets = kept["last"], kept["targets"]
+    kept = read_arrays(path, "train the cell again", ["last", "targets"])
+    logits, targets = kept["last"], kept["targets"]
     if not np.isfinite(logits).all():
         return found
     classes = classes or [str(each) for each in range(logits.shape[-1])]

@@ -14,10 +14,11 @@ from dropgrid.instantiate import by_option, call, instantiate
 from dropgrid.learner import Learner
 from dropgrid.measure.arguments import whole
 from dropgrid.measure.probe import COMMON, probe
-from dropgrid.measure.snapshots import FILE, Moment, write
+from dropgrid.measure.snapshots import Moment, write
 from dropgrid.measure.subject import DoesNotApply, Found
 from dropgrid.paths import CONF
-from dropgrid.store.records import parse_yaml
+from dropgrid.store.files import parse_yaml
+from dropgrid.store.layout import RunFolder
 
 
 class Diagnosis(Callback):
@@ -43,7 +44,7 @@ class Diagnosis(Callback):
     def __init__(
         self, *, folder: Path, split: Split, lr: float | None, every: int, images: int, **options: Mapping[str, Any]
     ):
-        self.path, self.split, self.lr = folder / FILE, split, lr
+        self.path, self.split, self.lr = RunFolder(folder).diagnosis, split, lr
         self.every = call("diagnosis.every", whole, "diagnosis.every", every)
         self.images = call("diagnosis.images", whole, "diagnosis.images", images)
         if wrong := [name for name, node in options.items() if "images" not in node]:

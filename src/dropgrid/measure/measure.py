@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from dropgrid.files import write_atomically
 from dropgrid.instantiate import call, instantiate
 from dropgrid.measure.subject import DoesNotApply, Found, load
+from dropgrid.store.arrays import write_arrays
 from dropgrid.store.environment import environment
-from dropgrid.store.records import write_json
+from dropgrid.store.files import write_json
+from dropgrid.store.layout import EvaluationFolder
 
 
 def measure(job: Mapping[str, Any], folder: Path) -> None:
@@ -24,7 +23,8 @@ def measure(job: Mapping[str, Any], folder: Path) -> None:
         folder: `evaluations/<hash>` in the cell's own.
     """
     began = time.time()
-    subject = load(folder.parents[1], job["weights"])
+    place = EvaluationFolder(folder)
+    subject = load(place.run.folder, job["weights"])
     note, found = None, {}
     arrays: dict[str, Any] = {}
     try:
@@ -47,5 +47,5 @@ def measure(job: Mapping[str, Any], folder: Path) -> None:
         "seconds": time.time() - began,
     }
     if arrays:
-        write_atomically(folder.with_suffix(".npz"), lambda beside: np.savez_compressed(beside, **arrays))
-    write_json(folder.with_suffix(".json"), result)
+        write_arrays(place.arrays, arrays)
+    write_json(place.result, result)

@@ -47,7 +47,8 @@ def tell(folder: Path, options: Sequence[Asked], sights: Sights) -> int:
     from dropgrid.files import write_atomically
     from dropgrid.measure.snapshots import Moment
     from dropgrid.plotting.style import png
-    from dropgrid.store.records import write_json
+    from dropgrid.store.files import write_json
+    from dropgrid.store.layout import DiagnosticsFolder
 
     for each in options:
         seen = {label: moments for label, moments in sights[each.name].items() if moments}
@@ -55,10 +56,10 @@ def tell(folder: Path, options: Sequence[Asked], sights: Sights) -> int:
             continue
         draw = importlib.import_module(f"dropgrid.measure.diagnostics.figure_{each.name}").draw
         figure = draw({label: [Moment(s.step, s.found.arrays) for s in moments] for label, moments in seen.items()})
-        paths = [folder / f"{each.name}.json"]
+        paths = [DiagnosticsFolder(folder).numbers(each.name)]
         write_json(paths[0], {"diagnostic": each.name, "asked": each._asdict(), "found": numbers(seen)})
         if figure is not None:
-            paths.append(folder / f"{each.name}.png")
+            paths.append(DiagnosticsFolder(folder).figure(each.name))
             image = png(figure)
             write_atomically(paths[1], lambda path, image=image: path.write_bytes(image))  # type: ignore[misc]
         show(each, seen, paths)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from dropgrid.measure.snapshots import FILE, Results, read
+from dropgrid.measure.snapshots import Results, read
+from dropgrid.store.layout import RunFolder
 
 OVER_TRAINING = ("gradient", "inputs")
 """Diagnostics whose picture has the step of training across; the others draw a line a moment."""
@@ -21,7 +22,7 @@ def pictures(folders: Mapping[str, Path]) -> dict[str, Figure]:
 
     One of a name that has no picture here, of another version or of a user's own, is left out, and a line says so.
     """
-    recorded = {label: read(folder / FILE) for label, folder in folders.items()}
+    recorded = {label: read(RunFolder(folder).diagnosis) for label, folder in folders.items()}
     drawn = {}
     for name in dict.fromkeys(name for each in recorded.values() for name in each):
         if not Path(__file__).with_name("diagnostics").joinpath(f"figure_{name}.py").exists():

@@ -6,11 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dropgrid.errors import UserError
-from dropgrid.files import write_atomically
-
-FILE = "diagnosis.npz"
-"""In a cell's folder, where its training was watched."""
+from dropgrid.store.arrays import read_arrays, write_arrays
 
 
 class Moment(NamedTuple):
@@ -40,18 +36,14 @@ def write(path: Path, recorded: Mapping[str, Sequence[Moment]]) -> None:
         if moments:
             stacked[f"{name}/moments"] = np.array([each.step for each in moments])
             stacked |= {f"{name}/{key}": np.stack([each.arrays[key] for each in moments]) for key in moments[0].arrays}
-    write_atomically(path, lambda beside: np.savez_compressed(beside, **stacked))  # type: ignore[arg-type]
+    write_arrays(path, stacked)
 
 
 def read(path: Path) -> dict[str, list[Moment]]:
     """The moments of each diagnostic that a training recorded; empty where there is no such file."""
     if not path.exists():
         return {}
-    try:
-        with np.load(path) as file:
-            arrays = {key: file[key] for key in file.files}
-    except Exception as error:  # np.load raises whatever its parsers happened on
-        raise UserError(f"cannot read {path}: {error}; remove it, or train the cell again") from error
+    arrays = read_arrays(path, "remove it, or train the cell again")
     found: dict[str, list[Moment]] = {}
     for name in dict.fromkeys(key.partition("/")[0] for key in arrays):
         own = {key.partition("/")[2]: each for key, each in arrays.items() if key.startswith(f"{name}/")}

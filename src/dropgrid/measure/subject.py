@@ -23,6 +23,8 @@ from dropgrid.instantiate import instantiate
 from dropgrid.learner import Batch, Learner
 from dropgrid.load import load_weights
 from dropgrid.predict import predict
+from dropgrid.store.arrays import read_arrays
+from dropgrid.store.layout import RunFolder
 from dropgrid.store.records import read_parts
 from dropgrid.tasks.task import Task
 
@@ -161,13 +163,15 @@ def corrupted(loader: Any, corrupt: Corrupt) -> Iterator[Batch]:
 def load(folder: Path, weights: str) -> Subject:
     """The subject in a finished cell's folder, with its `last` or its `best` weights, on as many threads as it had."""
     config, local = read_parts(folder)
+    run = RunFolder(folder)
     torch.set_num_threads(config["trainer"]["threads"])  # the bits depend on them
     source = build.source(config, local)
     spec = source.spec()
     network = build.network(config, spec)
-    tensors = load_weights(network, folder / f"{weights}.safetensors")
+    tensors = load_weights(network, run.weights(weights))
     splits = source.load()
-    tested = len(np.load(folder / "predictions.npz")["targets"])  # fewer where trainer.limit_test_batches said so
+    targets = read_arrays(run.predictions, "train the cell again", ["targets"])["targets"]
+    tested = len(targets)  # fewer where trainer.limit_test_batches said so
     splits = splits._replace(test=splits.test.select(torch.arange(tested)))
     on_cpu = local["trainer"]["accelerator"] == "cpu" or not torch.cuda.is_available()
     device = torch.device("cpu" if on_cpu else "cuda")

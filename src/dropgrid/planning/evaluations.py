@@ -10,6 +10,7 @@ from dropgrid.errors import UserError
 from dropgrid.instantiate import by_option
 from dropgrid.planning.types import Plan
 from dropgrid.store.identity import cell_id, divide
+from dropgrid.store.layout import Outputs
 
 FORMAT = 1
 """Raised when an equal evaluation no longer gives equal numbers: all are then measured again."""
@@ -121,7 +122,7 @@ def identity(node: Mapping[str, Any], outputs: Path) -> str:
 
         config["data"] = divide({"data": about_data})[0]["data"]
         try:
-            source = build.source({"data": about_data}, {"paths": {"cache": outputs / ".cache"}})
+            source = build.source({"data": about_data}, {"paths": {"cache": Outputs(outputs).cache}})
             config["data"]["fingerprint"] = source.fingerprint()
         except ValueError as error:
             raise UserError(f"evaluate.data: {error}") from error

@@ -30,8 +30,10 @@ from dropgrid.planning.compose import (
 )
 from dropgrid.planning.explain import explained
 from dropgrid.planning.fingerprints import Fingerprints
-from dropgrid.planning.types import Cell, Plan
+from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell, Known
 from dropgrid.store.identity import ABOUT_PLACE_IN, cell_id, divide
+from dropgrid.store.layout import Outputs
 
 ABOUT_THE_SWEEP = ("ablation", "sweep", "name", "report", "hydra")
 """Overrides that a cell's own command does without."""
@@ -179,7 +181,9 @@ class Planner:
             typed = [*map(tilde, [*fixed, *overrides])]
             for seed in seeds or self.seeds():
                 full = {**config, "seed": seed}
-                made.append(Cell(cell_id(full), row, dict(combination), seed, [*typed, f"seed={seed}"], full, local))
+                id, known = cell_id(full), Known(config=full, local=local)
+                folder = Outputs(outputs).run(id).folder
+                made.append(Cell(id, row, dict(combination), seed, [*typed, f"seed={seed}"], folder, known))
         baseline = self.resolved["report"]["baseline"] or about.get("baseline") or next(iter(found))
         if baseline not in found:
             raise UserError(f"report.baseline={baseline} is no row; rows: {', '.join(found)}")

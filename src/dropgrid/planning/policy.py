@@ -22,7 +22,7 @@ from yaml import YAMLError
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
 from dropgrid.planning import command_line
-from dropgrid.store.records import parse_yaml
+from dropgrid.store.files import parse_yaml
 
 PLAIN = re.compile(r"\$\{\s*(?:[^${}:]*\}|oc\.env:\s*DROPGRID_\w*\s*[,}])")
 """An interpolation that names a key, or a variable of ours."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dropgrid.errors import UserError
 from dropgrid.planning.compose import key_of, parse
-from dropgrid.store.records import read_json, run_folder
+from dropgrid.store.files import read_json
 
 if TYPE_CHECKING:
     from dropgrid.planning.types import Plan
@@ -78,7 +78,7 @@ def choose(plan: "Plan") -> Tuned:
     scores: dict[str, dict[str, list[float]]] = {}
     for cell in plan.cells:
         row, _, setting = cell.row.partition(SEPARATOR)
-        result = read_json(run_folder(plan.outputs, cell.id) / "result.json") or {}
+        result = read_json(cell.run.result) or {}
         value = result.get("metrics", {}).get(metric)
         scores.setdefault(row, {}).setdefault(setting, []).append(math.nan if value is None else 100 * value)
     found = {}

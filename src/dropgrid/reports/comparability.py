@@ -3,7 +3,8 @@
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.store.ablation import Ablation, Block, Cell
+from dropgrid.store.ablation import Ablation, Block
+from dropgrid.store.cell import Cell
 from dropgrid.store.config_difference import differences, listed
 from dropgrid.store.identity import OF_THE_LOADER
 
@@ -34,7 +35,7 @@ def unlike(block: Block, baseline: str) -> list[str]:
     where = f" ({block.label})" if block.factors else ""
     problems = []
     for row, cells in block.rows.items():
-        configs = [cell for cell in cells if cell.config is not None]
+        configs = [cell for cell in cells if cell.config]
         keys = {key: pair for other in configs[1:] for key, pair in difference(configs[0], other).items()}
         if keys:
             problems.append(f"row {row!r}{where}: its own cells differ in {listed(keys)}")
@@ -62,7 +63,7 @@ def own_overrides(block: Block) -> dict[str, list[str]]:
 
 def row_differences(block: Block, baseline: str) -> dict[str, dict[str, tuple[Any, Any]]]:
     """Row -> key -> (baseline's value, row's value), for the rows that have a config, without the baseline."""
-    firsts = {row: next((cell for cell in cells if cell.config is not None), None) for row, cells in block.rows.items()}
+    firsts = {row: next((cell for cell in cells if cell.config), None) for row, cells in block.rows.items()}
     reference = firsts.pop(baseline)
     if reference is None:
         return {}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from dropgrid.reports.predictions import correct
 from dropgrid.statistics.dunnett import Comparison, compare, examples_covariance
-from dropgrid.store.ablation import Cell
+from dropgrid.store.cell import Cell
 
 
 def judged(

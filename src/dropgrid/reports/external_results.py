@@ -15,11 +15,13 @@ from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.reports.table import Row, Table, block_row
-from dropgrid.store.ablation import Ablation, Block, Cell
+from dropgrid.store.ablation import Ablation, Block
+from dropgrid.store.cell import Cell, Known
 from dropgrid.store.files import read_text, write
+from dropgrid.store.layout import AblationFolder
 
-FOLDER = "imported"
-"""Under the ablation's folder: a copy of each file that was imported."""
+IMPORTED = "imported"
+"""The key of an ablation's `about` under which `added` puts its notes."""
 
 PERCENT = "accuracy_percent"
 FACTOR = "factor:"
@@ -48,7 +50,7 @@ def remember(path: Path, ablation: Ablation, folder: Path) -> None:
         raise UserError(f"no file {path} to import")
     for line in parse(path.name, text, ablation.metric):
         block_of(ablation.blocks, line, path.name)
-    copy = folder / FOLDER / f"{path.stem}.csv"
+    copy = AblationFolder(folder).imported / f"{path.stem}.csv"
     if read_text(copy) not in (None, text):
         raise UserError(f"{copy.name} was imported with other lines: --forget {copy.name} first, or rename {path}")
     copy.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +68,7 @@ def forget(name: str, folder: Path) -> None:
 
 def files(folder: Path) -> list[Path]:
     """The copies, by name."""
-    return sorted((folder / FOLDER).glob("*.csv"))
+    return sorted(AblationFolder(folder).imported.glob("*.csv"))
 
 
 def added(table: Table, folder: Path) -> Table:
@@ -90,13 +92,13 @@ def added(table: Table, folder: Path) -> Table:
             found.setdefault(label, []).append(imported_row(table.ablation, block, shown, group, path))
         notes.append(note(path.name, lines))
     blocks = [(block, [*rows, *found.get(block.label, [])]) for block, rows in table.blocks]
-    about = {**table.ablation.about, FOLDER: notes}
+    about = {**table.ablation.about, IMPORTED: notes}
     return replace(table, ablation=replace(table.ablation, about=about), blocks=blocks) if notes else table
 
 
 def notes(table: Table) -> list[str]:
     """What stands under a table that `added` made: of which file which rows are."""
-    return list(table.ablation.about.get(FOLDER) or [])
+    return list(table.ablation.about.get(IMPORTED) or [])
 
 
 def note(file: str, lines: Sequence[Line]) -> str:
@@ -123,18 +125,9 @@ def imported_row(ablation: Ablation, block: Block, name: str, lines: Sequence[Li
 
 def cell(ablation: Ablation, row: str, line: Line, path: Path) -> Cell:
     """A line as a finished cell of which nothing is known but its metric."""
-    return Cell(
-        row=row,
-        factors=line.factors,
-        seed=line.seed,
-        id=f"{path.name}:{line.number}",
-        overrides=[],
-        folder=path.with_suffix(""),
-        status="finished",
-        read_config=lambda: None,
-        result={"metrics": {ablation.metric: line.value}},
-        failure=None,
-    )
+    known = Known(config={}, status="finished", result={"metrics": {ablation.metric: line.value}}, failure=None)
+    id, folder = f"{path.name}:{line.number}", path.with_suffix("")
+    return Cell(id, row, line.factors, line.seed, [], folder, {**known, "evaluations": {}})
 
 
 def block_of(blocks: Sequence[Block], line: Line, file: str) -> Block:

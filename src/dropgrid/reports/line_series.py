@@ -14,7 +14,8 @@ from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.reports.table import Row, Table
-from dropgrid.store.ablation import Block, Cell
+from dropgrid.store.ablation import Block
+from dropgrid.store.cell import Cell
 
 KEYS = ("x", "label", "log", "baseline", "within", "down_to", "panels")
 
@@ -97,7 +98,7 @@ def part(key: str) -> re.Pattern[str]:
 
 def position(key: str, name: str, cells: Sequence[Cell]) -> float | None:
     """The key's value in the configs of a row's cells; of cells that have none yet, the value that their row names."""
-    config = next((cell.config for cell in cells if cell.config is not None), None)
+    config = next((cell.config for cell in cells if cell.config), None)
     if config is None:
         named = part(key).search(name)
         return number(named[1]) if named else None

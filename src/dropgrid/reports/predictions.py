@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dropgrid.store.ablation import Cell
+from dropgrid.errors import UserError
+from dropgrid.store.arrays import read_arrays
+from dropgrid.store.cell import Cell
 
 WEIGHTS = {"test/acc_last": "last", "test/acc_best": "best"}
 """Of which weights the predictions give a metric."""
@@ -35,7 +37,7 @@ def correct(rows: Mapping[str, Sequence[Cell]], metric: str) -> Correct | None:
 def predictions(cell: Cell, weights: str) -> tuple[np.ndarray, np.ndarray] | None:
     """Logits (E, C) and targets (E,) of the test images, by the last or the best weights; None where unreadable."""
     try:
-        with open(cell.folder / "predictions.npz", "rb") as opened, np.load(opened) as file:
-            return file[weights], file["targets"]
-    except Exception:  # np.load raises whatever its parsers happened on
+        found = read_arrays(cell.run.predictions, "train the cell again", [weights, "targets"])
+    except UserError:
         return None
+    return found[weights], found["targets"]

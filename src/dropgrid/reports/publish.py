@@ -10,7 +10,8 @@ from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.store.files import read_json, write
-from dropgrid.store.records import read_lines, run_folder
+from dropgrid.store.layout import AblationFolder, Outputs
+from dropgrid.store.records import read_lines
 
 KEPT = ("table.md", "table.json")
 
@@ -23,17 +24,17 @@ def publish(name: str, outputs: Path, root: Path) -> Path:
     Raises:
         UserError: no such ablation, or not all of its cells are finished.
     """
-    source, target = outputs / "ablations" / name, root / "results" / name
-    cells = read_lines(source / "cells.json")
-    results = [read_json(run_folder(outputs, cell["cell"]) / "result.json") for cell in cells]
+    place, target = Outputs(outputs).ablation(name), root / "results" / name
+    source, cells = place.folder, read_lines(place)
+    results = [read_json(place.outputs.run(cell["cell"]).result) for cell in cells]
     if not results or None in results:
         raise UserError(f"{name} is not finished in {outputs}; train it first")
     target.mkdir(parents=True, exist_ok=True)
-    for old in target.glob("figure*.png"):
+    for old in AblationFolder(target).figures("png"):
         old.unlink()
-    for file in [*KEPT, *sorted(path.name for path in source.glob("figure*.png"))]:
+    for file in [*KEPT, *(path.name for path in place.figures("png"))]:
         shutil.copy(source / file, target / file)
-    environment = read_json(run_folder(outputs, cells[0]["cell"]) / "environment.json")
+    environment = read_json(place.outputs.run(cells[0]["cell"]).environment)
     machine = {
         key: environment[key] for key in ("processor", "cores", "threads", "device", "python", "versions", "source")
     }
@@ -43,7 +44,7 @@ def publish(name: str, outputs: Path, root: Path) -> Path:
     machine |= {"cells": len(results), "seconds_of_all_cells": round(seconds, 1), "date": date}
     (target / "machine.json").write_text(json.dumps(machine, indent=1) + "\n")
     for page in pages(root):
-        write(page, renewed(page.read_text(), name, (target / "table.md").read_text(), machine))
+        write(page, renewed(page.read_text(), name, AblationFolder(target).table("md").read_text(), machine))
     return target
 
 

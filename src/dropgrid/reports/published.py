@@ -9,7 +9,8 @@ from scipy.special import stdtrit
 
 from dropgrid.statistics.dunnett import Comparison
 from dropgrid.statistics.samples import CONFIDENCE, ROUNDING, Interval
-from dropgrid.store.ablation import Ablation, Cell
+from dropgrid.store.ablation import Ablation
+from dropgrid.store.cell import Cell
 from dropgrid.store.config_difference import MISSING, flat
 
 REPRODUCED, OTHER_SIZE, CONTRADICTED = "reproduced", "same direction, other size", "contradicted"

@@ -11,6 +11,7 @@ from dropgrid.reports.formats.terminal import Terminal, plain
 from dropgrid.reports.table import Table, tabulate
 from dropgrid.store.ablation import read
 from dropgrid.store.files import write as write_file
+from dropgrid.store.layout import Outputs
 
 PIPE_WIDTH = 180
 """Characters a line where the output is no terminal."""
@@ -44,7 +45,8 @@ def write(name: str, outputs: Path | str) -> Report:
     """
     ablation = read(name, outputs)
     comparability.check(ablation)
-    folder = Path(outputs) / "ablations" / name
+    place = Outputs(Path(outputs)).ablation(name)
+    folder = place.folder
     if folder.is_symlink():
         raise UserError(f"{folder} is a link: a report is written into a folder of its own")
     table = external_results.added(tabulate(ablation), folder)
@@ -61,7 +63,7 @@ def write(name: str, outputs: Path | str) -> Report:
     }
     for file, content in contents.items():
         write_file(folder / file, content)
-    for path in [*folder.glob("figure*.png"), *folder.glob("figure*.pdf")]:
+    for path in [*place.figures("png"), *place.figures("pdf")]:
         if path.stem in CAPTIONS and path.name not in contents:
             path.unlink()
     return Report(table, [folder / file for file in contents])

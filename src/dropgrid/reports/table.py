@@ -19,7 +19,8 @@ from dropgrid.reports.questions.steps_to_accuracy import Target, targets
 from dropgrid.reports.treatment import Site, sites
 from dropgrid.statistics import samples
 from dropgrid.statistics.dunnett import Comparison
-from dropgrid.store.ablation import Ablation, Block, Cell, mean_over_sites
+from dropgrid.store.ablation import Ablation, Block
+from dropgrid.store.cell import Cell, mean_over_sites
 
 NATS = ("test/nll_last", "train/nll")
 """Metrics that are no shares, hence not in percent."""

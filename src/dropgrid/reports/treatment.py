@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dropgrid.store.ablation import Cell, counts
+from dropgrid.store.cell import Cell, counts
 from dropgrid.treatment import DROPPED, MOVED, strayed
 
 

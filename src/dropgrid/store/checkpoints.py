@@ -1,4 +1,4 @@
-"""A cell's checkpoints as files: each whole or absent, the last two kept, a damaged one told by its name.
+"""A cell's checkpoints as files: each whole or absent, the last two kept, a damaged one known by its name.
 
 `checkpoints/step-<step>-<stamp>-<digest>.ckpt`: the optimizer steps taken, by what it was written, and the sha256 of
 the file's bytes.
@@ -10,21 +10,24 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from dropgrid.store.layout import RunFolder
+
 KEPT = 2
 NAME = re.compile(r"step-(\d+)-([0-9a-f]{12})-([0-9a-f]{12})\.ckpt")
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """Those of a cell's folder, the newest first."""
-    return sorted((each for each in (folder / "checkpoints").glob("*.ckpt") if NAME.fullmatch(each.name)), reverse=True)
+    """Return the checkpoints in a cell's folder, the newest first."""
+    found = RunFolder(folder).checkpoints.glob("*.ckpt")
+    return sorted((each for each in found if NAME.fullmatch(each.name)), reverse=True)
 
 
 def write(folder: Path, step: int, stamp: str, save: Callable[[Path], object]) -> Path:
     """Let `save` fill a file, make it durable, name it, and drop all but the last two.
 
-    Raises OSError, with what was there before intact, where there is no room.
+    Raises OSError, with what was there before intact, if there is no room.
     """
-    place = folder / "checkpoints"
+    place = RunFolder(folder).checkpoints
     place.mkdir(exist_ok=True)
     partial = place / ".partial"
     try:
@@ -41,9 +44,9 @@ def write(folder: Path, step: int, stamp: str, save: Callable[[Path], object]) -
 
 
 def newest(folder: Path, stamp: str, say: Callable[[str], object] = print) -> Path | None:
-    """The newest sound checkpoint that bears our stamp; None where training starts at its first step.
+    """Return the newest sound checkpoint that bears our stamp; None if training starts at its first step.
 
-    A damaged one is removed, and said so; one by other source or packages is no beginning of ours: all start over.
+    A damaged one is removed, with a line in the log; one by other source or packages is not continued from.
     """
     for path in checkpoints(folder):
         named = NAME.fullmatch(path.name)
@@ -59,6 +62,6 @@ def newest(folder: Path, stamp: str, say: Callable[[str], object] = print) -> Pa
 
 
 def digest(path: Path) -> str:
-    """12 hex digits of the sha256 of a file's bytes."""
+    """Return 12 hex digits of the sha256 of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]

@@ -7,8 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from dropgrid.store.identity import source_fingerprint
-from dropgrid.store.inventory import Run, members, source, subfolders, tree
+from dropgrid.store.inventory import StoredRun, members, subfolders, tree
+from dropgrid.store.layout import Outputs, RunFolder
 from dropgrid.store.lease import Lease, holder
+from dropgrid.store.records import read_source
 
 
 @dataclass(frozen=True)
@@ -23,33 +25,34 @@ class Removal:
     still: Callable[[], bool]
 
 
-def removals(flags: Sequence[str], found: Sequence[Run], outputs: Path, chosen: set[str] | None) -> list[Removal]:
-    """What the flags would remove, each folder once; of a cell that goes as a whole the checkpoints go with it."""
+def removals(flags: Sequence[str], found: Sequence[StoredRun], outputs: Path, chosen: set[str] | None) -> list[Removal]:
+    """Return what the flags would remove, each folder once; the checkpoints of a cell that is removed go with it."""
     now = source_fingerprint()
     made = []
     for each in found:
-        removal = whole(flags, each, outputs, now)
-        if removal is None and "checkpoints" in flags and each.checkpoints and ended(each.folder):
-            place = each.folder / "checkpoints"
+        removal = removal_of_cell(flags, each, outputs, now)
+        run = RunFolder(each.folder)
+        if removal is None and "checkpoints" in flags and each.checkpoints and run.ended:
             text = f"checkpoints of a {each.status} cell"
-            removal = Removal(place, each.folder, each.label, text, each.checkpoints, partial(ended, each.folder))
+            still = partial(has_ended, run)
+            removal = Removal(run.checkpoints, each.folder, each.label, text, each.checkpoints, still)
         made += [removal] if removal else []
-    for place in subfolders(outputs / "replaced") if "replaced" in flags else []:
+    for place in subfolders(Outputs(outputs).replaced) if "replaced" in flags else []:
         if chosen is None or place.name.rpartition("-")[0] in chosen:
             made.append(Removal(place, None, place.name, "replaced by a rerun", tree(place), place.exists))
     return made
 
 
-def whole(flags: Sequence[str], each: Run, outputs: Path, now: str) -> Removal | None:
-    """The removal of a cell's whole folder, where a flag asks for it."""
-    folder = each.folder
+def removal_of_cell(flags: Sequence[str], each: StoredRun, outputs: Path, now: str) -> Removal | None:
+    """Return the removal of a cell's folder, if a flag asks for it."""
+    folder, run = each.folder, RunFolder(each.folder)
     also = f", also in {', '.join(each.ablations[1:])}" if each.ablations[1:] else ""
 
     def stale() -> bool:
-        return source(folder) not in (None, now)
+        return read_source(run) not in (None, now)
 
     def failed() -> bool:
-        return ended(folder) and not (folder / "result.json").exists()
+        return run.ended and not run.finished
 
     def orphaned() -> bool:
         return folder.name not in members(outputs)
@@ -63,13 +66,13 @@ def whole(flags: Sequence[str], each: Run, outputs: Path, now: str) -> Removal |
     return None
 
 
-def ended(folder: Path) -> bool:
-    """Whether a cell's files say that it finished or failed."""
-    return (folder / "result.json").exists() or (folder / "failure.json").exists()
+def has_ended(run: RunFolder) -> bool:
+    """Predicate: a cell's files say that it finished or failed, now."""
+    return run.ended
 
 
 def held(removal: Removal) -> str:
-    """Who trains a cell now, in words; empty where nobody does."""
+    """Return who trains a cell now, in words; empty if nobody does."""
     about = holder(removal.run) if removal.run else None
     return "" if about is None else f"being trained on {about.get('host', '?')}, pid {about.get('pid', '?')}"
 
@@ -90,15 +93,15 @@ def remove(removal: Removal) -> str:
             return "changed meanwhile"
         place = removal.path
         if place == removal.run and not place.name.startswith("."):  # gone at once: nobody meets half a cell
-            place = place.rename(hidden(place))
+            place = place.rename(hidden_folder(place))
         shutil.rmtree(place)
         return ""
     finally:
         lease.release()
 
 
-def hidden(folder: Path) -> Path:
-    """A name beside a run's folder under which nobody looks for a cell; what had it is removed."""
+def hidden_folder(folder: Path) -> Path:
+    """Return a path beside a run's folder where nobody looks for a cell; what was there is removed."""
     beside = folder.with_name(f".{folder.name}.removed")
     shutil.rmtree(beside, ignore_errors=True)
     return beside

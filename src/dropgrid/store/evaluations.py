@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from dropgrid.errors import UserError
 from dropgrid.store import schemas
-from dropgrid.store.files import read_json
+from dropgrid.store.layout import RunFolder
 
 SHARE = "%"
 """The unit of a value in [0, 1]."""
@@ -21,32 +21,32 @@ class Measured(NamedTuple):
     unit: str
 
 
-def measured(folder: Path) -> dict[str, Measured]:
-    """`<evaluation>/<metric>` -> what is under a cell's folder; numbers that are not finite are left out."""
-    files = [schemas.read(path, schemas.MEASURED) for path in sorted((folder / "evaluations").glob("*.json"))]
+def measured(run: RunFolder) -> dict[str, Measured]:
+    """Return `<evaluation>/<metric>` -> what was measured on a cell; numbers that are not finite are left out."""
+    files = [schemas.read_checked(path, schemas.MEASURED) for path in run.evaluation_results()]
     found: dict[str, Measured] = {}
     for each in sorted(files, key=lambda file: file["evaluate"]):
         arguments = each["evaluate"].partition("[")[2].rstrip("]")
         suffix = f" ({arguments})" if arguments else ""
         for metric, value in each["metrics"].items():
-            heading, unit = told(folder, (each.get("headings") or {}).get(metric), metric)
+            heading, unit = heading_and_unit(run, (each.get("headings") or {}).get(metric), metric)
             if math.isfinite(value):
                 found[f"{each['evaluate']}/{metric}"] = Measured(value, f"{heading}{suffix}", unit)
     return found
 
 
-def told(folder: Path, heading: Any, metric: str) -> tuple[str, str]:
-    """What a metric is called, and its unit; UserError where its file does not say."""
+def heading_and_unit(run: RunFolder, heading: Any, metric: str) -> tuple[str, str]:
+    """Return what a metric is called, and its unit; UserError if its file does not say."""
     if not heading or len(heading) != 2:
-        raise UserError(f"cannot read {folder / 'evaluations'}: {metric} has no heading and unit; measure it again")
+        raise UserError(f"cannot read {run.evaluations}: {metric} has no heading and unit; measure it again")
     return heading[0], heading[1]
 
 
 def kept(folder: Path, option: str) -> dict[str, tuple[Path, Mapping[str, Any]]]:
-    """Label -> the arrays that evaluations by an option have left under a cell's folder, and their arguments."""
+    """Return label -> the arrays that evaluations by an option have left in a cell's folder, and their arguments."""
     found = {}
-    for path in sorted((folder / "evaluations").glob("*.json")):
-        each = read_json(path)
+    for path in RunFolder(folder).evaluation_results():
+        each = schemas.read_checked(path, schemas.MEASURED)
         arrays = path.with_suffix(".npz")
         if each.get("arrays") and each["config"]["evaluate"] == option and arrays.exists():
             found[each["evaluate"]] = (arrays, each["config"])
@@ -54,5 +54,5 @@ def kept(folder: Path, option: str) -> dict[str, tuple[Path, Mapping[str, Any]]]
 
 
 def evaluation_of(name: str) -> str:
-    """The evaluation of a metric's full name."""
+    """Return the evaluation of a metric's full name."""
     return name.rpartition("/")[0]

@@ -10,6 +10,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
+from dropgrid.store.layout import RunFolder
+
 EXPIRY = 30.0
 """Seconds without a beat after which another machine's lease is free."""
 
@@ -28,7 +30,7 @@ SEEN: dict[Path, tuple[bytes, float]] = {}
 
 
 def machine_id() -> str:
-    """This boot of this kernel: what shares file locks, whatever container it runs in."""
+    """Return the id of this boot of this kernel: what shares file locks, whatever container it runs in."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -45,7 +47,7 @@ class Lease:
     """
 
     def __init__(self, folder: Path, machine: str | None = None):
-        self.path = folder / "lease"
+        self.path = RunFolder(folder).lease
         self.machine = machine or machine_id()
         self.token = secrets.token_hex(8)
         self.file: int | None = None
@@ -72,10 +74,10 @@ class Lease:
 
     def take(self, file: int, fresh: bool) -> bool:
         """Lock the open file, see that nobody elsewhere holds it, and write our name."""
-        if not lock(file) or not same(file, self.path):
+        if not lock(file) or not is_same_file(file, self.path):
             return False
-        content = read(file)
-        elsewhere = not fresh and parse(content).get("machine") != self.machine
+        content = read_content(file)
+        elsewhere = not fresh and parse_content(content).get("machine") != self.machine
         if elsewhere and not expired(self.path, content):
             return False
         self.file = file
@@ -85,12 +87,12 @@ class Lease:
         return self.mine()
 
     def mine(self) -> bool:
-        """Whether the file still bears our name."""
+        """Predicate: the file still bears our name."""
         assert self.file is not None, "acquired"
-        return same(self.file, self.path) and parse(read(self.file)).get("token") == self.token
+        return is_same_file(self.file, self.path) and parse_content(read_content(self.file)).get("token") == self.token
 
     def beat(self) -> bool:
-        """Say, when it is time to, that we are alive; False when the lease was lost."""
+        """Rewrite the file when a beat is due; False if the lease was lost."""
         if time.monotonic() - self.last < BEAT:
             return True
         if not self.mine():
@@ -99,7 +101,7 @@ class Lease:
         return True
 
     def write(self) -> None:
-        """Our name and one beat more."""
+        """Write our name and one beat more."""
         assert self.file is not None, "acquired"
         self.beats, self.last = self.beats + 1, time.monotonic()
         about = {"machine": self.machine, "token": self.token, "host": socket.gethostname(), "pid": os.getpid()}
@@ -118,7 +120,7 @@ class Lease:
 
 
 def lock(file: int, how: int = fcntl.LOCK_EX) -> bool:
-    """Lock an open file; False where another on this machine has it. Where files cannot be locked, the beats decide."""
+    """Lock an open file; False if another process here has it. Where locks do not work, the beats decide."""
     try:
         fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -128,21 +130,21 @@ def lock(file: int, how: int = fcntl.LOCK_EX) -> bool:
     return True
 
 
-def same(file: int, path: Path) -> bool:
-    """Whether the open file is the one at that path."""
+def is_same_file(file: int, path: Path) -> bool:
+    """Predicate: the open file is the one at that path."""
     try:
         return os.path.samestat(os.fstat(file), path.stat())
     except FileNotFoundError:
         return False
 
 
-def read(file: int) -> bytes:
-    """The lease's content."""
+def read_content(file: int) -> bytes:
+    """Return the lease's content."""
     return os.pread(file, 4096, 0)
 
 
-def parse(content: bytes) -> dict[str, Any]:
-    """Who holds it; empty where that is not, or half, written."""
+def parse_content(content: bytes) -> dict[str, Any]:
+    """Return who holds it; empty if that is not, or only half, written."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
@@ -153,8 +155,8 @@ def parse(content: bytes) -> dict[str, Any]:
 
 
 def expired(path: Path, content: bytes) -> bool:
-    """Whether another machine's lease has been the same for `EXPIRY` seconds, or was last beaten long ago."""
-    if time.time() - parse(content).get("time", time.time()) > SKEW:
+    """Predicate: another machine's lease has been the same for `EXPIRY` seconds, or was last beaten long ago."""
+    if time.time() - parse_content(content).get("time", time.time()) > SKEW:
         return True
     seen, since = SEEN.get(path, (None, 0.0))
     if seen != content:
@@ -164,14 +166,14 @@ def expired(path: Path, content: bytes) -> bool:
 
 
 def holder(folder: Path) -> dict[str, Any] | None:
-    """Who holds a cell's lease now: machine, host, pid; None where nobody does. For those who only watch."""
-    path = folder / "lease"
+    """Return who holds a cell's lease now: machine, host, pid; None if nobody does. For those who only watch."""
+    path = RunFolder(folder).lease
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would be waited for
     except OSError:
         return None
     try:
-        found = parse(read(file) if S_ISREG(os.fstat(file).st_mode) else b"")
+        found = parse_content(read_content(file) if S_ISREG(os.fstat(file).st_mode) else b"")
         free = lock(file, fcntl.LOCK_SH)  # two that watch do not see each other
     finally:
         os.close(file)

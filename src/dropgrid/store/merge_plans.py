@@ -1,68 +1,67 @@
 """Two folders' ablations of the same name as one: a line for each row, factors and seed, where they mean the same."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dropgrid.store import schemas
-from dropgrid.store.ablation import names
+from dropgrid.store.cell import Cell
 from dropgrid.store.config_difference import differences, listed
-from dropgrid.store.files import read_yaml
-from dropgrid.store.inventory import Line, label
-from dropgrid.store.manifest import link
-from dropgrid.store.records import read_lines, run_folder, write_json
+from dropgrid.store.files import read_yaml, write_json
+from dropgrid.store.layout import AblationFolder, Outputs, RunFolder
+from dropgrid.store.manifest import link_run
+from dropgrid.store.records import read_lines
+
+Line = Mapping[str, Any]
+"""A line of cells.json."""
 
 
 @dataclass
-class Union:
+class MergedPlan:
     """What an ablation here gets from the one there; `refused` says why nothing."""
 
     name: str
-    outputs: Path
+    folder: AblationFolder
     about: Any
     lines: list[Line]
     new: bool
     added: list[Line] = field(default_factory=list)
     refused: str = ""
 
-    @property
-    def folder(self) -> Path:
-        """The ablation's folder here."""
-        return self.outputs / "ablations" / self.name
-
     def write(self) -> None:
-        """ablation.json where there is none, cells.json, and the links of what was added."""
+        """Write ablation.json unless it is there, cells.json, and the links of what was added."""
         if self.new:
-            write_json(self.folder / "ablation.json", self.about)
-        write_json(self.folder / "cells.json", [*self.lines, *self.added])
+            write_json(self.folder.about, self.about)
+        write_json(self.folder.cells, [*self.lines, *self.added])
         for line in self.added:
-            link(self.folder, dict(line), self.outputs)
+            link_run(self.folder, line)
 
 
-def unions(origin: Path, outputs: Path) -> list[Union]:
-    """One for each ablation there."""
-    return [union(name, origin, outputs) for name in names(origin)]
+def merge_plans(origin: Path, outputs: Path) -> list[MergedPlan]:
+    """Return one merged plan for each ablation there."""
+    return [merge_plan(name, Outputs(origin), Outputs(outputs)) for name in Outputs(origin).ablation_names]
 
 
-def union(name: str, origin: Path, outputs: Path) -> Union:
-    """Ours, and the lines that theirs adds; refused where the same place in the table is another config there."""
-    ours, theirs = (place / "ablations" / name for place in (outputs, origin))
-    about, other = (schemas.read(each / "ablation.json", schemas.ABOUT) for each in (ours, theirs))
-    made = Union(name, outputs, about or other, [], new=about is None)
-    made.lines = [*read_lines(ours / "cells.json")]
+def merge_plan(name: str, origin: Outputs, outputs: Outputs) -> MergedPlan:
+    """Return our lines and those that theirs adds; refused if the same place in the table is another config there."""
+    ours, theirs = outputs.ablation(name), origin.ablation(name)
+    about, other = (schemas.read_checked(each.about, schemas.ABOUT) for each in (ours, theirs))
+    made = MergedPlan(name, ours, about or other, [], new=about is None)
+    made.lines = [*read_lines(ours)]
     known = {place_of(line): line for line in made.lines}
-    for line in read_lines(theirs / "cells.json"):
+    for line in read_lines(theirs):
         mine = known.get(place_of(line))
         if mine is None:
             made.added.append(line)
         elif mine["cell"] != line["cell"]:
-            what = differing(run_folder(outputs, mine["cell"]), run_folder(origin, line["cell"]))
-            made.refused = f"{name}: {label(line)} is cell {mine['cell']} here and {line['cell']} there; {what}"
+            label = Cell.from_line(line, origin.root).label
+            what = differing(outputs.run(mine["cell"]), origin.run(line["cell"]))
+            made.refused = f"{name}: {label} is cell {mine['cell']} here and {line['cell']} there; {what}"
             break
     baseline = (made.about or {}).get("baseline")
-    if not made.refused and (lacking := without(baseline, [*made.lines, *made.added])):
+    if not made.refused and (lacking := block_without(baseline, [*made.lines, *made.added])):
         made.refused = f"{name}: its baseline here is {baseline!r}, a row that {lacking} there lacks"
     if made.refused:
         made.refused += "; nothing of this ablation is merged"
@@ -71,12 +70,12 @@ def union(name: str, origin: Path, outputs: Path) -> Union:
 
 
 def place_of(line: Line) -> tuple[str, str, int]:
-    """Where a line stands in the table."""
+    """Return where a line stands in the table: row, factors and seed."""
     return line["row"], json.dumps(line.get("factors") or {}, sort_keys=True), line["seed"]
 
 
-def without(baseline: str | None, lines: Iterable[Line]) -> str:
-    """A block of the table that lacks the baseline, in words; empty where all have it."""
+def block_without(baseline: str | None, lines: Iterable[Line]) -> str:
+    """Return a block of the table that lacks the baseline, in words; empty if all have it."""
     blocks: dict[str, set[str]] = {}
     for line in lines:
         named = ", ".join(f"{key}={value}" for key, value in (line.get("factors") or {}).items())
@@ -84,9 +83,9 @@ def without(baseline: str | None, lines: Iterable[Line]) -> str:
     return next((named for named, rows in blocks.items() if baseline not in rows), "")
 
 
-def differing(ours: Path, theirs: Path) -> str:
-    """In which keys two cells' configs differ."""
-    one, other = (read_yaml(folder / "config.yaml") for folder in (ours, theirs))
+def differing(ours: RunFolder, theirs: RunFolder) -> str:
+    """Return in which keys two cells' configs differ, in words."""
+    one, other = (read_yaml(run.config) for run in (ours, theirs))
     if one is None or other is None:
         return f"their configs cannot be compared, {'here' if one is None else 'there'} it was not begun"
     keys = differences(one, other)

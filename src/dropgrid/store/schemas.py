@@ -1,4 +1,4 @@
-"""What the files of an outputs folder must be like to be reported: anyone may have edited, damaged or brought them."""
+"""The schema of each file of an outputs folder: anyone may have edited, damaged or copied what is there."""
 
 import math
 from collections.abc import Mapping
@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.store.files import read_json
-from dropgrid.store.records import REMOVE
+from dropgrid.store.files import REMOVE, read_json
 
 NUMBER, WHOLE, TEXT, TRUTH, ANY = "a number", "a whole number", "a text", "true or false", "anything"
 LARGEST = 2**63
@@ -40,9 +39,32 @@ RESULT = {
     "provenance?": {**PROVENANCE, "versions?": {"*": TEXT}, "attempts?": [{"host?": TEXT, "step?": WHOLE}]},
 }
 FAILURE = {"class": TEXT, "message": TEXT, "log?": TEXT}
+STATE = {
+    "phase": TEXT,
+    **dict.fromkeys(("epoch?", "epochs?", "step?", "steps?", "pid?"), WHOLE),
+    **dict.fromkeys(("loss?", "time?"), NUMBER),
+    "host?": TEXT,
+}
+CONFIG = {"*": ANY}
+"""Of config.yaml and of local.yaml."""
+
+LINE = {"row": TEXT, "seed": WHOLE, "cell": TEXT, "factors": {"*": ANY}, "overrides?": [TEXT]}
+"""Of each line of cells.json."""
+
 CLAIMS = {"claims": [TEXT], "sha256": TEXT, "recorded": TEXT, "finished": WHOLE, "cells": WHOLE}
 ASKED = {"asked?": [TEXT]}
-MEASURED = {"evaluate": TEXT, "metrics": {"*": NUMBER}, "headings?": {"*": [TEXT]}, "config?": {"*": ANY}}
+"""Of an ablation's evaluations.json."""
+
+MEASURED = {
+    "evaluate": TEXT,
+    "metrics": {"*": NUMBER},
+    "headings?": {"*": [TEXT]},
+    "config?": {"*": ANY},
+    "arrays?": [TEXT],
+    "note?": TEXT,
+}
+"""Of the result of an evaluation."""
+
 ABOUT = {
     **dict.fromkeys(("ablation?", "baseline?", "claim?", "command?", "cost?", "metric?", "name?"), TEXT),
     **dict.fromkeys(("question?", "scale?", "title?"), TEXT),
@@ -55,8 +77,8 @@ ABOUT = {
 }
 
 
-def read(path: Path, shape: Any) -> Any:
-    """A JSON file's value, or None where there is none; UserError names the part that is not as it is written."""
+def read_checked(path: Path, shape: Any) -> Any:
+    """Return a JSON file's value, or None if there is no such file; UserError names the part that breaks the schema."""
     value = read_json(path)
     if value is not None:
         check(path, value, shape)
@@ -64,27 +86,27 @@ def read(path: Path, shape: Any) -> Any:
 
 
 def check(path: Path, value: Any, shape: Any) -> None:
-    """UserError unless a file's value has a shape."""
+    """Raise UserError unless a file's value has a shape."""
     if wrong := misfit(value, shape):
         raise UserError(f"cannot read {path}: {wrong}; {REMOVE}")
 
 
 def misfit(value: Any, shape: Any, where: str = "") -> str:
-    """What in a value is not as its shape says; empty where all is.
+    """Return what in a value is not as its shape says; empty if all is.
 
     A shape is a word, a tuple of shapes that are allowed, a list of one that every item has, or a mapping: keys that
     end in ? may be missing or null, others may be there that it does not name, and * stands for every key.
     """
     if shape is None or isinstance(shape, str):
-        return "" if fits(value, shape) else told(value, where, shape or "null")
+        return "" if fits(value, shape) else complaint(value, where, shape or "null")
     if isinstance(shape, tuple):
         return "" if any(not misfit(value, each, where) for each in shape) else misfit(value, shape[0], where)
     if isinstance(shape, list):
         if not isinstance(value, list):
-            return told(value, where, "a list")
+            return complaint(value, where, "a list")
         return next(filter(None, (misfit(each, shape[0], f"{where}[{i}]") for i, each in enumerate(value))), "")
     if not isinstance(value, Mapping):
-        return told(value, where, "a mapping")
+        return complaint(value, where, "a mapping")
     below = f"{where}." if where else ""
     if "*" in shape:
         named = [(key, each, shape["*"]) for key, each in value.items()]
@@ -101,7 +123,7 @@ def misfit(value: Any, shape: Any, where: str = "") -> str:
 
 
 def fits(value: Any, word: str | None) -> bool:
-    """Whether a value is what a word says."""
+    """Predicate: a value is what a word says."""
     if word == TEXT:
         return isinstance(value, str)
     if word == TRUTH:
@@ -114,6 +136,6 @@ def fits(value: Any, word: str | None) -> bool:
     return value is None if word is None else True
 
 
-def told(value: Any, where: str, wanted: str) -> str:
-    """`metrics.x is 'a', no number`."""
+def complaint(value: Any, where: str, wanted: str) -> str:
+    """Return `metrics.x is 'a', not a number`."""
     return f"{where or 'it'} is {str(value)[:40]!r}, not {wanted}"

@@ -3,18 +3,20 @@
 from pathlib import Path
 
 from dropgrid.store.checkpoints import checkpoints
+from dropgrid.store.layout import RunFolder
 from dropgrid.store.lease import holder
 
 STATUSES = ("finished", "running", "failed", "interrupted", "pending")
 
 
 def status(folder: Path) -> str:
-    """`finished`; `running` under a live supervisor, here or elsewhere; `failed`; `interrupted` with something to go on
-    from; else `pending`."""
-    if (folder / "result.json").exists():
+    """Return `finished`; `running` under a live supervisor, here or on another machine; `failed`; `interrupted` if
+    there is something to continue from; else `pending`."""
+    run = RunFolder(folder)
+    if run.finished:
         return "finished"
     if holder(folder) is not None:
         return "running"
-    if (folder / "failure.json").exists():
+    if run.failure.exists():
         return "failed"
-    return "interrupted" if checkpoints(folder) or (folder / "state.json").exists() else "pending"
+    return "interrupted" if checkpoints(folder) or run.state.exists() else "pending"

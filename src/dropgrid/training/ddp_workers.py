@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.errors import FAILED
-from dropgrid.store.records import write_json
+from dropgrid.store.files import write_json
+from dropgrid.store.layout import RunFolder
 
 
 @contextmanager
@@ -56,5 +57,6 @@ def watch(rank: int, process: "subprocess.Popen[str]", folder: Path) -> None:
     code = process.wait()
     if code:
         message = f"rank {rank} ended with exit code {code}; why stands in log.txt"
-        write_json(folder / "failure.json", {"class": "RankFailed", "message": message, "log": "log.txt"})
+        run = RunFolder(folder)
+        write_json(run.failure, {"class": "RankFailed", "message": message, "log": run.log.name})
         os._exit(FAILED)

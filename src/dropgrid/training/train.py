@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from pytorch_lightning import Callback
 from safetensors.torch import save_file
@@ -32,9 +31,11 @@ from dropgrid.loggers.logger import AbstractLogger
 from dropgrid.loggers.summary import summary
 from dropgrid.predict import predict
 from dropgrid.store import checkpoints
+from dropgrid.store.arrays import write_arrays
 from dropgrid.store.environment import environment, stamp
+from dropgrid.store.files import write_json, write_json_once
 from dropgrid.store.identity import FORMAT
-from dropgrid.store.records import write_json, write_json_once
+from dropgrid.store.layout import RunFolder
 from dropgrid.tasks.task import Task
 from dropgrid.training import ddp_workers
 from dropgrid.training.trainer import make_trainer
@@ -178,12 +179,12 @@ class Trial:
     def write(self, measured: Measured) -> dict[str, Any]:
         """Weights, predictions, environment, and last the result, with which the cell is finished."""
         best = self.last if measured.best is measured.last else self.best.weights
-        write_weights(self.folder / "last.safetensors", self.last)
-        write_weights(self.folder / "best.safetensors", best)
-        arrays: dict[str, Any] = self.task.arrays(measured.last, measured.best)
-        write_atomically(self.folder / "predictions.npz", lambda path: np.savez_compressed(path, **arrays))
+        run = RunFolder(self.folder)
+        write_weights(run.weights("last"), self.last)
+        write_weights(run.weights("best"), best)
+        write_arrays(run.predictions, self.task.arrays(measured.last, measured.best))
         about = environment(self.device)
-        write_json(self.folder / "environment.json", about)
+        write_json(run.environment, about)
         taken, micro = self.trainer.global_step, self.config["trainer"]["accumulate_grad_batches"]
         result = {
             "format": FORMAT,
@@ -207,7 +208,7 @@ class Trial:
                 "attempts": self.checkpoint.attempts,
             },
         }
-        write_json_once(self.folder / "result.json", result)
+        write_json_once(run.result, result)
         return result
 
     def timing(self) -> dict[str, float]:

@@ -27,11 +27,11 @@ class DropgridLauncher(Launcher):
         from dropgrid.cli.launch import launch
         from dropgrid.cli.train import train_cell
         from dropgrid.cost.price import within_budget
-        from dropgrid.execution.local import Local
+        from dropgrid.execution.local import LocalEngine
         from dropgrid.planning.plan import plans
 
         code = launch(
-            [plan for overrides in job_overrides for plan in plans(overrides)], Local(train_cell, within_budget)
+            [plan for overrides in job_overrides for plan in plans(overrides)], LocalEngine(train_cell, within_budget)
         )
         if code:
             sys.exit(code)

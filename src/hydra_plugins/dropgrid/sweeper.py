@@ -29,13 +29,17 @@ class DropgridSweeper(Sweeper):
         from dropgrid.cli.launch import launch
         from dropgrid.cli.train import train_cell
         from dropgrid.cluster.allocation import OURS
-        from dropgrid.cluster.remote import Elsewhere
+        from dropgrid.cluster.remote import RemoteEngine
         from dropgrid.cost.price import within_budget
-        from dropgrid.execution.local import Local
+        from dropgrid.execution.local import LocalEngine
         from dropgrid.planning.plan import plans
 
         launcher: Any = OmegaConf.to_container(self.config.hydra.launcher, resolve=True)
-        engine = Local(train_cell, within_budget) if launcher["_target_"] == OURS else Elsewhere(launcher, self.launch)
+        engine = (
+            LocalEngine(train_cell, within_budget)
+            if launcher["_target_"] == OURS
+            else RemoteEngine(launcher, self.launch)
+        )
         sys.exit(launch(plans(arguments, expect=engine.expect), engine))
 
     def launch(self, jobs: Sequence[Sequence[str]], settings: Mapping[str, Any]) -> Any:

@@ -11,7 +11,8 @@ from dropgrid.reports.figures.spread import panels
 from dropgrid.reports.questions.seed_variance import around, check, compared, spreads
 from dropgrid.reports.report import write
 from dropgrid.reports.table import tabulate
-from dropgrid.store.ablation import Cell, read
+from dropgrid.store.ablation import read
+from dropgrid.store.cell import Cell
 
 DRAWS = {
     "normal": lambda random, n: random.normal(size=n),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dropgrid.measure.snapshots import FILE, Moment
+from dropgrid.measure.snapshots import Moment
 from dropgrid.measure.snapshots import write as record
 from dropgrid.reports.figures import diagnosis
 from dropgrid.reports.report import write
@@ -30,7 +30,7 @@ def recorded(fake):
             scale = factor * (1 + 0.1 * seed * (row == "dropout"))
             moments = [moment(step, scale * each) for step, each in zip((0, 10, 20, 30), (4, 1, 1, 0), strict=True)]
             folder = fake.outputs / "runs" / cell["line"]["cell"]
-            record(folder / FILE, {"gradient": moments})
+            record(folder / "diagnosis.npz", {"gradient": moments})
     return name
 
 

@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from dropgrid.errors import UserError
 from dropgrid.plotting.style import GREY, INK, canvas, lines, place, style, wrap, write_text
 from dropgrid.reports.columns import plus_minus
 from dropgrid.reports.table import Row, Table
-from dropgrid.store.ablation import Block, Cell
+from dropgrid.store.ablation import Block
+from dropgrid.store.arrays import read_arrays
+from dropgrid.store.cell import Cell
 from dropgrid.store.evaluations import evaluation_of, kept
 
 OPTION = "cam"
@@ -110,11 +111,7 @@ def finished(block: Block, row: Row) -> list[Cell]:
 
 def read(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file; UserError names one that is damaged."""
-    try:
-        with np.load(path) as file:
-            return dict(file)
-    except Exception as error:  # np.load raises whatever its parsers happened on
-        raise UserError(f"cannot read {path}: {error}; remove it, and measure again") from error
+    return read_arrays(path, "remove it, and measure again")
 
 
 def compose(found: Sequence[Sheet]) -> Figure:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from dropgrid.plotting.style import BLUE, GREY, INK, VERMILLION, canvas, fitting, lines, place, style, wrap, write_text
 from dropgrid.reports.table import Table
-from dropgrid.store.ablation import Cell
+from dropgrid.store.cell import Cell
 
 WIDTH, MARGIN = 10.5, 0.3
 PANEL_HEIGHT, GAP, AXIS = 1.35, 0.18, 0.34

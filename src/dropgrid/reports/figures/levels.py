@@ -13,7 +13,8 @@ from dropgrid.reports.figures.panels import Panel, Point
 from dropgrid.reports.measurements import Measurement, ordered, split
 from dropgrid.reports.table import Row, Table
 from dropgrid.statistics.samples import describe
-from dropgrid.store.ablation import Block, Cell
+from dropgrid.store.ablation import Block
+from dropgrid.store.cell import Cell
 from dropgrid.store.evaluations import SHARE, evaluation_of
 
 FEWEST = 3

@@ -18,7 +18,8 @@ from dropgrid.reports.sections import sections
 from dropgrid.reports.table import NATS, Row, Table
 from dropgrid.reports.treatment import Site, counted
 from dropgrid.statistics.samples import ABOVE, BELOW
-from dropgrid.store.ablation import Block, Cell
+from dropgrid.store.ablation import Block
+from dropgrid.store.cell import Cell
 from dropgrid.store.config_difference import MISSING
 from dropgrid.treatment import DROPPED, MOVED, STANDARD_ERRORS
 

@@ -15,7 +15,8 @@ from dropgrid.reports.linear_combinations import Weights, weights
 from dropgrid.reports.predictions import Correct, correct
 from dropgrid.statistics.dunnett import Comparison, compare, examples_covariance
 from dropgrid.statistics.samples import Difference, paired
-from dropgrid.store.ablation import Ablation, Block, Cell
+from dropgrid.store.ablation import Ablation, Block
+from dropgrid.store.cell import Cell
 
 IT, NOTHING = "contrast", "nothing"
 

@@ -14,7 +14,8 @@ from scipy.special import logsumexp
 
 from dropgrid.errors import UserError
 from dropgrid.reports.predictions import WEIGHTS, predictions
-from dropgrid.store.ablation import Ablation, Cell
+from dropgrid.store.ablation import Ablation
+from dropgrid.store.cell import Cell
 
 MOST = 200
 """Subsets of one size: all of them, or so many of them at random."""

@@ -13,7 +13,8 @@ from scipy.special import ndtri
 
 from dropgrid.errors import UserError
 from dropgrid.statistics.samples import CONFIDENCE, Interval
-from dropgrid.store.ablation import Ablation, Cell
+from dropgrid.store.ablation import Ablation
+from dropgrid.store.cell import Cell
 
 COLUMN = "val/acc"
 FEWEST = 5

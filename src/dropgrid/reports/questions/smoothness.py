@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dropgrid.measure.snapshots import FILE, Moment, read
+from dropgrid.measure.snapshots import Moment, read
 from dropgrid.statistics.samples import Interval, Sample, describe, paired_ratio
-from dropgrid.store.ablation import Ablation, Cell
+from dropgrid.store.ablation import Ablation
+from dropgrid.store.cell import Cell
 
 DIAGNOSTIC = "gradient"
 
@@ -56,7 +57,7 @@ def smoothness(ablation: Ablation) -> list[Smoothness]:
 
 def moments(cell: Cell) -> list[Moment]:
     """What a finished cell recorded, before its last step: after it a net that has learned all has no gradient."""
-    return read(cell.folder / FILE).get(DIAGNOSTIC, [])[:-1] if cell.status == "finished" else []
+    return read(cell.run.diagnosis).get(DIAGNOSTIC, [])[:-1] if cell.status == "finished" else []
 
 
 def median(own: list[Moment], measure: str) -> float:

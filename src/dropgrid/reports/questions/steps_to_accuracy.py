@@ -10,7 +10,8 @@ from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.statistics.samples import Interval, Sample, describe, paired_ratio
-from dropgrid.store.ablation import Ablation, Cell
+from dropgrid.store.ablation import Ablation
+from dropgrid.store.cell import Cell
 
 OF = {"val": "validation", "train": "training"}
 """Whose accuracy -> its name."""
