@@ -98,9 +98,8 @@ def compose_evaluation(words: Sequence[str], outputs: Path) -> tuple[Evaluation,
     scalars = [f"{key}={value}" for key, value in values.items() if not isinstance(value, list | dict)]
     suffix = f"[{','.join(scalars)}]" if scalars else ""
     arguments = {key: value for key, value in node.items() if key != "weights"}
-    return Evaluation(name, name + suffix, arguments, node["weights"], evaluation_id(node, outputs)), config["sweep"][
-        "jobs"
-    ]
+    evaluation = Evaluation(name, name + suffix, arguments, node["weights"], evaluation_id(node, outputs))
+    return evaluation, config["sweep"]["jobs"]
 
 
 def mounted(word: str, mounts: Mapping[str, str]) -> str:
