@@ -62,7 +62,7 @@ VALUES = [
 
 @pytest.mark.parametrize("value", VALUES)
 def test_the_planner_takes_what_hydras_choices_mean(value):
-    line = read_command_line(["-m", f"key={value}", "+new=1", "paths.outputs=.5", "seed=0,1"])
+    line = read_command_line(["-m", f"key={value}", "+new=1", "paths.outputs=.5"])
     assert line.hydra_overrides[0] == f"key=choice({value})"
     assert texts_of(line.overrides) == texts_of([without_sweep(parse_override(each)) for each in line.hydra_overrides])
     assert texts_of(read_command_line([f"key={value}"]).overrides) == [f"key={value}"]
