@@ -54,13 +54,13 @@ def command(outputs: Path, *line: str) -> tuple[dict[str, float], str]:
 def plan(outputs: Path, given: Sequence[str]) -> None:
     """Plan, check and record: what a launch does before its first cell. Prints the seconds of each part as JSON."""
     from dropgrid.execution.check import check
-    from dropgrid.planning.command_line import deferred
+    from dropgrid.planning.command_line import read_command_line
     from dropgrid.planning.plan import plans
     from dropgrid.store.manifest import write_plan
 
     os.environ["DROPGRID_OUTPUTS"] = str(outputs)
     times = [time.process_time()]
-    found = plans([deferred(each) for each in given])
+    found = plans(read_command_line(["-m", *given]).overrides)
     times.append(time.process_time())
     check(found)
     times.append(time.process_time())

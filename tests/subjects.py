@@ -5,7 +5,7 @@ from hydra import compose
 
 from dropgrid import build
 from dropgrid.measure.subject import Subject
-from dropgrid.planning.compose import hydra_context, plain
+from dropgrid.planning.compose import hydra_context, resolved_config
 from dropgrid.store.identity import divide
 
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.val=40", "data.test=60", "model.width=0.25"]
@@ -14,7 +14,7 @@ TINY = ["data=fake", "data.size=12", "data.train=64", "data.val=40", "data.test=
 def make(outputs, *overrides):
     """A subject; overrides are the command line's."""
     with hydra_context():
-        config, local = divide(plain(compose("train", [*TINY, f"paths.outputs={outputs}", *overrides])))
+        config, local = divide(resolved_config(compose("train", [*TINY, f"paths.outputs={outputs}", *overrides])))
     source = build.source(config, local)
     net = build.network(config, source.spec()).eval()
     build.initialise(config, local, net)

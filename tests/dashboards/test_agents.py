@@ -8,7 +8,8 @@ import yaml
 from dropgrid.cli import dashboard
 from dropgrid.dashboards.agents import paths, quoted, sweep
 from dropgrid.execution.selection import todo
-from dropgrid.planning.compose import choices, hydra_context, parse
+from dropgrid.planning.compose import hydra_context
+from dropgrid.planning.overrides import parse_override, values_of
 from dropgrid.planning.plan import plans
 from dropgrid.store.ablation import read
 from dropgrid.store.manifest import write_plan
@@ -49,4 +50,4 @@ def test_the_command_writes_it_beside_the_table(fake, capsys):
 @pytest.mark.parametrize("row", ["it's", "a, b", "κ=1"])
 def test_names_that_hydra_would_read_otherwise(row):
     with hydra_context():
-        assert choices(parse(f"sweep.only={quoted(row)}")) == [quoted(row)]
+        assert values_of(parse_override(f"sweep.only={quoted(row)}")) == [quoted(row)]

@@ -14,7 +14,7 @@ from dropgrid.measure.diagnosis import Diagnosis
 from dropgrid.measure.recorded_figures import pictures
 from dropgrid.measure.snapshots import read
 from dropgrid.paths import CONF
-from dropgrid.planning.compose import hydra_context, plain
+from dropgrid.planning.compose import hydra_context, resolved_config
 from dropgrid.store.identity import divide
 from dropgrid.training.train import Trial
 
@@ -36,7 +36,7 @@ def trial(tmp_path):
         folder.mkdir(exist_ok=True)
         with hydra_context():
             config, local = divide(
-                plain(compose("train", [*TINY, *DROPS, *WATCH, f"paths.outputs={tmp_path}", *overrides]))
+                resolved_config(compose("train", [*TINY, *DROPS, *WATCH, f"paths.outputs={tmp_path}", *overrides]))
             )
         node = config.pop("diagnosis")
         cell = {"id": "0", "name": "x", "ablation": "x", "row": "x", "reproduce": "", "config": config, "local": local}

@@ -4,7 +4,8 @@ import pytest
 from hydra import compose
 from hydra.errors import HydraException
 
-from dropgrid.planning.compose import Composer, hydra_context, launcher, plain
+from dropgrid.planning.compose import Composer, hydra_context, launcher_config, resolved_config
+from dropgrid.planning.overrides import parse_overrides
 
 LINES = [
     ["regularizer=dropblock", "regularizer.keep_prob=0.8", "optimizer.lr=0.1"],
@@ -19,7 +20,7 @@ def test_a_config_is_the_one_that_hydra_composes():
     with hydra_context():
         ours = Composer()
         for lines in [*LINES, *LINES]:
-            assert plain(ours.compose(lines)) == plain(compose("train", overrides=lines))
+            assert resolved_config(ours.compose(lines)) == resolved_config(compose("train", overrides=lines))
         assert len(ours.chosen) < len(LINES) + 1
 
 
@@ -32,5 +33,6 @@ def test_what_hydra_refuses_is_refused(lines):
 
 
 def test_the_launcher_of_a_command():
-    assert launcher(["optimizer.lr=1"])["_target_"] == "hydra_plugins.dropgrid.launcher.DropgridLauncher"
-    assert "basic" in launcher(["hydra/launcher=basic", "seed=1"])["_target_"]
+    ours = launcher_config(parse_overrides(["optimizer.lr=1"]))
+    assert ours["_target_"] == "hydra_plugins.dropgrid.launcher.DropgridLauncher"
+    assert "basic" in launcher_config(parse_overrides(["hydra/launcher=basic", "seed=1"]))["_target_"]

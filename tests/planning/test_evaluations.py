@@ -10,7 +10,7 @@ import pytest
 
 from dropgrid.errors import UserError
 from dropgrid.execution.check import check
-from dropgrid.planning.evaluations import asked, compose
+from dropgrid.planning.evaluations import compose_evaluation, requested_evaluations
 from dropgrid.planning.plan import plans
 from dropgrid.planning.types import Plan
 
@@ -41,12 +41,12 @@ def plan_of(evaluate, outputs):
 )
 def test_overrides_are_of_the_evaluation_alone(tmp_path, words, told):
     with pytest.raises(UserError, match=told):
-        compose(words, tmp_path)
+        compose_evaluation(words, tmp_path)
 
 
 def test_the_label_names_what_is_not_the_default_and_is_no_list(tmp_path):
     made = {
-        words: compose(words.split(), tmp_path)[0]
+        words: compose_evaluation(words.split(), tmp_path)[0]
         for words in (
             "evaluate=noise",
             "evaluate=noise evaluate.seed=0",
@@ -65,15 +65,15 @@ def test_an_ablation_lists_options_with_their_overrides_as_the_command_has_them(
         "dropblock_inference evaluate.block_sizes=[1, 3] evaluate.skip=false",
         "  noise   evaluate.sigmas=[0.5] +evaluate.weights=best ",
     ]
-    cam, blocks = asked(plan_of(texts[:2], tmp_path))
+    cam, blocks = requested_evaluations(plan_of(texts[:2], tmp_path))
     assert (cam.name, cam.label) == ("cam", "cam")
     assert blocks.label == "dropblock_inference[skip=False]"
     assert blocks.node["block_sizes"] == [1, 3] and blocks.node["skip"] is False
     words = ["evaluate=dropblock_inference", "evaluate.block_sizes=[1,3]", "evaluate.skip=false"]
-    assert blocks == compose(words, tmp_path)[0]
+    assert blocks == compose_evaluation(words, tmp_path)[0]
     with pytest.raises(UserError, match="evaluate.weights exists already"):
-        asked(plan_of(texts[2:], tmp_path))
-    assert asked(plan_of(None, tmp_path)) == asked(plan_of([], tmp_path)) == []
+        requested_evaluations(plan_of(texts[2:], tmp_path))
+    assert requested_evaluations(plan_of(None, tmp_path)) == requested_evaluations(plan_of([], tmp_path)) == []
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_lists_of_the_scale_may_be_interpolated(tmp_path, monkeypatch):
     monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
     text = "dropblock_inference evaluate.keep_probs=${scale.keep_probs} evaluate.block_sizes=[1,${scale.block_size}]"
     (plan,) = plans(["+ablation=dropblock_robustness", f"ablation.evaluate=['{text}']"])
-    (found,) = asked(plan)
+    (found,) = requested_evaluations(plan)
     assert found.node["block_sizes"] == [1, 3] and found.node["keep_probs"] == [0.95, 0.9, 0.8, 0.7, 0.5]
 
 

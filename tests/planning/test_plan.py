@@ -1,11 +1,17 @@
 """Rows, factors, seeds, names and precedence, on the real configs."""
 
 import shutil
+from collections import Counter
+from types import SimpleNamespace
 
+import hydra
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
+from dropgrid.planning.command_line import read_command_line
+from dropgrid.planning.overrides import parse_text
 from dropgrid.planning.plan import cells, plans
 
 FAKE = ["data=fake", "model=resnet20"]
@@ -197,3 +203,27 @@ def test_a_plan_is_expected_with_the_configs_of_all_its_rows_and_several_plans_a
     assert [each["regularizer"] for each in configs] == [cell.config["regularizer"] for cell in plan.cells]
     plans(["+ablation=demo,dropblock_mask", "seed=0"], expect=lambda *told: heard.append(told))
     assert len(heard) == 1
+
+
+def test_a_text_is_parsed_once_and_a_choice_of_options_composed_once(monkeypatch):
+    parsed, composed = Counter(), Counter()
+
+    def parse_overrides(texts):
+        parsed.update(texts)
+        return OverridesParser.create().parse_overrides(texts)
+
+    def compose(name, overrides, **more):
+        composed[tuple(overrides)] += 1
+        return hydra.compose(name, overrides=overrides, **more)
+
+    parser = SimpleNamespace(create=lambda: SimpleNamespace(parse_overrides=parse_overrides))
+    monkeypatch.setattr("dropgrid.planning.overrides.OverridesParser", parser)
+    monkeypatch.setattr("dropgrid.planning.compose.compose", compose)
+    parse_text.cache_clear()
+    typed = ["+ablation=demo", "trainer.max_epochs=2", "optimizer.lr=0.1,0.2", "seed=0,1"]
+    (plan,) = plans(read_command_line(typed).overrides)
+    assert {*typed, "regularizer=dropblock", "regularizer.block_size=3"} < parsed.keys()
+    regularizers = {each for cell in plan.cells for each in cell.overrides if each.startswith("regularizer=")}
+    assert len(regularizers) == 5 and len({cell.row for cell in plan.cells}) >= 7
+    assert composed.keys() == {("+ablation=demo",), *(("+ablation=demo", each) for each in regularizers)}
+    assert {*parsed.values(), *composed.values()} == {1}

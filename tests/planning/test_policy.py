@@ -7,6 +7,7 @@ import pytest
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
 from dropgrid.planning import policy
+from dropgrid.planning.command_line import read_command_line
 from dropgrid.planning.plan import plans
 
 ACTS = [
@@ -33,16 +34,20 @@ RESOLVERS = [
 ]
 
 
+def checked(given):
+    policy.check_command(read_command_line(given))
+
+
 @pytest.mark.parametrize("override", ACTS)
 def test_hydra_does_nothing_but_compose(override):
     with pytest.raises(UserError) as told:
-        policy.before([override])
+        checked([override])
     assert len(str(told.value).splitlines()) == 1 and "hydra" in str(told.value)
 
 
 @pytest.mark.parametrize("text", RESOLVERS)
 def test_resolvers_that_read_more_than_the_config_are_refused(text):
-    for refused in (policy.before, plans):
+    for refused in (checked, plans):
         with pytest.raises(UserError, match="^name: .* is not resolved"):
             refused([f"name='{text}'"] if "'" not in text else [f'name="{text}"'])
 
@@ -61,9 +66,9 @@ def test_a_file_of_configs_is_held_to_the_same(tmp_path):
     (folder / "x.yaml").write_text(f"{head}hydra: {{callbacks: {{y: {{_target_: builtins.open}}}}}}\n")
     for line in (["--config-dir", str(tmp_path)], [f"hydra.searchpath=[file://{tmp_path}]"]):
         with pytest.raises(UserError, match="hydra.callbacks cannot be set"):
-            policy.before([*line, "+ablation=x"])
+            checked([*line, "+ablation=x"])
         with pytest.raises(UserError, match="hydra.callbacks cannot be set"):
-            policy.before([*line, "--multirun", "+ablation=x", "seed=1,2"])
+            checked([*line, "--multirun", "+ablation=x", "seed=1,2"])
 
 
 def test_a_row_is_not_about_hydra():
@@ -75,7 +80,7 @@ def test_the_default_run_stays_ours(tmp_path):
     (tmp_path / "train.yaml").touch()
     for line in (["--config-dir", str(tmp_path)], ["--config-path", str(tmp_path)], ["--config-name", "x"]):
         with pytest.raises(UserError, match="train.yaml"):
-            policy.before(line)
+            checked(line)
 
 
 def test_files_of_ones_own_options(tmp_path, monkeypatch):

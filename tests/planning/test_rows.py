@@ -2,7 +2,7 @@ import pytest
 
 from dropgrid.errors import UserError
 from dropgrid.planning.compose import hydra_context
-from dropgrid.planning.rows import conflicts, expand
+from dropgrid.planning.rows import expand_rows, refuse_conflicts
 
 
 @pytest.fixture(autouse=True)
@@ -12,12 +12,12 @@ def context():
 
 
 def test_a_list_is_one_row():
-    rows = expand({"a": ["regularizer=none"], "b": ["regularizer=dropblock", "regularizer.groups=[-1]"]})
+    rows = expand_rows({"a": ["regularizer=none"], "b": ["regularizer=dropblock", "regularizer.groups=[-1]"]})
     assert rows == {"a": ["regularizer=none"], "b": ["regularizer=dropblock", "regularizer.groups=[-1]"]}
 
 
 def test_a_mapping_is_the_product_of_its_lists():
-    rows = expand(
+    rows = expand_rows(
         {"db": {"regularizer": "dropblock", "regularizer.block_size": [1, 3], "regularizer.skip": [True, False]}}
     )
     assert list(rows) == [
@@ -51,7 +51,7 @@ def test_a_mapping_is_the_product_of_its_lists():
 )
 def test_what_no_row_can_mean_is_refused(rows, message):
     with pytest.raises(UserError, match=message):
-        expand(rows)
+        expand_rows(rows)
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,11 @@ def test_what_no_row_can_mean_is_refused(rows, message):
 )
 def test_what_a_row_sets_cannot_be_overridden(row, key):
     with pytest.raises(UserError, match=f"{key} is set by row 'mine'"):
-        conflicts({"other": [], "mine": [row]}, ["seed", key])
+        refuse_conflicts({"other": [], "mine": [row]}, ["seed", key])
 
 
 def test_what_no_row_sets_can_be():
-    conflicts({"mine": ["regularizer=dropblock", "optimizer.lr=0.1"]}, ["optimizer.momentum", "model", "regularizers"])
-    conflicts({"mine": ["regularizer.keep_prob=0.9"]}, ["regularizer", "regularizer.block_size"])
+    refuse_conflicts(
+        {"mine": ["regularizer=dropblock", "optimizer.lr=0.1"]}, ["optimizer.momentum", "model", "regularizers"]
+    )
+    refuse_conflicts({"mine": ["regularizer.keep_prob=0.9"]}, ["regularizer", "regularizer.block_size"])

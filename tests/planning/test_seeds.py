@@ -1,17 +1,17 @@
 import pytest
 
 from dropgrid.errors import UserError
-from dropgrid.planning.seeds import alpha, counts, seeds
+from dropgrid.planning.seeds import interim_alpha, interim_counts, sweep_seeds
 
 SWEEP = {"seeds": None, "looks": [3, 5, 8]}
 
 
 def test_typed_seeds_go_before_the_sweeps_and_those_before_the_configs():
-    assert seeds(["4", "7"], {**SWEEP, "seeds": 5}, 0) == [4, 7]
-    assert seeds([], {**SWEEP, "seeds": 5}, 0) == [0, 1, 2, 3, 4]
-    assert seeds([], {**SWEEP, "seeds": [3, 1]}, 0) == [3, 1]
-    assert seeds([], SWEEP, 9) == [9]
-    assert seeds([], {**SWEEP, "seeds": "auto"}, 0) == [0, 1, 2]
+    assert sweep_seeds(["4", "7"], {**SWEEP, "seeds": 5}, 0) == [4, 7]
+    assert sweep_seeds([], {**SWEEP, "seeds": 5}, 0) == [0, 1, 2, 3, 4]
+    assert sweep_seeds([], {**SWEEP, "seeds": [3, 1]}, 0) == [3, 1]
+    assert sweep_seeds([], SWEEP, 9) == [9]
+    assert sweep_seeds([], {**SWEEP, "seeds": "auto"}, 0) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,8 @@ def test_typed_seeds_go_before_the_sweeps_and_those_before_the_configs():
 )
 def test_what_are_no_seeds_is_refused(typed, sweep, message):
     with pytest.raises(UserError, match=message):
-        seeds(typed, {**SWEEP, **sweep}, 0)
+        sweep_seeds(typed, {**SWEEP, **sweep}, 0)
 
 
 def test_the_looks_share_5_percent():
-    assert len(counts(SWEEP)) * alpha(counts(SWEEP)) == pytest.approx(0.05)
+    assert len(interim_counts(SWEEP)) * interim_alpha(interim_counts(SWEEP)) == pytest.approx(0.05)

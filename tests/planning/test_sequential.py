@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dropgrid.planning.seeds import alpha
+from dropgrid.planning.seeds import interim_alpha
 from dropgrid.planning.sequential import grown, is_open
 from dropgrid.planning.types import Plan
 from dropgrid.statistics.dunnett import Comparison, compare
@@ -75,7 +75,7 @@ def test_the_intervals_hold_whatever_stops_the_seeds():
     """No row differs; seeds are added until some row seems to. At 5 % each look that would find one far more often."""
     random, looks, times = np.random.default_rng(0), [3, 5, 8, 12], 300
     rows = "abcd"
-    false = {0.05: 0, alpha(looks): 0}
+    false = {0.05: 0, interim_alpha(looks): 0}
     for _ in range(times):
         table = random.normal(0, 0.3, 12) + random.normal(0, 0.4, (4, 12))
         for level in false:
@@ -85,4 +85,4 @@ def test_the_intervals_hold_whatever_stops_the_seeds():
                 if any(each.ci95[0] > 0 or each.ci95[1] < 0 for each in found):
                     false[level] += 1
                     break
-    assert false[alpha(looks)] / times < 0.07 < false[0.05] / times
+    assert false[interim_alpha(looks)] / times < 0.07 < false[0.05] / times

@@ -9,7 +9,7 @@ import pytest
 
 from dropgrid.errors import UserError
 from dropgrid.planning.compose import hydra_context
-from dropgrid.planning.tune import choose, replaced, seeds, trials
+from dropgrid.planning.tune import best_settings, tuning_seeds, tuning_trials, with_overrides
 from dropgrid.planning.types import Plan
 from dropgrid.store.cell import Cell
 
@@ -23,7 +23,7 @@ SPACE = {
 
 def test_every_row_gets_the_first_settings_of_its_grid():
     with hydra_context():
-        found = trials(ROWS, SPACE, 3)
+        found = tuning_trials(ROWS, SPACE, 3)
     assert list(found) == [
         "baseline | optimizer.lr=0.05",
         "baseline | optimizer.lr=0.1",
@@ -49,21 +49,21 @@ def test_every_row_gets_the_first_settings_of_its_grid():
 )
 def test_unequal_budgets_and_typos_are_refused(space, count, message):
     with hydra_context(), pytest.raises(UserError, match=message):
-        trials(ROWS, space, count)
+        tuning_trials(ROWS, space, count)
 
 
 def test_a_setting_replaces_what_the_row_said():
     with hydra_context():
-        assert replaced(["+augment@augment_2=cutout", "augment_2.size=8"], ["augment_2.size=4"]) == [
+        assert with_overrides(["+augment@augment_2=cutout", "augment_2.size=8"], ["augment_2.size=4"]) == [
             "+augment@augment_2=cutout",
             "augment_2.size=4",
         ]
 
 
 def test_trials_have_seeds_of_their_own():
-    assert seeds({"tune_seeds": 2}) == [1000, 1001]
+    assert tuning_seeds({"tune_seeds": 2}) == [1000, 1001]
     with pytest.raises(UserError, match="sweep.tune_seeds must be a whole number"):
-        seeds({"tune_seeds": 0})
+        tuning_seeds({"tune_seeds": 0})
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,12 @@ def test_validation_chooses_whatever_the_test_set_says(tmp_path, metric, chosen)
                 folder.mkdir(parents=True)
                 result = {"metrics": dict(zip(names, trained[seed - 1000], strict=True))}
                 (folder / "result.json").write_text(json.dumps(result))
-    found = choose(Plan("t+tuning", {"metric": metric}, cells, tmp_path, 1, []))["dropout"]
+    found = best_settings(Plan("t+tuning", {"metric": metric}, cells, tmp_path, 1, []))["dropout"]
     assert found["chosen"] == chosen
     last = metric == "test/acc_last"
     assert [*found["tried"].values()] == [80 if last else 85, 85, 80 if last else 90, None]
     with pytest.raises(UserError, match="row 'dropout' cannot be tuned: none of its trials has val/acc_"):
-        choose(Plan("t+tuning", {"metric": metric}, cells[-2:], tmp_path, 1, []))
+        best_settings(Plan("t+tuning", {"metric": metric}, cells[-2:], tmp_path, 1, []))
 
 
 @pytest.mark.slow

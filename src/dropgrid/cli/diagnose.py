@@ -78,13 +78,14 @@ def asked(words: Sequence[str]) -> list[Asked]:
 
     from dropgrid.instantiate import call
     from dropgrid.measure.arguments import whole
-    from dropgrid.planning.compose import choices, hydra_context, key_of, options, parse, plain
+    from dropgrid.planning.compose import group_options, hydra_context, resolved_config
     from dropgrid.planning.explain import explained
+    from dropgrid.planning.overrides import key_of, parse_overrides, texts_of, values_of
 
-    with hydra_context(), explained([]):
-        parsed = [parse(word.removeprefix("+")) for word in words]
-        named = [value for each in parsed if each.key_or_group == "diagnose" for value in choices(each)]
-        known = options("diagnose")
+    with hydra_context(), explained():
+        parsed = parse_overrides([word.removeprefix("+") for word in words])
+        named = [value for each in parsed if each.key_or_group == "diagnose" for value in values_of(each)]
+        known = group_options("diagnose")
         names = known if named == ["all"] else named or [DEFAULT]
         for name in names:
             if name not in known:
@@ -93,7 +94,9 @@ def asked(words: Sequence[str]) -> list[Asked]:
         swept = next((each for each in keys if each.is_sweep_override()), None)
         if swept is not None:
             raise UserError(f"{swept.input_line}: one value of what is measured; configurations are swept")
-        nodes = {name: plain(hydra.compose("train", overrides=[f"+diagnose={name}"]))["diagnose"] for name in names}
+        nodes = {
+            name: resolved_config(hydra.compose("train", overrides=[f"+diagnose={name}"]))["diagnose"] for name in names
+        }
         if named == ["all"]:  # that look at a network
             nodes = {name: node for name, node in nodes.items() if "images" in node}
         for each in keys:
@@ -105,8 +108,8 @@ def asked(words: Sequence[str]) -> list[Asked]:
                 )
         made = []
         for name, node in nodes.items():
-            lines = [str(each.input_line) for each in keys if key_of(each).removeprefix("diagnose.") in node]
-            composed = plain(hydra.compose("train", overrides=[f"+diagnose={name}", *lines]))["diagnose"]
+            lines = texts_of([each for each in keys if key_of(each).removeprefix("diagnose.") in node])
+            composed = resolved_config(hydra.compose("train", overrides=[f"+diagnose={name}", *lines]))["diagnose"]
             if "images" not in composed:
                 made.append(Asked(name, composed, None, 0, None))
                 continue

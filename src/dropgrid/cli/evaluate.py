@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dropgrid.commands import parser, run
 from dropgrid.errors import UserError
 from dropgrid.execution.run_evaluations import finished, measure, refuse
-from dropgrid.planning.evaluations import compose
+from dropgrid.planning.evaluations import compose_evaluation
 from dropgrid.store.ablation import names, read
 
 
@@ -34,7 +34,7 @@ def act(given: argparse.Namespace) -> int:
         there = ", ".join(known) or f"none was run yet in {given.outputs}"
         raise UserError(f"an evaluation is of one NAME, got {' '.join(named) or 'none'}; NAME is one of: {there}")
     read(named[0], given.outputs)  # a mistyped NAME is said first
-    evaluation, jobs = compose([word for word in given.words if word not in named], given.outputs)
+    evaluation, jobs = compose_evaluation([word for word in given.words if word not in named], given.outputs)
     plan = finished(named[0], given.outputs, jobs)
     failed = measure(plan, evaluation)
     refuse(plan, evaluation, failed)

@@ -15,7 +15,7 @@ from dropgrid.execution.run_evaluations import Failed, finished, measure
 from dropgrid.execution.selection import current_result, distinct, older, todo, unfinished
 from dropgrid.execution.supervisor import Policy, tidy
 from dropgrid.planning import tune
-from dropgrid.planning.evaluations import asked
+from dropgrid.planning.evaluations import requested_evaluations
 from dropgrid.planning.plan import plans
 from dropgrid.planning.sequential import grown
 from dropgrid.planning.types import Plan
@@ -45,7 +45,7 @@ def launch(plans: Sequence[Plan], engine: AbstractEngine) -> int:
 
 def tuned(trials: Plan, overrides: Sequence[str]) -> list[Plan]:
     """The plan that the trials were for, with what they chose."""
-    chosen = tune.choose(trials)
+    chosen = tune.best_settings(trials)
     console = terminal()
     for row, found in chosen.items():
         console.print(f"{row}: {found['chosen']} is best on validation", soft_wrap=True)
@@ -93,7 +93,9 @@ def finish(plan: Plan, jobs: int | str, stopped: bool = False) -> int:
     found = [(cell, read_failure(cell.run)) for cell in unfinished(plan)]
     failed: list[tuple[str, Failed]] = [("", [(cell, why) for cell, why in found if why is not None])]
     if not stopped and len(found) < len(distinct(plan)):
-        failed += [(each.label, measure(finished(plan.name, plan.outputs, jobs), each)) for each in asked(plan)]
+        failed += [
+            (each.label, measure(finished(plan.name, plan.outputs, jobs), each)) for each in requested_evaluations(plan)
+        ]
     return conclude(plan, failed)
 
 

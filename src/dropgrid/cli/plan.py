@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from hydra.core.override_parser.types import Override
 from rich import box
 from rich.console import Console
 from rich.filesize import decimal
@@ -24,9 +25,9 @@ from dropgrid.cost.price import Line, Price, Pricing, budget, within_budget
 from dropgrid.execution.live_view import minutes
 from dropgrid.execution.pool import policy
 from dropgrid.execution.selection import todo
-from dropgrid.planning.command_line import arguments, parse
-from dropgrid.planning.compose import launcher
-from dropgrid.planning.seeds import detect
+from dropgrid.planning.command_line import read_command_line
+from dropgrid.planning.compose import launcher_config
+from dropgrid.planning.seeds import difference_to_detect
 from dropgrid.planning.tune import SEPARATOR
 from dropgrid.planning.types import Plan
 
@@ -40,10 +41,11 @@ def main(given: Sequence[str] | None = None) -> int:
     if any(each in ("-h", "--help") for each in given):
         print(__doc__)
         return 0
-    return guarded(lambda: preview(parse(arguments([g for g in given if g != "--json"])).overrides, "--json" in given))
+    words = [each for each in given if each != "--json"]
+    return guarded(lambda: preview(read_command_line(words).overrides, as_json="--json" in given))
 
 
-def preview(overrides: Sequence[str], as_json: bool) -> int:
+def preview(overrides: Sequence[Override], *, as_json: bool) -> int:
     """Plan, check as a launch does, measure, and show."""
     from dropgrid.execution.check import check
     from dropgrid.execution.slots import slots
@@ -52,10 +54,10 @@ def preview(overrides: Sequence[str], as_json: bool) -> int:
     from dropgrid.planning.types import modules
 
     made = settle(plans(overrides))
-    asks = asked(made, launcher(overrides))
+    asks = asked(made, launcher_config(overrides))
     found = [replace(plan, jobs="auto") for plan in made] if asks else made  # jobs of an allocation; it is timed here
     for plan in found:
-        _ = slots(plan), budget(plan), detect(plan.sweep)  # errors in `sweep.` come before anything is built
+        _ = slots(plan), budget(plan), difference_to_detect(plan.sweep)  # errors in `sweep.` before all else
     if any([todo(plan, policy(plan).outdated) for plan in found]):
         warm(modules(config for plan in found for config in plan.configs))  # while the cells are checked
     check(found)

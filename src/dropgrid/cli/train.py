@@ -18,7 +18,7 @@ from dropgrid.commands import complain, guarded
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
 from dropgrid.planning import policy
-from dropgrid.planning.command_line import arguments, parse
+from dropgrid.planning.command_line import RUNNING, read_command_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 def build_model(cfg: DictConfig | dict[str, Any]) -> "nn.Module":
     """The bare network of a composed config, initialised from its seed."""
     from dropgrid import build
-    from dropgrid.planning.compose import plain
+    from dropgrid.planning.compose import resolved_config
     from dropgrid.store.identity import divide
 
-    config, local = divide(plain(cfg) if isinstance(cfg, DictConfig) else cfg)
+    config, local = divide(resolved_config(cfg) if isinstance(cfg, DictConfig) else cfg)
     source = build.source(config, local)
     net = build.network(config, source.spec())
     build.initialise(config, local, net, lambda: build.first_batch(config, source.load()))
@@ -71,17 +71,19 @@ def task(cfg: DictConfig) -> dict[str, Any] | None:
 def main() -> None:
     """Run Hydra so that whatever the user got wrong ends in one clear line and exit code 2."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and does not print and exit
-    sys.exit(guarded(hydras))
+    sys.exit(guarded(run_hydra))
 
 
-def hydras() -> int:
-    """Hydra's run of the command line; what it refuses is explained."""
+def run_hydra() -> int:
+    """Check the command line and have Hydra run it; what Hydra refuses is explained."""
+    line = read_command_line(sys.argv[1:])
+    sys.argv[1:] = line.arguments
+    RUNNING.set(line)
     try:
-        sys.argv[1:] = arguments(sys.argv[1:])
-        policy.before(sys.argv[1:])
+        policy.check_command(line)
         task()
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         from dropgrid.planning.explain import explanation
 
-        raise explanation(error, parse(sys.argv[1:]).overrides) from error
+        raise explanation(error, line.overrides) from error
     return 0

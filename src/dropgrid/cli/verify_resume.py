@@ -22,7 +22,7 @@ from dropgrid.cost.autotune import settle
 from dropgrid.errors import UserError
 from dropgrid.execution.check import check
 from dropgrid.execution.supervisor import Outcome, supervise, warm
-from dropgrid.planning.command_line import arguments
+from dropgrid.planning.command_line import read_command_line
 from dropgrid.planning.plan import plans
 from dropgrid.planning.types import Plan
 from dropgrid.store.cell import Cell
@@ -146,7 +146,7 @@ def only(cells: Sequence[Cell]) -> None:
 def act(given: Any) -> int:
     """The command."""
     console = terminal(soft_wrap=True)
-    (plan, *more) = settle(plans([each for each in arguments(given.overrides) if not each.startswith("-")]))
+    (plan, *more) = settle(plans(read_command_line(given.overrides).overrides))
     only([*plan.cells, *(cell for each in more for cell in each.cells)])
     warm([])
     check([plan])

@@ -143,7 +143,7 @@ def train_verified(cell: Mapping[str, Any], folder: Path) -> None:
     from dropgrid.training.train import train
 
     config = deepcopy(dict(cell["config"]))
-    Fingerprints().fill(config, cell["local"])
+    Fingerprints().add_fingerprints(config, cell["local"])
     if cell_id(config) != cell["id"]:
         raise UserError("the data, or the file of init.path, is another here than where the sweep was planned")
     train(cell, folder)

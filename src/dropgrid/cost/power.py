@@ -8,7 +8,7 @@ from typing import Any
 from dropgrid.cost.price import Price
 from dropgrid.execution.live_view import minutes
 from dropgrid.execution.slots import slots
-from dropgrid.planning.seeds import detect
+from dropgrid.planning.seeds import difference_to_detect
 from dropgrid.planning.types import Plan
 from dropgrid.statistics.power import POWER, Spread, Values, detectable, seeds_needed, spread
 from dropgrid.store.files import read_json
@@ -62,7 +62,7 @@ class Pilot:
 
 def pilot(price: Price) -> Pilot | None:
     """From the finished cells of a plan; None where no row shares two seeds with its baseline."""
-    plan, delta = price.plan, detect(price.plan.sweep)
+    plan, delta = price.plan, difference_to_detect(price.plan.sweep)
     found = spread(finished(plan), plan.about["baseline"])
     if found is None:
         return None

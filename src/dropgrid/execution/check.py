@@ -43,7 +43,7 @@ def check(found: Sequence[Plan]) -> None:
     """Build what every unfinished cell needs on the meta device and read its data; all errors together, one a line."""
     from dropgrid import build
     from dropgrid.execution.selection import outdated, todo
-    from dropgrid.planning.evaluations import asked
+    from dropgrid.planning.evaluations import requested_evaluations
 
     problems: dict[str, list[str]] = {}
     seen: set[str] = set()
@@ -51,7 +51,7 @@ def check(found: Sequence[Plan]) -> None:
     nets: dict[str, Any] = {}
     sources: dict[str, Any] = {}
     for plan in found:
-        asked(plan)  # a misspelt evaluation is not found hours later
+        requested_evaluations(plan)  # a misspelt evaluation is not found hours later
         for cell in todo(plan, outdated(plan)):
             treatment = treatment_id(cell.config)
             if treatment in seen:

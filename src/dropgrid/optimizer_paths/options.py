@@ -10,7 +10,7 @@ import torch
 from torch import nn, optim
 
 from dropgrid.instantiate import call, instantiate
-from dropgrid.planning.compose import hydra_context, options, plain
+from dropgrid.planning.compose import group_options, hydra_context, resolved_config
 from dropgrid.planning.explain import explained
 
 Make = Callable[[nn.Module], optim.Optimizer]
@@ -32,9 +32,12 @@ def nodes() -> dict[str, dict[str, Any]]:
 
     A function of two numbers has no batches: `gradient_descent` is `sgd` there, and left out.
     """
-    with hydra_context(), explained([]):
-        names = options("optimizer")
-        found = {name: plain(hydra.compose("train", overrides=[f"optimizer={name}"]))["optimizer"] for name in names}
+    with hydra_context(), explained():
+        names = group_options("optimizer")
+        found = {
+            name: resolved_config(hydra.compose("train", overrides=[f"optimizer={name}"]))["optimizer"]
+            for name in names
+        }
     found = {name: node for name, node in found.items() if not whole(node)}
     return {name: {**node, **({"weight_decay": 0.0} if "weight_decay" in node else {})} for name, node in found.items()}
 

@@ -12,7 +12,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dropgrid.errors import UserError, meant
-from dropgrid.planning.compose import choices, groups, hydra_context, options, parse
+from dropgrid.planning.compose import config_groups, group_options, hydra_context
+from dropgrid.planning.overrides import sweep_elements, unreadable, values_of
 
 EXTRAS = {"submitit_slurm": "slurm", "ray": "ray"}
 """Launcher -> the extra that installs it."""
@@ -22,27 +23,23 @@ NEAR = 2
 
 
 @contextmanager
-def explained(overrides: Sequence[str], row: str | None = None) -> Iterator[None]:
-    """Refuse what Hydra would silently accept, and turn what it raises into a UserError; inside a Hydra context."""
+def explained(overrides: Sequence[Override] = (), row: str | None = None) -> Iterator[None]:
+    """Turn what Hydra raises into a UserError that names the override at fault; inside a Hydra context."""
     try:
-        refuse(overrides)
         yield
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        told = explanation(error, overrides)
-        raise UserError(f"row {row!r}: {told}" if row else str(told)) from error
+        mistake = explanation(error, overrides)
+        raise UserError(f"row {row!r}: {mistake}" if row else str(mistake)) from error
 
 
-def explanation(error: Exception, overrides: Sequence[str]) -> UserError:
-    """What Hydra, OmegaConf or the YAML parser raised, as a user's mistake."""
+def explanation(error: Exception, overrides: Sequence[Override]) -> UserError:
+    """Return what Hydra, OmegaConf or the YAML parser raised as a user's mistake."""
     if isinstance(error, OverrideParseException):
-        return UserError(
-            f"cannot read {error.override!r}: write key=value, with quotes around a value that holds "
-            f"=, commas, brackets, quotes or letters beyond a to z: key='a=b'"
-        )
+        return unreadable(error.override)
     if isinstance(error, yaml.YAMLError):
         return UserError(one_line(error))
     with hydra_context():
-        return UserError(reason(error, overrides))
+        return UserError(cause(error, overrides))
 
 
 GIVEN = ("claims", "contrasts", "ensemble", "evaluate", "figure", "metrics", "published", "spread", "target", "tune")
@@ -50,20 +47,23 @@ MAY_HAVE = tuple(f"ablation.{key}" for key in GIVEN)
 """Keys that an ablation may have and its YAML may lack: no misspellings of those that it has."""
 
 
-def refuse(overrides: Sequence[str]) -> None:
-    """A list where one option belongs (Hydra merges the files), a `+key` that exists, and one that is a misspelling."""
-    parsed = [parse(text) for text in overrides]
-    for each in parsed:
+def refuse_accepted_mistakes(overrides: Sequence[Override]) -> None:
+    """Refuse what Hydra accepts: a list instead of one option, whose files it merges, a `+key` that exists, and one
+    that is a misspelling.
+    """
+    for each in overrides:
         group = each.key_or_group
-        values = each.sweep_iterator() if each.is_discrete_sweep() else [each.value()]
+        values = sweep_elements(each) if each.is_discrete_sweep() else [each.value()]
         value = next((value for value in values if isinstance(value, list)), None)
-        if value is not None and options(group):
+        if value is not None and group_options(group):
             raise UserError(
                 f"{group} takes one option, got a list; stack a second one: {group}={value[0]} "
                 f"+{group}@{group}_2={value[1] if len(value) > 1 else 'OPTION'}"
             )
-    added = [each for each in parsed if (each.is_add() or each.is_force_add()) and not options(each.key_or_group)]
-    known = known_keys(parsed) if added else set()
+    added = [
+        each for each in overrides if (each.is_add() or each.is_force_add()) and not group_options(each.key_or_group)
+    ]
+    known = known_keys(overrides) if added else set()
     for each in added:
         key = each.key_or_group
         if key in known and not each.is_force_add():
@@ -75,55 +75,55 @@ def refuse(overrides: Sequence[str]) -> None:
             raise UserError(f"+{key} is one slip away from the existing key {near}; did you mean {near}=…?")
 
 
-def reason(error: Exception, overrides: Sequence[str]) -> str:
-    """The override that Hydra stumbled over, with what was allowed; else the first line of Hydra's own words."""
-    parsed = [parse(text) for text in overrides]
-    for each in parsed:
+def cause(error: Exception, overrides: Sequence[Override]) -> str:
+    """Return the override that Hydra stumbled over, with what is allowed; else Hydra's own message."""
+    for each in overrides:
         key = each.key_or_group
-        extra = EXTRAS.get(choices(each)[0]) if key == "hydra/launcher" and key in str(error) else None
+        extra = EXTRAS.get(values_of(each)[0]) if key == "hydra/launcher" and key in str(error) else None
         if extra:
             return f"{each.input_line} is not installed: pip install 'dropgrid[{extra}]'"
         if key.startswith("hydra"):
             continue
-        allowed = options(key)
+        allowed = group_options(key)
         if allowed and not each.is_delete():
-            wrong = next((value for value in choices(each) if value not in (*allowed, "null")), None)
+            wrong = next((value for value in values_of(each) if value not in (*allowed, "null")), None)
             if wrong is not None:
                 return f"{key} has no option {wrong!r}{meant(str(wrong), allowed)}; options: {', '.join(allowed)}"
-    known = known_keys(parsed)
-    words = [*(key for key in known if not key.rpartition(".")[2].startswith("_")), *groups()]
-    for each in parsed:
+    known = known_keys(overrides)
+    words = [*(key for key in known if not key.rpartition(".")[2].startswith("_")), *config_groups()]
+    for each in overrides:
         key = each.key_or_group
-        if key.startswith("hydra") or options(key):
+        if key.startswith("hydra") or group_options(key):
             continue
         if key not in known and not each.is_add():
             group = key.partition(".")[0]
             others = [word for word in words if word != group]
-            return f"there is no key {key!r}{chosen(group, parsed)}{meant(key, others)}; a new key is written +{key}=…"
+            there = f"there is no key {key!r}{with_option(group, overrides)}"
+            return f"{there}{meant(key, others)}; a new key is written +{key}=…"
     return one_line(error)
 
 
 def one_line(error: Exception) -> str:
-    """An exception's message without its line breaks."""
+    """Return an exception's message without its line breaks."""
     return " ".join(str(error).split())
 
 
-def chosen(group: str, overrides: Sequence[Override]) -> str:
-    """` with regularizer=none`: the option of a group that the overrides choose, or train.yaml does."""
-    if not options(group):
+def with_option(group: str, overrides: Sequence[Override]) -> str:
+    """Return ` with regularizer=none`: the option of a group that the overrides choose, or train.yaml does."""
+    if not group_options(group):
         return ""
-    typed = next((choices(each)[0] for each in overrides if each.key_or_group == group), None)
+    typed = next((values_of(each)[0] for each in overrides if each.key_or_group == group), None)
     option = typed or compose("train", return_hydra_config=True).hydra.runtime.choices.get(group)
     return f" with {group}={option}" if option else ""
 
 
 def known_keys(overrides: Sequence[Override]) -> set[str]:
-    """The keys of the config that the overrides' group choices make; of a swept group, those of each choice."""
+    """Return the keys of the config that the overrides' group choices make; for a swept group, those of each choice."""
     chosen: dict[str, list[str]] = {}
     for each in overrides:
-        if options(each.key_or_group) and not each.is_delete():
-            allowed = options(each.key_or_group)
-            lines = [f"{each.get_key_element()}={value}" for value in choices(each) if value in allowed]
+        allowed = group_options(each.key_or_group)
+        if allowed and not each.is_delete():
+            lines = [f"{each.get_key_element()}={value}" for value in values_of(each) if value in allowed]
             if lines:
                 chosen[each.get_key_element()] = lines
     first = {key: lines[0] for key, lines in chosen.items()}
@@ -134,20 +134,20 @@ def known_keys(overrides: Sequence[Override]) -> set[str]:
             config = compose("train", overrides=combination)
         except (HydraException, OmegaConfBaseException):
             continue
-        known |= set(flat(OmegaConf.to_container(config)))
+        known |= set(dotted_keys(OmegaConf.to_container(config)))
     return known
 
 
-def flat(node: Any, prefix: str = "") -> Iterator[str]:
-    """Every dotted key of a nested dict, inner nodes too."""
+def dotted_keys(node: Any, prefix: str = "") -> Iterator[str]:
+    """Iterate over the dotted keys of a nested dict, inner nodes too."""
     if isinstance(node, Mapping):
         for key, value in node.items():
             yield f"{prefix}{key}"
-            yield from flat(value, f"{prefix}{key}.")
+            yield from dotted_keys(value, f"{prefix}{key}.")
 
 
 def distance(first: str, second: str) -> int:
-    """Levenshtein's edit distance."""
+    """Return Levenshtein's edit distance."""
     row = list(range(len(second) + 1))
     for i, a in enumerate(first, 1):
         previous, row = row, [i]

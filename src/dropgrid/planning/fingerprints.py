@@ -1,4 +1,4 @@
-"""What configs take from the content of what cells read, data and files of weights; each is read once a plan."""
+"""Fingerprints of the data and weight files that cells read, each read once a plan."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -9,37 +9,37 @@ from dropgrid.errors import UserError
 
 
 class Fingerprints:
-    """Fills the fingerprints into configs: a cell is its content, wherever it lies."""
+    """Fingerprints for configs: a cell is defined by the content of what it reads, not by its place."""
 
     def __init__(self) -> None:
         self.found: dict[str, str] = {}
 
-    def fill(self, config: dict[str, Any], local: Mapping[str, Any]) -> None:
-        """Those of the data, and of the file of an `init.path`; and how many images a `data.batch_size=all` has."""
+    def add_fingerprints(self, config: dict[str, Any], local: Mapping[str, Any]) -> None:
+        """Add the fingerprints of the data and of the file of `init.path`, and the size of `data.batch_size=all`."""
         from dropgrid import build  # torch: not for a command that is wrong
 
         if config["data"]["batch_size"] == "all":
-            with users_mistake("data: "):
+            with as_user_error("data: "):
                 config["data"]["batch_size"] = build.source(config, local).spec().train
         key = json.dumps([config["data"], local["data"]], sort_keys=True)
-        config["data"]["fingerprint"] = self.once(key, "data: ", lambda: build.source(config, local).fingerprint())
+        config["data"]["fingerprint"] = self.read_once(key, "data: ", lambda: build.source(config, local).fingerprint())
         path = local["init"].get("path")
         if path:
             from dropgrid.initializers.checkpoint import fingerprint_of
 
-            config["init"]["fingerprint"] = self.once(path, "", lambda: fingerprint_of(path))
+            config["init"]["fingerprint"] = self.read_once(path, "", lambda: fingerprint_of(path))
 
-    def once(self, key: str, where: str, read: Callable[[], str]) -> str:
-        """What was read under that key."""
+    def read_once(self, key: str, where: str, read: Callable[[], str]) -> str:
+        """Return the fingerprint of a key, read if it is the first time."""
         if key not in self.found:
-            with users_mistake(where):
+            with as_user_error(where):
                 self.found[key] = read()
         return self.found[key]
 
 
 @contextmanager
-def users_mistake(where: str) -> Iterator[None]:
-    """What cannot be read is a line for the user."""
+def as_user_error(where: str) -> Iterator[None]:
+    """Turn a ValueError into a UserError that says what was being read."""
     try:
         yield
     except ValueError as error:

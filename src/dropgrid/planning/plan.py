@@ -16,47 +16,52 @@ from dropgrid.paths import tilde
 from dropgrid.planning import rows as ablation_rows
 from dropgrid.planning import seeds as seeding
 from dropgrid.planning import tune
-from dropgrid.planning.compose import (
-    Composer,
-    bounded,
-    choices,
-    composed,
-    hydra_context,
-    key_of,
-    parse,
-    plain,
-    root_of,
-    settled,
-)
-from dropgrid.planning.explain import explained
+from dropgrid.planning.compose import Composer, hydra_context, resolved_config
+from dropgrid.planning.explain import explained, refuse_accepted_mistakes
 from dropgrid.planning.fingerprints import Fingerprints
+from dropgrid.planning.overrides import (
+    check_count,
+    key_of,
+    parse_override,
+    parse_overrides,
+    root_of,
+    texts_of,
+    values_of,
+    without_sweep,
+)
 from dropgrid.planning.types import Plan
 from dropgrid.store.cell import Cell, Known
 from dropgrid.store.identity import ABOUT_PLACE_IN, cell_id, divide
 from dropgrid.store.layout import Outputs
 
 ABOUT_THE_SWEEP = ("ablation", "sweep", "name", "report", "hydra")
-"""Overrides that a cell's own command does without."""
+"""Roots of overrides that a cell's own command does without."""
 
 PLACE = ("paths", "logger")
-"""Overrides of where things go; neither in a sweep's name nor in the command that reproduces a cell."""
+"""Roots of overrides of where things go; neither in a sweep's name nor in the command that reproduces a cell."""
 
 Expect = Callable[[Path, str, Sequence[Mapping[str, Any]]], None]
-"""What is told the outputs, the name and the configs of a plan's rows, seconds before the plan is whole."""
+"""A function called with the outputs, the name and the row configs of a plan, seconds before the plan is ready."""
 
 
-def cells(overrides: Sequence[str]) -> list[Cell]:
-    """The cells of a command's overrides, of all the ablations that it names."""
+def cells(overrides: Sequence[str | Override]) -> list[Cell]:
+    """Return the cells of a command's overrides, of all the ablations that it names."""
     return [cell for plan in plans(overrides) for cell in plan.cells]
 
 
-def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None, expect: Expect | None = None) -> list[Plan]:
-    """A plan for each ablation named (`+ablation=a,b` is two); without one, a plan of the sweep or the single run.
+def plans(
+    overrides: Sequence[str | Override], tuned: tune.Tuned | None = None, expect: Expect | None = None
+) -> list[Plan]:
+    """Return a plan for each ablation named (`+ablation=a,b` is two); without one, of the sweep or the single run.
 
-    With `sweep.tune` it is a plan of trials; `tuned`, what they chose, makes the plan that they are for.
+    Args:
+        overrides: a command's, parsed or as typed.
+        tuned: what the trials of `sweep.tune` chose: makes the plan that they are for. Without, it is their plan.
+        expect: see `Expect`.
     """
-    with hydra_context(), explained(overrides):
-        parsed = [parse(text) for text in overrides]
+    parsed = [parse_override(each) if isinstance(each, str) else each for each in overrides]
+    with hydra_context(), explained(parsed):
+        refuse_accepted_mistakes(parsed)
         named = [each for each in parsed if each.key_or_group == "ablation"]
         rest = [each for each in parsed if each.key_or_group != "ablation"]
         if len(named) > 1:
@@ -68,91 +73,94 @@ def plans(overrides: Sequence[str], tuned: tune.Tuned | None = None, expect: Exp
         if not named:
             made = [Planner(rest, expect).ad_hoc()]
         else:
-            names = choices(named[-1])
+            names = values_of(named[-1])
             expect = expect if len(names) == 1 else None  # all cells start from what is known of all plans
-            made = [Planner([parse(f"+ablation={name}"), *rest], expect).ablation(name, tuned) for name in names]
+            made = [
+                Planner([parse_override(f"+ablation={name}"), *rest], expect).ablation(name, tuned) for name in names
+            ]
     return made
 
 
 class Planner:
-    """What the two kinds of sweep share: the command line, divided into what is fixed, swept, and seeds."""
+    """What the two kinds of sweep share: the command line, divided into fixed values, swept values, and seeds."""
 
     def __init__(self, overrides: Sequence[Override], expect: Expect | None):
         self.all, self.expect = overrides, expect
-        self.seed_values = [v for each in overrides if each.key_or_group == "seed" for v in choices(each)]
+        self.seed_values = [v for each in overrides if each.key_or_group == "seed" for v in values_of(each)]
         others = [each for each in overrides if each.key_or_group != "seed"]
-        self.fixed = [settled(each) for each in others if len(choices(each)) == 1]
-        self.swept = {str(each.get_key_element()): choices(each) for each in others if len(choices(each)) > 1}
-        bounded(prod(map(len, self.swept.values())), "the product of what is swept")
+        self.fixed = [without_sweep(each) for each in others if len(values_of(each)) == 1]
+        self.swept = {str(each.get_key_element()): values_of(each) for each in others if len(values_of(each)) > 1}
+        check_count(prod(map(len, self.swept.values())), "the product of what is swept")
         self.first = [f"{key}={values[0]}" for key, values in self.swept.items()]
         self.resolved: dict[str, Any] = {}
         self.fingerprints = Fingerprints()
         self.composer = Composer()
 
-    def lines(self, without: Sequence[str] = ()) -> list[str]:
-        """The command line's plain overrides, without those of some roots."""
-        return [str(each.input_line) for each in self.fixed if root_of(each) not in without]
+    def fixed_texts(self, without: Sequence[str] = ()) -> list[str]:
+        """Return the command line's overrides of one value, without those of some roots."""
+        return texts_of([each for each in self.fixed if root_of(each) not in without])
 
-    def compose(self, more: Sequence[str]) -> dict[str, Any]:
-        """The resolved config of the command line and more overrides, as a plain dict."""
-        return plain(self.composer.compose([*self.lines(), *more]))
+    def resolve(self, more: Sequence[str]) -> dict[str, Any]:
+        """Return the resolved config of the command line and more overrides."""
+        return resolved_config(self.composer.compose([*self.fixed_texts(), *more]))
 
     def ad_hoc(self) -> Plan:
-        """A sweep of the command line: each combination of the swept keys is a row."""
-        self.resolved = self.compose(self.first)
+        """Return a sweep of the command line: each combination of the swept keys is a row."""
+        self.resolved = self.resolve(self.first)
         swept = [[f"{key}={value}" for value in values] for key, values in self.swept.items()]
         combinations = [list(each) for each in product(*swept)]
         found = {", ".join(each) or "run": each for each in combinations}
-        name = self.name("" if self.swept or len(self.seeds()) > 1 else "run")
-        return self.plan(name, {"ablation": None}, found, [{}])
+        name = self.sweep_name("" if self.swept or len(self.seed_list()) > 1 else "run")
+        return self.plan_cells(name, {"ablation": None}, found, [{}])
 
     def ablation(self, name: str, tuned: tune.Tuned | None = None) -> Plan:
-        """The rows of an ablation, in every combination of the factors swept on the command line."""
-        about_rows = [str(each.input_line) for each in self.fixed if root_of(each) in ("ablation", "scale", "hydra")]
-        node = plain(composed(about_rows)).get("ablation")
+        """Return the rows of an ablation, in every combination of the factors swept on the command line."""
+        about_rows = texts_of([each for each in self.fixed if root_of(each) in ("ablation", "scale", "hydra")])
+        node = resolved_config(self.composer.compose(about_rows)).get("ablation")
         if not isinstance(node, dict):
             raise UserError(f"ablation={name}: its file must set `ablation`, a mapping with rows")
-        found = ablation_rows.expand(node.get("rows"))
-        ablation_rows.conflicts(found, [key_of(o) for o in self.fixed] + [*self.swept])
-        self.resolved = self.compose([*self.first, *next(iter(found.values()))])
+        found = ablation_rows.expand_rows(node.get("rows"))
+        ablation_rows.refuse_conflicts(found, [key_of(o) for o in self.fixed] + [*self.swept])
+        self.resolved = self.resolve([*self.first, *next(iter(found.values()))])
         factors = [dict(zip(self.swept, values, strict=True)) for values in product(*self.swept.values())]
         about = {k: v for k, v in node.items() if k not in ("rows", "tune")}
         about["ablation"] = name
         ablation_rows.check_questions(about, found)
         scale = next((o.get_value_element_as_str() for o in self.fixed if o.key_or_group == "scale"), None)
-        made = self.name(name, scale)
+        made = self.sweep_name(name, scale)
         count = self.resolved["sweep"]["tune"]
         if count is None:
-            return self.plan(made, about, found, factors)
+            return self.plan_cells(made, about, found, factors)
         if factors != [{}]:
             raise UserError(f"sweep.tune takes no factors: {', '.join(self.swept)} is swept")
         if tuned is None:
             about = {key: about[key] for key in about if key in ("ablation", "title", "question", "metric")}
-            trials = tune.trials(found, node.get("tune"), count)
-            line = [str(each.input_line) for each in self.all]
+            trials = tune.tuning_trials(found, node.get("tune"), count)
+            trial_seeds = tune.tuning_seeds(self.resolved["sweep"])
             return replace(
-                self.plan(f"{made}+tuning", about, trials, factors, tune.seeds(self.resolved["sweep"])), then=line
+                self.plan_cells(f"{made}+tuning", about, trials, factors, trial_seeds), then=texts_of(self.all)
             )
-        best = {row: tune.replaced(found[row], tune.setting(tuned[row]["chosen"])) for row in found}
-        return self.plan(made, {**about, "tuned": tuned}, best, factors)
+        best = {row: tune.with_overrides(found[row], tune.setting_overrides(tuned[row]["chosen"])) for row in found}
+        return self.plan_cells(made, {**about, "tuned": tuned}, best, factors)
 
-    def seeds(self) -> list[int]:
-        """Those of the command line, else the sweep's, else the config's one."""
-        return seeding.seeds(self.seed_values, self.resolved["sweep"], self.resolved["seed"])
+    def seed_list(self) -> list[int]:
+        """Return the seeds of the command line, else the sweep's, else the config's one."""
+        return seeding.sweep_seeds(self.seed_values, self.resolved["sweep"], self.resolved["seed"])
 
-    def name(self, ablation: str, scale: str | None = None) -> str:
-        """`<ablation>[@<scale>][+<key=value,…>]`, or what `name=` says."""
+    def sweep_name(self, ablation: str, scale: str | None = None) -> str:
+        """Return `<ablation>[@<scale>][+<key=value,…>]`, or the value of `name=`."""
         if self.resolved["name"] is not None:
-            return safe(str(self.resolved["name"]))
+            return folder_name(str(self.resolved["name"]))
         outside = (*ABOUT_THE_SWEEP, *PLACE, *(["scale"] if ablation else []))
         about_place = [f"{axis}.{key}" for axis, keys in ABOUT_PLACE_IN.items() for key in keys]
-        plain = [each for each in self.fixed if root_of(each) not in outside and key_of(each) not in about_place]
-        made = [str(each.input_line) for each in plain]
+        made = texts_of(
+            [each for each in self.fixed if root_of(each) not in outside and key_of(each) not in about_place]
+        )
         made += [f"{key}={','.join(values)}" for key, values in self.swept.items()]
         head = ablation + (f"@{scale}" if scale else "")
-        return safe("+".join(part for part in (head, ",".join(made)) if part) or "run")
+        return folder_name("+".join(part for part in (head, ",".join(made)) if part) or "run")
 
-    def plan(
+    def plan_cells(
         self,
         name: str,
         about: dict[str, Any],
@@ -160,26 +168,28 @@ class Planner:
         factors: Sequence[Mapping[str, str]],
         seeds: Sequence[int] | None = None,
     ) -> Plan:
-        """Compose once a row and combination, then set the seeds, those of the sweep where none are given."""
+        """Compose once a row and combination, then set the seeds, by default those of the sweep."""
         scale = (self.resolved["scale"] or {}).get("name")
         scale_line = [f"scale={scale}"] if scale else []
-        bounded(len(factors) * len(found) * len(seeds or self.seeds()), "the count of cells")
+        check_count(len(factors) * len(found) * len(seeds or self.seed_list()), "the count of cells")
         rows = []
         for combination in factors:
             chosen = [f"{key}={value}" for key, value in combination.items()]
             for row, overrides in found.items():
-                with explained([*overrides], row):
-                    rows.append((combination, row, [*chosen, *overrides], divide(self.compose([*chosen, *overrides]))))
+                parsed = parse_overrides(overrides)
+                with explained(parsed, row):
+                    refuse_accepted_mistakes(parsed)
+                    rows.append((combination, row, [*chosen, *overrides], divide(self.resolve([*chosen, *overrides]))))
         outputs = Path(self.resolved["paths"]["outputs"])
         if self.expect is not None:
             self.expect(outputs, name, [config for *_, (config, _) in rows])
         made: list[Cell] = []
-        fixed = [*scale_line, *self.lines(without=(*ABOUT_THE_SWEEP, *PLACE, "scale"))]
+        fixed = [*scale_line, *self.fixed_texts(without=(*ABOUT_THE_SWEEP, *PLACE, "scale"))]
         for combination, row, overrides, (config, local) in rows:
-            with explained([*overrides], row):
-                self.fingerprints.fill(config, local)
+            with explained(parse_overrides(overrides), row):
+                self.fingerprints.add_fingerprints(config, local)
             typed = [*map(tilde, [*fixed, *overrides])]
-            for seed in seeds or self.seeds():
+            for seed in seeds or self.seed_list():
                 full = {**config, "seed": seed}
                 id, known = cell_id(full), Known(config=full, local=local)
                 folder = Outputs(outputs).run(id).folder
@@ -191,30 +201,30 @@ class Planner:
             **about,
             "name": name,
             "baseline": baseline,
-            "metric": ablation_rows.headline(self.resolved["report"]["metric"] or about.get("metric")),
+            "metric": ablation_rows.headline_metric(self.resolved["report"]["metric"] or about.get("metric")),
             "swept": [*self.swept],
         }
-        about = {**about, "scale": scale, "command": self.command()}
+        about = {**about, "scale": scale, "command": self.command_text()}
         if self.resolved["sweep"]["seeds"] == seeding.AUTO and not self.seed_values and seeds is None:
-            counts = seeding.counts(self.resolved["sweep"])
-            about = {**about, "looks": counts, "alpha": seeding.alpha(counts)}
+            counts = seeding.interim_counts(self.resolved["sweep"])
+            about = {**about, "looks": counts, "alpha": seeding.interim_alpha(counts)}
         about_cells = [
             each for each in self.fixed if root_of(each) in (*PLACE, "sweep") and key_of(each) != "sweep.seeds"
         ]
-        place = [str(each.input_line) for each in about_cells]
-        return Plan(name, about, made, outputs, self.resolved["sweep"]["jobs"], [*place, f"name='{name}'"])
+        place = [*texts_of(about_cells), f"name='{name}'"]
+        return Plan(name, about, made, outputs, self.resolved["sweep"]["jobs"], place)
 
-    def command(self) -> str:
-        """The line that makes this sweep again, wherever its outputs go."""
+    def command_text(self) -> str:
+        """Return the command line that makes this sweep again, wherever its outputs go."""
         swept = [f"{key}={','.join(values)}" for key, values in self.swept.items()]
         seeds = [f"seed={','.join(self.seed_values)}"] if self.seed_values else []
-        line = [*self.lines(without=PLACE), *swept, *seeds]
+        line = [*self.fixed_texts(without=PLACE), *swept, *seeds]
         several = swept or len(self.seed_values) > 1
         many = ["-m"] if several and not any(each.startswith("+ablation=") for each in line) else []
         return shlex.join(["python", "scripts/train.py", *many, *map(tilde, line)])
 
 
-def safe(name: str) -> str:
-    """A name as one folder's: no separators, not hidden, not too long for a file system."""
+def folder_name(name: str) -> str:
+    """Return a name as a folder's: no separators, not hidden, not too long for a file system."""
     text = re.sub(r"[^\w.+=,@\[\]-]+", "_", name).strip("._") or "run"
     return text if len(text) <= 120 else f"{text[:107]}-{cell_id({'name': name})[:12]}"

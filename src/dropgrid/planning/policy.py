@@ -21,57 +21,58 @@ from yaml import YAMLError
 
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
-from dropgrid.planning import command_line
+from dropgrid.planning.command_line import CommandLine
 from dropgrid.store.files import parse_yaml
 
-PLAIN = re.compile(r"\$\{\s*(?:[^${}:]*\}|oc\.env:\s*DROPGRID_\w*\s*[,}])")
-"""An interpolation that names a key, or a variable of ours."""
+INTERPOLATION = re.compile(r"\$\{\s*(?:[^${}:]*\}|oc\.env:\s*DROPGRID_\w*\s*[,}])")
+"""An interpolation that is allowed: it names a key, or a variable of ours."""
 
-OFF: Mapping[str, Any] = {"version": 1, "root": None, "disable_existing_loggers": False}
-ONLY: Mapping[str, Sequence[Any]] = {
+NO_LOGGING: Mapping[str, Any] = {"version": 1, "root": None, "disable_existing_loggers": False}
+ALLOWED: Mapping[str, Sequence[Any]] = {
     "callbacks": [{}, None],
-    "hydra_logging": [OFF],
+    "hydra_logging": [NO_LOGGING],
     "job.chdir": [None, False],
     "job.env_copy": [[]],
     "job.env_set": [{}],
-    "job_logging": [OFF],
+    "job_logging": [NO_LOGGING],
     "output_subdir": [None],
     "run.dir": ["${paths.outputs}"],
     "sweep.dir": ["${paths.outputs}"],
     "sweep.subdir": ["."],
 }
-"""Keys of `hydra` by which it calls, logs, sets variables or makes folders, and what they may say."""
+"""Keys of `hydra` by which it calls, logs, sets variables or makes folders, and the values that they may have."""
 
 PLUGINS = ("hydra_plugins.", "hydra._internal.core_plugins.")
 
 
-def before(given: Sequence[str]) -> None:
+def check_command(line: CommandLine) -> None:
     """Compose a command's config as Hydra will, and check it, before Hydra acts upon it."""
-    parsed = command_line.parse(given)
-    if parsed.shell_completion:  # its overrides are a query, and nothing is composed to be run
+    flags = line.options
+    if flags.shell_completion:  # its overrides are a query, and nothing is composed to be run
         return
-    check_places(parsed.config_dir, (parsed.config_path, parsed.config_name), parsed.overrides)
+    check_places(flags.config_dir, (flags.config_path, flags.config_name), line.typed)
     places = create_automatic_config_search_path(None, None, str(CONF))
-    if parsed.config_dir is not None:
-        folder = f"file://{Path(parsed.config_dir).absolute()}"
+    if flags.config_dir is not None:
+        folder = f"file://{Path(flags.config_dir).absolute()}"
         places.prepend(provider="command-line", path=folder, anchor=SearchPathQuery(provider="schema"))
     try:
         for each in places.get_path():
             check_files(each.path or "")
         hydra = Hydra.create_main_hydra2("train", places)
-        checked(hydra.compose_config("train", parsed.overrides, RunMode.MULTIRUN, validate_sweep_overrides=False))
+        config = hydra.compose_config("train", line.hydra_overrides, RunMode.MULTIRUN, validate_sweep_overrides=False)
+        checked_config(config)
     except (ValueError, RecursionError) as error:  # of a group's option that is a number, of a folder that is none
         raise HydraException(str(error)) from error
     finally:
         GlobalHydra.instance().clear()
 
 
-def checked(config: DictConfig) -> DictConfig:
-    """The config without Hydra's node; UserError where either reaches for what is not its own."""
+def checked_config(config: DictConfig) -> DictConfig:
+    """Return the config without Hydra's node; UserError if either reaches for what is not its own."""
     node: Any = OmegaConf.to_container(config)
     hydra = node.pop("hydra", None)
-    for key, text in texts(node):
-        if "${" in PLAIN.sub("", text):
+    for key, text in strings_of(node):
+        if "${" in INTERPOLATION.sub("", text):
             raise UserError(
                 f"{key}: {text!r} is not resolved; of interpolations ${{key}} and ${{oc.env:DROPGRID_…}} are allowed"
             )
@@ -82,7 +83,7 @@ def checked(config: DictConfig) -> DictConfig:
 
 
 def check_files(place: str) -> None:
-    """UserError where a folder of a search path has a YAML file that Hydra would spell out for ever."""
+    """Refuse a folder of a search path with a YAML file that Hydra would spell out for ever."""
     scheme, _, folder = place.partition("://")
     for path in Path(folder).rglob("*.yaml") if scheme == "file" else ():
         if path.name.startswith(".") or not path.is_file():  # an editor's, a pipe
@@ -96,8 +97,8 @@ def check_files(place: str) -> None:
 
 
 def check_hydra(node: Mapping[str, Any]) -> None:
-    """UserError where Hydra would call, log or write something."""
-    for key, allowed in ONLY.items():
+    """Refuse a `hydra` node by which Hydra would call, log or write something."""
+    for key, allowed in ALLOWED.items():
         found: Any = node
         for part in key.split("."):
             found = found.get(part) if isinstance(found, Mapping) else None
@@ -106,13 +107,13 @@ def check_hydra(node: Mapping[str, Any]) -> None:
                 f"hydra.{key} cannot be set: Hydra would act beside the run; what is written goes to paths.outputs=DIR"
             )
     for part in ("launcher", "sweeper"):
-        for key, target in texts(node.get(part) or {}, f"hydra.{part}."):
+        for key, target in strings_of(node.get(part) or {}, f"hydra.{part}."):
             if key.endswith("._target_") and not target.startswith(PLUGINS):
                 raise UserError(f"{key}={target} is not called; a plugin lies in {' or '.join(PLUGINS)}")
 
 
 def check_places(config_dir: str | None, others: Sequence[str | None], overrides: Sequence[str]) -> None:
-    """UserError where the command line would replace train.yaml, or look for configs in Python packages.
+    """Refuse a command line that would replace train.yaml, or look for configs in Python packages.
 
     Args:
         config_dir: of --config-dir.
@@ -127,13 +128,13 @@ def check_places(config_dir: str | None, others: Sequence[str | None], overrides
             raise UserError(f"{each}: a folder of configs is file://FOLDER; Python packages are not searched")
 
 
-def texts(node: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Every string of nested mappings and lists, with its dotted key."""
+def strings_of(node: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Iterate over the strings of nested mappings and lists, each with its dotted key."""
     if isinstance(node, str):
         yield prefix.rstrip("."), node
     elif isinstance(node, Mapping):
         for key, value in node.items():
-            yield from texts(value, f"{prefix}{key}.")
+            yield from strings_of(value, f"{prefix}{key}.")
     elif isinstance(node, list):
         for index, value in enumerate(node):
-            yield from texts(value, f"{prefix}{index}.")
+            yield from strings_of(value, f"{prefix}{index}.")

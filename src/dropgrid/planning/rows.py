@@ -1,4 +1,4 @@
-"""The rows of an ablation: what its YAML says, as lists of Hydra overrides."""
+"""The rows of an ablation, as its YAML lists them: names and lists of Hydra overrides."""
 
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -6,15 +6,15 @@ from math import prod
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.planning.compose import bounded, key_of, parse
+from dropgrid.planning.overrides import check_count, key_of, parse_override
 from dropgrid.reports import claims
 
 HEADLINES = ("test/acc_last", "test/acc_best", "test/top5_last", "val/acc_last", "val/acc_best", "train/acc")
-"""What a table may be about: shares, in percent."""
+"""Metrics that a table may compare: fractions, in percent."""
 
 
-def expand(rows: Any) -> dict[str, list[str]]:
-    """Row name -> overrides. A row is a list of override strings, or a mapping key -> value or list of values.
+def expand_rows(rows: Any) -> dict[str, list[str]]:
+    """Return row name -> overrides. A row is a list of override strings, or a mapping key -> value or list of values.
 
     A mapping is the product of its lists: one row a combination, named by what varies
     (`dropblock block_size=3`).
@@ -32,17 +32,17 @@ def expand(rows: Any) -> dict[str, list[str]]:
                 raise UserError(f"row {full_name!r} has a character in its name that cannot be printed; rename it")
             if full_name in found:
                 raise UserError(f"two rows are named {full_name!r}; rename one")
-            found[full_name] = [override(name, each) for each in overrides]
+            found[full_name] = [row_override(name, each) for each in overrides]
     return found
 
 
 def product_of(name: str, row: Mapping[Any, Any]) -> list[tuple[str, list[str]]]:
-    """A mapping's combinations, in the order of its keys, the last varying fastest."""
+    """Return a mapping's combinations, in the order of its keys, the last varying fastest."""
     values = {str(k): list(v) if isinstance(v, Sequence) and not isinstance(v, str) else [v] for k, v in row.items()}
     empty = [key for key, choices in values.items() if not choices]
     if empty:
         raise UserError(f"row {name!r} has no values for {empty[0]}")
-    bounded(prod(map(len, values.values())), f"the product of row {name!r}")
+    check_count(prod(map(len, values.values())), f"the product of row {name!r}")
     combinations = []
     for chosen in product(*values.values()):
         pairs = list(zip(values, chosen, strict=True))
@@ -51,11 +51,11 @@ def product_of(name: str, row: Mapping[Any, Any]) -> list[tuple[str, list[str]]]
     return combinations
 
 
-def override(row: object, text: object) -> str:
-    """One override of a row, which must be a plain `key=value`: a choice would make several cells of one row."""
+def row_override(row: object, text: object) -> str:
+    """Return one override of a row, which must be a `key=value`: a choice would make several cells of one row."""
     if not isinstance(text, str) or not ("=" in text or text.startswith("~")):
         raise UserError(f"row {row!r}: an override is written key=value, got {text!r}")
-    parsed = parse(text)
+    parsed = parse_override(text)
     if parsed.is_sweep_override():
         raise UserError(f"row {row!r}: {text} has several values; write the row as a mapping key: [values]")
     if parsed.key_or_group == "seed":
@@ -65,13 +65,13 @@ def override(row: object, text: object) -> str:
     return text
 
 
-def conflicts(rows: Mapping[str, Sequence[str]], keys: Sequence[str]) -> None:
+def refuse_conflicts(rows: Mapping[str, Sequence[str]], keys: Sequence[str]) -> None:
     """Refuse a command-line override of what some row sets, or of a key inside it: that row would train something
     other than its name. A group may be chosen for rows that set keys inside it: they still do.
     """
     for name, overrides in rows.items():
         for text in overrides:
-            row_key = key_of(parse(text))
+            row_key = key_of(parse_override(text))
             for key in keys:
                 if key == row_key or key.startswith(f"{row_key}."):
                     raise UserError(
@@ -82,7 +82,7 @@ def conflicts(rows: Mapping[str, Sequence[str]], keys: Sequence[str]) -> None:
 
 
 def check_questions(about: Mapping[str, Any], rows: Mapping[str, Sequence[str]]) -> None:
-    """UserError where what an ablation asks of its rows (claims, contrasts, …) could not be answered."""
+    """Refuse claims, contrasts, … of an ablation that its rows could not answer."""
     claims.parse(about.get("claims") or [], rows)
     if about.get("contrasts"):
         from dropgrid.reports.questions import contrasts  # scipy, which most commands need not wait for
@@ -96,8 +96,8 @@ def check_questions(about: Mapping[str, Any], rows: Mapping[str, Sequence[str]])
         steps_to_accuracy.check(about.get("target"))
 
 
-def headline(metric: Any) -> str:
-    """The metric that the table is about."""
+def headline_metric(metric: Any) -> str:
+    """Return the metric that the table compares, the default if none is named."""
     if metric is not None and metric not in HEADLINES:
         raise UserError(f"report.metric must be one of {', '.join(HEADLINES)}, got {metric!r}")
     return metric or HEADLINES[0]

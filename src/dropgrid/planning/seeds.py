@@ -12,15 +12,15 @@ AUTO = "auto"
 MOST = 10_000
 
 
-def seeds(typed: Sequence[str], sweep: Mapping[str, Any], alone: int) -> list[int]:
-    """Those of the command line, else the sweep's (`auto`: of its first look), else the config's one.
+def sweep_seeds(typed: Sequence[str], sweep: Mapping[str, Any], alone: int) -> list[int]:
+    """Return the command line's seeds, else the sweep's (`auto`: of its first interim analysis), else the config's one.
 
     Raises:
         UserError: what is no whole number, or one named twice.
     """
     given: Any = typed or sweep["seeds"]
     if given == AUTO:
-        given = counts(sweep)[0]
+        given = interim_counts(sweep)[0]
     if given is None:
         given = [alone]
     if isinstance(given, int) and not isinstance(given, bool) and given > 0:
@@ -38,26 +38,26 @@ def seeds(typed: Sequence[str], sweep: Mapping[str, Any], alone: int) -> list[in
     return found
 
 
-def counts(sweep: Mapping[str, Any]) -> list[int]:
-    """How many seeds each look at the table has: `sweep.looks`, rising, of 2 seeds or more; UserError otherwise."""
+def interim_counts(sweep: Mapping[str, Any]) -> list[int]:
+    """Return the number of seeds of each interim analysis: `sweep.looks`, rising, 2 or more; UserError otherwise."""
     given = sweep["looks"]
-    whole = isinstance(given, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in given)
-    if not whole or not given or given != sorted(set(given)) or given[0] < 2:
+    integers = isinstance(given, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in given)
+    if not integers or not given or given != sorted(set(given)) or given[0] < 2:
         raise UserError(f"sweep.looks must be counts of seeds that rise from 2 or more, as in [3,5,8], got {given!r}")
     return list(given)
 
 
-def alpha(looks: Sequence[int]) -> float:
-    """Each look's share of 5 %.
+def interim_alpha(looks: Sequence[int]) -> float:
+    """Return the part of 5 % that each interim analysis has.
 
-    With K looks each at 5 % / K, the chance that any interval of any look misses is at most 5 %, whatever is decided
-    between them (Bonferroni): so the intervals hold under any rule of stopping.
+    With K analyses each at 5 % / K, the chance that any interval of any of them misses is at most 5 %, whatever is
+    decided between them (Bonferroni): so the intervals hold under any rule of stopping.
     """
     return (1 - CONFIDENCE) / len(looks)
 
 
-def detect(sweep: Mapping[str, Any]) -> float:
-    """`sweep.detect`, in points."""
+def difference_to_detect(sweep: Mapping[str, Any]) -> float:
+    """Return `sweep.detect`, in points."""
     given: Any = sweep["detect"]
     if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < math.inf:
         raise UserError(f"sweep.detect must be a number of points above 0, got {given!r}")

@@ -1,8 +1,8 @@
-"""`sweep.seeds=auto`: more seeds only where the answer is still open, up to the last of the stated looks."""
+"""`sweep.seeds=auto`: more seeds for the rows whose answer is still open, up to the last interim analysis."""
 
 from dataclasses import replace
 
-from dropgrid.planning.seeds import detect
+from dropgrid.planning.seeds import difference_to_detect
 from dropgrid.planning.types import Plan
 from dropgrid.reports.table import tabulate
 from dropgrid.statistics.dunnett import Comparison
@@ -11,26 +11,26 @@ from dropgrid.store.ablation import read
 
 
 def is_open(comparison: Comparison, least: float) -> bool:
-    """Whether a row needs more seeds: its interval contains 0, and a difference of `least` points or more."""
+    """Predicate: a row needs more seeds; its interval contains 0, and a difference of `least` points or more."""
     low, high = comparison.ci95
     return low <= ROUNDING and high >= -ROUNDING and (low <= -least or high >= least)
 
 
 def grown(plan: Plan) -> Plan | None:
-    """The plan with the cells of the next look at the rows that are open, and of their baselines; None at the end.
+    """Return the plan with the cells that the rows still open and their baselines need for the next interim analysis.
 
-    A row that failed somewhere is not added to: its statistics wait for the cells that it has.
+    None if there is no next one. A row with a failed cell gets no more: its statistics wait for the cells that it has.
     """
     counts = plan.about.get("looks")
     if not counts:
         return None
-    least = detect(plan.sweep)
+    least = difference_to_detect(plan.sweep)
     table = tabulate(read(plan.name, plan.outputs))
     wanted: dict[tuple[str, str], int] = {}
     for block, rows in table.blocks:
-        asked = [row for row in rows if row.complete and row.comparison and is_open(row.comparison, least)]
-        upto = [next((n for n in counts if n > row.sample.n), 0) for row in asked]
-        for row, seeds in zip(asked, upto, strict=True):
+        open_rows = [row for row in rows if row.complete and row.comparison and is_open(row.comparison, least)]
+        upto = [next((n for n in counts if n > row.sample.n), 0) for row in open_rows]
+        for row, seeds in zip(open_rows, upto, strict=True):
             wanted[str(dict(block.factors)), row.name] = seeds
         if any(upto):
             wanted[str(dict(block.factors)), table.ablation.baseline] = max(upto)

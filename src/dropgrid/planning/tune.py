@@ -10,23 +10,23 @@ from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
 from dropgrid.errors import UserError
-from dropgrid.planning.compose import key_of, parse
+from dropgrid.planning.overrides import key_of, parse_override
 from dropgrid.store.files import read_json
 
 if TYPE_CHECKING:
     from dropgrid.planning.types import Plan
 
 FIRST_SEED = 1000
-"""Of the trials; results have other seeds."""
+"""The first seed of the trials; results have other seeds."""
 
 SEPARATOR = " | "
 
 Tuned = dict[str, dict[str, Any]]
-"""Row -> its setting, `chosen`, and what each that was `tried` had on validation."""
+"""Row -> its setting, `chosen`, and the validation accuracy of each that was `tried`."""
 
 
-def trials(rows: Mapping[str, Sequence[str]], space: Any, count: Any) -> dict[str, list[str]]:
-    """`row | key=value, …` -> overrides, `count` of each row.
+def tuning_trials(rows: Mapping[str, Sequence[str]], space: Any, count: Any) -> dict[str, list[str]]:
+    """Return `row | key=value, …` -> overrides, `count` trials of each row.
 
     Raises:
         UserError: no such count, no settings for a row, or fewer than `count`: budgets must be equal.
@@ -50,26 +50,26 @@ def trials(rows: Mapping[str, Sequence[str]], space: Any, count: Any) -> dict[st
             )
         for chosen in combinations:
             lines = [f"{key}={value}" for key, value in zip(grid, chosen, strict=True)]
-            found[f"{row}{SEPARATOR}{', '.join(lines)}"] = replaced(overrides, lines)
+            found[f"{row}{SEPARATOR}{', '.join(lines)}"] = with_overrides(overrides, lines)
     return found
 
 
-def replaced(overrides: Sequence[str], lines: Sequence[str]) -> list[str]:
-    """A row's overrides with some keys set anew."""
-    keys = {key_of(parse(line)) for line in lines}
-    return [*(each for each in overrides if key_of(parse(each)) not in keys), *lines]
+def with_overrides(overrides: Sequence[str], lines: Sequence[str]) -> list[str]:
+    """Return a row's overrides with some keys set anew."""
+    keys = {key_of(parse_override(line)) for line in lines}
+    return [*(each for each in overrides if key_of(parse_override(each)) not in keys), *lines]
 
 
-def seeds(sweep: Mapping[str, Any]) -> list[int]:
-    """Of the trials."""
+def tuning_seeds(sweep: Mapping[str, Any]) -> list[int]:
+    """Return the seeds of the trials."""
     count = sweep["tune_seeds"]
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise UserError(f"sweep.tune_seeds must be a whole number, 1 or more, got {count!r}")
     return list(range(FIRST_SEED, FIRST_SEED + count))
 
 
-def choose(plan: "Plan") -> Tuned:
-    """What the trials gave; of equals the first.
+def best_settings(plan: "Plan") -> Tuned:
+    """Return each row's setting with the best mean validation accuracy, the first of equals.
 
     Raises:
         UserError: a row none of whose settings has all its trials finished.
@@ -93,6 +93,6 @@ def choose(plan: "Plan") -> Tuned:
     return found
 
 
-def setting(text: str) -> list[str]:
-    """The overrides of a setting as `trials` names it."""
+def setting_overrides(text: str) -> list[str]:
+    """Return the overrides of a setting as `tuning_trials` names it."""
     return text.split(", ")

@@ -18,7 +18,7 @@ ConfigStore.instance().store(
 
 
 class DropgridLauncher(Launcher):
-    """What another sweeper's override lists mean, trained side by side; the dropgrid sweeper needs no launcher here."""
+    """Train the cells of another sweeper's override lists side by side; the dropgrid sweeper needs no launcher."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         pass

@@ -13,7 +13,7 @@ VARIABLE = "DROPGRID_CONF"
 
 
 class OwnOptions(SearchPathPlugin):
-    """Its YAML files beside dropgrid's, which it can add to and not replace."""
+    """Add the folder's YAML files to dropgrid's, none of which they may replace."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         named = os.environ.get(VARIABLE)

@@ -1,4 +1,4 @@
-"""Hydra's door to the planner: `-m` and `+ablation=…`."""
+"""The planner as a Hydra sweeper, which runs for `-m` and `+ablation=…`."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,19 +19,21 @@ ConfigStore.instance().store(
 
 
 class DropgridSweeper(Sweeper):
-    """Plans all cells, checks them together, and gives those not finished to the launcher, in packs."""
+    """Plan all cells, check them together, and give those not finished to the launcher, in packs."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.context = hydra_context
         self.config: Any = config
 
     def sweep(self, arguments: list[str]) -> Any:
+        """Run the sweep of the command line as it was read; `arguments` are its overrides as Hydra needed them."""
         from dropgrid.cli.launch import launch
         from dropgrid.cli.train import train_cell
         from dropgrid.cluster.allocation import OURS
         from dropgrid.cluster.remote import RemoteEngine
         from dropgrid.cost.price import within_budget
         from dropgrid.execution.local import LocalEngine
+        from dropgrid.planning.command_line import RUNNING
         from dropgrid.planning.plan import plans
 
         launcher: Any = OmegaConf.to_container(self.config.hydra.launcher, resolve=True)
@@ -40,7 +42,7 @@ class DropgridSweeper(Sweeper):
             if launcher["_target_"] == OURS
             else RemoteEngine(launcher, self.launch)
         )
-        sys.exit(launch(plans(arguments, expect=engine.expect), engine))
+        sys.exit(launch(plans(RUNNING.get().overrides_of_cells, expect=engine.expect), engine))
 
     def launch(self, jobs: Sequence[Sequence[str]], settings: Mapping[str, Any]) -> Any:
         """Hand jobs to the launcher that was chosen, with our settings of what was left open."""
