@@ -6,7 +6,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from dropgrid import build
+from dropgrid import build, checks
 from dropgrid.errors import UserError
 from dropgrid.paths import outputs_folder
 from dropgrid.store.records import read_parts, run_folder
@@ -23,8 +23,7 @@ def load_cell(id: str, outputs: Path | str | None = None, weights: str = "last")
     folder = run_folder(outputs_folder(outputs), id)
     if not (folder / "result.json").exists():
         raise UserError(f"no finished cell {id!r} in {folder.parent}")
-    if weights not in ("last", "best"):
-        raise UserError(f"weights must be last or best, got {weights!r}")
+    checks.one_of("weights", weights, ("last", "best"), error=UserError)
     config, local = read_parts(folder)
     net = build.network(config, build.source(config, local).spec())
     load_weights(net, folder / f"{weights}.safetensors")

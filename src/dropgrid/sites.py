@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.masks.uniform import normal
 from dropgrid.treatment import DROPPED, MOVED
 
@@ -57,7 +58,7 @@ class Site(NamedTuple):
 
 def resolve_group(group: int, groups: int) -> int:
     """The number from 1 of a group given from either end; ValueError names the groups there are."""
-    if isinstance(group, bool) or not isinstance(group, int) or not (1 <= group <= groups or -groups <= group <= -1):
+    if not checks.is_whole_number(group) or not (1 <= group <= groups or -groups <= group <= -1):
         raise ValueError(
             f"regularizer.groups names group {group!r}, but this model has groups 1 to {groups} "
             f"(from the end: -1 to -{groups})"
@@ -85,10 +86,7 @@ def modules_at(options: Sequence[Option], site: Site) -> nn.Module:
 
 def drop_prob_of(keep_prob: float) -> float:
     """The library's drop_prob of the command line's keep_prob, which must be a number in (0, 1]."""
-    number = isinstance(keep_prob, int | float) and not isinstance(keep_prob, bool)
-    if not number or not 0 < keep_prob <= 1:
-        raise ValueError(f"keep_prob must be a number in (0, 1], got {keep_prob!r}")
-    return 1 - keep_prob
+    return 1 - checks.number("keep_prob", keep_prob, above=0, most=1)
 
 
 class AbstractRandom(nn.Module, ABC):
@@ -117,10 +115,8 @@ class AbstractRandom(nn.Module, ABC):
 
     def __init__(self, target: float, *, schedule: str = "constant", inference: bool = False):
         super().__init__()
-        if schedule not in ("constant", "linear"):
-            raise ValueError(f"schedule must be constant or linear, got {schedule!r}")
-        if not isinstance(inference, bool):
-            raise ValueError(f"inference must be true or false, got {inference!r}")
+        checks.one_of("schedule", schedule, ("constant", "linear"))
+        checks.boolean("inference", inference)
         self.target = float(target)
         self.schedule = schedule
         self.inference = inference
@@ -186,8 +182,7 @@ class AbstractDropProb(AbstractRandom):
     """What drops with a probability in training: its level is `drop_prob`, in [0, 1)."""
 
     def __init__(self, drop_prob: float, *, schedule: str = "constant", inference: bool = False):
-        if not 0 <= drop_prob < 1:
-            raise ValueError(f"drop_prob must be in [0, 1), got {drop_prob!r}")
+        checks.number("drop_prob", float(drop_prob), least=0, below=1)
         super().__init__(drop_prob, schedule=schedule, inference=inference)
 
     @property
@@ -224,8 +219,7 @@ class AbstractNoise(AbstractRandom):
     counts = MOVED
 
     def __init__(self, std: float, *, schedule: str = "constant", inference: bool = False):
-        if isinstance(std, bool) or not isinstance(std, int | float) or not 0 <= std < math.inf:
-            raise ValueError(f"std must be a number, 0 or more, got {std!r}")
+        checks.number("std", std, least=0)
         super().__init__(std, schedule=schedule, inference=inference)
 
     def add(self, input: Tensor, key: Tensor) -> Tensor:

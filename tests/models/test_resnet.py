@@ -184,7 +184,7 @@ def test_zero_init_residual_needs_a_gain(build, option, name, changes):
         ({"residual": 1}, r"model\.residual must be true or false, got 1"),
         ({"residual": False, "branch_scale": "skipinit"}, r"model\.branch_scale=skipinit scales branches"),
         ({"residual": False, "zero_init_residual": True}, r"model\.zero_init_residual=true needs model\.residual=true"),
-        ({"branch_scale": "rezero"}, r"model\.branch_scale must be none or skipinit or fixup, got 'rezero'"),
+        ({"branch_scale": "rezero"}, r"model\.branch_scale must be none, skipinit or fixup, got 'rezero'"),
         (
             {"branch_scale": "fixup", "zero_init_residual": True},
             r"needs model\.residual=true and model\.branch_scale=none",

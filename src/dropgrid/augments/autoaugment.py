@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import AutoAugment, AutoAugmentPolicy
 
+from dropgrid import checks
 from dropgrid.augments.context import Context
 from dropgrid.augments.operations import IDENTITY, Operation, of, on_bytes, strengths
 
@@ -36,8 +37,7 @@ def autoaugment(
 
     Source: Tables 7 to 9 of the paper, as torchvision has them.
     """
-    if policy not in POLICIES:
-        raise ValueError(f"augment.policy must be one of {', '.join(POLICIES)}, got {policy!r}")
+    checks.one_of("augment.policy", policy, POLICIES)
     learned = POLICIES[policy]
 
     def choose(count: int, height: int, width: int, draws: torch.Generator) -> list[list[Operation]]:

@@ -5,6 +5,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from dropgrid import checks
 from dropgrid.augments.context import Context, scales
 
 SHAPES = ("square", "disk", "wide")
@@ -43,16 +44,11 @@ def cutout(
     Source: §3.2 and the released code, which has size 16 for CIFAR-10 and 8 for CIFAR-100, of 32×32 pixels.
     """
     count, _, height, width = images.shape
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise ValueError(f"augment.size must be a whole number of pixels, 1 or more, got {size!r}")
-    if not isinstance(inside, bool):
-        raise ValueError(f"augment.inside must be true or false, got {inside!r}")
-    if isinstance(probability, bool) or not isinstance(probability, int | float) or not 0 < probability <= 1:
-        raise ValueError(f"augment.probability must be in (0, 1], got {probability!r}")
-    if shape not in SHAPES:
-        raise ValueError(f"augment.shape must be one of {', '.join(SHAPES)}, got {shape!r}")
-    if fill not in FILLS:
-        raise ValueError(f"augment.fill must be one of {', '.join(FILLS)}, got {fill!r}")
+    checks.whole_number("augment.size", size, 1, what="a whole number of pixels")
+    checks.boolean("augment.inside", inside)
+    checks.number("augment.probability", probability, above=0, most=1)
+    checks.one_of("augment.shape", shape, SHAPES)
+    checks.one_of("augment.fill", fill, FILLS)
     stamp = pattern(shape, size)
     if inside and (stamp.shape[0] > height or stamp.shape[1] > width):
         raise ValueError(

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import CutMix, MixUp
 
+from dropgrid import checks
 from dropgrid.augments.context import Context
 
 Kind = type[MixUp] | type[CutMix]
@@ -21,8 +22,7 @@ def mix(
     alpha: float,
 ) -> tuple[Tensor, Tensor]:
     """The batch mixed by one of torchvision's transforms, and its class probabilities; arguments as in `mixup`."""
-    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not alpha > 0:
-        raise ValueError(f"augment.alpha must be a number above 0, got {alpha!r}")
+    checks.number("augment.alpha", alpha, above=0)
     if context is None:
         raise ValueError(f"{kind.__name__.lower()} needs a context: it has to know how many classes there are")
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))

@@ -6,6 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 from torch import nn
 
+from dropgrid import checks
 from dropgrid.sites import AbstractRandom
 
 
@@ -37,9 +38,7 @@ class DropSchedule(pl.Callback):
     """
 
     def __init__(self, steps: int | None = None):
-        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
-            raise ValueError(f"steps must be a whole number, 1 or more, got {steps!r}")
-        self.steps = steps
+        self.steps = None if steps is None else checks.whole_number("steps", steps, 1)
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         steps = trainer.estimated_stepping_batches if self.steps is None else self.steps

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from dropgrid import streams
+from dropgrid import checks, streams
 from dropgrid.data.split import Files, Memory, Split, View
 
 
@@ -88,10 +88,9 @@ SAMPLERS = ("shuffled", "by_class")
 
 def order(sampler: str, split: Split, seed: int, batch_size: int) -> Order:
     """The order of the training images that `data.sampler` names; ValueError for another."""
+    checks.one_of("data.sampler", sampler, SAMPLERS)
     if sampler == "shuffled":
         return Order(len(split), seed)
-    if sampler != "by_class":
-        raise ValueError(f"data.sampler must be {' or '.join(SAMPLERS)}, got {sampler!r}")
     return ByClass(torch.as_tensor(split.labels), seed, batch_size)
 
 

@@ -60,13 +60,6 @@ def folder_of(option: str, root: str | os.PathLike[str] | None) -> Path:
     return folder
 
 
-def flag(key: str, given: object) -> bool:
-    """What `data.<key>` says; ValueError where it is neither true nor false."""
-    if not isinstance(given, bool):
-        raise ValueError(f"data.{key} must be true or false, got {given!r}")
-    return given
-
-
 def subfolders(folder: Path) -> list[str]:
     """Names of the folders in a folder, sorted; hidden ones are no data."""
     with os.scandir(folder) as entries:

@@ -50,13 +50,6 @@ def resized(image: Image.Image, *, resize: int, crop: int) -> Image.Image:
     return F.center_crop(F.resize(image, [resize]), [crop])
 
 
-def positive(name: str, value: object) -> int:
-    """A count of pixels from the command line."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"data.{name} must be a whole number of pixels, 1 or more, got {value!r}")
-    return value
-
-
 def constants(name: str, values: Sequence[float], channels: int) -> Tensor:
     """float32 (channels,): a mean or standard deviation given as numbers."""
     if isinstance(values, str) or not isinstance(values, Sequence) or len(values) != channels:

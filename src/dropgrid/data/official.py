@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from dropgrid import checks
 from dropgrid.data import cache as caching
-from dropgrid.data.folder import content, flag
+from dropgrid.data.folder import content
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Rows, Splits, in_memory
 from dropgrid.data.stratified import divided, sizes_of
@@ -42,7 +43,7 @@ class AbstractOfficial(AbstractSource):
         split_seed: int,
         cache: os.PathLike[str] | str,
     ):
-        self.download = flag("download", download)
+        self.download = checks.boolean("data.download", download)
         self.sizes = sizes_of(self.train_total, train=train, val=val)
         self.root = (Path(cache) / "downloads" if root is None else Path(root).expanduser()).resolve()
         self.split_seed = split_seed

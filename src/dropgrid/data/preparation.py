@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dropgrid import checks
 from dropgrid.data.split import Memory, Splits, evenly
 
 KINDS = ("none", "center", "standardize", "zca")
@@ -34,6 +35,7 @@ def preparation(kind: str, splits: Splits) -> Preparation:
     Raises:
         ValueError: another kind, or ZCA of images that are not in memory.
     """
+    checks.one_of("data.normalize", kind, KINDS)
     zeros, ones = torch.zeros_like(splits.mean), torch.ones_like(splits.std)
     if kind == "none":
         return Preparation(zeros, ones)
@@ -41,8 +43,6 @@ def preparation(kind: str, splits: Splits) -> Preparation:
         return Preparation(splits.mean, ones)
     if kind == "standardize":
         return Preparation(splits.mean, splits.std)
-    if kind != "zca":
-        raise ValueError(f"data.normalize must be {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {kind!r}")
     train = evenly(splits.train, IMAGES)
     if not isinstance(train, Memory):
         raise ValueError("data.normalize=zca needs a data set in memory: a smaller one, or a higher data.memory_limit")

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from dropgrid import streams
+from dropgrid import checks, streams
 
 
 def stratified(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -37,8 +37,7 @@ def consecutive(order: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
 
 def size_of(name: str, wanted: float, total: int) -> int:
     """A split's count of images from what was asked: a whole number, or a share of `total` below 1 (rounded)."""
-    number = isinstance(wanted, int | float) and not isinstance(wanted, bool)
-    if number and 0 <= wanted and (wanted < 1 or isinstance(wanted, int)):
+    if checks.is_number(wanted) and 0 <= wanted and (wanted < 1 or isinstance(wanted, int)):
         return round(wanted * total) if isinstance(wanted, float) else wanted
     raise ValueError(f"data.{name} must be a count of images or a share of them in [0, 1), got {wanted!r}")
 

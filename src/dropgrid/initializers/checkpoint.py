@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.initializers.kaiming import kaiming
 from dropgrid.initializers.layers import Generators
 
@@ -44,8 +45,7 @@ def checkpoint(
     """
     if not isinstance(path, str) or not path:
         raise ValueError(f"init.path must name a .safetensors or torch file, got {path!r}")
-    if not isinstance(strict, bool):
-        raise ValueError(f"init.strict must be true or false, got {strict!r}")
+    checks.boolean("init.strict", strict)
     if isinstance(skip, str) or not all(isinstance(name, str) for name in skip):
         raise ValueError(f"init.skip must list names of modules or parameters, got {skip!r}")
     kaiming(model, generator=generator, activation=activation, mode="fan_out", distribution="normal")

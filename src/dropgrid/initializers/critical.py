@@ -9,7 +9,8 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor, nn
 
-from dropgrid.initializers.layers import Generators, drawn, number, weights, zero_biases
+from dropgrid import checks
+from dropgrid.initializers.layers import Generators, drawn, weights, zero_biases
 
 NEAR_ZERO = 1e-20
 """A variance at which E[φ'(√q z)²] is that of q -> 0, from either side of a kink."""
@@ -91,7 +92,7 @@ def critical(
 
     Source: Schoenholz et al., §2 and §3, eq. 3 to 5.
     """
-    number("sigma_b", sigma_b)
+    checks.number("init.sigma_b", sigma_b, least=0)
     point = critical_point(activation, float(sigma_b))
     if point is None:
         raise ValueError(

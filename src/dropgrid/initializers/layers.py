@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from dropgrid import checks
+
 KINDS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 Generators = Callable[[str], torch.Generator]
@@ -90,25 +92,7 @@ def zero_biases(model: nn.Module) -> None:
 @torch.no_grad()
 def drawn(like: Tensor, std: float, distribution: str, generator: torch.Generator) -> Tensor:
     """Numbers of mean 0 and standard deviation `std` in a tensor's shape: normal, or uniform on ±√3·std."""
+    checks.one_of("init.distribution", distribution, ("normal", "uniform"))
     if distribution == "normal":
         return torch.empty_like(like).normal_(0, std, generator=generator)
-    if distribution == "uniform":
-        return torch.empty_like(like).uniform_(-(3**0.5) * std, 3**0.5 * std, generator=generator)
-    raise ValueError(f"init.distribution must be normal or uniform, got {distribution!r}")
-
-
-def number(name: str, value: object, *, above: float | None = None) -> float:
-    """A finite number: 0 or more, or above a bound; ValueError for anything else."""
-    wanted = "a number, 0 or more" if above is None else f"a number above {above:g}"
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"init.{name} must be {wanted}, got {value!r}")
-    if value < 0 or (above is not None and value <= above):
-        raise ValueError(f"init.{name} must be {wanted}, got {value!r}")
-    return float(value)
-
-
-def whole(name: str, value: object) -> int:
-    """A whole number, 1 or more; ValueError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"init.{name} must be a whole number, 1 or more, got {value!r}")
-    return value
+    return torch.empty_like(like).uniform_(-(3**0.5) * std, 3**0.5 * std, generator=generator)

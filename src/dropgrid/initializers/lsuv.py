@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from dropgrid.initializers.layers import Generators, Weight, number, weights, whole
+from dropgrid import checks
+from dropgrid.initializers.layers import Generators, Weight, weights
 from dropgrid.initializers.orthogonal import orthogonal
 
 
@@ -37,8 +38,8 @@ def lsuv(
     Source: Algorithm 1. Differs from the paper: all layers in one pass of the batch, each hook passing on the scaled
     output, which is the same as layer by layer, and a pass more to check.
     """
-    number("tol", tol, above=0)
-    whole("max_iterations", max_iterations)
+    checks.number("init.tol", tol, above=0)
+    checks.whole_number("init.max_iterations", max_iterations, 1)
     orthogonal(model, generator=generator, activation=activation, gain=1.0)
     found = list(weights(model))
     if any(weight.tensor.is_meta for weight in found):

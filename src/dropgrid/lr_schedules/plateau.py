@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from dropgrid.lr_schedules.values import share, whole, within
+from dropgrid import checks
 from dropgrid.lr_schedules.warmup import warmed
 
 METRICS = ("loss", "acc")
@@ -34,12 +34,11 @@ def plateau(
 
     Source: torch.optim.lr_scheduler.ReduceLROnPlateau, with threshold_mode rel, no cooldown and eps 0.
     """
-    if metric not in METRICS:
-        raise ValueError(f"lr_schedule.metric must be {' or '.join(METRICS)}, got {metric!r}")
-    within("factor", factor)
-    whole("patience", patience, 0)
-    share("threshold", threshold)
-    share("lowest", lowest)
+    checks.one_of("lr_schedule.metric", metric, METRICS)
+    checks.number("lr_schedule.factor", factor, above=0, below=1)
+    checks.whole_number("lr_schedule.patience", patience, 0)
+    checks.number("lr_schedule.threshold", threshold, least=0, most=1)
+    checks.number("lr_schedule.lowest", lowest, least=0, most=1)
     seen = [row[f"val/{metric}"] for row in validated]
     falls = reductions(seen if metric == "loss" else [-value for value in seen], patience, threshold)
     return warmed(step, steps, warmup, lambda *_: max(factor**falls, lowest))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.models.parts import Parts
 
 
@@ -27,6 +28,22 @@ class Form(NamedTuple):
     residual: bool
     cardinality: int
     width_per_group: int
+
+
+def check_stages(depths: object, strides: object) -> None:
+    """Raise ValueError unless depths and strides are lists of whole numbers, one of each for a group."""
+    groups = len(checks.whole_numbers("model.depths", depths))
+    listed = checks.whole_numbers("model.strides", strides)
+    if len(listed) != groups:
+        raise ValueError(f"model.strides needs one stride for each of {groups} groups, got {list(listed)}")
+
+
+def check_stem(kind: object, stride: object) -> None:
+    """Raise ValueError unless the stem is imagenet or small, with a stride that it has."""
+    checks.one_of("model.stem", kind, ("imagenet", "small"))
+    checks.whole_number("model.stem_stride", stride, 1)
+    if kind == "imagenet" and stride != 1:
+        raise ValueError(f"model.stem_stride acts on stem=small alone; with stem=imagenet it must be 1, got {stride}")
 
 
 class Pad(nn.Module):

@@ -1,14 +1,12 @@
 """An LSTM that reads an image; for its layers, norms and dropout see `dropgrid.models.recurrent`."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dropgrid import streams
-from dropgrid.models.arguments import one_of, whole, whole_list
+from dropgrid import checks, streams
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.models.recurrent import LSTMLayer
 from dropgrid.sites import AbstractRandom, Option
@@ -139,15 +137,14 @@ class LSTM(nn.Module):
         sites: Sequence[Option] = (),
     ):
         super().__init__()
-        whole_list("hidden", hidden)
-        one_of("order", order, ORDERS)
-        whole("classes", classes)
-        finite("forget_bias", forget_bias)
+        checks.whole_numbers("model.hidden", hidden)
+        checks.one_of("model.order", order, ORDERS)
+        checks.whole_number("model.classes", classes, 1)
+        checks.number("model.forget_bias", forget_bias)
         for name, value in (("gain", gain), ("shift", shift)):
             if value is not None:
-                finite(name, value)
-        if isinstance(permutation_seed, bool) or not isinstance(permutation_seed, int) or permutation_seed < 0:
-            raise ValueError(f"model.permutation_seed must be a whole number, 0 or more, got {permutation_seed!r}")
+                checks.number(f"model.{name}", value)
+        checks.whole_number("model.permutation_seed", permutation_seed, 0)
         bounds = rows_of(train_rows, shape[1])
         self.groups = len(hidden)
         parts = Parts(norm, activation, sites, groups=self.groups, blocks=self.groups)
@@ -185,7 +182,7 @@ class LSTM(nn.Module):
 
 def inner_of(inner: str, activation: Activation) -> nn.Module:
     """The inner activation; ValueError where an activation was chosen that would do nothing."""
-    one_of("inner", inner, ("tanh", "activation"))
+    checks.one_of("model.inner", inner, ("tanh", "activation"))
     chosen = activation()
     if inner == "activation":
         return chosen
@@ -204,13 +201,7 @@ def rows_of(train_rows: object, rows: int) -> tuple[int, int]:
     if not isinstance(train_rows, Sequence) or isinstance(train_rows, str) or len(train_rows) != 2:
         raise ValueError(f"{message}, got {train_rows!r}")
     least, most = train_rows
-    whole_numbers = all(isinstance(each, int) and not isinstance(each, bool) for each in (least, most))
+    whole_numbers = all(map(checks.is_whole_number, (least, most)))
     if not whole_numbers or not 1 <= least <= most <= rows:
         raise ValueError(f"{message}, got {list(train_rows)}")
     return least, most
-
-
-def finite(name: str, value: object) -> None:
-    """Refuse what is not a finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"model.{name} must be a number, got {value!r}")

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from dropgrid.models.arguments import flag, number, one_of, stages, whole
-from dropgrid.models.arguments import stem as check_stem
-from dropgrid.models.blocks import BasicBlock, Bottleneck, Form, Place
+from dropgrid import checks
+from dropgrid.models.blocks import BasicBlock, Bottleneck, Form, Place, check_stages, check_stem
 from dropgrid.models.layers import Linear
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.models.scalars import BRANCH_SCALES
@@ -69,17 +68,17 @@ class ResNet(nn.Module):
         sites: Sequence[Option] = (),
     ):
         super().__init__()
-        one_of("block", block, BLOCKS)
-        one_of("shortcut", shortcut, SHORTCUTS)
-        one_of("branch_scale", branch_scale, BRANCH_SCALES)
-        stages(depths, strides)
+        checks.one_of("model.block", block, BLOCKS)
+        checks.one_of("model.shortcut", shortcut, SHORTCUTS)
+        checks.one_of("model.branch_scale", branch_scale, BRANCH_SCALES)
+        check_stages(depths, strides)
         check_stem(stem, stem_stride)
         for name, value in (("base_width", base_width), ("cardinality", cardinality), ("classes", classes)):
-            whole(name, value)
-        whole("width_per_group", width_per_group)
-        number("width", width)
-        flag("residual", residual)
-        flag("zero_init_residual", zero_init_residual)
+            checks.whole_number(f"model.{name}", value, 1)
+        checks.whole_number("model.width_per_group", width_per_group, 1)
+        checks.number("model.width", width, above=0)
+        checks.boolean("model.residual", residual)
+        checks.boolean("model.zero_init_residual", zero_init_residual)
         if block == "basic" and (cardinality, width_per_group) != (1, 64):
             raise ValueError("model.cardinality and model.width_per_group act on block=bottleneck; leave 1 and 64")
         if branch_scale != "none" and not residual:

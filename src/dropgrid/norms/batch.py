@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from dropgrid.norms.arguments import check, check_flag, check_momentum, check_start
+from dropgrid import checks
 from dropgrid.norms.detached import DetachedBatchNorm1d, DetachedBatchNorm2d
 
 STATISTICS = ("moving", "cumulative", "batch", "reestimated")
@@ -49,14 +49,16 @@ def batch(
 
     Source: Algorithms 1 and 2.
     """
-    check(eps, affine)
-    check_momentum(momentum)
-    check_start("gain", gain, 1, affine)
-    check_start("shift", shift, 0, affine)
-    check_flag("detach", detach)
-    check_flag("sync", sync)
-    if statistics not in STATISTICS:
-        raise ValueError(f"norm.statistics must be one of {', '.join(STATISTICS)}, got {statistics!r}")
+    checks.number("norm.eps", eps, above=0)
+    checks.boolean("norm.affine", affine)
+    checks.number("norm.momentum", momentum, above=0, most=1)
+    for name, value, unlearned in (("gain", gain, 1), ("shift", shift, 0)):
+        checks.number(f"norm.{name}", value)
+        if not affine and value != unlearned:
+            raise ValueError(f"norm.{name} must be {unlearned} where norm.affine=false learns none, got {value!r}")
+    checks.boolean("norm.detach", detach)
+    checks.boolean("norm.sync", sync)
+    checks.one_of("norm.statistics", statistics, STATISTICS)
     if detach and sync:
         raise ValueError("norm.detach=true has no form over several processes: set norm.sync=false")
     before = layer(bias=not affine)

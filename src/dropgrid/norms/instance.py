@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from dropgrid.norms.arguments import check
+from dropgrid import checks
 
 
 class InstanceNorm2d(nn.InstanceNorm2d):
@@ -32,7 +32,8 @@ def instance(
 
     Source: eq. 4.
     """
-    check(eps, affine)
+    checks.number("norm.eps", eps, above=0)
+    checks.boolean("norm.affine", affine)
     before = layer(bias=not affine)
     if isinstance(before, nn.Linear):
         raise ValueError(

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.utils.parametrize import register_parametrization
 
+from dropgrid import checks
+
 
 class SpectralNorm(nn.Module):
     """W -> W / σ, σ = uᵀ W v near W's largest singular value, W as a matrix (out, in · kernel cells).
@@ -65,8 +67,7 @@ def spectral(layer: Callable[..., nn.Module], features: int, *, power_iterations
 
     Source: Algorithm 1.
     """
-    if isinstance(power_iterations, bool) or not isinstance(power_iterations, int) or power_iterations < 1:
-        raise ValueError(f"norm.power_iterations must be a whole number, 1 or more, got {power_iterations!r}")
+    checks.whole_number("norm.power_iterations", power_iterations, 1)
     before = layer(bias=True)
     weight = before.get_parameter("weight")
     # unsafe leaves torch's trial run out, which would move u by the weights that stand there now

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from dropgrid.norms.arguments import check, check_momentum
+from dropgrid import checks
 
 
 class SwitchableNorm(_BatchNorm):
@@ -81,8 +81,9 @@ def switchable(
     Source: §2, eq. 3-5. Differs from the paper: in inference moving averages, which its authors' code offers too, in
     place of the means over a few batches with frozen weights.
     """
-    check(eps, affine)
-    check_momentum(momentum)
+    checks.number("norm.eps", eps, above=0)
+    checks.boolean("norm.affine", affine)
+    checks.number("norm.momentum", momentum, above=0, most=1)
     before = layer(bias=not affine)
     linear = isinstance(before, nn.Linear)
     return before, SwitchableNorm(features, eps=eps, momentum=momentum, affine=affine, linear=linear)

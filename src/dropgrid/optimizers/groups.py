@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from dropgrid.optimizers.values import non_negative
+from dropgrid import checks
 
 
 def parameter_groups(model: nn.Module, weight_decay: float, decay_all: bool) -> list[dict[str, Any]]:
@@ -14,9 +14,8 @@ def parameter_groups(model: nn.Module, weight_decay: float, decay_all: bool) -> 
     everything decays. What belongs to a module with an `lr_scale` stands in groups of its own that have it: the learner
     takes their learning rate times that. Source: He et al., "Bag of tricks", CVPR 2019, §3.1, "no bias decay".
     """
-    non_negative("weight_decay", weight_decay)
-    if not isinstance(decay_all, bool):
-        raise ValueError(f"optimizer.decay_all must be true or false, got {decay_all!r}")
+    checks.number("optimizer.weight_decay", weight_decay, least=0)
+    checks.boolean("optimizer.decay_all", decay_all)
     slow = [(module, float(getattr(module, "lr_scale", 1.0))) for module in model.modules()]  # type: ignore[arg-type]
     scales = {p: scale for module, scale in slow if scale != 1 for p in module.parameters(recurse=False)}
     found = []

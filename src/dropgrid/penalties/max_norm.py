@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from dropgrid.penalties.weights import strength, weights
+from dropgrid import checks
+from dropgrid.penalties.weights import weights
 
 
 class MaxNorm:
@@ -21,7 +22,7 @@ class MaxNorm:
     decays = False
 
     def __init__(self, *, radius: float):
-        self.radius = strength("radius", radius)
+        self.radius = checks.number("penalty.radius", radius, above=0)
 
     def term(self, model: nn.Module) -> float:
         """0."""

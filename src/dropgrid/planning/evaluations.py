@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.planning.types import Plan
 from dropgrid.store.identity import cell_id, divide
@@ -89,8 +90,7 @@ def compose(words: Sequence[str], outputs: Path) -> tuple[Evaluation, int | str]
             config = plain(hydra.compose("train", overrides=lines))
             default = plain(hydra.compose("train", overrides=[str(chosen[0].input_line)]))["evaluate"]
     node, name = config["evaluate"], chosen[0].get_value_element_as_str()
-    if node["weights"] not in WEIGHTS:
-        raise UserError(f"evaluate.weights must be last or best, got {node['weights']!r}")
+    checks.one_of("evaluate.weights", node["weights"], WEIGHTS, error=UserError)
     told = sorted({key.removeprefix("evaluate.") for key in keys if key.startswith("evaluate.")})
     values = {key: at(node, key) for key in told if at(node, key) != at(default, key)}
     scalars = [f"{key}={value}" for key, value in values.items() if not isinstance(value, list | dict)]

@@ -1,9 +1,9 @@
 """Which seeds a sweep trains: those named, a count, or `auto`."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.statistics.samples import CONFIDENCE
 
@@ -23,7 +23,7 @@ def seeds(typed: Sequence[str], sweep: Mapping[str, Any], alone: int) -> list[in
         given = counts(sweep)[0]
     if given is None:
         given = [alone]
-    if isinstance(given, int) and not isinstance(given, bool) and given > 0:
+    if checks.is_whole_number(given) and given > 0:
         if given > MOST:
             raise UserError(f"sweep.seeds={given} is more than {MOST:,}")
         given = range(given)
@@ -41,7 +41,7 @@ def seeds(typed: Sequence[str], sweep: Mapping[str, Any], alone: int) -> list[in
 def counts(sweep: Mapping[str, Any]) -> list[int]:
     """How many seeds each look at the table has: `sweep.looks`, rising, of 2 seeds or more; UserError otherwise."""
     given = sweep["looks"]
-    whole = isinstance(given, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in given)
+    whole = isinstance(given, list) and all(map(checks.is_whole_number, given))
     if not whole or not given or given != sorted(set(given)) or given[0] < 2:
         raise UserError(f"sweep.looks must be counts of seeds that rise from 2 or more, as in [3,5,8], got {given!r}")
     return list(given)
@@ -59,6 +59,5 @@ def alpha(looks: Sequence[int]) -> float:
 def detect(sweep: Mapping[str, Any]) -> float:
     """`sweep.detect`, in points."""
     given: Any = sweep["detect"]
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < math.inf:
-        raise UserError(f"sweep.detect must be a number of points above 0, got {given!r}")
+    checks.number("sweep.detect", given, above=0, what="a number of points", error=UserError)
     return float(given)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dropgrid import checks
 from dropgrid.masks.uniform import count_zeros, keep_mask, normal
 from dropgrid.sites import AbstractDropProb, Site, drop_prob_of
 
@@ -113,10 +114,8 @@ def drop_connect(
     mean of its samples is its output with the mean weights: it stays as it is.
     """
     for name, value, allowed in (("mask", mask, MASKS), ("place", place, PLACES), ("inference", inference, INFERENCES)):
-        if value not in allowed:
-            raise ValueError(f"regularizer.{name} must be {', '.join(allowed[:-1])} or {allowed[-1]}, got {value!r}")
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
-        raise ValueError(f"regularizer.samples must be a whole number, 1 or more, got {samples!r}")
+        checks.one_of(f"regularizer.{name}", value, allowed)
+    checks.whole_number("regularizer.samples", samples, 1)
     drop_prob = drop_prob_of(keep_prob)
     hidden = site.group is not None
     if not site.linear or (place == "hidden" and not hidden) or (place == "head" and hidden):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.masks.drop import drop, on_host
 from dropgrid.masks.grid import Grid
 from dropgrid.sites import AbstractDrop, Site, drop_prob_of
@@ -95,14 +96,10 @@ def drop_block(
 
 def check(block_size: object, gamma: object, per_channel: object = True, seeds: object = "fits") -> None:
     """Refuse what DropBlock cannot mean."""
-    if isinstance(block_size, bool) or not isinstance(block_size, int) or block_size < 1:
-        raise ValueError(f"block_size must be a whole number of cells, 1 or more, got {block_size!r}")
-    if gamma not in GAMMAS:
-        raise ValueError(f"gamma must be one of {', '.join(GAMMAS)}, got {gamma!r}")
-    if seeds not in SEEDS:
-        raise ValueError(f"seeds must be one of {', '.join(SEEDS)}, got {seeds!r}")
-    if not isinstance(per_channel, bool):
-        raise ValueError(f"per_channel must be true or false, got {per_channel!r}")
+    checks.whole_number("block_size", block_size, 1, what="a whole number of cells")
+    checks.one_of("gamma", gamma, GAMMAS)
+    checks.one_of("seeds", seeds, SEEDS)
+    checks.boolean("per_channel", per_channel)
 
 
 def drop_block2d(
@@ -139,9 +136,7 @@ def drop_block2d(
     if input.dim() != 4:
         raise ValueError(f"input must be (N, C, H, W), got shape {tuple(input.shape)}")
     if not isinstance(drop_prob, Tensor):
-        if not 0 <= drop_prob <= 1:
-            raise ValueError(f"drop_prob must be in [0, 1], got {drop_prob!r}")
-        drop_prob = torch.tensor(float(drop_prob))
+        drop_prob = torch.tensor(checks.number("drop_prob", float(drop_prob), least=0, most=1))
     if not training:
         return input
     if key is None:

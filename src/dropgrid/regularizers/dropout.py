@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.masks.drop import drop, on_host
 from dropgrid.masks.grid import Grid
 from dropgrid.sites import AbstractDrop, Site, drop_prob_of
@@ -45,8 +46,7 @@ def dropout(
     """Dropout after the layers of the wanted groups, convolutions and hidden linear ones (and on their shortcuts with
     `skip`), or at `input` or `head`, or on what recurrent layers add to their memory at each step (`recurrent`;
     Semeniuta, Severyn, Barth, COLING 2016)."""
-    if place not in ("layer", "input", "recurrent", "head"):
-        raise ValueError(f"regularizer.place must be layer, input, recurrent or head, got {place!r}")
+    checks.one_of("regularizer.place", place, ("layer", "input", "recurrent", "head"))
     module = Dropout(drop_prob_of(keep_prob), schedule=schedule, inference=inference)
     if place != "layer":
         return module if site.place == place else nn.Identity()
