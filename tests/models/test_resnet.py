@@ -218,7 +218,7 @@ def test_one_graph_with_scheduled_dropblock(build):
     compiled = torch.compile(net, backend="aot_eager", fullgraph=True)
     for step in range(10):
         for index, drop in enumerate(sites.values()):
-            drop.advance(drop.rate_at(step / 9), 100 * step + index)
+            drop.advance(drop.level_at(step / 9), 100 * step + index)
         compiled(torch.randn(4, 3, 16, 16)).sum().backward()
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
     assert not torch._dynamo.utils.counters["graph_break"]

@@ -54,7 +54,7 @@ def attack(
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Eval mode, and afterwards each module's own."""
+    """Put the network in eval mode, and restore each module's own mode afterwards."""
     modes = {module: module.training for module in network.modules()}
     network.eval()
     try:

@@ -84,7 +84,7 @@ def cutout(
 
 @lru_cache
 def pattern(shape: str, size: int) -> Tensor:
-    """bool (h, w): the pixels of a shape of `size`² in its smallest frame."""
+    """Return the pixels of a shape of `size`² in its smallest frame, bool (h, w)."""
     if shape == "square":
         return torch.ones(size, size, dtype=torch.bool)
     if shape == "wide":
@@ -100,6 +100,6 @@ def pattern(shape: str, size: int) -> Tensor:
 
 
 def turning(pixel: tuple[int, int]) -> tuple[int, int, int]:
-    """Orders pixels by distance from the centre, those that a quarter turn carries into each other side by side."""
+    """Return a sort key: distance from the centre, with the pixels of one quarter-turn orbit side by side."""
     y, x = pixel
     return y * y + x * x, y * x * (y * y - x * x), min(abs(y), abs(x))

@@ -21,7 +21,7 @@ def mix(
     context: Context | None,
     alpha: float,
 ) -> tuple[Tensor, Tensor]:
-    """The batch mixed by one of torchvision's transforms, and its class probabilities; arguments as in `mixup`."""
+    """Return the batch mixed by one of torchvision's transforms, and its class probabilities; arguments as `mixup`."""
     checks.number("augment.alpha", alpha, above=0)
     if context is None:
         raise ValueError(f"{kind.__name__.lower()} needs a context: it has to know how many classes there are")
@@ -35,5 +35,5 @@ def mix(
 
 @lru_cache
 def transform(kind: Kind, alpha: float, classes: int) -> MixUp | CutMix:
-    """torchvision's."""
+    """Return torchvision's transform, made once."""
     return kind(alpha=alpha, num_classes=classes)

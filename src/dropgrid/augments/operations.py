@@ -26,7 +26,7 @@ BINS = 31
 
 @lru_cache
 def strengths(bins: int, height: int, width: int, *, wide: bool) -> dict[str, tuple[list[float], bool]]:
-    """Of each operation its strengths from the weakest on, one alone where it has no choice, and whether it has a sign.
+    """Return each operation's strengths, weakest first (one if it has no choice), and whether it has a sign.
 
     Those of AutoAugment and RandAugment, or the wide ones of TrivialAugment; of H × W pixels. As torchvision has them.
     """
@@ -123,7 +123,7 @@ def moved(images: Tensor, operations: Sequence[Operation]) -> Tensor:
 
 @lru_cache(1024)
 def sources(name: str, strength: float, height: int, width: int) -> Tensor:
-    """Where torchvision reads each pixel, int32 (H · W,): 0 is outside, 1 the first; from an image of such numbers."""
+    """Return the source of each pixel in torchvision, int32 (H · W,): 0 is outside, 1 the first pixel."""
     numbers = torch.arange(1, height * width + 1, dtype=torch.float32).view(1, height, width)
     degrees = math.degrees(math.atan(strength))
     shear = {"ShearX": [degrees, 0.0], "ShearY": [0.0, degrees]}.get(name, [0.0, 0.0])

@@ -75,7 +75,7 @@ def random_erasing(
 
 
 def span(name: str, values: object, allowed: str, end: float) -> tuple[float, float]:
-    """Two numbers above 0 and at most `end`, in order; ValueError names the argument."""
+    """Return two numbers above 0 and at most `end`, in order; ValueError names the argument."""
     pair = [*values] if isinstance(values, Sequence) else []
     numbers = len(pair) == 2 and all(map(checks.is_number, pair))
     if not numbers or not 0 < pair[0] <= pair[1] <= end or math.isinf(pair[1]):

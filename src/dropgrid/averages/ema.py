@@ -34,5 +34,5 @@ class Ema:
         return min(self.decay, (1 + count) / (10 + count)) if self.warmup else self.decay
 
     def update(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: int) -> None:
-        """As above, by torch's own."""
+        """Apply the formula above, by torch's own function."""
         get_ema_multi_avg_fn(self.decay_after(count))(list(averaged), list(current), count)

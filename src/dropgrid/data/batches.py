@@ -87,7 +87,7 @@ SAMPLERS = ("shuffled", "by_class")
 
 
 def order(sampler: str, split: Split, seed: int, batch_size: int) -> Order:
-    """The order of the training images that `data.sampler` names; ValueError for another."""
+    """Return the order of the training images that `data.sampler` names; ValueError for another."""
     checks.one_of("data.sampler", sampler, SAMPLERS)
     if sampler == "shuffled":
         return Order(len(split), seed)
@@ -137,7 +137,7 @@ class AbstractBatches(ABC):
 
     @property
     def sampler(self) -> Order | None:
-        """What Lightning tells the epoch."""
+        """Set the epoch; Lightning calls this."""
         return self.indices.order
 
     def __len__(self) -> int:
@@ -211,7 +211,7 @@ def _many_workers_allowed() -> Iterator[None]:
 
 
 class Requests(Sampler[list[int] | list[View]]):
-    """What the workers are asked for: evaluation's places in the split, or training's views."""
+    """The items requested from the workers: evaluation's places in the split, or training's views."""
 
     def __init__(self, indices: Indices):
         self.indices = indices

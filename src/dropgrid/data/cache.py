@@ -1,4 +1,4 @@
-"""What was computed from files once and is kept: fingerprints, and decoded arrays.
+"""A cache of what was computed from files: fingerprints, and decoded arrays.
 
 A cached file appears whole or not at all, may be deleted at any time, and is made anew where it cannot be read.
 """
@@ -23,7 +23,7 @@ def digest(*parts: bytes | str) -> str:
 
 
 def digest_of(parts: Iterable[bytes | str]) -> str:
-    """The same of parts that may be a million."""
+    """Return the fingerprint of parts, of which there may be a million."""
     total = hashlib.sha256()
     for part in parts:
         data = os.fsencode(part)

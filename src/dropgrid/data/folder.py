@@ -19,7 +19,7 @@ SILENT, APART = 3.0, 10.0
 """Seconds of listing until it says how far it is, and between two such lines."""
 
 Stamp = tuple[int, ...]
-"""Of a folder: inode, times of the last change of content and of inode in ns: another where an entry came or went."""
+"""A folder's inode and times of its last change of content and of inode in ns; differs once an entry came or went."""
 
 Check = Callable[[str | Path], None]
 """Raises for a path that may not be looked into."""
@@ -49,7 +49,7 @@ class Listing(NamedTuple):
 
 
 def folder_of(option: str, root: str | os.PathLike[str] | None) -> Path:
-    """The folder that `data.root` names; ValueError where it names none."""
+    """Return the folder that `data.root` names; ValueError if it names none."""
     if root is None:
         raise ValueError(f"data={option} needs data.root=FOLDER")
     if not isinstance(root, str | os.PathLike):
@@ -67,7 +67,7 @@ def subfolders(folder: Path) -> list[str]:
 
 
 def stamp(folder: str | os.PathLike[str]) -> Stamp:
-    """That of a folder."""
+    """Return the stamp of a folder."""
     stat = os.stat(folder)
     return stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns
 

@@ -89,7 +89,7 @@ class ImageNet(AbstractSource):
         return Spec(self.files.classes, 3, (self.crop, self.crop), *map(len, self.rows))
 
     def fingerprint(self) -> str:
-        """Of the names and sizes of the files: 140 GB are not read."""
+        """Return a hash of the names and sizes of the files: 140 GB are not read."""
         return digest_of(chain(["imagenet"], in_turn(self.files.names), [self.files.stats[:, 0].tobytes()]))
 
     def load(self) -> Splits:

@@ -111,7 +111,7 @@ class AbstractOfficial(AbstractSource):
         return in_memory(arrays["images"], labels, rows)
 
     def decode(self) -> dict[str, np.ndarray]:
-        """What is cached: images (N, C, H, W) uint8, and labels (N,) int64 that number the sorted classes."""
+        """Return the arrays to cache: images (N, C, H, W) uint8, labels (N,) int64 that number the sorted classes."""
         images, published = self.read()
         expected = (self.train_total + self.test_total, self.channels, *self.size)
         if images.shape != expected or published.shape != expected[:1]:

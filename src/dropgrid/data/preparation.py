@@ -1,4 +1,4 @@
-"""What is done to an image's values before a network sees them: `data.normalize`."""
+"""Normalization of an image's values before a network sees them: `data.normalize`."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from dropgrid.data.split import Memory, Splits, evenly
 KINDS = ("none", "center", "standardize", "zca")
 
 IMAGES, SMOOTHING = 10_000, 0.01
-"""Of the training set from which ZCA is measured, at most; what is added to each variance, in units of their mean."""
+"""Training images from which ZCA is measured, at most; the addend of each variance, in units of their mean."""
 
 
 class Preparation(NamedTuple):
@@ -25,7 +25,7 @@ class Preparation(NamedTuple):
 
 
 def preparation(kind: str, splits: Splits) -> Preparation:
-    """From the training images alone.
+    """Return the normalization that a kind derives from the training images.
 
     Args:
         kind: `none`, the image in [0, 1]; `center`, mean 0 by channel; `standardize`, variance 1 too; `zca`, all

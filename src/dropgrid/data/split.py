@@ -108,7 +108,7 @@ Split = Memory | Files
 
 
 class Splits(NamedTuple):
-    """What is trained on, what is selected on, what is reported; no image is in two of them.
+    """The images to train on, to select on and to report on; no image is in two of them.
 
     `mean` and `std` are float32 (C,), in units of the [0, 1] image.
     """

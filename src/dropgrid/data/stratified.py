@@ -36,7 +36,7 @@ def consecutive(order: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
 
 
 def size_of(name: str, wanted: float, total: int) -> int:
-    """A split's count of images from what was asked: a whole number, or a share of `total` below 1 (rounded)."""
+    """Return a split's count of images: `wanted` itself, or `total` times a share below 1 (rounded)."""
     if checks.is_number(wanted) and 0 <= wanted and (wanted < 1 or isinstance(wanted, int)):
         return round(wanted * total) if isinstance(wanted, float) else wanted
     raise ValueError(f"data.{name} must be a count of images or a share of them in [0, 1), got {wanted!r}")

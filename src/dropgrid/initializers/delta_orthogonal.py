@@ -52,7 +52,7 @@ def delta_orthogonal(
 
 
 def refuse(weight: Weight, strict: bool) -> None:
-    """ValueError for a convolution that has no delta-orthogonal kernel."""
+    """Raise ValueError for a convolution that has no delta-orthogonal kernel."""
     if isinstance(weight.layer, nn.Linear):
         return
     outputs, inputs, *kernel = weight.tensor.shape

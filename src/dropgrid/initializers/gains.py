@@ -1,4 +1,4 @@
-"""What `init.gain` names."""
+"""Gains that `init.gain` names."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from dropgrid.initializers.critical import critical_point
 
 
 def gain_of(gain: float | str, activation: Callable[[], nn.Module]) -> float:
-    """A layer's gain, the same for all that an activation follows.
+    """Return the gain of the layers that an activation follows.
 
     Args:
         gain: `activation` keeps the second moment (`kaiming.gain`: √2 for ReLU, 1.59 for tanh); `critical` keeps

@@ -32,14 +32,14 @@ class Weight(NamedTuple):
 
     @property
     def tensor(self) -> Tensor:
-        """What `set` replaces, (out, in / groups, …): what lies beneath a parametrization, if that is of this shape."""
+        """The tensor that `set` replaces, (out, in / groups, …): a parametrization's original, if of this shape."""
         beneath = beneath_of(self.layer)
         found: Tensor = self.layer.weight if beneath is None else beneath  # type: ignore[assignment]
         return found.detach()
 
     @torch.no_grad()
     def set(self, values: Tensor) -> None:
-        """Replace its numbers; those of a weight kept as several tensors (weight norm) by its right inverse."""
+        """Replace the values; a weight kept as several tensors (weight norm) is set by its right inverse."""
         if beneath_of(self.layer) is None:
             self.layer.weight = values
         else:
@@ -49,7 +49,7 @@ class Weight(NamedTuple):
         """Set it to 0.
 
         Raises:
-            ValueError: it is kept as length and direction, and 0 has none.
+            ValueError: the weight is kept as length and direction, and 0 has no direction.
         """
         if beneath_of(self.layer) is None:
             raise ValueError(f"{self.name} starts at 0 here, which weight normalization has no direction for")
@@ -57,7 +57,7 @@ class Weight(NamedTuple):
 
 
 def beneath_of(layer: nn.Module) -> Tensor | None:
-    """The one tensor that is a layer's weight, or lies beneath its parametrization; None where there are several."""
+    """Return the tensor that is a layer's weight or its parametrization's original; None if there are several."""
     if not parametrize.is_parametrized(layer, "weight"):
         plain: Any = layer.weight
         return plain  # type: ignore[no-any-return]
@@ -65,12 +65,12 @@ def beneath_of(layer: nn.Module) -> Tensor | None:
 
 
 def layers(model: nn.Module) -> dict[str, nn.Module]:
-    """The convolutions and linear layers by dotted name, in the model's order."""
+    """Return the convolutions and linear layers by dotted name, in the model's order."""
     return {name: module for name, module in model.named_modules() if isinstance(module, KINDS)}
 
 
 def weights(model: nn.Module) -> Iterator[Weight]:
-    """The weights of convolutions and linear layers, in the model's order."""
+    """Iterate over the weights of convolutions and linear layers, in the model's order."""
     found = layers(model)
     classifier = next((name for name, module in reversed(found.items()) if isinstance(module, nn.Linear)), None)
     for name, module in found.items():
@@ -91,7 +91,7 @@ def zero_biases(model: nn.Module) -> None:
 
 @torch.no_grad()
 def drawn(like: Tensor, std: float, distribution: str, generator: torch.Generator) -> Tensor:
-    """Numbers of mean 0 and standard deviation `std` in a tensor's shape: normal, or uniform on ±√3·std."""
+    """Return random numbers of mean 0 and deviation `std` in the shape of `like`: normal, or uniform on ±√3·std."""
     checks.one_of("init.distribution", distribution, ("normal", "uniform"))
     if distribution == "normal":
         return torch.empty_like(like).normal_(0, std, generator=generator)

@@ -62,7 +62,7 @@ lsuv.needs_batch = True  # type: ignore[attr-defined]  # so that nobody reads im
 
 
 def one_pass(model: nn.Module, found: list[Weight], batch: Tensor, tol: float) -> dict[str, float]:
-    """The variance of each layer's output, by name, as it was; where it is not 1 ± tol the layer is scaled."""
+    """Return the variance of each layer's output by name, and scale the layers whose variance is not 1 ± tol."""
     variances: dict[str, float] = {}
 
     def scaled(weight: Weight, output: Tensor) -> Tensor | None:
@@ -85,7 +85,7 @@ def one_pass(model: nn.Module, found: list[Weight], batch: Tensor, tol: float) -
 
 @contextmanager
 def measured(model: nn.Module) -> Iterator[None]:
-    """A model in eval mode but for norms over the batch; modes, buffers and torch's own random state are put back."""
+    """Put a model in eval mode except norms over the batch; restore modes, buffers and torch's random state."""
     modes = {module: module.training for module in model.modules()}
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     for module in model.modules():

@@ -48,7 +48,7 @@ plateau.reads_validation = True  # type: ignore[attr-defined]
 
 
 def reductions(costs: Sequence[float], patience: int, threshold: float) -> int:
-    """How often the rate has fallen, of values that are the better the lower; nan is never better."""
+    """Return how often the rate has fallen; lower costs are better, nan never is."""
     best, waited, found = float("inf"), 0, 0
     for cost in costs:
         if cost < best - threshold * abs(best) or (best == float("inf") and cost < best):

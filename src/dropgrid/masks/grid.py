@@ -1,4 +1,4 @@
-"""Where blocks may be seeded on a feature map, and how far one gap between seeds reaches."""
+"""The places of seeds on a feature map, and the longest gap between two seeds."""
 
 from typing import NamedTuple
 

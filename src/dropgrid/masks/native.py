@@ -91,7 +91,7 @@ def clipped(at, before, block, size):  # type: ignore[no-untyped-def]
 
 @register_jitable
 def ones(bits):  # type: ignore[no-untyped-def]
-    """How many bits are 1; the compiler knows the loop."""
+    """Return the number of bits that are 1; the compiler recognises the loop."""
     count = 0
     while bits:
         bits &= bits - ONE
@@ -101,7 +101,7 @@ def ones(bits):  # type: ignore[no-untyped-def]
 
 @compiled(I64(GAPS, *(I64,) * 6))
 def covered(gaps, height, width, rows, columns, block, before):  # type: ignore[no-untyped-def]
-    """How many cells the blocks of the seeds cover, each cell counted once."""
+    """Return the number of cells that the blocks of the seeds cover, each cell counted once."""
     places, cut, words = rows * columns, rows != height - block + 1, (width + 63) // 64
     seen = np.empty((height, words), np.uint64)  # a bit a cell
     own = np.empty(places, np.uint32)

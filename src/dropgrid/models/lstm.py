@@ -35,7 +35,7 @@ class TrainRows(AbstractRandom):
         self.drawn = self.drawn_of(key)  # here, where the key is no tensor yet: nothing is read back from a device
 
     def drawn_of(self, key: int) -> int:
-        """The count of rows that belongs to a key."""
+        """Return the number of rows for a key."""
         return self.least + key % (self.most - self.least + 1)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ class TrainRows(AbstractRandom):
         return 1
 
     def expected(self, shape: Sequence[int], level: np.ndarray) -> np.ndarray:
-        return np.full_like(level, self.target)
+        return np.full_like(level, self.full_level)
 
     def variance(self, shape: Sequence[int], level: np.ndarray) -> np.ndarray:
         values = self.most - self.least + 1
@@ -181,7 +181,7 @@ class LSTM(nn.Module):
 
 
 def inner_of(inner: str, activation: Activation) -> nn.Module:
-    """The inner activation; ValueError where an activation was chosen that would do nothing."""
+    """Return the inner activation; ValueError if an activation was chosen that would do nothing."""
     checks.one_of("model.inner", inner, ("tanh", "activation"))
     chosen = activation()
     if inner == "activation":
@@ -194,7 +194,7 @@ def inner_of(inner: str, activation: Activation) -> nn.Module:
 
 
 def rows_of(train_rows: object, rows: int) -> tuple[int, int]:
-    """The least and the most rows of training; ValueError unless two whole numbers, 1 to `rows`, or None for all."""
+    """Return the least and the most rows of training; ValueError unless two of 1 to `rows`, or None for all."""
     if train_rows is None:
         return rows, rows
     message = f"model.train_rows must be null or two whole numbers, the least and the most rows, of 1 to {rows}"

@@ -80,7 +80,7 @@ def batch(
 
 
 def weigh_equally(norm: _BatchNorm, _: object) -> None:
-    """Give the batch that comes the weight that makes the moving averages the plain means of all so far.
+    """Set the next batch's weight so that the moving averages are the means of all batches so far.
 
     Torch's own `momentum=None` does the same, but cannot be built on the meta device.
     """
@@ -89,7 +89,7 @@ def weigh_equally(norm: _BatchNorm, _: object) -> None:
 
 
 def kind(linear: bool, detach: bool, sync: bool) -> type[_BatchNorm]:
-    """The class that normalizes (N, C) or (N, C, H, W)."""
+    """Return the class that normalizes (N, C) if `linear`, else (N, C, H, W)."""
     if sync:
         return nn.SyncBatchNorm
     if linear:

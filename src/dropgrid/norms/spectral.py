@@ -42,7 +42,7 @@ class SpectralNorm(nn.Module):
         return weight / torch.dot(u, matrix @ v)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
-        """What lies beneath `layer.weight = weight`."""
+        """Return the parameter that `layer.weight = weight` sets."""
         return weight
 
     def extra_repr(self) -> str:

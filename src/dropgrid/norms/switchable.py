@@ -40,7 +40,7 @@ class SwitchableNorm(_BatchNorm):
         return output.view_as(input).to(input.dtype)
 
     def of_batch(self, mean: Tensor, var: Tensor, cells: int) -> tuple[Tensor, Tensor]:
-        """(1, C): in training the batch's, which also join the moving averages; in eval those."""
+        """Return the batch's statistics (1, C), which update the moving averages; in eval mode the moving averages."""
         assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
         if not self.training:
             return self.running_mean[None], self.running_var[None]
@@ -55,13 +55,13 @@ class SwitchableNorm(_BatchNorm):
 
 
 def joined(mean: Tensor, var: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Mean and variance of equal parts together, from those of each (eq. 4)."""
+    """Return mean and variance of equal parts together, from those of each part (eq. 4)."""
     between, together = torch.var_mean(mean, dim, correction=0, keepdim=True)
     return together, var.mean(dim, keepdim=True) + between
 
 
 def mixed(logits: Tensor, values: Sequence[Tensor]) -> Tensor:
-    """Σ softmax(logits)_k · value_k."""
+    """Return Σ softmax(logits)_k · value_k."""
     total: Tensor = sum(share * value for share, value in zip(logits.softmax(0), values, strict=True))  # type: ignore[assignment]
     return total
 

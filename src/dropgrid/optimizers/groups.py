@@ -8,7 +8,7 @@ from dropgrid import checks
 
 
 def parameter_groups(model: nn.Module, weight_decay: float, decay_all: bool) -> list[dict[str, Any]]:
-    """Two groups: weights of convolutions and linear layers with `weight_decay`; norm parameters and biases without.
+    """Return two groups: weights of convolutions and linear layers with `weight_decay`, norms and biases without.
 
     What has fewer than two dimensions is a norm's, a bias, or an activation's own (PReLU's slope). With `decay_all`
     everything decays. What belongs to a module with an `lr_scale` stands in groups of its own that have it: the learner

@@ -12,7 +12,7 @@ from dropgrid.optimizers.groups import parameter_groups
 
 
 class Sam(SAM):  # type: ignore[misc]
-    """pytorch_optimizer's, with a `step` that takes both of its gradients from the closure and gives the first loss."""
+    """pytorch_optimizer's SAM; its `step` takes both gradients from the closure and returns the first loss."""
 
     def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
         with torch.enable_grad():

@@ -22,9 +22,9 @@ class Elastic:
         self.parts = (L1(strength=l1), L2(strength=l2))
 
     def term(self, model: nn.Module) -> Tensor | float:
-        """As above."""
+        """Return the term above."""
         first, second = self.parts
         return first.term(model) + second.term(model)
 
     def project(self, model: nn.Module) -> None:
-        """Nothing."""
+        """Do nothing."""

@@ -22,8 +22,8 @@ class L1:
         self.strength = checks.number("penalty.strength", strength, above=0)
 
     def term(self, model: nn.Module) -> Tensor | float:
-        """As above."""
+        """Return the term above."""
         return self.strength * sum((weight.abs().sum() for weight in weights(model)), start=0.0)
 
     def project(self, model: nn.Module) -> None:
-        """Nothing."""
+        """Do nothing."""

@@ -23,8 +23,8 @@ class L2:
         self.strength = checks.number("penalty.strength", strength, above=0)
 
     def term(self, model: nn.Module) -> Tensor | float:
-        """As above."""
+        """Return the term above."""
         return 0.5 * self.strength * sum((weight.square().sum() for weight in weights(model)), start=0.0)
 
     def project(self, model: nn.Module) -> None:
-        """Nothing."""
+        """Do nothing."""

@@ -6,5 +6,5 @@ from torch import nn
 
 
 def weights(model: nn.Module) -> Iterator[nn.Parameter]:
-    """Weights of convolutions and linear layers: parameters of two dimensions or more, no norm's, no bias."""
+    """Iterate over the weights of convolutions and linear layers: parameters of two or more dimensions."""
     return (parameter for parameter in model.parameters() if parameter.dim() > 1)

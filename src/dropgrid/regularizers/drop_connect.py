@@ -77,18 +77,17 @@ class DropConnect(AbstractDropProb):
 
     def sampled(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """`samples` draws of the moment-matched Gaussian, one after the other: (samples · N, out)."""
-        rate = self.drop_prob
         mean = F.linear(input, weight, bias)
         variance = F.linear(input.square(), weight.square(), None if bias is None else bias.square())
-        std = (variance * rate / (1 - rate)).sqrt()
+        std = (variance * self.drop_prob / (1 - self.drop_prob)).sqrt()
         noise = normal(self.next_key(), [self.samples, *mean.shape]).to(mean.dtype)
         return (mean + std * noise).flatten(0, 1)
 
-    def expected(self, shape: Sequence[int], level: np.ndarray) -> np.ndarray:
-        return level
+    def expected(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
+        return drop_prob
 
-    def variance(self, shape: Sequence[int], level: np.ndarray) -> np.ndarray:
-        return level * (1 - level) / (shape[0] * shape[1])
+    def variance(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
+        return drop_prob * (1 - drop_prob) / (shape[0] * shape[1])
 
 
 class Average(nn.Module):

@@ -173,19 +173,19 @@ class DropBlock2d(AbstractDrop):
     def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, float | Tensor, int]:
         return drop_block(input, self.drop_prob, key, self.block_size, self.per_channel, self.gamma, self.seeds)
 
-    def rates(self, shape: Sequence[int], drop_prob: np.ndarray) -> tuple[np.ndarray, int, int, int]:
-        """γ at each nominal rate, and the map's height, width and clamped block."""
+    def seed_rates(self, shape: Sequence[int], drop_prob: np.ndarray) -> tuple[np.ndarray, int, int, int]:
+        """Return γ at each drop_prob, and the map's height, width and clamped block."""
         _, height, width = shape
         block = min(self.block_size, height, width)
         rates = [seed_rate(float(each), height, width, block, self.gamma, self.seeds) for each in np.ravel(drop_prob)]
         return np.array(rates), height, width, block
 
     def expected(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
-        rate, height, width, block = self.rates(shape, drop_prob)
+        rate, height, width, block = self.seed_rates(shape, drop_prob)
         return expected_fraction(rate, height, width, block, self.seeds)
 
     def variance(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
-        rate, height, width, block = self.rates(shape, drop_prob)
+        rate, height, width, block = self.seed_rates(shape, drop_prob)
         masks = shape[0] if self.per_channel else 1
         draws = masks * places(height, block, self.seeds) * places(width, block, self.seeds)
         # a seed drops at most block² cells; overlaps only make the sum vary less

@@ -21,9 +21,9 @@ class Dropout(AbstractDrop):
     def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, float | Tensor, int]:
         # blocks of one cell; what has no map is a map of one cell
         cells = input if input.dim() == 4 else input.reshape(input.shape[0], -1, 1, 1)
-        rate = float(self.drop_prob) if on_host(input) else self.drop_prob
+        drop_prob = float(self.drop_prob) if on_host(input) else self.drop_prob
         height, width = cells.shape[2:]
-        output, dropped, seen = drop(cells, rate, key, Grid.over(height, width, block=1), 1 / (1 - rate))
+        output, dropped, seen = drop(cells, drop_prob, key, Grid.over(height, width, block=1), 1 / (1 - drop_prob))
         return output.view(input.shape) if input.dim() != 4 else output, dropped, seen
 
     def expected(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:

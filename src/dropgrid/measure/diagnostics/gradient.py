@@ -33,7 +33,7 @@ def gradient(probe: Probe, *, lr: float | None, low: float, high: float, points:
     checks.number("high", high, above=0)
     checks.number("low", low, above=0, below=high)
     checks.whole_number("points", points, 2)
-    rate = probe.lr if lr is None else checks.number("lr", lr, above=0)
+    rate = probe.lr if lr is None else float(checks.number("lr", lr, above=0))
     if rate is None:
         raise DoesNotApply("the optimizer has no learning rate; say diagnose.lr=…")
     network = probe.replica()
