@@ -81,7 +81,7 @@ def adversarial(
     Args:
         images: normalised floats (N, C, H, W); their memory format is kept.
         targets: returned as they are; indices or class probabilities.
-        generator: on the images' device; draws the starts, where they are random.
+        generator: on the images' device; draws the starts, if they are random.
         context: the network, the loss that is raised, mean and std.
         epsilon: radius of the ball, above 0 and at most 1, in units of the [0, 1] image.
         steps: 1 or more; each costs a forward and a backward pass.

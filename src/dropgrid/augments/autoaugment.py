@@ -22,7 +22,7 @@ def autoaugment(
 ) -> tuple[Tensor, Tensor]:
     """A sub-policy of a learned policy on each image: two operations, each with its probability and magnitude.
 
-    The operations are of 8-bit images: they are rebuilt from the normalised ones (exactly, where nothing before this
+    The operations are of 8-bit images: they are rebuilt from the normalised ones (exactly, if nothing before this
     changed values), transformed, and normalised again. What an operation uncovers is black.
 
     Args:

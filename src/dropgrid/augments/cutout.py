@@ -34,7 +34,7 @@ def cutout(
         targets: returned as they are.
         generator: on the images' device; draws N rows, N columns, N decisions, then the noise.
         context: its `mean` and `std` say what is black and white; None: 0 and 1.
-        size: side of the square in pixels; where the shape has to be inside, it has to fit into H × W.
+        size: side of the square in pixels; if the shape has to be inside, it has to fit into H × W.
         inside: see above.
         probability: of an image to be covered, in (0, 1].
         shape: square; disk: the size² pixels nearest to its centre; wide: a rectangle about twice as wide as high, of

@@ -19,7 +19,7 @@ def randaugment(
 ) -> tuple[Tensor, Tensor]:
     """`operations` operations in a row on each image, each uniform over 14, all of one magnitude; signs are even.
 
-    The operations are of 8-bit images: they are rebuilt from the normalised ones (exactly, where nothing before this
+    The operations are of 8-bit images: they are rebuilt from the normalised ones (exactly, if nothing before this
     changed values), transformed, and normalised again. What an operation uncovers is black.
 
     Args:

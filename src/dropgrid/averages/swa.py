@@ -12,7 +12,7 @@ class Swa:
     """The plain mean of the weights at the end of every epoch from a share of training on.
 
     The moving averages of the norms are measured again on the training set, with the averaged weights (Algorithm 1,
-    last line). The learning rate should stay high where it averages: lr_schedule=constant, or step.
+    last line). The learning rate should stay high while it averages: lr_schedule=constant, or step.
 
     Args:
         start: share of the steps after which it begins, in [0, 1).

@@ -239,10 +239,10 @@ def batches(
     device: torch.device | str,
     part: tuple[int, int] = (0, 1),
 ) -> AbstractBatches:
-    """The batches of a split, in the order of each epoch, or as they stand where `order` is None.
+    """The batches of a split, in the order of each epoch, or in the split's order if `order` is None.
 
-    `workers` processes read files; a split in memory needs none. `part`: see `Indices`. Raises ValueError where the
-    order is of another length, and where `drop_last` would leave no batch.
+    `workers` processes read files; a split in memory needs none. `part`: see `Indices`. Raises ValueError if the
+    order is of another length, and if `drop_last` would leave no batch.
     """
     indices, device = Indices(len(split), batch_size, order, drop_last, part), torch.device(device)
     if isinstance(split, Memory):

@@ -73,7 +73,7 @@ def stamp(folder: str | os.PathLike[str]) -> Stamp:
 
 
 def stay(root: Path, path: str | Path) -> None:
-    """ValueError for a link that leads out of `root`, itself resolved: pictures from elsewhere could name any file."""
+    """Raise ValueError for a link that leads out of `root`, itself resolved: others could name any file."""
     if os.path.islink(path) and not Path(os.path.realpath(path)).is_relative_to(root):
         raise ValueError(f"the link {path} leads out of {root}; data.follow_links=true lets links lead anywhere")
 
@@ -170,7 +170,7 @@ def numbered(counts: Sequence[int], classes: int) -> tuple[np.ndarray, np.ndarra
 
 
 class Progress:
-    """Says now and then how far a listing is, where it takes long: millions of files do, on a file server."""
+    """Report from time to time how far a listing is, if it takes long: millions of files do, on a file server."""
 
     def __init__(self, root: Path):
         self.root = root

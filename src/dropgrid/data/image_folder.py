@@ -77,7 +77,7 @@ class ImageFolder(AbstractSource):
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
-        """The folders that divide the root; ("",) where its folders are the classes."""
+        """The folders that divide the root; ("",) if its folders are the classes."""
         found = set(subfolders(self.root))
         splits = found & {"train", "val", "test"}
         if {"train", "test"} <= found:

@@ -36,7 +36,7 @@ OTHER, IMAGE = -1, -2
 
 
 def indexed(root: Path, parts: Sequence[str], kept: Path, follow_links: bool = False) -> Listing:
-    """`listing`, from the index that is kept where it is still true; else made, and kept."""
+    """`listing`, from the kept index if it is still true; else made, and kept."""
     links = ["follow_links"] if follow_links else []
     path = kept / "indexes" / f"{cache.digest(os.fsencode(root), *parts, *links)}-{FORMAT}.npy"
     found = read(path, root, parts)
@@ -62,7 +62,7 @@ def rows(found: Listing, parts: Sequence[str]) -> np.ndarray:
 
 
 def read(path: Path, root: Path, parts: Sequence[str]) -> Listing | None:
-    """The listing of a kept index; None where there is none, it is damaged, or something has changed since."""
+    """The listing of a kept index; None if there is none, it is damaged, or something has changed since."""
     try:
         made = np.load(path, mmap_mode="c")
         folders = made[made["images"] != IMAGE]

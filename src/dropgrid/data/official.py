@@ -55,7 +55,7 @@ class AbstractOfficial(AbstractSource):
 
     @abstractmethod
     def fetch(self) -> None:
-        """Download the files; OSError or RuntimeError where that fails."""
+        """Download the files; OSError or RuntimeError if that fails."""
 
     @abstractmethod
     def names(self) -> list[str]:

@@ -45,7 +45,7 @@ def size_of(name: str, wanted: float, total: int) -> int:
 def sizes_of(total: int, **wanted: float | None) -> dict[str, int]:
     """The splits' counts of images; `train=None` is what the others leave.
 
-    Raises ValueError where the set is too small, or training (or a test) would have no image.
+    Raises ValueError if the set is too small, or training (or a test) would have no image.
     """
     sizes = {name: size_of(name, each, total) for name, each in wanted.items() if each is not None}
     left = total - sum(sizes.values())

@@ -9,7 +9,7 @@ ANNEALS = {
     "linear": lambda low, high, t: low + (high - low) * t,
     "cosine": lambda low, high, t: high + (low - high) * (1 + math.cos(math.pi * t)) / 2,
 }
-"""(from, to, share of the way) -> where."""
+"""(from, to, share of the way) -> value."""
 
 
 def one_cycle(step: int, steps: int, *, peak: float, start: float, final: float, anneal: str, warmup: float) -> float:

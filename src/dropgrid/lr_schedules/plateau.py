@@ -1,4 +1,4 @@
-"""Reduce on plateau: the rate falls where the validation metric has stopped getting better."""
+"""Reduce on plateau: the rate falls once the validation metric has stopped improving."""
 
 from collections.abc import Mapping, Sequence
 

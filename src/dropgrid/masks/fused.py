@@ -91,7 +91,7 @@ def scale_kernel(scale, dropped, cells):
 def apply_kernel(
     input, output, bits, scale, cells, channels, last: tl.constexpr, width: tl.constexpr, SIZE: tl.constexpr
 ):
-    """input · scale where a cell's bit is 0, else 0; cells in memory order."""
+    """input · scale if a cell's bit is 0, else 0; cells in memory order."""
     cell = tl.program_id(0) * SIZE + tl.arange(0, SIZE)
     inside = cell < cells
     if last:

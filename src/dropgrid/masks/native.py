@@ -1,6 +1,6 @@
 """The sparse mask's loops, compiled by Numba when first imported and kept in its cache.
 
-No compiler is needed. Where Numba is not installed, `dropgrid.masks.sparse` does the same in torch, to the bit.
+No compiler is needed. If Numba is not installed, `dropgrid.masks.sparse` does it in torch, bit-identical.
 Seeds come as gaps (`dropgrid.masks.positions`); cells are those of one dense tensor in memory order: channels_last
 (`last`) or contiguous.
 """
@@ -29,7 +29,7 @@ EVERY = U64(2**64 - 1)
 
 
 def compiled(*signatures: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """njit for these types, kept on disk where there is a place to keep it."""
+    """njit for these types, kept on disk if there is a place to keep it."""
 
     def compile(function: Callable[..., Any]) -> Callable[..., Any]:
         try:

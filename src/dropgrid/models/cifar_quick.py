@@ -100,7 +100,7 @@ class CifarQuick(nn.Module):
 
 
 def pooled(size: int) -> int:
-    """Cells after a 3×3 pooling of stride 2 in ceil mode; ValueError where nothing is left to pool."""
+    """Return the cells after a 3×3 pooling of stride 2 in ceil mode; ValueError if nothing is left to pool."""
     if size < 3:
         raise ValueError(
             f"model=cifar_quick pools three times and needs images of 12×12 or more; a map of {size} is left"

@@ -43,7 +43,7 @@ def conv_norm_act(
 
 
 class MBConv(nn.Module):
-    """conv1x1 to `expansion` · inputs, depthwise conv, squeeze-excitation, conv1x1; plus x where the shape is kept.
+    """conv1x1 to `expansion` · inputs, depthwise conv, squeeze-excitation, conv1x1; plus x if the shape is kept.
 
     (N, inputs, H, W) -> (N, outputs, H/stride, W/stride). No activation after the last (Sandler et al., CVPR 2018,
     §3). Sites are those of a residual block; a block without a shortcut has neither `skip` nor `branch`.

@@ -273,5 +273,5 @@ class LSTMLayer(nn.Module):
 
 
 def norm_after(parts: Parts, features: int) -> nn.Module:
-    """The axis's norm of so many features after a linear layer."""
+    """Return the axis's norm of `features` after a linear layer."""
     return parts.norm(partial(Linear, 1, features, device="meta"), features)[1]

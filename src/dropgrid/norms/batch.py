@@ -45,7 +45,7 @@ def batch(
 
     Raises:
         ValueError: a value outside these; gain or shift without affine; detach together with sync. In the forward
-            pass torch's own, where a batch of its own statistics is a single vector.
+            pass torch's own, if the statistics are of a batch of a single vector.
 
     Source: Algorithms 1 and 2.
     """

@@ -15,7 +15,7 @@ def group(
     The same in training and in eval, at any batch size.
 
     Raises:
-        ValueError: where the groups do not divide a layer's channels; eps not above 0; affine not a bool.
+        ValueError: the groups do not divide a layer's channels; eps not above 0; affine not a bool.
     """
     checks.number("norm.eps", eps, above=0)
     checks.boolean("norm.affine", affine)

@@ -13,7 +13,7 @@ from dropgrid import checks
 class SpectralNorm(nn.Module):
     """W -> W / σ, σ = uᵀ W v near W's largest singular value, W as a matrix (out, in · kernel cells).
 
-    v ← Wᵀu / ‖Wᵀu‖, u ← Wv / ‖Wv‖, so many times at each use, from the u of the last training step; the gradient
+    v ← Wᵀu / ‖Wᵀu‖, u ← Wv / ‖Wv‖, `iterations` times at each use, from the u of the last training step; the gradient
     takes u and v as constants. σ ≤ the largest singular value, and nears it over the steps of training. In eval the
     iterations start at the stored u too, and theirs is not stored. A W of zeros gives nan.
 

@@ -18,7 +18,7 @@ def adamax(
     Raises:
         ValueError: lr or eps not above 0, betas not two numbers in [0, 1).
 
-    Source: §7.1, Algorithm 2. Differs from the paper: it has no eps; where a gradient has always been 0 its step is
+    Source: §7.1, Algorithm 2. Differs from the paper: it has no eps; if a gradient has always been 0 its step is
     0/0, torch's 0.
     """
     groups = parameter_groups(model, weight_decay, decay_all)

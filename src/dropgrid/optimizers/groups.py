@@ -21,7 +21,7 @@ def parameter_groups(model: nn.Module, weight_decay: float, decay_all: bool) -> 
     found = []
     for scale in sorted({1.0, *scales.values()}, reverse=True):
         own = [p for p in model.parameters() if p.requires_grad and scales.get(p, 1.0) == scale]
-        told = {} if scale == 1 else {"lr_scale": scale}
-        found.append({"params": [p for p in own if decay_all or p.dim() > 1], "weight_decay": weight_decay, **told})
-        found.append({"params": [p for p in own if not (decay_all or p.dim() > 1)], "weight_decay": 0.0, **told})
+        scaled = {} if scale == 1 else {"lr_scale": scale}
+        found.append({"params": [p for p in own if decay_all or p.dim() > 1], "weight_decay": weight_decay, **scaled})
+        found.append({"params": [p for p in own if not (decay_all or p.dim() > 1)], "weight_decay": 0.0, **scaled})
     return [group for group in found if group["params"]]

@@ -30,11 +30,10 @@ def nadam(
     β₁ throughout, the paper's with μₜ; torch rounds Πₜ to single precision.
     """
     groups = parameter_groups(model, weight_decay, decay_all)
-    about = {"momentum_decay": checks.number("optimizer.momentum_decay", momentum_decay, least=0)}
     return optim.NAdam(
         groups,
         lr=checks.number("optimizer.lr", lr, above=0),
         betas=checks.pair("optimizer.betas", betas, least=0, below=1),
         eps=checks.number("optimizer.eps", eps, above=0),
-        **about,
+        momentum_decay=checks.number("optimizer.momentum_decay", momentum_decay, least=0),
     )

@@ -58,6 +58,4 @@ def alpha(looks: Sequence[int]) -> float:
 
 def detect(sweep: Mapping[str, Any]) -> float:
     """`sweep.detect`, in points."""
-    given: Any = sweep["detect"]
-    checks.number("sweep.detect", given, above=0, what="a number of points", error=UserError)
-    return float(given)
+    return float(checks.number("sweep.detect", sweep["detect"], above=0, what="a number of points", error=UserError))
