@@ -31,13 +31,13 @@ def slots(plan: Plan) -> int:
     fitting = max(1, cores() // threads)
     if plan.jobs == "auto":
         return fitting if on_cpu else max(1, min(per_gpu * len(gpus()) // ranks, fitting))
-    checks.whole_number("sweep.jobs", plan.jobs, 1, also="auto", error=UserError)
-    if plan.jobs > fitting:
+    jobs = checks.whole_number("sweep.jobs", plan.jobs, 1, also="auto", error=UserError)
+    if jobs > fitting:
         raise UserError(
-            f"sweep.jobs={plan.jobs} cells of {threads} threads need {plan.jobs * threads} cores, there are "
+            f"sweep.jobs={jobs} cells of {threads} threads need {jobs * threads} cores, there are "
             f"{cores()}: each cell would run several times slower; use sweep.jobs={fitting}"
         )
-    return plan.jobs
+    return jobs
 
 
 def variables(cell: Cell, slot: int) -> dict[str, str]:
