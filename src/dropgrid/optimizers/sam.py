@@ -41,11 +41,12 @@ def sam(
     """
     checks.boolean("optimizer.adaptive", adaptive)
     groups = parameter_groups(model, weight_decay, decay_all)
-    about = {
-        "lr": checks.number("optimizer.lr", lr, above=0),
-        "momentum": checks.number("optimizer.momentum", momentum, least=0, below=1),
-    }
     made: optim.Optimizer = Sam(
-        groups, optim.SGD, rho=checks.number("optimizer.rho", rho, above=0), adaptive=adaptive, **about
+        groups,
+        optim.SGD,
+        rho=checks.number("optimizer.rho", rho, above=0),
+        adaptive=adaptive,
+        lr=checks.number("optimizer.lr", lr, above=0),
+        momentum=checks.number("optimizer.momentum", momentum, least=0, below=1),
     )
     return made
