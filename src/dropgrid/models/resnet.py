@@ -30,7 +30,7 @@ class ResNet(nn.Module):
         strides: of each group's first block.
         stem: imagenet (7×7 of stride 2, then a 3×3 max-pool of stride 2) or small (3×3 of `stem_stride`).
         stem_stride: of the small stem.
-        shortcut: projection (1×1 convolution and norm) or pad (option A: parameter-free) if the shape changes.
+        shortcut: projection (1×1 convolution and norm) or pad (option A: parameter-free) where the shape changes.
         residual: false leaves every shortcut out: the plain nets of He et al. §3.3.
         cardinality: groups of a bottleneck's 3×3 convolution (ResNeXt: Xie et al., CVPR 2017, §3), each of
         width_per_group: channels in the first group if base_width is 64.
