@@ -31,9 +31,9 @@ def variants(overrides: tuple[str, ...]) -> dict[str, nn.Module]:
         "none": net(*overrides),
         "dropgrid": net(*overrides, *DROPBLOCK),
         "torchvision": replaced(
-            net(*overrides, *DROPBLOCK), lambda d: torchvision.ops.DropBlock2d(d.target, min(d.block_size, 7))
+            net(*overrides, *DROPBLOCK), lambda d: torchvision.ops.DropBlock2d(d.full_level, min(d.block_size, 7))
         ),
-        "F.dropout": replaced(net(*overrides, *DROPBLOCK), lambda d: nn.Dropout(d.target)),
+        "F.dropout": replaced(net(*overrides, *DROPBLOCK), lambda d: nn.Dropout(d.full_level)),
     }
 
 

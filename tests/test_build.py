@@ -47,7 +47,7 @@ def outputs(tmp_path, monkeypatch):
         (["lr_schedule=plateau", "data.val=0"], "lr_schedule=plateau needs validation: data.val above 0"),
         (["+penalty@penalty_2=elastic"], "penalty_2: Elastic and optimizer.weight_decay=0.0005 would both decay"),
         (["penalty=l1", "penalty.strength=0"], "penalty.strength must be a number above 0, got 0"),
-        (["average=ema", "average.decay=1"], r"average.decay must be in \[0, 1\), got 1"),
+        (["average=ema", "average.decay=1"], r"average.decay must be a number in \[0, 1\), got 1"),
         (["model=cifar_quick", "data.size=11"], "needs images of 12×12 or more"),
         (["optimizer.lr=abc"], "optimizer.lr must be a number above 0, got 'abc'"),
         (["lr_schedule.warmup=1"], "lr_schedule.warmup must be"),
@@ -140,7 +140,7 @@ def test_stacked_regularizers_draw_masks_of_their_own():
     net = build.network(both, build.source(both, plans([*FAKE])[0].cells[0].local).spec())
     drops = sites.drops(net)
     for name, drop in drops.items():
-        drop.advance(drop.target, streams.key(0, "regularizer", 0, 0, name))
+        drop.advance(drop.full_level, streams.key(0, "regularizer", 0, 0, name))
     pairs = [name for name in drops if f"{name}#2" in drops]
     x = torch.ones(50, 8, 12, 12)
     zeros = [[(drops[name](x) == 0).double().flatten() for name in (pair, f"{pair}#2")] for pair in pairs]

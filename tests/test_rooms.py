@@ -9,7 +9,7 @@ AXES = {
     *("lr_schedules", "augments", "penalties", "averages"),
 }
 ROOMS = [
-    {"errors", "streams", "treatment", "cores", "pages", "files"},
+    {"checks", "errors", "streams", "treatment", "cores", "pages", "files"},
     {"paths"},
     {"instantiate", "commands"},
     {"masks"},

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from dropgrid import sites, streams
+from dropgrid import checks, sites, streams
 from dropgrid.augments.none import none as no_augment
 from dropgrid.data.batches import SAMPLERS
 from dropgrid.data.preparation import KINDS, preparation, prepared
@@ -223,12 +223,6 @@ class Stand:
         self.network, self.loss, self.classes = network, loss, classes
 
 
-def positive(key: str, value: Any, kind: Any, wanted: str) -> None:
-    """UserError unless the value is a number of that kind above 0."""
-    if isinstance(value, bool) or not isinstance(value, kind) or not value > 0:
-        raise UserError(f"{key} must be {wanted}, got {value!r}")
-
-
 APART = ("seed", "optimizer", "lr_schedule", "augment", "average", "loss", "penalty", "task")
 """Axes of which a network, as it is checked, knows nothing; `penalty_2` as `penalty`."""
 
@@ -254,23 +248,22 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: 
 def built(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: nn.Module | None) -> nn.Module:
     """`check`, with whatever torch raises of values that no network has."""
     data, trainer = config["data"], config["trainer"]
-    positive("data.batch_size", data["batch_size"], int, "a whole number, 1 or more, or all")
-    positive("data.eval_batch_size", data["eval_batch_size"], int, "a whole number, 1 or more")
+    checks.whole_number("data.batch_size", data["batch_size"], 1, also="all", error=UserError)
+    checks.whole_number("data.eval_batch_size", data["eval_batch_size"], 1, error=UserError)
     for key in ("max_epochs", "threads"):
-        positive(f"trainer.{key}", trainer[key], int, "a whole number, 1 or more")
+        checks.whole_number(f"trainer.{key}", trainer[key], 1, error=UserError)
     for key in ("limit_train_batches", "limit_test_batches"):
-        positive(f"trainer.{key}", trainer[key], int | float, "a count of batches or a share of them, above 0")
+        what = "a count of batches or a share of them,"
+        checks.number(f"trainer.{key}", trainer[key], above=0, what=what, error=UserError)
     for key, allowed in (("normalize", KINDS), ("sampler", SAMPLERS)):
-        if data[key] not in allowed:
-            raise UserError(f"data.{key} must be {', '.join(allowed[:-1])} or {allowed[-1]}, got {data[key]!r}")
+        checks.one_of(f"data.{key}", data[key], allowed, error=UserError)
     if data["normalize"] == "zca" and any(each.func is not no_augment for each in options(config, "augment").values()):
         raise UserError("data.normalize=zca leaves no pixels to augment: use augment=none")
     for key in ("channels_last", "compile", "fused"):
-        if not isinstance(trainer[key], bool):
-            raise UserError(f"trainer.{key} must be true or false, got {trainer[key]!r}")
+        checks.boolean(f"trainer.{key}", trainer[key], error=UserError)
     if trainer["compile"] and not any(map(shutil.which, COMPILERS)):
         raise UserError(f"trainer.compile needs a C++ compiler, and none of {', '.join(COMPILERS)} is on the PATH")
-    positive("trainer.ranks", trainer.get("ranks", 1), int, "a whole number, 1 or more")
+    checks.whole_number("trainer.ranks", trainer.get("ranks", 1), 1, error=UserError)
     synced = {"trainer.sync_batchnorm": trainer.get("sync_batchnorm"), "norm.sync": config["norm"].get("sync")}
     if local["trainer"]["accelerator"] == "cpu" and trainer.get("ranks", 1) > 1 and any(synced.values()):
         key = next(key for key, value in synced.items() if value)

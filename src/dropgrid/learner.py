@@ -190,12 +190,12 @@ class Learner(AbstractLearner):
         progress, rank = self.global_step / max(1, self.steps - 1), self.rank
         for site, drop in self.drops.items():
             key = streams.key(self.seed, "regularizer", self.global_step, micro, drop.stream or site, *rank)
-            drop.advance(drop.rate_at(min(1.0, progress)), key)
+            drop.advance(drop.level_at(min(1.0, progress)), key)
 
     def seed_inference(self, batch: int) -> None:
         """Full rates and the keys of a batch of inference, for sites that are random there too."""
         for site, drop in self.drops.items():
-            drop.advance(drop.target, streams.key(self.seed, "inference", batch, drop.stream or site))
+            drop.advance(drop.full_level, streams.key(self.seed, "inference", batch, drop.stream or site))
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)

@@ -6,7 +6,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from dropgrid import build
+from dropgrid import build, checks
 from dropgrid.errors import UserError
 from dropgrid.paths import outputs_folder
 from dropgrid.store.layout import Outputs
@@ -24,8 +24,7 @@ def load_cell(id: str, outputs: Path | str | None = None, weights: str = "last")
     run = Outputs(outputs_folder(outputs)).run(id)
     if not run.finished:
         raise UserError(f"no finished cell {id!r} in {run.folder.parent}")
-    if weights not in ("last", "best"):
-        raise UserError(f"weights must be last or best, got {weights!r}")
+    checks.one_of("weights", weights, ("last", "best"), error=UserError)
     config, local = read_parts(run.folder)
     net = build.network(config, build.source(config, local).spec())
     load_weights(net, run.weights(weights))

@@ -1,7 +1,9 @@
-"""Where a network offers itself to regularizers, and what anything random there has in common.
+"""The sites of a network at which regularizers act, and the base classes of the random modules there.
 
-A network names its sites; a regularizer option is a function `site -> nn.Module` that answers `nn.Identity()`
+A network names its sites; a regularizer option is a function `site -> nn.Module` that returns `nn.Identity()`
 wherever it does not act. Networks know no regularizer and regularizers know no network.
+
+The command line and YAML say keep_prob; `drop_prob_of` converts it, and from there on the library says drop_prob.
 """
 
 import copy
@@ -14,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.masks.uniform import normal
 from dropgrid.treatment import DROPPED, MOVED
 
@@ -47,7 +50,7 @@ class Site(NamedTuple):
     columns: int = 0
 
     def in_groups(self, wanted: Sequence[int] | None) -> bool:
-        """Whether the site is in one of the wanted groups: numbers from 1, or from the end as -1, -2; None is all."""
+        """Predicate: the site is in one of the wanted groups, numbered from 1 or from the end (-1, -2); None is all."""
         if self.group is None:
             return False
         if wanted is None:
@@ -56,8 +59,8 @@ class Site(NamedTuple):
 
 
 def resolve_group(group: int, groups: int) -> int:
-    """The number from 1 of a group given from either end; ValueError names the groups there are."""
-    if isinstance(group, bool) or not isinstance(group, int) or not (1 <= group <= groups or -groups <= group <= -1):
+    """Return the number, from 1, of a group given from either end; ValueError names the groups there are."""
+    if not checks.is_whole_number(group) or not (1 <= group <= groups or -groups <= group <= -1):
         raise ValueError(
             f"regularizer.groups names group {group!r}, but this model has groups 1 to {groups} "
             f"(from the end: -1 to -{groups})"
@@ -69,7 +72,7 @@ Option = Callable[[Site], nn.Module]
 
 
 def modules_at(options: Sequence[Option], site: Site) -> nn.Module:
-    """What the options put at a site, in their order: nothing is `nn.Identity`, several are a `nn.Sequential`."""
+    """Return the options' module at a site: `nn.Identity` if none acts, in order in a `nn.Sequential` if several do."""
     acting = []
     for index, option in enumerate(options):
         module = option(site)
@@ -84,66 +87,62 @@ def modules_at(options: Sequence[Option], site: Site) -> nn.Module:
 
 
 def drop_prob_of(keep_prob: float) -> float:
-    """The library's drop_prob of the command line's keep_prob, which must be a number in (0, 1]."""
-    number = isinstance(keep_prob, int | float) and not isinstance(keep_prob, bool)
-    if not number or not 0 < keep_prob <= 1:
-        raise ValueError(f"keep_prob must be a number in (0, 1], got {keep_prob!r}")
-    return 1 - keep_prob
+    """Return drop_prob = 1 - keep_prob; ValueError unless keep_prob is a number in (0, 1]."""
+    return 1 - checks.number("keep_prob", keep_prob, above=0, most=1)
 
 
 class AbstractRandom(nn.Module, ABC):
-    """What is random at a site in training: its level, its key, and a count by which a run proves what it did.
+    """A module that is random in training, with a scheduled level, a key, and a count that shows what it did.
 
-    `level` (0-dim) and `key` are non-persistent buffers set before each micro-batch by `advance`, so that a changing
-    level keeps one compiled graph and the `state_dict` stays the bare network's. Until `advance` is called the module
-    stands alone: the target level, and keys drawn from torch's default generator.
+    The level is drop_prob for what drops, std for noise. `level` (0-dim) and `key` are non-persistent buffers set
+    before each micro-batch by `advance`, so that a changing level keeps one compiled graph and the `state_dict` stays
+    the bare network's. Until `advance` is called the module has the full level, and draws its keys from torch's
+    default generator.
 
     Args:
-        target: the level reached at the end of the schedule.
-        schedule: `constant`, or `linear`: from 0 at the first step to `target` at the last.
+        full_level: the level at the end of the schedule.
+        schedule: `constant`, or `linear`: from 0 at the first step to `full_level` at the last.
         inference: random in eval mode too (the paper's Fig. 5; Monte-Carlo inference). Norms are not affected.
     """
 
     counts = DROPPED
-    """What is counted; empty where nothing can be proven in closed form."""
+    """The name of the counted event; empty if its frequency has no closed form."""
 
     in_inference = True
-    """Whether `inference` makes it random in eval mode; False where it acts in training alone."""
+    """`inference` makes it random in eval mode; False: it acts in training only."""
 
     level: Tensor
     key: Tensor
     dropped: Tensor
     seen: Tensor
 
-    def __init__(self, target: float, *, schedule: str = "constant", inference: bool = False):
+    def __init__(self, full_level: float, *, schedule: str = "constant", inference: bool = False):
         super().__init__()
-        if schedule not in ("constant", "linear"):
-            raise ValueError(f"schedule must be constant or linear, got {schedule!r}")
-        if not isinstance(inference, bool):
-            raise ValueError(f"inference must be true or false, got {inference!r}")
-        self.target = float(target)
+        checks.one_of("schedule", schedule, ("constant", "linear"))
+        checks.boolean("inference", inference)
+        self.full_level = float(full_level)
         self.schedule = schedule
         self.inference = inference
         self.site = ""
         self.keyed = False
-        self.register_buffer("level", torch.tensor(self.target), persistent=False)
+        self.register_buffer("level", torch.tensor(self.full_level), persistent=False)
         self.register_buffer("key", torch.tensor(0), persistent=False)
         self.register_buffer("dropped", torch.tensor(0), persistent=False)
         self.register_buffer("seen", torch.tensor(0), persistent=False)
 
     @property
     def stream(self) -> str:
-        """What its keys are a function of, beside seed and step: modules that share it draw alike."""
+        """The name that keys depend on, beside seed and step: modules with the same stream draw alike."""
         return self.site
 
     @property
     def active(self) -> bool:
-        """Whether the next forward pass is random."""
+        """Predicate: the next forward pass is random."""
         return self.training or self.inference
 
-    def rate_at(self, progress: float) -> float:
-        """The nominal level at a progress of training from 0 (first step) to 1 (last step)."""
-        return self.target * progress if self.schedule == "linear" else self.target
+    def level_at(self, progress: float) -> float:
+        """Return the scheduled level at a progress of training from 0 (first step) to 1 (last step)."""
+        return self.full_level * progress if self.schedule == "linear" else self.full_level
 
     def advance(self, level: float, key: int) -> None:
         """Set the level and the key of the next forward pass."""
@@ -152,7 +151,7 @@ class AbstractRandom(nn.Module, ABC):
         self.keyed = True
 
     def next_key(self) -> Tensor:
-        """The key of this forward pass."""
+        """Return the key of this forward pass (0-dim int64)."""
         return self.key if self.keyed else torch.randint(2**62, (), device=self.key.device)
 
     def count(self, dropped: float | Tensor, seen: int) -> None:
@@ -162,32 +161,31 @@ class AbstractRandom(nn.Module, ABC):
             self.seen += seen
 
     def shape(self, *inputs: Any) -> tuple[int, ...]:
-        """Of what is counted, for one example: (C, …), from the inputs of a forward pass."""
+        """Return the shape (C, …) of what is counted for one example, from the inputs of a forward pass."""
         return tuple(inputs[0].shape[1:])
 
     def draws(self, batch: int) -> int:
-        """How many of them are independent in a micro-batch of so many examples."""
+        """Return the number of independent draws in a micro-batch of `batch` examples."""
         return batch
 
     @abstractmethod
     def expected(self, shape: Sequence[int], level: np.ndarray) -> np.ndarray:
-        """The exact expectation of the counted fraction at each nominal level, for one example of that shape."""
+        """Return the exact expectation of the counted fraction at each level, for one example of that shape."""
 
     @abstractmethod
     def variance(self, shape: Sequence[int], level: np.ndarray) -> np.ndarray:
-        """A bound on the variance of one draw's counted fraction, from what is independent in it, not cells."""
+        """Return a bound on the variance of one draw's counted fraction, from what is independent in it, not cells."""
 
     def clamped(self, shape: Sequence[int]) -> bool:
-        """Whether the map is too small for what was asked; False for everything that has no size."""
+        """Predicate: the map is smaller than the configured block; False for everything that has no size."""
         return False
 
 
 class AbstractDropProb(AbstractRandom):
-    """What drops with a probability in training: its level is `drop_prob`, in [0, 1)."""
+    """A module that drops with a probability in training: its level is `drop_prob`, in [0, 1)."""
 
     def __init__(self, drop_prob: float, *, schedule: str = "constant", inference: bool = False):
-        if not 0 <= drop_prob < 1:
-            raise ValueError(f"drop_prob must be in [0, 1), got {drop_prob!r}")
+        checks.number("drop_prob", float(drop_prob), least=0, below=1)
         super().__init__(drop_prob, schedule=schedule, inference=inference)
 
     @property
@@ -196,7 +194,7 @@ class AbstractDropProb(AbstractRandom):
         return self.level
 
     def extra_repr(self) -> str:
-        text = f"drop_prob={self.target:g}, schedule={self.schedule}"
+        text = f"drop_prob={self.full_level:g}, schedule={self.schedule}"
         return text + (", inference=True" if self.inference else "")
 
 
@@ -212,24 +210,23 @@ class AbstractDrop(AbstractDropProb):
 
     @abstractmethod
     def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, float | Tensor, int]:
-        """The output, how many cells of the mask are 0 (a tensor where it lies on a device), and how many it has."""
+        """Return the output, the number of zeros of the mask (a tensor if it lies on a device), and the mask's size."""
 
 
 class AbstractNoise(AbstractRandom):
     """A site at which Gaussian noise is added in training: its level is the standard deviation, 0 or more.
 
-    Counted are the units that it moves by more than one standard deviation: erfc(1/√2) = 31.7 % of them.
+    Units that it moves by more than one standard deviation are counted: erfc(1/√2) = 31.7 % of them.
     """
 
     counts = MOVED
 
     def __init__(self, std: float, *, schedule: str = "constant", inference: bool = False):
-        if isinstance(std, bool) or not isinstance(std, int | float) or not 0 <= std < math.inf:
-            raise ValueError(f"std must be a number, 0 or more, got {std!r}")
+        checks.number("std", std, least=0)
         super().__init__(std, schedule=schedule, inference=inference)
 
     def add(self, input: Tensor, key: Tensor) -> Tensor:
-        """input + std · ε, ε ~ N(0, 1) of its own for every unit; counted."""
+        """Return input + std · ε, ε ~ N(0, 1) independent for every unit, and count."""
         noise = self.level * normal(key, input.shape)
         self.count((noise.abs() > self.level).sum(), input.numel())
         return input + noise.to(input.dtype)
@@ -242,23 +239,23 @@ class AbstractNoise(AbstractRandom):
         return share * (1 - share) / math.prod(shape)
 
     def extra_repr(self) -> str:
-        text = f"std={self.target:g}, schedule={self.schedule}"
+        text = f"std={self.full_level:g}, schedule={self.schedule}"
         return text + (", inference=True" if self.inference else "")
 
 
 def drops(network: nn.Module) -> dict[str, AbstractRandom]:
-    """What is random in a network, by site name."""
+    """Return the random modules of a network, by site name."""
     found = {path: module for path, module in network.named_modules() if isinstance(module, AbstractRandom)}
     return {module.site or path: module for path, module in found.items()}
 
 
 def inference_drops(network: nn.Module) -> dict[str, AbstractRandom]:
-    """Those that can be random in eval mode too."""
+    """Return the random modules that can be random in eval mode too, by site name."""
     return {name: module for name, module in drops(network).items() if module.in_inference}
 
 
 def with_inference(network: nn.Module, on: bool) -> nn.Module:
-    """A copy whose sites drop in eval mode, or do not."""
+    """Return a copy whose sites drop in eval mode if `on`, else do not."""
     replica = copy.deepcopy(network)
     for drop in drops(replica).values():
         drop.inference = on
@@ -266,7 +263,7 @@ def with_inference(network: nn.Module, on: bool) -> nn.Module:
 
 
 def shapes(network: nn.Module, size: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """The shape (C, …) of what each site counts, for images of `size` (C, H, W): a dry run, nothing computed."""
+    """Return the shape (C, …) of what each site counts, for images of `size` (C, H, W), by a pass on meta."""
     found: dict[str, tuple[int, ...]] = {}
     replica = copy.deepcopy(network).to("meta")
     for name, module in drops(replica).items():

@@ -1,16 +1,16 @@
-"""What a site counts, and when it did not do what it should have; without torch, as reports read what runs wrote."""
+"""The drop-rate check: the counted events, and the test of realised against expected fractions. Needs no torch."""
 
 DROPPED = "dropped"
-"""What a site counts that drops."""
+"""The event that a dropping site counts."""
 
 MOVED = "moved by over 1 σ"
-"""What a site of Gaussian noise counts; others say in words of their own what they count."""
+"""The event that a site of Gaussian noise counts; other sites have words of their own."""
 
 STANDARD_ERRORS = 5
 ROUNDING = 1e-6
-"""Rates travel through float32."""
+"""Allowed beside the standard errors: levels are float32."""
 
 
 def strayed(realised: float | None, expected: float, stderr: float) -> bool:
-    """Whether a realised fraction is more than 5 standard errors from the expected one, or there is none."""
+    """Predicate: the realised fraction is more than 5 standard errors from the expected one, or None."""
     return realised is None or abs(realised - expected) > STANDARD_ERRORS * stderr + ROUNDING

@@ -202,9 +202,9 @@ def test_a_share_of_the_batch_is_replaced(learned, share, count):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"epsilon": 0}, "augment.epsilon must be a number above 0 and at most 1, got 0"),
-        ({"epsilon": 8}, "augment.epsilon must be a number above 0 and at most 1, got 8"),
-        ({"share": 0}, "augment.share must be a number above 0 and at most 1, got 0"),
+        ({"epsilon": 0}, r"augment.epsilon must be a number in \(0, 1\], got 0"),
+        ({"epsilon": 8}, r"augment.epsilon must be a number in \(0, 1\], got 8"),
+        ({"share": 0}, r"augment.share must be a number in \(0, 1\], got 0"),
         ({"steps": 0}, "augment.steps must be a whole number, 1 or more, got 0"),
         ({"step_size": -1}, "augment.step_size must be a number above 0, or null, got -1"),
         ({"random_start": 1}, "augment.random_start must be true or false, got 1"),

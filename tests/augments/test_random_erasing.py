@@ -79,7 +79,7 @@ def test_random_is_normal_noise_and_the_rest_stays(layout):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"probability": 0}, "augment.probability must be in"),
+        ({"probability": 0}, "augment.probability must be a number in"),
         ({"scale": [0.3, 0.1]}, r"augment.scale must be \[least, greatest\], in \(0, 1\], got \[0.3, 0.1\]"),
         ({"scale": [0.1, 1.5]}, "augment.scale"),
         ({"scale": 0.3}, "augment.scale"),

@@ -32,7 +32,7 @@ def test_progress_sets_the_level():
     for progress, level in ((0.0, 0.0), (0.25, 0.1), (1.0, 0.4)):
         advance(net, progress)
         assert float(net.drop.drop_prob) == pytest.approx(level) and float(net.fixed.drop_prob) == pytest.approx(0.3)
-    with pytest.raises(ValueError, match="progress must be in"):
+    with pytest.raises(ValueError, match="progress must be a number in"):
         advance(net, 1.5)
 
 

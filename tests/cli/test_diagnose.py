@@ -158,7 +158,7 @@ def test_what_is_no_number_is_null_in_json(diagnose):
         (["diagnose.every=0"], "diagnose.every must be a whole number, 1 or more, got 0"),
         (["diagnose.steps=0,5"], "diagnose.steps=0,5: one value of what is measured; configurations are swept"),
         (["diagnose.images=x", *TINY], "diagnose.images must be a whole number, 1 or more, got 'x'"),
-        (["diagnose.saturated=2", *TINY, *FEW], "saturated must be a number between 0 and 1, got 2"),
+        (["diagnose.saturated=2", *TINY, *FEW], "saturated must be a number in (0, 1), got 2"),
         (["diagnose.steps=9", *TINY, *FEW], "diagnose.steps=9: the training of"),
         (["norm=batchh"], "norm has no option 'batchh'; did you mean 'batch'?"),
         (["--cell", "0123"], "no finished cell '0123' in"),

@@ -153,10 +153,10 @@ def test_ctrl_c_ends_it_and_leaves_nothing_behind(outputs):
         slow(["tiny"], "choose one evaluation: +evaluate=X, X one of: adversarial, calibration"),
         slow(["tiny", "evaluate=corruptoin"], "evaluate has no option 'corruptoin'; did you mean 'corruption'?"),
         slow(["tiny", "evaluate=noise", "evaluate.sigma=[1]"], "did you mean 'evaluate.sigmas'?"),
-        (["tiny", "evaluate=noise", "evaluate.sigmas=[-1]"], "must be a number 0 or more, got -1"),
+        (["tiny", "evaluate=noise", "evaluate.sigmas=[-1]"], "must be a number, 0 or more, got -1"),
         slow(["tiny", "evaluate=noise", "evaluate.sigmas=1"], "sigmas takes a list: evaluate.sigmas=[…], got 1"),
         slow(["tiny", "evaluate=other_data", "evaluate.data=digits"], "the cell was trained on 10 classes of 12×12"),
-        slow(["tiny", "evaluate=noise", "sweep.jobs=0"], "sweep.jobs must be auto or a whole number, 1 or more, got 0"),
+        slow(["tiny", "evaluate=noise", "sweep.jobs=0"], "must be a whole number, 1 or more, or auto, got 0"),
     ],
 )
 def test_a_mistake_costs_a_line_and_exit_code_2(outputs, words, told):

@@ -77,7 +77,7 @@ def outputs(tmp_path, monkeypatch):
         (["sweep.budget=2"], "sweep.budget must be"),
         (["sweep.detect=0"], "sweep.detect must be a number of points above 0, got 0"),
         (["sweep.detect=a"], "sweep.detect must be a number of points above 0, got 'a'"),
-        (["sweep.rerun=some"], "sweep.rerun must be one of"),
+        (["sweep.rerun=some"], "sweep.rerun must be none"),
         (["optimizer.lr=-1"], "optimizer"),
     ],
 )

@@ -146,8 +146,8 @@ def test_gradient_flows(name):
 def test_state_dict_is_empty_and_repr_shows_the_level(name):
     for module in modules(name, PLACES):
         assert module.state_dict() == {}
-        assert not isinstance(module, AbstractDropProb) or f"drop_prob={module.target:g}" in repr(module)
-        assert not isinstance(module, AbstractNoise) or f"std={module.target:g}" in repr(module)
+        assert not isinstance(module, AbstractDropProb) or f"drop_prob={module.full_level:g}" in repr(module)
+        assert not isinstance(module, AbstractNoise) or f"std={module.full_level:g}" in repr(module)
 
 
 def counted(module, draws, level):
@@ -162,7 +162,7 @@ def counted(module, draws, level):
 def test_realised_fraction_is_the_expected_one(name):
     for place in PLACES:
         for module in modules(name, [place]):
-            assert isinstance(module, AbstractRandom) and module.target > 0
+            assert isinstance(module, AbstractRandom) and module.full_level > 0
             inputs = (
                 layer()
                 if place == "weight"
@@ -173,5 +173,5 @@ def test_realised_fraction_is_the_expected_one(name):
                 module(*inputs)
             if module.counts:
                 examples = {"weight": 16}.get(place, 32)
-                realised, expected, error = counted(module, 50 * module.draws(examples), module.target)
+                realised, expected, error = counted(module, 50 * module.draws(examples), module.full_level)
                 assert abs(realised - expected) <= error

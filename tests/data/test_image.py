@@ -75,13 +75,6 @@ def test_resized_scales_the_shorter_side_and_cuts_the_centre(size):
     assert out[0, -1] - out[0, 0] == pytest.approx(shown, abs=4 + 2 * 255 / width)
 
 
-@pytest.mark.parametrize("value", [0, -3, 2.5, "32", True, None])
-def test_a_count_of_pixels(value):
-    assert image.positive("size", 3) == 3
-    with pytest.raises(ValueError, match="data.size must be a whole number of pixels, 1 or more"):
-        image.positive("size", value)
-
-
 def test_constants():
     assert torch.equal(image.constants("mean", [0.5, 0.25], 2), torch.tensor([0.5, 0.25]))
     with pytest.raises(ValueError, match="data.mean must be 3 numbers"):

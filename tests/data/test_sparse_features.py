@@ -149,7 +149,7 @@ def test_fingerprint_is_of_the_arguments():
         ({"train": True}, "data.train must be"),
         ({"most": 1}, r"data.most must be a number in \(0, 1\), got 1"),
         ({"rate": 0}, "data.rate must be a number above 0"),
-        ({"exponent": -1}, "data.exponent must be a number 0 or more"),
+        ({"exponent": -1}, "data.exponent must be a number, 0 or more"),
         ({"weight": "high"}, "data.weight must be a number above 0, got 'high'"),
         ({"exponent": 3}, "the rarest of 512 features would be on in a share of 1e-08 of images"),
     ],

@@ -58,7 +58,7 @@ def test_all_does_not_train_again_what_another_has_just_trained(plan_of):
 
 
 def test_another_word_is_refused(plan_of):
-    with pytest.raises(UserError, match="sweep.rerun must be one of none, failed, stale, all, got 'some'"):
+    with pytest.raises(UserError, match="sweep.rerun must be none, failed, stale or all, got 'some'"):
         outdated(plan_of("sweep.rerun=some"))
 
 

@@ -5,7 +5,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import weight_norm
 
 from dropgrid import streams
-from dropgrid.initializers.layers import drawn, number, weights, whole, zero_biases
+from dropgrid.initializers.layers import drawn, weights, zero_biases
 
 
 def fans(layer):
@@ -90,18 +90,3 @@ def test_draws_have_the_asked_standard_deviation(distribution):
 def test_an_unknown_distribution_is_named():
     with pytest.raises(ValueError, match=r"init\.distribution must be normal or uniform, got 'cauchy'"):
         drawn(torch.empty(2), 1.0, "cauchy", torch.Generator())
-
-
-@pytest.mark.parametrize("value", [-0.1, True, None, "1", float("inf"), float("nan")])
-def test_what_is_no_number_is_named(value):
-    with pytest.raises(ValueError, match=f"init.std must be a number, 0 or more, got {value!r}"):
-        number("std", value)
-    with pytest.raises(ValueError, match=f"init.std must be a number above 0, got {value!r}"):
-        number("std", value, above=0)
-    assert number("std", 0) == 0
-
-
-@pytest.mark.parametrize("value", [0, 1.0, True, None, "1"])
-def test_what_is_no_whole_number_is_named(value):
-    with pytest.raises(ValueError, match=f"init.k must be a whole number, 1 or more, got {value!r}"):
-        whole("k", value)

@@ -27,5 +27,5 @@ def test_halfway_it_is_halfway_to_the_final_share():
 
 @pytest.mark.parametrize("final", [-0.1, 1.1, "abc", True, None])
 def test_a_final_share_outside_its_range_is_named(final):
-    with pytest.raises(ValueError, match=rf"lr_schedule\.final must be in \[0, 1\], got {final!r}"):
+    with pytest.raises(ValueError, match=rf"lr_schedule\.final must be a number in \[0, 1\], got {final!r}"):
         cosine(0, 10, final=final, warmup=0.0)

@@ -43,5 +43,5 @@ def test_what_is_outside_its_range_is_named(key, value):
 
 @pytest.mark.parametrize("final", [-0.1, 1.1, "abc", True, None])
 def test_a_final_share_outside_its_range_is_named(final):
-    with pytest.raises(ValueError, match=rf"lr_schedule\.final must be in \[0, 1\], got {final!r}"):
+    with pytest.raises(ValueError, match=rf"lr_schedule\.final must be a number in \[0, 1\], got {final!r}"):
         cosine_restarts(0, 10, periods=2, multiple=2, final=final, warmup=0.0)

@@ -45,10 +45,10 @@ def test_the_shortest_trainings_have_a_rate(steps):
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [
-        ("peak", 0, r"in \(0, 1\)"),
-        ("peak", 1, r"in \(0, 1\)"),
-        ("start", 0, r"in \(0, 1\]"),
-        ("final", 2, r"in \[0, 1\]"),
+        ("peak", 0, r"a number in \(0, 1\)"),
+        ("peak", 1, r"a number in \(0, 1\)"),
+        ("start", 0, r"a number in \(0, 1\]"),
+        ("final", 2, r"a number in \[0, 1\]"),
         ("anneal", "cos", "linear or cosine"),
     ],
 )

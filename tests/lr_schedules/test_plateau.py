@@ -70,11 +70,11 @@ def test_a_warm_up_comes_first():
     ("key", "value", "allowed"),
     [
         ("metric", "accuracy", "loss or acc"),
-        ("factor", 1, r"in \(0, 1\)"),
+        ("factor", 1, r"a number in \(0, 1\)"),
         ("patience", -1, "a whole number, 0 or more"),
         ("patience", 1.5, "a whole number, 0 or more"),
-        ("threshold", -0.1, r"in \[0, 1\]"),
-        ("lowest", 2, r"in \[0, 1\]"),
+        ("threshold", -0.1, r"a number in \[0, 1\]"),
+        ("lowest", 2, r"a number in \[0, 1\]"),
     ],
 )
 def test_what_is_outside_its_range_is_named(key, value, allowed):

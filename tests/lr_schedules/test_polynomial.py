@@ -27,5 +27,5 @@ def test_a_power_not_above_0_is_named(power):
 
 
 def test_a_final_share_outside_its_range_is_named():
-    with pytest.raises(ValueError, match=r"lr_schedule\.final must be in \[0, 1\], got 2"):
+    with pytest.raises(ValueError, match=r"lr_schedule\.final must be a number in \[0, 1\], got 2"):
         polynomial(0, 10, power=1, final=2, warmup=0.0)

@@ -30,5 +30,5 @@ def test_milestones_that_do_not_rise_within_training_are_named(milestones):
 
 @pytest.mark.parametrize("gamma", [0, 1.5, "abc", True, None])
 def test_a_gamma_outside_its_range_is_named(gamma):
-    with pytest.raises(ValueError, match=rf"lr_schedule\.gamma must be in \(0, 1\], got {gamma!r}"):
+    with pytest.raises(ValueError, match=rf"lr_schedule\.gamma must be a number in \(0, 1\], got {gamma!r}"):
         step(0, 100, milestones=[0.5], gamma=gamma, warmup=0.0)

@@ -27,5 +27,5 @@ def test_it_is_step_decay_with_milestones_at_each_multiple(steps):
 @pytest.mark.parametrize("value", [0, 1.5, "abc", True, None])
 def test_what_is_outside_its_range_is_named(key, value):
     arguments = {"every": 0.5, "gamma": 0.1, "warmup": 0.0, key: value}
-    with pytest.raises(ValueError, match=rf"lr_schedule\.{key} must be in \(0, 1\], got {value!r}"):
+    with pytest.raises(ValueError, match=rf"lr_schedule\.{key} must be a number in \(0, 1\], got {value!r}"):
         step_every(0, 100, **arguments)

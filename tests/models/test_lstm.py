@@ -243,7 +243,7 @@ def test_at_inference_a_step_has_its_own_statistics_and_beyond_those_trained_the
     norms = net.layer1.norms
     assert all(len(each.steps) == 4 for each in (norms.input, norms.state, norms.cell))
     for key in range(6):
-        net.train_rows.advance(net.train_rows.target, key)
+        net.train_rows.advance(net.train_rows.full_level, key)
         net(images(8))
     counts = [int(norm.num_batches_tracked) for norm in norms.cell.steps]
     assert counts == [6, 6, 4, 2]  # keys 0 to 5: 2, 3, 4, 2, 3, 4 rows
@@ -375,7 +375,7 @@ def test_lengths_are_uniform_and_a_function_of_the_key():
     keys = [streams.key(3, "regularizer", step, 0, "train_rows") for step in range(2100)]
     counts = torch.zeros(21)
     for key in keys:
-        rows.advance(rows.target, key)
+        rows.advance(rows.full_level, key)
         drawn = rows(torch.zeros(1, 28, 5)).shape[1]
         counts[drawn] += 1
         assert drawn == rows.drawn == rows(torch.zeros(1, 28, 5)).shape[1]
@@ -389,10 +389,10 @@ def test_the_proof_of_lengths(build, option):
     """Counted is the share of rows left out; what is expected of it is exact."""
     rows = TrainRows(14, 20, 28)
     for key in range(7):
-        rows.advance(rows.target, key)
+        rows.advance(rows.full_level, key)
         rows(torch.zeros(1, 28, 5))
     shares = torch.tensor([(28 - k) / 28 for k in range(14, 21)], dtype=torch.float64)
-    level = torch.tensor([rows.target]).double().numpy()
+    level = torch.tensor([rows.full_level]).double().numpy()
     assert float(rows.dropped / rows.seen) == pytest.approx(float(shares.mean()))
     assert rows.expected((28, 5), level)[0] == pytest.approx(float(shares.mean()))
     assert rows.variance((28, 5), level)[0] == pytest.approx(float(shares.var(correction=0)))

@@ -184,7 +184,7 @@ def test_zero_init_residual_needs_a_gain(build, option, name, changes):
         ({"residual": 1}, r"model\.residual must be true or false, got 1"),
         ({"residual": False, "branch_scale": "skipinit"}, r"model\.branch_scale=skipinit scales branches"),
         ({"residual": False, "zero_init_residual": True}, r"model\.zero_init_residual=true needs model\.residual=true"),
-        ({"branch_scale": "rezero"}, r"model\.branch_scale must be none or skipinit or fixup, got 'rezero'"),
+        ({"branch_scale": "rezero"}, r"model\.branch_scale must be none, skipinit or fixup, got 'rezero'"),
         (
             {"branch_scale": "fixup", "zero_init_residual": True},
             r"needs model\.residual=true and model\.branch_scale=none",
@@ -218,7 +218,7 @@ def test_one_graph_with_scheduled_dropblock(build):
     compiled = torch.compile(net, backend="aot_eager", fullgraph=True)
     for step in range(10):
         for index, drop in enumerate(sites.values()):
-            drop.advance(drop.rate_at(step / 9), 100 * step + index)
+            drop.advance(drop.level_at(step / 9), 100 * step + index)
         compiled(torch.randn(4, 3, 16, 16)).sum().backward()
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
     assert not torch._dynamo.utils.counters["graph_break"]

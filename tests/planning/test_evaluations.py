@@ -137,7 +137,7 @@ def test_a_measurement_that_fails_is_said_and_hides_neither_table_nor_the_others
     outputs, _ = trained
     listed = "ablation.evaluate=['noise evaluate.sigmas=[-1]', 'noise evaluate.sigmas=[0.25]']"
     done = command("train", "+ablation=dropblock_cam", *TINY, listed, "name=tiny", outputs=outputs)
-    assert done.returncode == 1 and "noise: 3 failed" in done.stdout and "must be a number 0 or more" in done.stdout
+    assert done.returncode == 1 and "noise: 3 failed" in done.stdout and "must be a number, 0 or more" in done.stdout
     assert "table.md" in done.stdout
     assert all("noise/gaussian_noise_0.25" in each for each in evaluations(outputs))
 

@@ -27,9 +27,9 @@ def test_all_or_nothing_per_example():
 
 
 def test_stochastic_depth_grows_linearly_over_depth():
-    rates = [drop_path(branch(block), **DEFAULTS).target for block in range(1, 6)]
+    rates = [drop_path(branch(block), **DEFAULTS).full_level for block in range(1, 6)]
     assert rates == pytest.approx([0.04, 0.08, 0.12, 0.16, 0.20])
-    constant = [drop_path(branch(block), **{**DEFAULTS, "depth": "constant"}).target for block in range(1, 6)]
+    constant = [drop_path(branch(block), **{**DEFAULTS, "depth": "constant"}).full_level for block in range(1, 6)]
     assert constant == pytest.approx([0.2] * 5)
 
 

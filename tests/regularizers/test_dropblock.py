@@ -263,11 +263,11 @@ def site(group, place="conv", groups=4):
 
 
 def test_per_group_rate_gives_the_last_group_the_full_one():
-    rates = {g: dropblock(site(g), **{**DEFAULTS, "groups": None}).target for g in (1, 2, 3, 4)}
+    rates = {g: dropblock(site(g), **{**DEFAULTS, "groups": None}).full_level for g in (1, 2, 3, 4)}
     assert rates == pytest.approx({4: 0.1, 3: 0.025, 2: 0.00625, 1: 0.0015625})
-    three = dropblock(site(3, groups=3), **DEFAULTS).target
+    three = dropblock(site(3, groups=3), **DEFAULTS).full_level
     assert three == pytest.approx(0.1)
-    assert dropblock(site(3), **{**DEFAULTS, "per_group_rate": False}).target == pytest.approx(0.1)
+    assert dropblock(site(3), **{**DEFAULTS, "per_group_rate": False}).full_level == pytest.approx(0.1)
 
 
 def test_where_it_acts():

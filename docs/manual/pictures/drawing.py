@@ -70,13 +70,13 @@ def schedules(axes: Axes, modules: dict[str, tuple[Any, Any]], what: str) -> Non
     """
     progress = np.linspace(0, 1, 21)
     for label, (own, other) in modules.items():
-        (line,) = axes.plot(progress, [own.rate_at(each) for each in progress], lw=1.6, color=BLUE)
-        axes.plot(progress, [other.rate_at(each) for each in progress], lw=1.1, color=GREY, ls=(0, (3, 2)))
+        (line,) = axes.plot(progress, [own.level_at(each) for each in progress], lw=1.6, color=BLUE)
+        axes.plot(progress, [other.level_at(each) for each in progress], lw=1.1, color=GREY, ls=(0, (3, 2)))
         if label:
-            axes.annotate(label, (1, own.target), (4, 0), textcoords="offset points", va="center", fontsize=7.5)
+            axes.annotate(label, (1, own.full_level), (4, 0), textcoords="offset points", va="center", fontsize=7.5)
         line.set_label(own.schedule)
     own, other = next(iter(modules.values()))
     axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1.15 * max(each.target for each, _ in modules.values()))
+    axes.set_ylim(0, 1.15 * max(each.full_level for each, _ in modules.values()))
     axes.set_xticks([0, 1], ["first", "last step"])
     axes.set_title(f"{what}\n—  {own.schedule} (default)\n- -  {other.schedule}", fontsize=7.5, loc="left", color=INK)

@@ -23,7 +23,7 @@ def drawn(option: Option, keep_probs: tuple[float, ...] = (0.9, 0.7), seed: int 
         figure = sheet(2.45)
         for index, keep_prob in enumerate(keep_probs):
             module = option.built(keep_prob=keep_prob, **changes)(SITE)
-            module.advance(module.target, streams.key(seed, "regularizer", index))
+            module.advance(module.full_level, streams.key(seed, "regularizer", index))
             out = module(torch.ones(SIZE))
             left = 0.45 + 3.35 * index
             share = 100 * int(module.dropped) / int(module.seen)
@@ -54,7 +54,7 @@ def levels(option: Option) -> dict[str, tuple[Any, Any]]:
     for site in sites_of("ResNet-20"):
         own = option.built()(site)
         if hasattr(own, "target"):
-            found.setdefault(own.target, (f"group {site.group}", own, option.built(schedule=other)(site)))
+            found.setdefault(own.full_level, (f"group {site.group}", own, option.built(schedule=other)(site)))
     several = len(found) > 1
     return {label if several else "": (own, changed) for label, own, changed in found.values()}
 

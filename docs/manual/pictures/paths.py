@@ -59,7 +59,7 @@ def branches(option: Option, depth: str) -> Any:
     for site in sites_of("ResNet-20"):
         if site.place == "branch":
             module = option.built(keep_prob=0.5, depth=depth)(site)
-            module.advance(module.target, streams.key(0, "regularizer", site.name))
+            module.advance(module.full_level, streams.key(0, "regularizer", site.name))
             rows.append(module(torch.ones(EXAMPLES, 1))[:, 0] != 0)
     return torch.stack(rows)
 
@@ -79,7 +79,7 @@ def fractal(option: Option, mode: str) -> dict[str, torch.Tensor]:
             sites=[option.built(keep_prob=0.5, depth="constant", mode=mode)],
         )
     for name, module in drops(net).items():
-        module.advance(module.target, streams.key(5, "regularizer", module.stream or name))
+        module.advance(module.full_level, streams.key(5, "regularizer", module.stream or name))
     outputs: dict[str, torch.Tensor] = {}
     for name, layer in net.named_modules():
         if isinstance(layer, Layer):

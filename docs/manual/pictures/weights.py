@@ -28,7 +28,7 @@ def acting(module: Any, std: float, examples: int, step: int = 0) -> torch.Tenso
     weight, bias = layer(std)
     found = []
     for column in range(INPUTS + 1):
-        module.advance(module.target, streams.key(0, "regularizer", step))
+        module.advance(module.full_level, streams.key(0, "regularizer", step))
         probe = torch.zeros(examples, INPUTS)
         if column < INPUTS:
             probe[:, column] = 1

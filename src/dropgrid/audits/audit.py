@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from dropgrid import checks
 from dropgrid.audits.laws import kind
 from dropgrid.audits.result import Audit, Layer, shortened
 from dropgrid.audits.watch import Own, Watch, Watched, tensors
@@ -42,8 +43,7 @@ def audit(
         ValueError: no batch, or less than 1 wanted; a model or batch without values: lazy, or on the meta device.
         TypeError: a loader that gives nothing in turn.
     """
-    if isinstance(batches, bool) or not isinstance(batches, int) or batches < 1:
-        raise ValueError(f"batches must be a whole number, 1 or more, got {batches!r}")
+    checks.whole_number("batches", batches, 1)
     if not isinstance(loader, Iterable) and not hasattr(loader, "__getitem__"):
         raise TypeError(f"the loader must give batches in a for loop, got {loader!r}")
     has_values(model)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.regularizers.dropblock import cover_counts, seed_rate
 
 NAMES = ("drop_prob", "p", "dropout_p", "drop_rate", "rate", "prob")
@@ -39,7 +40,7 @@ def nominal(layer: nn.Module) -> float | None:
         value = getattr(layer, name, None)
         if isinstance(value, Tensor) and value.numel() == 1:
             return float(value)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if checks.is_number(value):
             return float(value)
     return 0.0 if any(hasattr(layer, name) and getattr(layer, name) is None for name in NAMES) else None
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.augments.context import Context
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -53,7 +54,7 @@ def attack(
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Eval mode, and afterwards each module's own."""
+    """Put the network in eval mode, and restore each module's own mode afterwards."""
     modes = {module: module.training for module in network.modules()}
     network.eval()
     try:
@@ -80,7 +81,7 @@ def adversarial(
     Args:
         images: normalised floats (N, C, H, W); their memory format is kept.
         targets: returned as they are; indices or class probabilities.
-        generator: on the images' device; draws the starts, where they are random.
+        generator: on the images' device; draws the starts, if they are random.
         context: the network, the loss that is raised, mean and std.
         epsilon: radius of the ball, above 0 and at most 1, in units of the [0, 1] image.
         steps: 1 or more; each costs a forward and a backward pass.
@@ -91,14 +92,12 @@ def adversarial(
     Source: Goodfellow et al., §4 (FGSM) and §6 (half of the loss of adversarial examples); Madry et al., §2.1 and §5
     (PGD, the whole batch). Differs from Goodfellow et al.: half of the images, not each image twice.
     """
-    for name, value in (("epsilon", epsilon), ("share", share)):
-        check(name, value, "above 0 and at most 1", at_most=1)
+    checks.number("augment.epsilon", epsilon, above=0, most=1)
+    checks.number("augment.share", share, above=0, most=1)
     if step_size is not None:
-        check("step_size", step_size, "above 0, or null", at_most=float("inf"))
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"augment.steps must be a whole number, 1 or more, got {steps!r}")
-    if not isinstance(random_start, bool):
-        raise ValueError(f"augment.random_start must be true or false, got {random_start!r}")
+        checks.number("augment.step_size", step_size, above=0, also="null")
+    checks.whole_number("augment.steps", steps, 1)
+    checks.boolean("augment.random_start", random_start)
     if context is None:
         raise ValueError("adversarial needs a context: it attacks the network that is trained")
     if step_size is None:
@@ -123,9 +122,3 @@ def adversarial(
     out = images.clone()
     out[:count] = found.to(images.dtype)
     return out, targets
-
-
-def check(name: str, value: object, allowed: str, *, at_most: float) -> None:
-    """ValueError unless the value is a number above 0 and at most that."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= at_most:
-        raise ValueError(f"augment.{name} must be a number {allowed}, got {value!r}")

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import AutoAugment, AutoAugmentPolicy
 
+from dropgrid import checks
 from dropgrid.augments.context import Context
 from dropgrid.augments.operations import IDENTITY, Operation, of, on_bytes, strengths
 
@@ -21,7 +22,7 @@ def autoaugment(
 ) -> tuple[Tensor, Tensor]:
     """A sub-policy of a learned policy on each image: two operations, each with its probability and magnitude.
 
-    The operations are of 8-bit images: they are rebuilt from the normalised ones (exactly, where nothing before this
+    The operations are of 8-bit images: they are rebuilt from the normalised ones (exactly, if nothing before this
     changed values), transformed, and normalised again. What an operation uncovers is black.
 
     Args:
@@ -36,8 +37,7 @@ def autoaugment(
 
     Source: Tables 7 to 9 of the paper, as torchvision has them.
     """
-    if policy not in POLICIES:
-        raise ValueError(f"augment.policy must be one of {', '.join(POLICIES)}, got {policy!r}")
+    checks.one_of("augment.policy", policy, POLICIES)
     learned = POLICIES[policy]
 
     def choose(count: int, height: int, width: int, draws: torch.Generator) -> list[list[Operation]]:

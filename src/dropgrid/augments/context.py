@@ -1,4 +1,4 @@
-"""What the learner gives an augmentation besides the batch."""
+"""The context that the learner gives an augmentation besides the batch."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -27,7 +27,7 @@ class Context(Protocol):
 
     @property
     def classes(self) -> int:
-        """How many there are."""
+        """The number of classes."""
 
 
 def scales(context: Context | None) -> tuple[Tensor | float, Tensor | float]:

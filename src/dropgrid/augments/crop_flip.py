@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dropgrid import checks
+
 
 def crop_flip(
     images: Tensor,
@@ -32,13 +34,12 @@ def crop_flip(
     Differs from the paper: the mean is that of each channel, there that of each pixel.
     """
     count, channels, height, width = images.shape
-    if isinstance(padding, bool) or not isinstance(padding, int) or not 0 <= padding < min(height, width):
+    if not checks.is_whole_number(padding) or not 0 <= padding < min(height, width):
         raise ValueError(
             f"augment.padding must be a whole number of pixels, 0 or more and less than the image of {height}×{width}, "
             f"got {padding!r}"
         )
-    if not isinstance(flip, bool):
-        raise ValueError(f"augment.flip must be true or false, got {flip!r}")
+    checks.boolean("augment.flip", flip)
     if padding == 0 and not flip:
         raise ValueError("augment.padding=0 with augment.flip=false does nothing: use augment=none")
     device = images.device

@@ -18,7 +18,7 @@ def cutmix(
 
     Args:
         images: floats (N, C, H, W); their memory format is kept.
-        targets: indices (N,), or class probabilities (N, classes) where something stacked before made them so;
+        targets: indices (N,), or class probabilities (N, classes) if an augmentation stacked before made them so;
             returned as class probabilities, float32.
         generator: seeds torch's own, from which torchvision draws and which is put back.
         context: its `classes` says how many there are.

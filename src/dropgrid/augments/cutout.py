@@ -5,6 +5,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from dropgrid import checks
 from dropgrid.augments.context import Context, scales
 
 SHAPES = ("square", "disk", "wide")
@@ -33,7 +34,7 @@ def cutout(
         targets: returned as they are.
         generator: on the images' device; draws N rows, N columns, N decisions, then the noise.
         context: its `mean` and `std` say what is black and white; None: 0 and 1.
-        size: side of the square in pixels; where the shape has to be inside, it has to fit into H × W.
+        size: side of the square in pixels; if the shape has to be inside, it has to fit into H × W.
         inside: see above.
         probability: of an image to be covered, in (0, 1].
         shape: square; disk: the size² pixels nearest to its centre; wide: a rectangle about twice as wide as high, of
@@ -43,16 +44,11 @@ def cutout(
     Source: §3.2 and the released code, which has size 16 for CIFAR-10 and 8 for CIFAR-100, of 32×32 pixels.
     """
     count, _, height, width = images.shape
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise ValueError(f"augment.size must be a whole number of pixels, 1 or more, got {size!r}")
-    if not isinstance(inside, bool):
-        raise ValueError(f"augment.inside must be true or false, got {inside!r}")
-    if isinstance(probability, bool) or not isinstance(probability, int | float) or not 0 < probability <= 1:
-        raise ValueError(f"augment.probability must be in (0, 1], got {probability!r}")
-    if shape not in SHAPES:
-        raise ValueError(f"augment.shape must be one of {', '.join(SHAPES)}, got {shape!r}")
-    if fill not in FILLS:
-        raise ValueError(f"augment.fill must be one of {', '.join(FILLS)}, got {fill!r}")
+    checks.whole_number("augment.size", size, 1, what="a whole number of pixels")
+    checks.boolean("augment.inside", inside)
+    checks.number("augment.probability", probability, above=0, most=1)
+    checks.one_of("augment.shape", shape, SHAPES)
+    checks.one_of("augment.fill", fill, FILLS)
     stamp = pattern(shape, size)
     if inside and (stamp.shape[0] > height or stamp.shape[1] > width):
         raise ValueError(
@@ -88,7 +84,7 @@ def cutout(
 
 @lru_cache
 def pattern(shape: str, size: int) -> Tensor:
-    """bool (h, w): the pixels of a shape of `size`² in its smallest frame."""
+    """Return the pixels of a shape of `size`² in its smallest frame, bool (h, w)."""
     if shape == "square":
         return torch.ones(size, size, dtype=torch.bool)
     if shape == "wide":
@@ -104,6 +100,6 @@ def pattern(shape: str, size: int) -> Tensor:
 
 
 def turning(pixel: tuple[int, int]) -> tuple[int, int, int]:
-    """Orders pixels by distance from the centre, those that a quarter turn carries into each other side by side."""
+    """Return a sort key: distance from the centre, with the pixels of one quarter-turn orbit side by side."""
     y, x = pixel
     return y * y + x * x, y * x * (y * y - x * x), min(abs(y), abs(x))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import CutMix, MixUp
 
+from dropgrid import checks
 from dropgrid.augments.context import Context
 
 Kind = type[MixUp] | type[CutMix]
@@ -20,9 +21,8 @@ def mix(
     context: Context | None,
     alpha: float,
 ) -> tuple[Tensor, Tensor]:
-    """The batch mixed by one of torchvision's transforms, and its class probabilities; arguments as in `mixup`."""
-    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not alpha > 0:
-        raise ValueError(f"augment.alpha must be a number above 0, got {alpha!r}")
+    """Return the batch mixed by one of torchvision's transforms, and its class probabilities; arguments as `mixup`."""
+    checks.number("augment.alpha", alpha, above=0)
     if context is None:
         raise ValueError(f"{kind.__name__.lower()} needs a context: it has to know how many classes there are")
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
@@ -35,5 +35,5 @@ def mix(
 
 @lru_cache
 def transform(kind: Kind, alpha: float, classes: int) -> MixUp | CutMix:
-    """torchvision's."""
+    """Return torchvision's transform, made once."""
     return kind(alpha=alpha, num_classes=classes)

@@ -26,7 +26,7 @@ BINS = 31
 
 @lru_cache
 def strengths(bins: int, height: int, width: int, *, wide: bool) -> dict[str, tuple[list[float], bool]]:
-    """Of each operation its strengths from the weakest on, one alone where it has no choice, and whether it has a sign.
+    """Return each operation's strengths, weakest first (one if it has no choice), and whether it has a sign.
 
     Those of AutoAugment and RandAugment, or the wide ones of TrivialAugment; of H × W pixels. As torchvision has them.
     """
@@ -61,7 +61,7 @@ NAMES = tuple(name for name in strengths(BINS, 1, 1, wide=False) if name != "Inv
 
 
 def of(space: dict[str, tuple[list[float], bool]], name: str, number: int, minus: int) -> Operation:
-    """The operation at a number of its range, or its only strength; negative where it has a sign and `minus` asks."""
+    """The operation at a number of its range, or its only strength; negative if it has a sign and `minus` is true."""
     values, signed = space[name]
     strength = values[number] if len(values) > 1 else values[0]
     return Operation(name, -strength if signed and minus else strength)
@@ -74,7 +74,7 @@ def on_bytes(
     context: Context | None,
     choose: Callable[[int, int, int, torch.Generator], Sequence[Sequence[Operation]]],
 ) -> Tensor:
-    """Normalised floats through 8 bits (exactly, where nothing changed values before) and operations, and back.
+    """Normalised floats through 8 bits (exactly, if nothing changed values before) and operations, and back.
 
     Args:
         images: floats (N, C, H, W), C 1 or 3; their memory format is kept.
@@ -99,7 +99,7 @@ def on_bytes(
 def apply(images: Tensor, chosen: Sequence[Operation]) -> Tensor:
     """Each of the images, uint8 (N, C, H, W), C 1 or 3, by its own operation; what that uncovers is black.
 
-    Images of one operation go together. Each result is that of torchvision on the image alone.
+    Images of one operation go together. Each result equals torchvision's on that image.
     """
     groups: dict[Kernel, list[int]] = {}
     for index, operation in enumerate(chosen):
@@ -113,7 +113,7 @@ def apply(images: Tensor, chosen: Sequence[Operation]) -> Tensor:
 
 
 def moved(images: Tensor, operations: Sequence[Operation]) -> Tensor:
-    """Shears, translations and rotations: each pixel is the nearest of where it came from."""
+    """Shears, translations and rotations: each pixel is the one nearest to its source."""
     count, channels, height, width = images.shape
     maps = torch.stack([sources(*each, height, width) for each in operations]).to(images.device).long()
     black = images.new_zeros(count, channels, 1)
@@ -123,7 +123,7 @@ def moved(images: Tensor, operations: Sequence[Operation]) -> Tensor:
 
 @lru_cache(1024)
 def sources(name: str, strength: float, height: int, width: int) -> Tensor:
-    """Where torchvision reads each pixel, int32 (H · W,): 0 is outside, 1 the first; from an image of such numbers."""
+    """Return the source of each pixel in torchvision, int32 (H · W,): 0 is outside, 1 the first pixel."""
     numbers = torch.arange(1, height * width + 1, dtype=torch.float32).view(1, height, width)
     degrees = math.degrees(math.atan(strength))
     shear = {"ShearX": [degrees, 0.0], "ShearY": [0.0, degrees]}.get(name, [0.0, 0.0])
@@ -184,7 +184,7 @@ def sharpness(images: Tensor, operations: Sequence[Operation]) -> Tensor:
 
 
 def posterize(images: Tensor, operations: Sequence[Operation]) -> Tensor:
-    """The highest bits, so many."""
+    """Keep the highest bits, as many as the strength."""
     masks = torch.tensor([256 - 2 ** (8 - int(each.strength)) for each in operations], device=images.device)
     return images & masks.to(torch.uint8).view(-1, 1, 1, 1)
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from dropgrid import checks
 from dropgrid.augments.context import Context
 from dropgrid.augments.operations import BINS, NAMES, Operation, of, on_bytes, strengths
 
@@ -18,7 +19,7 @@ def randaugment(
 ) -> tuple[Tensor, Tensor]:
     """`operations` operations in a row on each image, each uniform over 14, all of one magnitude; signs are even.
 
-    The operations are of 8-bit images: they are rebuilt from the normalised ones (exactly, where nothing before this
+    The operations are of 8-bit images: they are rebuilt from the normalised ones (exactly, if nothing before this
     changed values), transformed, and normalised again. What an operation uncovers is black.
 
     Args:
@@ -35,10 +36,8 @@ def randaugment(
     Source: §3 and Fig. 2 of the paper. Differs from the paper, as torchvision does: brightness, colour, contrast
     and sharpness are lowered as often as raised.
     """
-    if isinstance(operations, bool) or not isinstance(operations, int) or operations < 1:
-        raise ValueError(f"augment.operations must be a whole number, 1 or more, got {operations!r}")
-    if isinstance(magnitude, bool) or not isinstance(magnitude, int) or not 0 <= magnitude < BINS:
-        raise ValueError(f"augment.magnitude must be a whole number from 0 to {BINS - 1}, got {magnitude!r}")
+    checks.whole_number("augment.operations", operations, 1)
+    checks.whole_number("augment.magnitude", magnitude, 0, BINS - 1)
 
     def choose(count: int, height: int, width: int, draws: torch.Generator) -> list[list[Operation]]:
         space = strengths(BINS, height, width, wide=False)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from dropgrid import checks
 from dropgrid.augments.context import Context
 
 ATTEMPTS = 10
@@ -42,12 +43,10 @@ def random_erasing(
     Source: Algorithm 1 of the paper. Differs from the paper, as torchvision's RandomErasing does: ten attempts, not
     any number; the logarithm of r is uniform, not r; random values are normal, not uniform over all levels.
     """
-    if isinstance(probability, bool) or not isinstance(probability, int | float) or not 0 < probability <= 1:
-        raise ValueError(f"augment.probability must be in (0, 1], got {probability!r}")
+    checks.number("augment.probability", probability, above=0, most=1)
     least, most = span("scale", scale, "in (0, 1]", 1.0)
     flat, tall = span("ratio", ratio, "above 0", math.inf)
-    if fill not in FILLS:
-        raise ValueError(f"augment.fill must be {' or '.join(FILLS)}, got {fill!r}")
+    checks.one_of("augment.fill", fill, FILLS)
     count, _, height, width = images.shape
     device = images.device
 
@@ -76,9 +75,9 @@ def random_erasing(
 
 
 def span(name: str, values: object, allowed: str, end: float) -> tuple[float, float]:
-    """Two numbers above 0 and at most `end`, in order; ValueError names the argument."""
+    """Return two numbers above 0 and at most `end`, in order; ValueError names the argument."""
     pair = [*values] if isinstance(values, Sequence) else []
-    numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in pair)
-    if len(pair) != 2 or not numbers or not 0 < pair[0] <= pair[1] <= end or math.isinf(pair[1]):
+    numbers = len(pair) == 2 and all(map(checks.is_number, pair))
+    if not numbers or not 0 < pair[0] <= pair[1] <= end or math.isinf(pair[1]):
         raise ValueError(f"augment.{name} must be [least, greatest], {allowed}, got {values!r}")
     return pair[0], pair[1]

@@ -16,7 +16,7 @@ def trivialaugment(
 ) -> tuple[Tensor, Tensor]:
     """One operation on each image, uniform over 14, of a strength uniform over 31; signs are even. Nothing to tune.
 
-    The operations are of 8-bit images: they are rebuilt from the normalised ones (exactly, where nothing before this
+    The operations are of 8-bit images: they are rebuilt from the normalised ones (exactly, if nothing before this
     changed values), transformed, and normalised again. What an operation uncovers is black.
 
     Args:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from dropgrid import checks
+
 
 class Ema:
     """averaged ← d · averaged + (1 - d) · current after every step, of weights and of the norms' moving averages.
@@ -19,10 +21,8 @@ class Ema:
     reestimate = False
 
     def __init__(self, *, decay: float, warmup: bool):
-        if isinstance(decay, bool) or not isinstance(decay, int | float) or not 0 <= decay < 1:
-            raise ValueError(f"average.decay must be in [0, 1), got {decay!r}")
-        if not isinstance(warmup, bool):
-            raise ValueError(f"average.warmup must be true or false, got {warmup!r}")
+        checks.number("average.decay", decay, least=0, below=1)
+        checks.boolean("average.warmup", warmup)
         self.decay, self.warmup = decay, warmup
 
     def due(self, step: int, steps: int, per_epoch: int) -> bool:
@@ -34,5 +34,5 @@ class Ema:
         return min(self.decay, (1 + count) / (10 + count)) if self.warmup else self.decay
 
     def update(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: int) -> None:
-        """As above, by torch's own."""
+        """Apply the formula above, by torch's own function."""
         get_ema_multi_avg_fn(self.decay_after(count))(list(averaged), list(current), count)

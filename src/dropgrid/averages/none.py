@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class NoAverage:
-    """What an average is; here there is none.
+    """No average, and the interface of one.
 
     `due(step, steps, per_epoch)`: whether the weights after `step` of `steps` optimizer steps join it.
     `update(averaged, current, count)` lets them join `count` others, in place. `reestimate`: whether the norms' moving
@@ -20,4 +20,4 @@ class NoAverage:
         return False
 
     def update(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: int) -> None:
-        """Nothing."""
+        """Do nothing."""

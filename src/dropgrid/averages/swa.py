@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim.swa_utils import get_swa_multi_avg_fn
 
+from dropgrid import checks
+
 
 class Swa:
     """The plain mean of the weights at the end of every epoch from a share of training on.
 
     The moving averages of the norms are measured again on the training set, with the averaged weights (Algorithm 1,
-    last line). The learning rate should stay high where it averages: lr_schedule=constant, or step.
+    last line). The learning rate should stay high while it averages: lr_schedule=constant, or step.
 
     Args:
         start: share of the steps after which it begins, in [0, 1).
@@ -21,8 +23,7 @@ class Swa:
     reestimate = True
 
     def __init__(self, *, start: float):
-        if isinstance(start, bool) or not isinstance(start, int | float) or not 0 <= start < 1:
-            raise ValueError(f"average.start must be in [0, 1), got {start!r}")
+        checks.number("average.start", start, least=0, below=1)
         self.start = start
 
     def due(self, step: int, steps: int, per_epoch: int) -> bool:

@@ -1,4 +1,4 @@
-"""Scheduled drop layers in a network and a training of one's own."""
+"""Scheduled drop layers in a network outside dropgrid's own training."""
 
 from math import inf
 from typing import Any
@@ -6,40 +6,38 @@ from typing import Any
 import pytorch_lightning as pl
 from torch import nn
 
+from dropgrid import checks
 from dropgrid.sites import AbstractRandom
 
 
 def advance(model: nn.Module, progress: float) -> None:
     """Set every drop layer of dropgrid's in `model` to its level at a progress of training, from 0 to 1.
 
-    The level is the layer's: with `schedule="linear"` progress × drop_prob, with `"constant"` drop_prob. For a plain
-    loop: `advance(model, step / max(1, steps - 1))` before each forward pass.
+    A layer's level is progress × drop_prob with `schedule="linear"`, drop_prob with `"constant"`. In a training loop:
+    `advance(model, step / max(1, steps - 1))` before each forward pass.
 
     Raises:
         ValueError: progress outside [0, 1].
     """
-    if not 0 <= progress <= 1:
-        raise ValueError(f"progress must be in [0, 1], got {progress!r}")
+    checks.number("progress", float(progress), least=0, most=1)
     for layer in model.modules():
         if isinstance(layer, AbstractRandom):
-            layer.level.fill_(layer.rate_at(progress))
+            layer.level.fill_(layer.level_at(progress))
 
 
 class DropSchedule(pl.Callback):
-    """The same for Lightning: `Trainer(callbacks=[DropSchedule()])`; progress counts optimizer steps.
+    """`advance` as a Lightning callback: `Trainer(callbacks=[DropSchedule()])`; progress counts optimizer steps.
 
     Args:
-        steps: optimizer steps of the whole fit. None is what Lightning knows, which it does not of a loader without a
-            length, nor of `max_epochs=-1` without `max_steps`.
+        steps: optimizer steps of the fit. None takes Lightning's number, which it lacks for a loader without a
+            length and for `max_epochs=-1` without `max_steps`.
 
     Raises:
-        ValueError: steps below 1; None where Lightning does not know the number, at the first batch.
+        ValueError: steps below 1; None if Lightning does not know the number, at the first batch.
     """
 
     def __init__(self, steps: int | None = None):
-        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
-            raise ValueError(f"steps must be a whole number, 1 or more, got {steps!r}")
-        self.steps = steps
+        self.steps = None if steps is None else checks.whole_number("steps", steps, 1)
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         steps = trainer.estimated_stepping_batches if self.steps is None else self.steps

@@ -1,4 +1,4 @@
-"""The proof that the treatment was given: what every site really dropped, against what it should have."""
+"""The drop-rate check: what every site really dropped, against the exact expectation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,13 +11,12 @@ from dropgrid.treatment import strayed
 
 
 class Treatment(Callback):
-    """Counts what each site dropped (or moved, by noise) over training, and compares the fraction with its exact
-    expectation.
+    """Count what each site dropped (or moved, by noise) over training, and compare the fraction with its expectation.
 
-    nominal: mean of the scheduled level over the steps taken. expected: mean over those steps of the closed form
-    for the site's map (`AbstractRandom.expected`). realised: zeros of all masks / cells of all masks. stderr: from
-    independent draws, not cells. A site is flagged when realised and expected are more than 5 standard errors apart,
-    or when it never ran. A site of which nothing can be counted has no line.
+    nominal: mean of the scheduled level (drop_prob, or std) over the steps taken. expected: mean over those steps of
+    the closed form for the site's map (`AbstractRandom.expected`). realised: zeros of all masks / cells of all masks.
+    stderr: from independent draws, not cells. A site is flagged when realised and expected are more than 5 standard
+    errors apart, or when it never ran. A site whose count has no closed form has no line.
 
     Args:
         shapes: site -> (C, …), from `dropgrid.sites.shapes`.
@@ -47,7 +46,7 @@ class Treatment(Callback):
             drop.seen.zero_()
 
     def report(self, sites: Mapping[str, AbstractRandom], taken: int, steps: int, micro: int = 1) -> dict[str, Any]:
-        """What `result.json` holds: a line a site, and the names of those flagged.
+        """Return the entry of `result.json`: a line for each site, and the names of the flagged ones.
 
         `taken` of `steps` optimizer steps were made, each of `micro` micro-batches.
         """
@@ -55,12 +54,12 @@ class Treatment(Callback):
         return {"sites": lines, "flagged": [line["site"] for line in lines if line["flagged"]]}
 
     def line(self, site: str, drop: AbstractRandom, taken: int, steps: int, micro: int) -> dict[str, Any]:
-        """One site's nominal, expected and realised fractions."""
+        """Return one site's nominal, expected and realised fractions."""
         shape = self.shapes[site]
         progress = np.arange(taken) / max(1, steps - 1)
-        rates, times = np.unique([drop.rate_at(each) for each in progress], return_counts=True)
-        expected = float(np.average(drop.expected(shape, rates), weights=times))
-        variance = float(np.average(drop.variance(shape, rates), weights=times))
+        levels, times = np.unique([drop.level_at(each) for each in progress], return_counts=True)
+        expected = float(np.average(drop.expected(shape, levels), weights=times))
+        variance = float(np.average(drop.variance(shape, levels), weights=times))
         stderr = (variance / (taken * micro * drop.draws(self.batch_size))) ** 0.5
         seen = self.seen[site]
         realised = self.dropped[site] / seen if seen else None
@@ -70,7 +69,7 @@ class Treatment(Callback):
             "counts": drop.counts,
             "shape": list(shape),
             "schedule": drop.schedule,
-            "nominal": float(np.average(rates, weights=times)),
+            "nominal": float(np.average(levels, weights=times)),
             "expected": expected,
             "realised": realised,
             "stderr": stderr,

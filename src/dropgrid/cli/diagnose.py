@@ -21,6 +21,7 @@ from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dropgrid import checks
 from dropgrid.commands import parser, run
 from dropgrid.errors import UserError, meant
 from dropgrid.measure.output import Asked, Seen, Sights, tell
@@ -76,8 +77,6 @@ def asked(words: Sequence[str]) -> list[Asked]:
     """The diagnostics that the overrides name; UserError for one, or a key, that there is not."""
     import hydra
 
-    from dropgrid.instantiate import call
-    from dropgrid.measure.arguments import whole
     from dropgrid.planning.compose import group_options, hydra_context, resolved_config
     from dropgrid.planning.explain import explained
     from dropgrid.planning.overrides import key_of, parse_overrides, texts_of, values_of
@@ -114,10 +113,10 @@ def asked(words: Sequence[str]) -> list[Asked]:
                 made.append(Asked(name, composed, None, 0, None))
                 continue
             images, steps, every = (composed.pop(key) for key in ("images", "steps", "every"))
-            call("diagnose", whole, "diagnose.images", images)
-            call("diagnose", whole, "diagnose.steps", steps, 0)
+            checks.whole_number("diagnose.images", images, 1, error=UserError)
+            checks.whole_number("diagnose.steps", steps, 0, error=UserError)
             if every is not None:
-                call("diagnose", whole, "diagnose.every", every)
+                checks.whole_number("diagnose.every", every, 1, error=UserError)
             made.append(Asked(name, composed, images, steps, every))
     return made
 

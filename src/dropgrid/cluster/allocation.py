@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.planning.types import Plan
 from dropgrid.store.cell import Cell
@@ -81,7 +82,7 @@ def allocation(plan: Plan, cells: Sequence[Cell], launcher: Mapping[str, Any]) -
         launcher: its composed config, plain values.
     """
     kind = KINDS.get(launcher.get("_target_", ""), "")
-    size = require_count("sweep.cells_per_job", plan.sweep["cells_per_job"])
+    size = checks.whole_number("sweep.cells_per_job", plan.sweep["cells_per_job"], 1, error=UserError)
     keys = LEFT_OPEN.get(kind)
     cores, gpus = (value_at(launcher, key) for key in keys) if keys else (None, None)
     if kind == "slurm":
@@ -91,7 +92,7 @@ def allocation(plan: Plan, cells: Sequence[Cell], launcher: Mapping[str, Any]) -
     asked_gpus = math.ceil(gpus) if gpus else int(needs_gpu)
     fitting = max(1, int(cores) // threads) if cores else None
     if plan.jobs != "auto":
-        side = require_count("sweep.jobs", plan.jobs)
+        side = checks.whole_number("sweep.jobs", plan.jobs, 1, error=UserError)
     elif needs_gpu:
         side = min(plan.sweep["per_gpu"] * max(1, asked_gpus), fitting or size)
     else:
@@ -125,13 +126,6 @@ def value_at(node: Any, key: str) -> Any:
     for part in key.split("."):
         node = node.get(part) if isinstance(node, Mapping) else None
     return node
-
-
-def require_count(key: str, value: Any) -> int:
-    """Return a whole number above 0; UserError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UserError(f"{key} must be a whole number, 1 or more, got {value!r}")
-    return value
 
 
 def counted(number: int, noun: str) -> str:

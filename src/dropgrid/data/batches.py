@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from dropgrid import streams
+from dropgrid import checks, streams
 from dropgrid.data.split import Files, Memory, Split, View
 
 
@@ -87,11 +87,10 @@ SAMPLERS = ("shuffled", "by_class")
 
 
 def order(sampler: str, split: Split, seed: int, batch_size: int) -> Order:
-    """The order of the training images that `data.sampler` names; ValueError for another."""
+    """Return the order of the training images that `data.sampler` names; ValueError for another."""
+    checks.one_of("data.sampler", sampler, SAMPLERS)
     if sampler == "shuffled":
         return Order(len(split), seed)
-    if sampler != "by_class":
-        raise ValueError(f"data.sampler must be {' or '.join(SAMPLERS)}, got {sampler!r}")
     return ByClass(torch.as_tensor(split.labels), seed, batch_size)
 
 
@@ -138,7 +137,7 @@ class AbstractBatches(ABC):
 
     @property
     def sampler(self) -> Order | None:
-        """What Lightning tells the epoch."""
+        """Set the epoch; Lightning calls this."""
         return self.indices.order
 
     def __len__(self) -> int:
@@ -212,7 +211,7 @@ def _many_workers_allowed() -> Iterator[None]:
 
 
 class Requests(Sampler[list[int] | list[View]]):
-    """What the workers are asked for: evaluation's places in the split, or training's views."""
+    """The items requested from the workers: evaluation's places in the split, or training's views."""
 
     def __init__(self, indices: Indices):
         self.indices = indices
@@ -240,10 +239,10 @@ def batches(
     device: torch.device | str,
     part: tuple[int, int] = (0, 1),
 ) -> AbstractBatches:
-    """The batches of a split, in the order of each epoch, or as they stand where `order` is None.
+    """The batches of a split, in the order of each epoch, or in the split's order if `order` is None.
 
-    `workers` processes read files; a split in memory needs none. `part`: see `Indices`. Raises ValueError where the
-    order is of another length, and where `drop_last` would leave no batch.
+    `workers` processes read files; a split in memory needs none. `part`: see `Indices`. Raises ValueError if the
+    order is of another length, and if `drop_last` would leave no batch.
     """
     indices, device = Indices(len(split), batch_size, order, drop_last, part), torch.device(device)
     if isinstance(split, Memory):

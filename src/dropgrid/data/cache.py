@@ -1,6 +1,6 @@
-"""What was computed from files once and is kept: fingerprints, and decoded arrays.
+"""A cache of what was computed from files: fingerprints, and decoded arrays.
 
-A cached file appears whole or not at all, may be deleted at any time, and is made anew where it cannot be read.
+A cached file appears complete or not at all, may be deleted at any time, and is made anew if it cannot be read.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ def digest(*parts: bytes | str) -> str:
 
 
 def digest_of(parts: Iterable[bytes | str]) -> str:
-    """The same of parts that may be a million."""
+    """Return the fingerprint of parts, of which there may be a million."""
     total = hashlib.sha256()
     for part in parts:
         data = os.fsencode(part)
@@ -32,7 +32,7 @@ def digest_of(parts: Iterable[bytes | str]) -> str:
 
 
 def fingerprint(cache: Path, key: str, make: Callable[[], str]) -> str:
-    """The digest kept under `key`, made first where there is none."""
+    """The digest kept under `key`, made first if there is none."""
     path = cache / "fingerprints" / f"{key}-{FORMAT}"
     try:
         known = path.read_text()
@@ -48,7 +48,7 @@ def fingerprint(cache: Path, key: str, make: Callable[[], str]) -> str:
 def arrays(
     cache: Path, key: str, names: Sequence[str], make: Callable[[], Mapping[str, np.ndarray]]
 ) -> dict[str, np.ndarray]:
-    """The arrays kept under `key`, made first where one is missing or broken.
+    """The arrays kept under `key`, made first if one is missing or broken.
 
     They are mapped from disk, so that processes share the pages; writing to one changes the caller's copy only.
     """

@@ -1,4 +1,4 @@
-"""What CIFAR-10 and CIFAR-100 have in common (Krizhevsky, 2009): 60,000 colour images of 32×32 in pickled batches."""
+"""The common part of CIFAR-10 and CIFAR-100 (Krizhevsky, 2009): 60,000 colour images of 32×32 in pickled batches."""
 
 import pickle
 import warnings

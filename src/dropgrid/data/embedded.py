@@ -71,7 +71,7 @@ class AbstractEmbedded(AbstractSource):
         return in_memory(arrays["images"], arrays["labels"], Rows(**rows))
 
     def decode(self) -> dict[str, np.ndarray]:
-        """What is cached: images (N, 1, H, W) uint8 and labels (N,) int64."""
+        """Return the arrays to cache: images (N, 1, H, W) uint8 and labels (N,) int64."""
         images, labels = self.read()
         assert images.shape == (self.total, *self.size) and labels.shape == (self.total,)
         return {"images": images[:, None].round().astype(np.uint8), "labels": labels.astype(np.int64)}

@@ -5,7 +5,7 @@ from functools import partial
 
 import torch
 
-from dropgrid import streams
+from dropgrid import checks, streams
 from dropgrid.data.cache import digest
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Memory, Splits, moments
@@ -47,8 +47,7 @@ class Fake(AbstractSource):
             ("test", test, 1),
             ("noise", noise, 0),
         ):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"data.{name} must be a whole number, {least} or more, got {value!r}")
+            checks.whole_number(f"data.{name}", value, least)
         if noise > 63:
             raise ValueError(f"data.noise must be at most 63 grey levels, got {noise!r}")
         digits = len(str(classes - 1))

@@ -19,7 +19,7 @@ SILENT, APART = 3.0, 10.0
 """Seconds of listing until it says how far it is, and between two such lines."""
 
 Stamp = tuple[int, ...]
-"""Of a folder: inode, times of the last change of content and of inode in ns: another where an entry came or went."""
+"""A folder's inode and times of its last change of content and of inode in ns; differs once an entry came or went."""
 
 Check = Callable[[str | Path], None]
 """Raises for a path that may not be looked into."""
@@ -49,7 +49,7 @@ class Listing(NamedTuple):
 
 
 def folder_of(option: str, root: str | os.PathLike[str] | None) -> Path:
-    """The folder that `data.root` names; ValueError where it names none."""
+    """Return the folder that `data.root` names; ValueError if it names none."""
     if root is None:
         raise ValueError(f"data={option} needs data.root=FOLDER")
     if not isinstance(root, str | os.PathLike):
@@ -60,13 +60,6 @@ def folder_of(option: str, root: str | os.PathLike[str] | None) -> Path:
     return folder
 
 
-def flag(key: str, given: object) -> bool:
-    """What `data.<key>` says; ValueError where it is neither true nor false."""
-    if not isinstance(given, bool):
-        raise ValueError(f"data.{key} must be true or false, got {given!r}")
-    return given
-
-
 def subfolders(folder: Path) -> list[str]:
     """Names of the folders in a folder, sorted; hidden ones are no data."""
     with os.scandir(folder) as entries:
@@ -74,13 +67,13 @@ def subfolders(folder: Path) -> list[str]:
 
 
 def stamp(folder: str | os.PathLike[str]) -> Stamp:
-    """That of a folder."""
+    """Return the stamp of a folder."""
     stat = os.stat(folder)
     return stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def stay(root: Path, path: str | Path) -> None:
-    """ValueError for a link that leads out of `root`, itself resolved: pictures from elsewhere could name any file."""
+    """Raise ValueError for a link that leads out of `root`, itself resolved: others could name any file."""
     if os.path.islink(path) and not Path(os.path.realpath(path)).is_relative_to(root):
         raise ValueError(f"the link {path} leads out of {root}; data.follow_links=true lets links lead anywhere")
 
@@ -177,7 +170,7 @@ def numbered(counts: Sequence[int], classes: int) -> tuple[np.ndarray, np.ndarra
 
 
 class Progress:
-    """Says now and then how far a listing is, where it takes long: millions of files do, on a file server."""
+    """Report from time to time how far a listing is, if it takes long: millions of files do, on a file server."""
 
     def __init__(self, root: Path):
         self.root = root

@@ -37,7 +37,7 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 def as_it_is(image: Image.Image, *, size: tuple[int, int]) -> Image.Image:
-    """The image, which must be (H, W) = `size` already."""
+    """Return the image unchanged; ValueError unless it is (H, W) = `size`."""
     if (image.height, image.width) != size:
         raise ValueError(
             f"it is {image.height}×{image.width}, the first one {size[0]}×{size[1]}: set data.size to resize all"
@@ -46,19 +46,12 @@ def as_it_is(image: Image.Image, *, size: tuple[int, int]) -> Image.Image:
 
 
 def resized(image: Image.Image, *, resize: int, crop: int) -> Image.Image:
-    """The central crop × crop pixels once the shorter side is `resize` (bilinear, antialiased)."""
+    """Return the central crop × crop pixels once the shorter side is `resize` (bilinear, antialiased)."""
     return F.center_crop(F.resize(image, [resize]), [crop])
 
 
-def positive(name: str, value: object) -> int:
-    """A count of pixels from the command line."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"data.{name} must be a whole number of pixels, 1 or more, got {value!r}")
-    return value
-
-
 def constants(name: str, values: Sequence[float], channels: int) -> Tensor:
-    """float32 (channels,): a mean or standard deviation given as numbers."""
+    """Return a mean or standard deviation given as numbers, float32 (channels,)."""
     if isinstance(values, str) or not isinstance(values, Sequence) or len(values) != channels:
         raise ValueError(f"data.{name} must be {channels} numbers, one for each channel, got {values!r}")
     if name == "std" and not all(value > 0 for value in values):

@@ -1,5 +1,6 @@
 """Any folder of class folders."""
 
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dropgrid import checks
 from dropgrid.cores import cores
 from dropgrid.data import cache as caching
 from dropgrid.data import image
-from dropgrid.data.folder import Listing, content, flag, folder_of, subfolders
+from dropgrid.data.folder import Listing, content, folder_of, subfolders
 from dropgrid.data.index import indexed
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Files, Reader, Rows, Splits, in_memory
@@ -61,15 +63,13 @@ class ImageFolder(AbstractSource):
         std: Sequence[float],
         cache: os.PathLike[str] | str,
     ):
-        if channels not in image.MODES:
-            raise ValueError(f"data.channels must be 3 or 1, got {channels!r}")
-        if isinstance(memory_limit, bool) or not isinstance(memory_limit, int | float) or not memory_limit >= 0:
-            raise ValueError(f"data.memory_limit must be a number of GiB, 0 or more, got {memory_limit!r}")
+        checks.one_of("data.channels", channels, (3, 1))
+        checks.number("data.memory_limit", memory_limit, least=0, most=math.inf, what="a number of GiB")
         self.root = folder_of("image_folder", root)
         self.wanted = {"train": train, "val": val, "test": test}
-        self.follow_links = flag("follow_links", follow_links)
+        self.follow_links = checks.boolean("data.follow_links", follow_links)
         self.split_seed = split_seed
-        self.crop = None if size is None else image.positive("size", size)
+        self.crop = None if size is None else checks.whole_number("data.size", size, 1, what="a whole number of pixels")
         self.channels = channels
         self.memory_limit = memory_limit
         self.mean, self.std = mean, std
@@ -77,7 +77,7 @@ class ImageFolder(AbstractSource):
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
-        """The folders that divide the root; ("",) where its folders are the classes."""
+        """The folders that divide the root; ("",) if its folders are the classes."""
         found = set(subfolders(self.root))
         splits = found & {"train", "val", "test"}
         if {"train", "test"} <= found:

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
+from dropgrid import checks
 from dropgrid.data import image
 from dropgrid.data.cache import digest_of
-from dropgrid.data.folder import Listing, flag, folder_of, in_turn
+from dropgrid.data.folder import Listing, folder_of, in_turn
 from dropgrid.data.index import indexed
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Files, Rows, Splits
@@ -54,7 +55,9 @@ class ImageNet(AbstractSource):
         std: Sequence[float],
         cache: os.PathLike[str] | str,
     ):
-        if image.positive("crop", crop) > image.positive("resize", resize):
+        for name, value in (("crop", crop), ("resize", resize)):
+            checks.whole_number(f"data.{name}", value, 1, what="a whole number of pixels")
+        if crop > resize:
             raise ValueError(f"data.crop={crop} is a crop larger than the image, whose shorter side is {resize} pixels")
         self.mean, self.std = image.constants("mean", mean, 3), image.constants("std", std, 3)
         self.root = folder_of("imagenet", root)
@@ -63,7 +66,7 @@ class ImageNet(AbstractSource):
                 raise ValueError(f"{self.root} has no folder {part}/: wanted are train/<class>/ and val/<class>/")
         self.on_test = val == "test"
         self.wanted: dict[str, Any] = {"train": train, "val": 0 if self.on_test else val}
-        self.follow_links = flag("follow_links", follow_links)
+        self.follow_links = checks.boolean("data.follow_links", follow_links)
         self.split_seed = split_seed
         self.crop, self.resize = crop, resize
         self.cache = Path(cache) / "data"
@@ -86,7 +89,7 @@ class ImageNet(AbstractSource):
         return Spec(self.files.classes, 3, (self.crop, self.crop), *map(len, self.rows))
 
     def fingerprint(self) -> str:
-        """Of the names and sizes of the files: 140 GB are not read."""
+        """Return a hash of the names and sizes of the files: 140 GB are not read."""
         return digest_of(chain(["imagenet"], in_turn(self.files.names), [self.files.stats[:, 0].tobytes()]))
 
     def load(self) -> Splits:

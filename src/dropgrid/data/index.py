@@ -32,11 +32,11 @@ THREADS, WAIT = 16, 20e-6
 Where it takes 2 µs, they would only wait for each other."""
 
 OTHER, IMAGE = -1, -2
-"""What a row has in the place of a class's count of images: a folder that is no class's, an image."""
+"""Markers in the place of a class's count of images: a folder that belongs to no class, an image."""
 
 
 def indexed(root: Path, parts: Sequence[str], kept: Path, follow_links: bool = False) -> Listing:
-    """`listing`, from the index that is kept where it is still true; else made, and kept."""
+    """`listing`, from the kept index if it is still true; else made, and kept."""
     links = ["follow_links"] if follow_links else []
     path = kept / "indexes" / f"{cache.digest(os.fsencode(root), *parts, *links)}-{FORMAT}.npy"
     found = read(path, root, parts)
@@ -49,7 +49,7 @@ def indexed(root: Path, parts: Sequence[str], kept: Path, follow_links: bool = F
 
 
 def rows(found: Listing, parts: Sequence[str]) -> np.ndarray:
-    """What is kept of a listing: the folders, a class's with the count of its images, then the images, all in order."""
+    """Return the rows of a listing: the folders, a class's with its count of images, then the images, all in order."""
     prefixes = [prefixed(part, name) for part in parts for name in found.classes]
     counts = dict(zip(prefixes, np.bincount(found.part * len(found.classes) + found.labels), strict=True))
     folders = [(os.fsencode(name), its, counts.get(name, OTHER)) for name, its in found.folders.items()]
@@ -62,7 +62,7 @@ def rows(found: Listing, parts: Sequence[str]) -> np.ndarray:
 
 
 def read(path: Path, root: Path, parts: Sequence[str]) -> Listing | None:
-    """The listing of a kept index; None where there is none, it is damaged, or something has changed since."""
+    """The listing of a kept index; None if there is none, it is damaged, or something has changed since."""
     try:
         made = np.load(path, mmap_mode="c")
         folders = made[made["images"] != IMAGE]
@@ -80,7 +80,7 @@ def read(path: Path, root: Path, parts: Sequence[str]) -> Listing | None:
 
 
 def unchanged(root: Path, images: np.ndarray) -> bool:
-    """Whether every image has the stats of its row."""
+    """Predicate: every image has the stats of its row."""
     folder = os.open(root, os.O_RDONLY)
 
     def same(start: int) -> bool:

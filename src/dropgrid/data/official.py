@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from dropgrid import checks
 from dropgrid.data import cache as caching
-from dropgrid.data.folder import content, flag
+from dropgrid.data.folder import content
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Rows, Splits, in_memory
 from dropgrid.data.stratified import divided, sizes_of
@@ -42,7 +43,7 @@ class AbstractOfficial(AbstractSource):
         split_seed: int,
         cache: os.PathLike[str] | str,
     ):
-        self.download = flag("download", download)
+        self.download = checks.boolean("data.download", download)
         self.sizes = sizes_of(self.train_total, train=train, val=val)
         self.root = (Path(cache) / "downloads" if root is None else Path(root).expanduser()).resolve()
         self.split_seed = split_seed
@@ -54,7 +55,7 @@ class AbstractOfficial(AbstractSource):
 
     @abstractmethod
     def fetch(self) -> None:
-        """Download the files; OSError or RuntimeError where that fails."""
+        """Download the files; OSError or RuntimeError if that fails."""
 
     @abstractmethod
     def names(self) -> list[str]:
@@ -110,7 +111,7 @@ class AbstractOfficial(AbstractSource):
         return in_memory(arrays["images"], labels, rows)
 
     def decode(self) -> dict[str, np.ndarray]:
-        """What is cached: images (N, C, H, W) uint8, and labels (N,) int64 that number the sorted classes."""
+        """Return the arrays to cache: images (N, C, H, W) uint8, labels (N,) int64 that number the sorted classes."""
         images, published = self.read()
         expected = (self.train_total + self.test_total, self.channels, *self.size)
         if images.shape != expected or published.shape != expected[:1]:

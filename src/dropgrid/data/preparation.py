@@ -1,16 +1,17 @@
-"""What is done to an image's values before a network sees them: `data.normalize`."""
+"""Normalization of an image's values before a network sees them: `data.normalize`."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from dropgrid import checks
 from dropgrid.data.split import Memory, Splits, evenly
 
 KINDS = ("none", "center", "standardize", "zca")
 
 IMAGES, SMOOTHING = 10_000, 0.01
-"""Of the training set from which ZCA is measured, at most; what is added to each variance, in units of their mean."""
+"""Training images from which ZCA is measured, at most; the addend of each variance, in units of their mean."""
 
 
 class Preparation(NamedTuple):
@@ -24,7 +25,7 @@ class Preparation(NamedTuple):
 
 
 def preparation(kind: str, splits: Splits) -> Preparation:
-    """From the training images alone.
+    """Return the normalization that a kind derives from the training images.
 
     Args:
         kind: `none`, the image in [0, 1]; `center`, mean 0 by channel; `standardize`, variance 1 too; `zca`, all
@@ -34,6 +35,7 @@ def preparation(kind: str, splits: Splits) -> Preparation:
     Raises:
         ValueError: another kind, or ZCA of images that are not in memory.
     """
+    checks.one_of("data.normalize", kind, KINDS)
     zeros, ones = torch.zeros_like(splits.mean), torch.ones_like(splits.std)
     if kind == "none":
         return Preparation(zeros, ones)
@@ -41,8 +43,6 @@ def preparation(kind: str, splits: Splits) -> Preparation:
         return Preparation(splits.mean, ones)
     if kind == "standardize":
         return Preparation(splits.mean, splits.std)
-    if kind != "zca":
-        raise ValueError(f"data.normalize must be {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {kind!r}")
     train = evenly(splits.train, IMAGES)
     if not isinstance(train, Memory):
         raise ValueError("data.normalize=zca needs a data set in memory: a smaller one, or a higher data.memory_limit")

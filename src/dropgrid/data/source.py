@@ -1,4 +1,4 @@
-"""What a data option is."""
+"""The interface of a data option."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from dropgrid.data.split import Splits
 
 
 class Spec(NamedTuple):
-    """What a network and a plan need to know of a data set before its images are read.
+    """The facts on a data set that a network and a plan need before its images are read.
 
     `classes` are the names, sorted, that the labels 0, 1, … number; `size` is (H, W) in pixels; `train`, `val` and
     `test` count images.

@@ -5,7 +5,7 @@ import os
 import torch
 from torch import Tensor
 
-from dropgrid import streams
+from dropgrid import checks, streams
 from dropgrid.data.cache import digest
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Memory, Splits, moments
@@ -64,16 +64,11 @@ class SparseFeatures(AbstractSource):
             ("val", val, 0),
             ("test", test, 1),
         ):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"data.{name} must be a whole number, {least} or more, got {value!r}")
-        for name, number, allowed, inside in (
-            ("most", most, "in (0, 1)", lambda x: 0 < x < 1),
-            ("rate", rate, "above 0", lambda x: 0 < x < float("inf")),
-            ("exponent", exponent, "0 or more", lambda x: 0 <= x < float("inf")),
-            ("weight", weight, "above 0", lambda x: 0 < x < float("inf")),
-        ):
-            if isinstance(number, bool) or not isinstance(number, int | float) or not inside(number):
-                raise ValueError(f"data.{name} must be a number {allowed}, got {number!r}")
+            checks.whole_number(f"data.{name}", value, least)
+        checks.number("data.most", most, above=0, below=1)
+        checks.number("data.rate", rate, above=0)
+        checks.number("data.exponent", exponent, least=0)
+        checks.number("data.weight", weight, above=0)
         digits = len(str(classes - 1))
         names = tuple(f"{k:0{digits}d}" for k in range(classes))
         self.about = Spec(names, 1, (height, width), train, val, test)

@@ -108,7 +108,7 @@ Split = Memory | Files
 
 
 class Splits(NamedTuple):
-    """What is trained on, what is selected on, what is reported; no image is in two of them.
+    """The images to train on, to select on and to report on; no image is in two of them.
 
     `mean` and `std` are float32 (C,), in units of the [0, 1] image.
     """
@@ -136,7 +136,7 @@ def in_memory(images: np.ndarray, labels: np.ndarray, rows: Rows) -> Splits:
 
 
 def moments(split: Memory) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each channel, in units of the [0, 1] image; std 1 where a channel never varies.
+    """Mean and standard deviation of each channel, in units of the [0, 1] image; std 1 if a channel never varies.
 
     Sums of whole numbers below 2^53: exact, whatever the order and the count of threads.
     """
@@ -153,6 +153,6 @@ def moments(split: Memory) -> tuple[Tensor, Tensor]:
 
 
 def evenly(split: Split, most: int) -> Split:
-    """At most so many of a split's images, evenly spaced in its order."""
+    """Return at most `most` of a split's images, evenly spaced in its order."""
     count = min(most, len(split))
     return split.select(torch.arange(count) * len(split) // max(1, count))

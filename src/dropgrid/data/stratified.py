@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from dropgrid import streams
+from dropgrid import checks, streams
 
 
 def stratified(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -36,9 +36,8 @@ def consecutive(order: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
 
 
 def size_of(name: str, wanted: float, total: int) -> int:
-    """A split's count of images from what was asked: a whole number, or a share of `total` below 1 (rounded)."""
-    number = isinstance(wanted, int | float) and not isinstance(wanted, bool)
-    if number and 0 <= wanted and (wanted < 1 or isinstance(wanted, int)):
+    """Return a split's count of images: `wanted` itself, or `total` times a share below 1 (rounded)."""
+    if checks.is_number(wanted) and 0 <= wanted and (wanted < 1 or isinstance(wanted, int)):
         return round(wanted * total) if isinstance(wanted, float) else wanted
     raise ValueError(f"data.{name} must be a count of images or a share of them in [0, 1), got {wanted!r}")
 
@@ -46,7 +45,7 @@ def size_of(name: str, wanted: float, total: int) -> int:
 def sizes_of(total: int, **wanted: float | None) -> dict[str, int]:
     """The splits' counts of images; `train=None` is what the others leave.
 
-    Raises ValueError where the set is too small, or training (or a test) would have no image.
+    Raises ValueError if the set is too small, or training (or a test) would have no image.
     """
     sizes = {name: size_of(name, each, total) for name, each in wanted.items() if each is not None}
     left = total - sum(sizes.values())

@@ -1,13 +1,14 @@
 """Run cells side by side, each under its supervisor, until all have ended or someone asks to stop."""
 
+import math
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
+from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.execution.live_view import LiveView
 from dropgrid.execution.selection import outdated
@@ -40,24 +41,19 @@ def policy(plan: Plan, asked: float | None = None) -> Policy:
         asked: Unix time at which the sweep was started; None is now.
     """
     sweep = plan.sweep
-    if sweep["on_error"] not in ("continue", "stop"):
-        raise UserError(f"sweep.on_error must be continue or stop, got {sweep['on_error']!r}")
+    checks.one_of("sweep.on_error", sweep["on_error"], ("continue", "stop"), error=UserError)
     retries = sweep["retries"] or {}
     if not isinstance(retries, Mapping) or not all(isinstance(n, int) and n >= 0 for n in retries.values()):
         raise UserError(f"sweep.retries maps classes of failure to counts, as in SIGKILL: 2, got {retries!r}")
-    require_above_zero("sweep.hang_minutes", sweep["hang_minutes"])
+    checks.number("sweep.hang_minutes", sweep["hang_minutes"], above=0, most=math.inf, error=UserError)
     if sweep["beat_seconds"] is not None:
-        require_above_zero("sweep.beat_seconds", sweep["beat_seconds"])
+        checks.number("sweep.beat_seconds", sweep["beat_seconds"], above=0, error=UserError)
     for key, value in sweep["checkpoint"].items():
-        if value is not None:
-            require_above_zero(f"sweep.checkpoint.{key}", value, whole=key == "steps")
+        if value is not None and key == "steps":
+            checks.whole_number("sweep.checkpoint.steps", value, 1, error=UserError)
+        elif value is not None:
+            checks.number(f"sweep.checkpoint.{key}", value, above=0, most=math.inf, error=UserError)
     return Policy(retries, 60.0 * sweep["hang_minutes"], outdated(plan, asked), patient=False)
-
-
-def require_above_zero(key: str, value: Any, whole: bool = False) -> None:
-    """Raise UserError unless the value is a number above 0."""
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not value > 0:
-        raise UserError(f"{key} must be a {'whole ' if whole else ''}number above 0, got {value!r}")
 
 
 class Pool:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.execution.supervisor import never
 from dropgrid.planning.types import Plan
@@ -67,8 +68,7 @@ def outdated(plan: Plan, asked: float | None = None) -> Callable[[Result], bool]
         return partial(stale, source=source_fingerprint())
     if rerun == "all":
         return lambda found: bool(found["provenance"]["finished"] < now)
-    if rerun not in RERUNS:
-        raise UserError(f"sweep.rerun must be one of {', '.join(RERUNS)}, got {rerun!r}")
+    checks.one_of("sweep.rerun", rerun, RERUNS, error=UserError)
     return never
 
 

@@ -2,6 +2,7 @@
 
 import os
 
+from dropgrid import checks
 from dropgrid.cores import cores
 from dropgrid.errors import UserError
 from dropgrid.planning.types import Plan
@@ -24,22 +25,20 @@ def slots(plan: Plan) -> int:
     More CPU threads than cores make every cell several times slower, and are refused; several cells on a GPU are not.
     """
     per_gpu = plan.sweep["per_gpu"]
-    if isinstance(per_gpu, bool) or not isinstance(per_gpu, int) or per_gpu < 1:
-        raise UserError(f"sweep.per_gpu must be a whole number, 1 or more, got {per_gpu!r}")
+    checks.whole_number("sweep.per_gpu", per_gpu, 1, error=UserError)
     on_cpu = plan.cells[0].local["trainer"]["accelerator"] == "cpu"
     ranks = max(ranks_of(cell) for cell in plan.cells)
     threads = ranks * max(cell.config["trainer"]["threads"] for cell in plan.cells)
     fitting = max(1, cores() // threads)
     if plan.jobs == "auto":
         return fitting if on_cpu else max(1, min(per_gpu * len(gpus()) // ranks, fitting))
-    if isinstance(plan.jobs, bool) or not isinstance(plan.jobs, int) or plan.jobs < 1:
-        raise UserError(f"sweep.jobs must be auto or a whole number, 1 or more, got {plan.jobs!r}")
-    if plan.jobs > fitting:
+    jobs = checks.whole_number("sweep.jobs", plan.jobs, 1, also="auto", error=UserError)
+    if jobs > fitting:
         raise UserError(
-            f"sweep.jobs={plan.jobs} cells of {threads} threads need {plan.jobs * threads} cores, there are "
+            f"sweep.jobs={jobs} cells of {threads} threads need {jobs * threads} cores, there are "
             f"{cores()}: each cell would run several times slower; use sweep.jobs={fitting}"
         )
-    return plan.jobs
+    return jobs
 
 
 def variables(cell: Cell, slot: int) -> dict[str, str]:

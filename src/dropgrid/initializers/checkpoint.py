@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.initializers.kaiming import kaiming
 from dropgrid.initializers.layers import Generators
 
@@ -44,8 +45,7 @@ def checkpoint(
     """
     if not isinstance(path, str) or not path:
         raise ValueError(f"init.path must name a .safetensors or torch file, got {path!r}")
-    if not isinstance(strict, bool):
-        raise ValueError(f"init.strict must be true or false, got {strict!r}")
+    checks.boolean("init.strict", strict)
     if isinstance(skip, str) or not all(isinstance(name, str) for name in skip):
         raise ValueError(f"init.skip must list names of modules or parameters, got {skip!r}")
     kaiming(model, generator=generator, activation=activation, mode="fan_out", distribution="normal")
@@ -74,7 +74,7 @@ def checkpoint(
 
 
 def compare(wanted: Collection[str], offered: Collection[str], strict: bool) -> None:
-    """ValueError where the names of network and file do not fit."""
+    """Raise ValueError if the names of network and file do not fit."""
     missing = [name for name in wanted if name not in offered and not name.endswith(".num_batches_tracked")]
     unknown = [name for name in offered if name not in wanted]
     if len(unknown) == len(offered):
@@ -86,18 +86,18 @@ def compare(wanted: Collection[str], offered: Collection[str], strict: bool) -> 
 
 
 def under(name: str, prefix: str) -> bool:
-    """Whether a dotted name is another or lies under it."""
+    """Predicate: a dotted name equals `prefix` or lies under it."""
     return name == prefix or name.startswith(f"{prefix}.")
 
 
 def listed(names: Collection[str]) -> str:
-    """The first names of many."""
+    """Return the first names of many, as text."""
     first = " ".join(", ".join(sorted(names)[:3]).split())
     return f"{first} and {len(names) - 3} more" if len(names) > 3 else first or "no tensors"
 
 
 def read(path: str) -> Mapping[str, Tensor]:
-    """The tensors of a file by name, on the CPU.
+    """Return the tensors of a file by name, on the CPU.
 
     Raises:
         ValueError: not a file of tensors.
@@ -120,7 +120,7 @@ def read(path: str) -> Mapping[str, Tensor]:
 
 
 def fingerprint_of(path: str) -> str:
-    """sha256 of a file's bytes, 16 hex digits: what a cell's identity has of it, wherever the file lies.
+    """Return the sha256 of a file's bytes, 16 hex digits: its part in a cell's identity, wherever the file lies.
 
     Raises:
         ValueError: it cannot be read.

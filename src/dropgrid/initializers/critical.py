@@ -9,13 +9,14 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor, nn
 
-from dropgrid.initializers.layers import Generators, drawn, number, weights, zero_biases
+from dropgrid import checks
+from dropgrid.initializers.layers import Generators, drawn, weights, zero_biases
 
 NEAR_ZERO = 1e-20
 """A variance at which E[φ'(√q z)²] is that of q -> 0, from either side of a kink."""
 
 VARIANCES = np.logspace(-8, 4, 97)
-"""Where fixed points are looked for."""
+"""The grid on which fixed points are searched."""
 
 
 class Point(NamedTuple):
@@ -27,7 +28,7 @@ class Point(NamedTuple):
 
 
 def moments(activation: Callable[[], nn.Module], q: float) -> tuple[float, float]:
-    """E[φ(√q z)²] and E[φ'(√q z)²], z ~ N(0, 1), by the midpoint rule on ±10: no node at a kink at 0."""
+    """Return E[φ(√q z)²] and E[φ'(√q z)²], z ~ N(0, 1), by the midpoint rule on ±10: no node at a kink at 0."""
     with torch.device("cpu"), torch.enable_grad():
         step = 1e-3
         z = (torch.arange(-10_000, 10_000, dtype=torch.float64) + 0.5) * step
@@ -65,7 +66,7 @@ def critical_point(activation: Callable[[], nn.Module], sigma_b: float) -> Point
 
 
 def stable(activation: Callable[[], nn.Module], sigma_w: float, sigma_b: float, q: float) -> bool:
-    """Whether a variance a little above a fixed point does not grow."""
+    """Predicate: a variance slightly above a fixed point does not grow."""
     above = 1.001 * q if q > 0 else 1e-3
     return sigma_w**2 * moments(activation, above)[0] + sigma_b**2 <= above * (1 + 1e-9)
 
@@ -91,7 +92,7 @@ def critical(
 
     Source: Schoenholz et al., §2 and §3, eq. 3 to 5.
     """
-    number("sigma_b", sigma_b)
+    checks.number("init.sigma_b", sigma_b, least=0)
     point = critical_point(activation, float(sigma_b))
     if point is None:
         raise ValueError(

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from dropgrid import checks
 from dropgrid.initializers.gains import gain_of
 from dropgrid.initializers.layers import Generators, Weight, weights, zero_biases
 from dropgrid.initializers.orthogonal import orthogonal_matrices
@@ -37,8 +38,7 @@ def delta_orthogonal(
     Source: Algorithm 2. Differs from the paper: no error at c_in > c_out unless `strict`; a grouped convolution
     has an H for each group.
     """
-    if not isinstance(strict, bool):
-        raise ValueError(f"init.strict must be true or false, got {strict!r}")
+    checks.boolean("init.strict", strict)
     factor = gain_of(gain, activation)
     zero_biases(model)
     for weight in weights(model):
@@ -52,7 +52,7 @@ def delta_orthogonal(
 
 
 def refuse(weight: Weight, strict: bool) -> None:
-    """ValueError for a convolution that has no delta-orthogonal kernel."""
+    """Raise ValueError for a convolution that has no delta-orthogonal kernel."""
     if isinstance(weight.layer, nn.Linear):
         return
     outputs, inputs, *kernel = weight.tensor.shape

@@ -1,16 +1,16 @@
-"""What `init.gain` names."""
+"""Gains that `init.gain` names."""
 
 from collections.abc import Callable
 
 from torch import nn
 
+from dropgrid import checks
 from dropgrid.initializers import kaiming
 from dropgrid.initializers.critical import critical_point
-from dropgrid.initializers.layers import number
 
 
 def gain_of(gain: float | str, activation: Callable[[], nn.Module]) -> float:
-    """A layer's gain, the same for all that an activation follows.
+    """Return the gain of the layers that an activation follows.
 
     Args:
         gain: `activation` keeps the second moment (`kaiming.gain`: √2 for ReLU, 1.59 for tanh); `critical` keeps
@@ -27,6 +27,4 @@ def gain_of(gain: float | str, activation: Callable[[], nn.Module]) -> float:
         if point is None:
             raise ValueError(f"init.gain=critical: {activation()} has no critical point without biases; use activation")
         return point.sigma_w
-    if isinstance(gain, str):
-        raise ValueError(f"init.gain must be activation, critical or a number above 0, got {gain!r}")
-    return number("gain", gain, above=0)
+    return checks.number("init.gain", gain, above=0, what="activation, critical or a number")

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from dropgrid import checks
 from dropgrid.initializers.layers import Generators, drawn, weights, zero_biases
 
 
@@ -42,8 +43,7 @@ def kaiming(
     Differs from the paper: it derives the gain for ReLU and its kin (§2.2, eq. 10; eq. 15 with a slope); for any other
     activation it is the same formula, E[φ(z)²] in place of 1/2.
     """
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"init.mode must be fan_in or fan_out, got {mode!r}")
+    checks.one_of("init.mode", mode, ("fan_in", "fan_out"))
     zero_biases(model)
     factor = gain(activation)
     for weight in weights(model):

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from dropgrid import checks
+
 KINDS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 Generators = Callable[[str], torch.Generator]
@@ -30,14 +32,14 @@ class Weight(NamedTuple):
 
     @property
     def tensor(self) -> Tensor:
-        """What `set` replaces, (out, in / groups, …): what lies beneath a parametrization, if that is of this shape."""
+        """The tensor that `set` replaces, (out, in / groups, …): a parametrization's original, if of this shape."""
         beneath = beneath_of(self.layer)
         found: Tensor = self.layer.weight if beneath is None else beneath  # type: ignore[assignment]
         return found.detach()
 
     @torch.no_grad()
     def set(self, values: Tensor) -> None:
-        """Replace its numbers; those of a weight kept as several tensors (weight norm) by its right inverse."""
+        """Replace the values; a weight kept as several tensors (weight norm) is set by its right inverse."""
         if beneath_of(self.layer) is None:
             self.layer.weight = values
         else:
@@ -47,7 +49,7 @@ class Weight(NamedTuple):
         """Set it to 0.
 
         Raises:
-            ValueError: it is kept as length and direction, and 0 has none.
+            ValueError: the weight is kept as length and direction, and 0 has no direction.
         """
         if beneath_of(self.layer) is None:
             raise ValueError(f"{self.name} starts at 0 here, which weight normalization has no direction for")
@@ -55,7 +57,7 @@ class Weight(NamedTuple):
 
 
 def beneath_of(layer: nn.Module) -> Tensor | None:
-    """The one tensor that is a layer's weight, or lies beneath its parametrization; None where there are several."""
+    """Return the tensor that is a layer's weight or its parametrization's original; None if there are several."""
     if not parametrize.is_parametrized(layer, "weight"):
         plain: Any = layer.weight
         return plain  # type: ignore[no-any-return]
@@ -63,12 +65,12 @@ def beneath_of(layer: nn.Module) -> Tensor | None:
 
 
 def layers(model: nn.Module) -> dict[str, nn.Module]:
-    """The convolutions and linear layers by dotted name, in the model's order."""
+    """Return the convolutions and linear layers by dotted name, in the model's order."""
     return {name: module for name, module in model.named_modules() if isinstance(module, KINDS)}
 
 
 def weights(model: nn.Module) -> Iterator[Weight]:
-    """The weights of convolutions and linear layers, in the model's order."""
+    """Iterate over the weights of convolutions and linear layers, in the model's order."""
     found = layers(model)
     classifier = next((name for name, module in reversed(found.items()) if isinstance(module, nn.Linear)), None)
     for name, module in found.items():
@@ -89,26 +91,8 @@ def zero_biases(model: nn.Module) -> None:
 
 @torch.no_grad()
 def drawn(like: Tensor, std: float, distribution: str, generator: torch.Generator) -> Tensor:
-    """Numbers of mean 0 and standard deviation `std` in a tensor's shape: normal, or uniform on ±√3·std."""
+    """Return random numbers of mean 0 and deviation `std` in the shape of `like`: normal, or uniform on ±√3·std."""
+    checks.one_of("init.distribution", distribution, ("normal", "uniform"))
     if distribution == "normal":
         return torch.empty_like(like).normal_(0, std, generator=generator)
-    if distribution == "uniform":
-        return torch.empty_like(like).uniform_(-(3**0.5) * std, 3**0.5 * std, generator=generator)
-    raise ValueError(f"init.distribution must be normal or uniform, got {distribution!r}")
-
-
-def number(name: str, value: object, *, above: float | None = None) -> float:
-    """A finite number: 0 or more, or above a bound; ValueError for anything else."""
-    wanted = "a number, 0 or more" if above is None else f"a number above {above:g}"
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"init.{name} must be {wanted}, got {value!r}")
-    if value < 0 or (above is not None and value <= above):
-        raise ValueError(f"init.{name} must be {wanted}, got {value!r}")
-    return float(value)
-
-
-def whole(name: str, value: object) -> int:
-    """A whole number, 1 or more; ValueError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"init.{name} must be a whole number, 1 or more, got {value!r}")
-    return value
+    return torch.empty_like(like).uniform_(-(3**0.5) * std, 3**0.5 * std, generator=generator)

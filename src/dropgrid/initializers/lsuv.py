@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from dropgrid.initializers.layers import Generators, Weight, number, weights, whole
+from dropgrid import checks
+from dropgrid.initializers.layers import Generators, Weight, weights
 from dropgrid.initializers.orthogonal import orthogonal
 
 
@@ -37,8 +38,8 @@ def lsuv(
     Source: Algorithm 1. Differs from the paper: all layers in one pass of the batch, each hook passing on the scaled
     output, which is the same as layer by layer, and a pass more to check.
     """
-    number("tol", tol, above=0)
-    whole("max_iterations", max_iterations)
+    checks.number("init.tol", tol, above=0)
+    checks.whole_number("init.max_iterations", max_iterations, 1)
     orthogonal(model, generator=generator, activation=activation, gain=1.0)
     found = list(weights(model))
     if any(weight.tensor.is_meta for weight in found):
@@ -61,7 +62,7 @@ lsuv.needs_batch = True  # type: ignore[attr-defined]  # so that nobody reads im
 
 
 def one_pass(model: nn.Module, found: list[Weight], batch: Tensor, tol: float) -> dict[str, float]:
-    """The variance of each layer's output, by name, as it was; where it is not 1 ± tol the layer is scaled."""
+    """Return the variance of each layer's output by name, and scale the layers whose variance is not 1 ± tol."""
     variances: dict[str, float] = {}
 
     def scaled(weight: Weight, output: Tensor) -> Tensor | None:
@@ -84,7 +85,7 @@ def one_pass(model: nn.Module, found: list[Weight], batch: Tensor, tol: float) -
 
 @contextmanager
 def measured(model: nn.Module) -> Iterator[None]:
-    """A model in eval mode but for norms over the batch; modes, buffers and torch's own random state are put back."""
+    """Put a model in eval mode except norms over the batch; restore modes, buffers and torch's random state."""
     modes = {module: module.training for module in model.modules()}
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     for module in model.modules():

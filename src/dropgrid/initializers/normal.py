@@ -5,7 +5,8 @@ from typing import Any
 
 from torch import nn
 
-from dropgrid.initializers.layers import Generators, drawn, number, weights, zero_biases
+from dropgrid import checks
+from dropgrid.initializers.layers import Generators, drawn, weights, zero_biases
 
 
 def normal(
@@ -29,7 +30,7 @@ def normal(
     Source: Krizhevsky et al., NeurIPS 2012, §5 (0.01); Simonyan and Zisserman, ICLR 2015, §3.1, on what it costs in
     deep nets. Differs from Krizhevsky's: no biases of 1.
     """
-    number("std", std, above=0)
+    checks.number("init.std", std, above=0)
     zero_biases(model)
     for weight in weights(model):
         weight.set(drawn(weight.tensor, std, "normal", generator(weight.name)))

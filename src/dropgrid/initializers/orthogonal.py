@@ -31,7 +31,7 @@ def orthogonal(
     batch: Any = None,
     gain: float | str,
 ) -> None:
-    """W Wᵀ = gain² I, or Wᵀ W = gain² I where units are more than their inputs; the classifier's gain is 1. Biases 0.
+    """W Wᵀ = gain² I, or Wᵀ W = gain² I if there are more units than inputs; the classifier's gain is 1. Biases 0.
 
     A convolution's weight (out, in, kH, kW) is the matrix (out, in · kH · kW) of a patch to the units, in a grouped
     one for each group; the map from image to image is no isometry (see `delta_orthogonal`).

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from dropgrid.initializers.layers import Generators, number, weights, whole, zero_biases
+from dropgrid import checks
+from dropgrid.initializers.layers import Generators, weights, zero_biases
 
 
 def sparse(
@@ -34,8 +35,8 @@ def sparse(
     Source: §5. Differs from the paper: no biases of 0.5 for tanh. Differs from torch.nn.init.sparse_, which zeroes a
     share of each input's outgoing weights, so that chance says how many incoming ones a unit has.
     """
-    whole("nonzero", nonzero)
-    number("std", std, above=0)
+    checks.whole_number("init.nonzero", nonzero, 1)
+    checks.number("init.std", std, above=0)
     zero_biases(model)
     for weight in weights(model):
         tensor = weight.tensor

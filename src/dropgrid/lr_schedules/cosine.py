@@ -2,6 +2,7 @@
 
 import math
 
+from dropgrid import checks
 from dropgrid.lr_schedules.warmup import warmed
 
 
@@ -13,6 +14,5 @@ def cosine(step: int, steps: int, *, final: float, warmup: float) -> float:
     Raises:
         ValueError: final outside [0, 1].
     """
-    if isinstance(final, bool) or not isinstance(final, int | float) or not 0 <= final <= 1:
-        raise ValueError(f"lr_schedule.final must be in [0, 1], got {final!r}")
+    checks.number("lr_schedule.final", final, least=0, most=1)
     return warmed(step, steps, warmup, lambda s, n: final + (1 - final) * (1 + math.cos(math.pi * s / n)) / 2)

@@ -2,7 +2,7 @@
 
 import math
 
-from dropgrid.lr_schedules.values import number, share, whole
+from dropgrid import checks
 from dropgrid.lr_schedules.warmup import warmed
 
 
@@ -17,10 +17,9 @@ def cosine_restarts(step: int, steps: int, *, periods: int, multiple: float, fin
 
     Source: eq. 5.
     """
-    whole("periods", periods, 1)
-    if not number(multiple) or multiple < 1:
-        raise ValueError(f"lr_schedule.multiple must be a number, 1 or more, got {multiple!r}")
-    share("final", final)
+    checks.whole_number("lr_schedule.periods", periods, 1)
+    checks.number("lr_schedule.multiple", multiple, least=1)
+    checks.number("lr_schedule.final", final, least=0, most=1)
 
     def schedule(step: int, steps: int) -> float:
         lengths = [multiple**period for period in range(periods)]

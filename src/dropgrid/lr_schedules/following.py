@@ -4,5 +4,5 @@ from collections.abc import Callable
 
 
 def reads_validation(schedule: Callable[..., float]) -> bool:
-    """Whether a schedule, bare or with its arguments bound, takes the rows of the epochs validated so far too."""
+    """Predicate: a schedule, bare or with bound arguments, takes the rows of the epochs validated so far."""
     return bool(getattr(getattr(schedule, "func", schedule), "reads_validation", False))

@@ -2,14 +2,14 @@
 
 import math
 
-from dropgrid.lr_schedules.values import share, some, within
+from dropgrid import checks
 from dropgrid.lr_schedules.warmup import warmed
 
 ANNEALS = {
     "linear": lambda low, high, t: low + (high - low) * t,
     "cosine": lambda low, high, t: high + (low - high) * (1 + math.cos(math.pi * t)) / 2,
 }
-"""(from, to, share of the way) -> where."""
+"""(from, to, share of the way) -> value."""
 
 
 def one_cycle(step: int, steps: int, *, peak: float, start: float, final: float, anneal: str, warmup: float) -> float:
@@ -24,11 +24,10 @@ def one_cycle(step: int, steps: int, *, peak: float, start: float, final: float,
     there to its end; this goes down in one, as torch's and fast.ai's do. The optimizer's momentum stays as it is, the
     paper's falls while the rate rises.
     """
-    within("peak", peak)
-    some("start", start)
-    share("final", final)
-    if anneal not in ANNEALS:
-        raise ValueError(f"lr_schedule.anneal must be {' or '.join(ANNEALS)}, got {anneal!r}")
+    checks.number("lr_schedule.peak", peak, above=0, below=1)
+    checks.number("lr_schedule.start", start, above=0, most=1)
+    checks.number("lr_schedule.final", final, least=0, most=1)
+    checks.one_of("lr_schedule.anneal", anneal, ANNEALS)
     along = ANNEALS[anneal]
 
     def schedule(step: int, steps: int) -> float:

@@ -1,8 +1,8 @@
-"""Reduce on plateau: the rate falls where the validation metric has stopped getting better."""
+"""Reduce on plateau: the rate falls once the validation metric has stopped improving."""
 
 from collections.abc import Mapping, Sequence
 
-from dropgrid.lr_schedules.values import share, whole, within
+from dropgrid import checks
 from dropgrid.lr_schedules.warmup import warmed
 
 METRICS = ("loss", "acc")
@@ -34,12 +34,11 @@ def plateau(
 
     Source: torch.optim.lr_scheduler.ReduceLROnPlateau, with threshold_mode rel, no cooldown and eps 0.
     """
-    if metric not in METRICS:
-        raise ValueError(f"lr_schedule.metric must be {' or '.join(METRICS)}, got {metric!r}")
-    within("factor", factor)
-    whole("patience", patience, 0)
-    share("threshold", threshold)
-    share("lowest", lowest)
+    checks.one_of("lr_schedule.metric", metric, METRICS)
+    checks.number("lr_schedule.factor", factor, above=0, below=1)
+    checks.whole_number("lr_schedule.patience", patience, 0)
+    checks.number("lr_schedule.threshold", threshold, least=0, most=1)
+    checks.number("lr_schedule.lowest", lowest, least=0, most=1)
     seen = [row[f"val/{metric}"] for row in validated]
     falls = reductions(seen if metric == "loss" else [-value for value in seen], patience, threshold)
     return warmed(step, steps, warmup, lambda *_: max(factor**falls, lowest))
@@ -49,7 +48,7 @@ plateau.reads_validation = True  # type: ignore[attr-defined]
 
 
 def reductions(costs: Sequence[float], patience: int, threshold: float) -> int:
-    """How often the rate has fallen, of values that are the better the lower; nan is never better."""
+    """Return how often the rate has fallen; lower costs are better, nan never is."""
     best, waited, found = float("inf"), 0, 0
     for cost in costs:
         if cost < best - threshold * abs(best) or (best == float("inf") and cost < best):

@@ -1,6 +1,6 @@
 """Polynomial decay (Chen et al., DeepLab, PAMI 2018)."""
 
-from dropgrid.lr_schedules.values import number, share
+from dropgrid import checks
 from dropgrid.lr_schedules.warmup import warmed
 
 
@@ -12,7 +12,6 @@ def polynomial(step: int, steps: int, *, power: float, final: float, warmup: flo
 
     Source: §4.1.2, "poly".
     """
-    if not number(power) or power <= 0:
-        raise ValueError(f"lr_schedule.power must be a number above 0, got {power!r}")
-    share("final", final)
+    checks.number("lr_schedule.power", power, above=0)
+    checks.number("lr_schedule.final", final, least=0, most=1)
     return warmed(step, steps, warmup, lambda s, n: final + (1 - final) * (1 - s / n) ** power)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dropgrid import checks
 from dropgrid.lr_schedules.warmup import warmed
 
 
@@ -16,7 +17,6 @@ def step(step: int, steps: int, *, milestones: Sequence[float], gamma: float, wa
     shares = [float(each) if isinstance(each, int | float) else float("nan") for each in milestones]
     if any(not 0 < each < 1 for each in shares) or shares != sorted(set(shares)):
         raise ValueError(f"lr_schedule.milestones must rise within (0, 1), shares of training; got {milestones!r}")
-    if isinstance(gamma, bool) or not isinstance(gamma, int | float) or not 0 < gamma <= 1:
-        raise ValueError(f"lr_schedule.gamma must be in (0, 1], got {gamma!r}")
+    checks.number("lr_schedule.gamma", gamma, above=0, most=1)
     passed = sum(step >= round(each * steps) for each in shares)
     return warmed(step, steps, warmup, lambda *_: gamma**passed)

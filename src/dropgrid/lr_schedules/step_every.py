@@ -2,7 +2,7 @@
 
 import math
 
-from dropgrid.lr_schedules.values import some
+from dropgrid import checks
 from dropgrid.lr_schedules.warmup import warmed
 
 
@@ -12,7 +12,7 @@ def step_every(step: int, steps: int, *, every: float, gamma: float, warmup: flo
     Raises:
         ValueError: every or gamma outside (0, 1].
     """
-    some("every", every)
-    some("gamma", gamma)
+    checks.number("lr_schedule.every", every, above=0, most=1)
+    checks.number("lr_schedule.gamma", gamma, above=0, most=1)
     passed = math.floor((step + 0.5) / (every * steps))  # half a step: multiples are rounded, as milestones are
     return warmed(step, steps, warmup, lambda *_: gamma**passed)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from dropgrid import checks
+
 
 def warmed(step: int, steps: int, warmup: float, schedule: Callable[[int, int], float], first: float = 1.0) -> float:
     """first · (step + 1) / warm over the first warm = round(warmup · steps) steps; then the schedule, on what is left.
@@ -11,8 +13,7 @@ def warmed(step: int, steps: int, warmup: float, schedule: Callable[[int, int], 
     Raises:
         ValueError: warmup outside [0, 1).
     """
-    if isinstance(warmup, bool) or not isinstance(warmup, int | float) or not 0 <= warmup < 1:
-        raise ValueError(f"lr_schedule.warmup must be a share of training in [0, 1), got {warmup!r}")
+    checks.number("lr_schedule.warmup", warmup, least=0, below=1, what="a share of training")
     warm = min(round(warmup * steps), steps - 1)
     if step < warm:
         return first * (step + 1) / warm

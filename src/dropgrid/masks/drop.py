@@ -14,12 +14,12 @@ Number = float | Tensor
 
 
 def on_host(input: Tensor) -> bool:
-    """Whether rate and scale had best be plain numbers."""
+    """Predicate: seed rate and scale should be Python numbers, not tensors."""
     return input.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 def way(input: Tensor, grid: Grid) -> ModuleType:
-    """How it is done for such an input; the ways follow one law, each with random numbers of its own device."""
+    """Return the implementation for an input; all follow one law, each with random numbers of its own device."""
     if grid.shared:
         return dense
     if input.device.type == "cpu":
@@ -30,7 +30,7 @@ def way(input: Tensor, grid: Grid) -> ModuleType:
 
 @cache
 def fused() -> ModuleType | None:
-    """The GPU's kernels, where Triton is installed."""
+    """Return the GPU's kernels; None if Triton is not installed."""
     try:
         from dropgrid.masks import fused
     except ImportError:
@@ -54,13 +54,13 @@ class Apply(torch.autograd.Function):
 
 @torch.library.custom_op("dropgrid::drop", mutates_args=())
 def drop_op(
-    input: Tensor, rate: Tensor, key: Tensor, scale: Tensor | None, cells: int, grid: list[int]
+    input: Tensor, seed_rate: Tensor, key: Tensor, scale: Tensor | None, cells: int, grid: list[int]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """What a compiler sees instead of `drop`'s inside: the output, how many cells were dropped, the scale."""
+    """`drop` as one op for a compiler: return the output, the number of cells dropped, the scale."""
     rows, columns, block, before, shared = grid
     given = Grid(rows, columns, block, before, bool(shared))
     how = way(input, given)
-    mask, dropped = how.draw(input, rate, key, given)
+    mask, dropped = how.draw(input, seed_rate, key, given)
     used = how.scale_of(cells, dropped) if scale is None else scale.clone()
     output = how.apply(input, mask, given, used)
     where = input.device
@@ -69,40 +69,44 @@ def drop_op(
 
 @drop_op.register_fake
 def _(
-    input: Tensor, rate: Tensor, key: Tensor, scale: Tensor | None, cells: int, grid: list[int]
+    input: Tensor, seed_rate: Tensor, key: Tensor, scale: Tensor | None, cells: int, grid: list[int]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return torch.empty_like(input), rate.new_empty((), dtype=torch.int64), rate.new_empty((), dtype=torch.float32)
+    return (
+        torch.empty_like(input),
+        seed_rate.new_empty((), dtype=torch.int64),
+        seed_rate.new_empty((), dtype=torch.float32),
+    )
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
-    _, rate, key, _, cells, ctx.grid = inputs
+    _, seed_rate, key, _, cells, ctx.grid = inputs
     ctx.cells = cells
-    ctx.save_for_backward(rate, key, output[2])
+    ctx.save_for_backward(seed_rate, key, output[2])
 
 
 def _backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None, None]:
-    rate, key, scale = ctx.saved_tensors
+    seed_rate, key, scale = ctx.saved_tensors
     # the mask is drawn again from its key: nothing of its size is kept
-    return drop_op(gradients[0], rate, key, scale, ctx.cells, ctx.grid)[0], None, None, None, None, None
+    return drop_op(gradients[0], seed_rate, key, scale, ctx.cells, ctx.grid)[0], None, None, None, None, None
 
 
 drop_op.register_autograd(_backward, setup_context=_keep)
 
 
 def drop(
-    input: Tensor, rate: Number, key: Tensor, grid: Grid, scale: Number | None = None
+    input: Tensor, seed_rate: Number, key: Tensor, grid: Grid, scale: Number | None = None
 ) -> tuple[Tensor, Number, int]:
-    """Drop what blocks seeded at random cover, scale what is kept.
+    """Drop the cells that randomly seeded blocks cover, and scale the cells kept.
 
     Args:
         input: (N, C, H, W), any float dtype; its memory format is kept.
-        rate: γ, the probability of a seed at each place of the grid.
+        seed_rate: γ, the probability of a seed at each place of the grid.
         key: 0-dim int64, of which the mask is a function.
         grid: where seeds may be.
         scale: None is 1 / the share of cells kept.
 
     Returns:
-        the output; how many cells of the mask are 0; how many it has.
+        the output; the number of zeros of the mask; the number of its cells.
 
     Numbers are 0-dim tensors on input's device (nothing is read back to the host), or on a CPU plain ones: a compiled
     graph wants tensors, of which it does not depend on the value.
@@ -113,10 +117,10 @@ def drop(
     count, channels, height, width = input.shape
     cells = count * (1 if grid.shared else channels) * height * width
     if torch.compiler.is_compiling():
-        assert isinstance(rate, Tensor) and not isinstance(scale, float)
-        output, dropped, _ = drop_op(input, rate, key, scale, cells, list(grid))
+        assert isinstance(seed_rate, Tensor) and not isinstance(scale, float)
+        output, dropped, _ = drop_op(input, seed_rate, key, scale, cells, list(grid))
         return output, dropped, cells
     how = way(input, grid)
-    mask, dropped = how.draw(input.detach(), rate, key, grid)
+    mask, dropped = how.draw(input.detach(), seed_rate, key, grid)
     used = how.scale_of(cells, dropped) if scale is None else scale
     return Apply.apply(input, mask, used, grid), dropped, cells

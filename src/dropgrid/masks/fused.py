@@ -1,8 +1,8 @@
 """Dropping on a GPU by two Triton kernels: a bit a cell is drawn and counted, then applied, forward and backward.
 
-`draw`, `scale_of` and `apply` as in `dropgrid.masks.sparse`; here a mask is known by a word of bits for each row of a
-map, 1 where a cell is dropped. Rate, key, count and scale stay on the device: nothing waits for the GPU, and a CUDA
-graph may be replayed with other values in the same tensors.
+`draw`, `scale_of` and `apply` as in `dropgrid.masks.sparse`; here a mask is represented by a word of bits for each row
+of a map, 1 at the cells dropped. Seed rate, key, count and scale stay on the device: nothing waits for the GPU, and a
+CUDA graph may be replayed with other values in the same tensors.
 
 Random numbers are Philox's (Salmon et al., SC 2011), as `triton.language.randint4x` gives them: one for each place of a
 seed, numbered in the order of (image, channel, row, column). They are not the CPU's.
@@ -22,7 +22,7 @@ DTYPES = (torch.float16, torch.bfloat16, torch.float32)
 
 
 def fits(input: Tensor, grid: Grid) -> bool:
-    """Whether the kernels can do it: a bit for each cell of a row, 32-bit numbers of cells, computed in float32."""
+    """Predicate: the kernels can drop this input (a bit for each cell of a row, 32-bit cell numbers, up to float32)."""
     row = grid.columns + grid.block - 1
     return input.dtype in DTYPES and max(row, *input.shape[2:]) <= WIDEST and 0 < input.numel() < 2**31
 
@@ -34,7 +34,7 @@ def _or(a, b):
 
 @triton.jit
 def _ones(x):
-    """How many bits of a word below 2⁶³ are 1."""
+    """Return the number of bits that are 1 in a word below 2⁶³."""
     x = x - ((x >> 1) & 0x5555555555555555)
     x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333)
     x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0F
@@ -91,7 +91,7 @@ def scale_kernel(scale, dropped, cells):
 def apply_kernel(
     input, output, bits, scale, cells, channels, last: tl.constexpr, width: tl.constexpr, SIZE: tl.constexpr
 ):
-    """input · scale where a cell's bit is 0, else 0; cells in memory order."""
+    """input · scale if a cell's bit is 0, else 0; cells in memory order."""
     cell = tl.program_id(0) * SIZE + tl.arange(0, SIZE)
     inside = cell < cells
     if last:
@@ -106,12 +106,12 @@ def apply_kernel(
 
 
 def is_last(dense: Tensor) -> bool:
-    """Whether a dense tensor's memory is in the order of channels_last and not of contiguous."""
+    """Predicate: a dense tensor's memory is in channels_last order, not contiguous."""
     return not dense.is_contiguous()
 
 
-def draw(input: Tensor, rate: Tensor, key: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
-    """The words of all rows, (N, C, H) in the memory order of input's, and how many bits are 1 (0-dim int64)."""
+def draw(input: Tensor, seed_rate: Tensor, key: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
+    """Return the words of all rows, (N, C, H) in input's memory order, and their count of 1s (0-dim int64)."""
     count, channels, height, width = input.shape
     word = torch.int16 if width < 16 else torch.int32 if width < 32 else torch.int64
     if is_last(input):
@@ -124,14 +124,14 @@ def draw(input: Tensor, rate: Tensor, key: Tensor, grid: Grid) -> tuple[Tensor, 
     planes = max(1, 1024 // (tall * rows))
     with torch.cuda.device_of(input):
         draw_kernel[(triton.cdiv(count * channels, planes),)](
-            bits, dropped, rate, key, count * channels, channels, is_last(input), height, width,
+            bits, dropped, seed_rate, key, count * channels, channels, is_last(input), height, width,
             *grid[:4], PLANES=planes, HEIGHT=tall, ROWS=rows, QUADS=quads,
         )  # fmt: skip
     return bits, dropped
 
 
 def scale_of(cells: int, dropped: Tensor) -> Tensor:
-    """cells / those kept, 0-dim float32."""
+    """Return cells / cells kept, 0-dim float32."""
     scale = torch.empty((), dtype=torch.float32, device=dropped.device)
     with torch.cuda.device_of(dropped):
         scale_kernel[(1,)](scale, dropped, cells)
@@ -139,7 +139,7 @@ def scale_of(cells: int, dropped: Tensor) -> Tensor:
 
 
 def apply(input: Tensor, bits: Tensor, grid: Grid, scale: Tensor) -> Tensor:
-    """input · scale, and 0 where a bit is 1; computed in float32."""
+    """Return input · scale, and 0 at the bits that are 1; computed in float32."""
     last = is_last(bits)
     dense = input.contiguous(memory_format=torch.channels_last) if last else input.contiguous()
     output = torch.empty_like(dense)

@@ -1,4 +1,4 @@
-"""Where blocks may be seeded on a feature map, and how far one gap between seeds reaches."""
+"""The places of seeds on a feature map, and the longest gap between two seeds."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ class Grid(NamedTuple):
 
     @classmethod
     def over(cls, height: int, width: int, block: int, seeds: str = "fits", shared: bool = False) -> "Grid":
-        """Seeds `fits`: only where a whole block fits; `anywhere`: at each cell, which is the block's centre."""
+        """Return a map's grid. Seeds `fits`: only where a block fits; `anywhere`: at each cell, the block's centre."""
         if seeds == "fits":
             return cls(height - block + 1, width - block + 1, block, 0, shared)
         return cls(height, width, block, (block - 1) // 2, shared)

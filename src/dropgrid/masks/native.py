@@ -1,6 +1,6 @@
 """The sparse mask's loops, compiled by Numba when first imported and kept in its cache.
 
-No compiler is needed. Where Numba is not installed, `dropgrid.masks.sparse` does the same in torch, to the bit.
+No compiler is needed. If Numba is not installed, `dropgrid.masks.sparse` does it in torch, bit-identical.
 Seeds come as gaps (`dropgrid.masks.positions`); cells are those of one dense tensor in memory order: channels_last
 (`last`) or contiguous.
 """
@@ -29,7 +29,7 @@ EVERY = U64(2**64 - 1)
 
 
 def compiled(*signatures: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """njit for these types, kept on disk where there is a place to keep it."""
+    """njit for these types, kept on disk if there is a place to keep it."""
 
     def compile(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
@@ -91,7 +91,7 @@ def clipped(at, before, block, size):  # type: ignore[no-untyped-def]
 
 @register_jitable
 def ones(bits):  # type: ignore[no-untyped-def]
-    """How many bits are 1; the compiler knows the loop."""
+    """Return the number of bits that are 1; the compiler recognises the loop."""
     count = 0
     while bits:
         bits &= bits - ONE
@@ -101,7 +101,7 @@ def ones(bits):  # type: ignore[no-untyped-def]
 
 @compiled(I64(GAPS, *(I64,) * 6))
 def covered(gaps, height, width, rows, columns, block, before):  # type: ignore[no-untyped-def]
-    """How many cells the blocks of the seeds cover, each cell counted once."""
+    """Return the number of cells that the blocks of the seeds cover, each cell counted once."""
     places, cut, words = rows * columns, rows != height - block + 1, (width + 63) // 64
     seen = np.empty((height, words), np.uint64)  # a bit a cell
     own = np.empty(places, np.uint32)

@@ -16,7 +16,7 @@ from dropgrid.masks.grid import FAR
 
 @cache
 def native() -> ModuleType | None:
-    """The compiled loops, where Numba is installed."""
+    """Return the compiled loops; None if Numba is not installed."""
     try:
         from dropgrid.masks import native
     except ImportError:
@@ -25,7 +25,7 @@ def native() -> ModuleType | None:
 
 
 def bernoulli_gaps(count: int, probability: float, generator: torch.Generator) -> Tensor:
-    """The successes of `count` independent Bernoulli(probability) trials, as gaps.
+    """Return the successes of `count` independent Bernoulli(probability) trials, as gaps.
 
     Gaps are geometric: floor(ln(1 - u) / ln(1 - p)) + 1 with u uniform on [0, 1); their running sum is the Bernoulli
     process exactly, at a cost of its successes instead of its trials.
@@ -49,7 +49,7 @@ def bernoulli_gaps(count: int, probability: float, generator: torch.Generator) -
 
 
 def walk(logarithms: Tensor, of_failure: float, count: int, last: int) -> tuple[Tensor, int]:
-    """What `dropgrid.masks.native.walk` does, in torch: the same to the bit."""
+    """`dropgrid.masks.native.walk` in torch, bit-identical."""
     # a gap past the end is past the end however long it is: clamped, the sum cannot overflow
     gaps = logarithms.div_(of_failure).floor_().add_(1).clamp_(max=count + 1.0).to(torch.int64)
     positions = gaps.cumsum(0).add_(last)
@@ -60,5 +60,5 @@ def walk(logarithms: Tensor, of_failure: float, count: int, last: int) -> tuple[
 
 
 def positions_of(gaps: Tensor) -> Tensor:
-    """The successes themselves, sorted (int64)."""
+    """Return the successes themselves, sorted (int64)."""
     return (gaps.cumsum(0) - 1)[gaps != FAR]

@@ -1,8 +1,8 @@
 """Dropping on a CPU: γ is small, so that walking the seeds costs less than a mask of every cell.
 
-Three functions, as each way of dropping has: `draw` gives what a mask is known by, and how many of its cells are 0;
-`scale_of` what those kept are multiplied with; `apply` input · mask · scale. Here a mask is known by the positions of
-its seeds alone, two bytes each.
+Three functions, as in each implementation of dropping: `draw` returns a representation of the mask, and the number of
+its zeros; `scale_of` the factor of the cells kept; `apply` input · mask · scale. Here a mask is represented by the
+positions of its seeds, two bytes each.
 """
 
 import numpy as np
@@ -13,16 +13,16 @@ from dropgrid.masks.grid import FAR, Grid
 from dropgrid.masks.positions import bernoulli_gaps, native, positions_of
 
 
-def draw(input: Tensor, rate: float | Tensor, key: Tensor, grid: Grid) -> tuple[Tensor, int]:
-    """The gaps between seeds, (n,) int16, and how many cells their blocks cover."""
+def draw(input: Tensor, seed_rate: float | Tensor, key: Tensor, grid: Grid) -> tuple[Tensor, int]:
+    """Return the gaps between seeds, (n,) int16, and the number of cells that their blocks cover."""
     count, channels, height, width = input.shape
     generator = torch.Generator().manual_seed(int(key))
-    gaps = bernoulli_gaps(count * channels * grid.rows * grid.columns, float(rate), generator)
+    gaps = bernoulli_gaps(count * channels * grid.rows * grid.columns, float(seed_rate), generator)
     return gaps, covered(gaps, (height, width), grid)
 
 
 def covered(gaps: Tensor, size: tuple[int, int], grid: Grid) -> int:
-    """How many cells the blocks of the seeds cover, each counted once."""
+    """Return the number of cells that the blocks of the seeds cover, each counted once."""
     compiled = native()
     if grid.block == 1:
         return int((gaps != FAR).sum())
@@ -36,12 +36,12 @@ def covered(gaps: Tensor, size: tuple[int, int], grid: Grid) -> int:
 
 
 def scale_of(cells: int, dropped: int) -> float:
-    """cells / those kept, rounded to float32; nothing kept gives zeros, not NaN."""
+    """Return cells / cells kept, rounded to float32; if nothing is kept the output is 0, not NaN."""
     return float(np.float32(cells) / np.float32(max(1, cells - dropped)))
 
 
 def apply(input: Tensor, gaps: Tensor, grid: Grid, scale: float | Tensor) -> Tensor:
-    """input · scale, and 0 in the blocks of the seeds; input's memory format is kept."""
+    """Return input · scale, and 0 in the blocks of the seeds; input's memory format is kept."""
     compiled = native()
     count, channels, height, width = input.shape
     last = not input.is_contiguous() and input.is_contiguous(memory_format=torch.channels_last)
@@ -62,7 +62,7 @@ def apply(input: Tensor, gaps: Tensor, grid: Grid, scale: float | Tensor) -> Ten
 
 
 def offsets(positions: Tensor, size: tuple[int, int, int], stride: tuple[int, ...], grid: Grid) -> Tensor:
-    """Where in memory the cells of the blocks seeded at the positions lie, those in several blocks several times."""
+    """Return the memory offsets of the cells of the blocks seeded at the positions; cells of several blocks repeat."""
     channels, height, width = size
     column, above = positions % grid.columns, positions // grid.columns
     row, plane = above % grid.rows, above // grid.rows
@@ -77,5 +77,5 @@ def offsets(positions: Tensor, size: tuple[int, int, int], stride: tuple[int, ..
 
 
 def storage(dense: Tensor) -> Tensor:
-    """A dense tensor's cells in memory order, as one flat view."""
+    """Return a dense tensor's cells in memory order, as one flat view."""
     return dense.as_strided((dense.numel(),), (1,), dense.storage_offset())

@@ -10,7 +10,7 @@ BITS = 0xFFFFFFFF
 
 
 def uniform(key: Tensor, shape: Sequence[int]) -> Tensor:
-    """Numbers uniform on [0, 1) in steps of 2⁻²⁴ (float32), on the key's device and the same on all.
+    """Return numbers uniform on [0, 1) in steps of 2⁻²⁴ (float32), on the key's device and the same on all.
 
     Number i is a hash of i and the key's two halves: two rounds of (x ⊕ x ≫ 16) · 0x45d9f3b, each of three such
     steps. The factor is below 2³¹, so that no product of 32-bit numbers overflows int64.
@@ -25,24 +25,24 @@ def uniform(key: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def normal(key: Tensor, shape: Sequence[int]) -> Tensor:
-    """Numbers of N(0, 1) (float32) by Box and Muller (1958): √(-2 ln u) · cos(2π v), u in (0, 1], v in [0, 1)."""
+    """Return N(0, 1) numbers (float32) by Box and Muller (1958): √(-2 ln u) · cos(2π v), u in (0, 1], v in [0, 1)."""
     count = math.prod(shape)
     numbers = uniform(key, [2, count])
     return ((-2 * (1 - numbers[0]).log()).sqrt() * (2 * math.pi * numbers[1]).cos()).view(tuple(shape))
 
 
 def mix(x: Tensor) -> Tensor:
-    """A bijection of 32-bit numbers that spreads every bit over all."""
+    """Return x under a bijection of 32-bit numbers that spreads every bit over all."""
     for _ in range(3):
         x = ((x >> 16) ^ x) * 0x45D9F3B & BITS
     return (x >> 16) ^ x
 
 
 def keep_mask(input: Tensor, drop_prob: Tensor, key: Tensor, shape: Sequence[int]) -> Tensor:
-    """A mask of 1 with independent zeros at rate `drop_prob`, in input's dtype; `shape` broadcasts to input's."""
+    """Return a mask of ones with zeros at rate `drop_prob`, in input's dtype; `shape` broadcasts to input's."""
     return (uniform(key, shape) >= drop_prob).to(input.dtype)
 
 
 def count_zeros(mask: Tensor) -> Tensor:
-    """How many cells of a 0-1 mask are 0 (0-dim, int64); counted in float32, where half precision cannot overflow."""
+    """Return the number of zeros of a 0-1 mask (0-dim int64); counted in float32, as half precision can overflow."""
     return mask.numel() - mask.sum(dtype=torch.float32).to(torch.int64)

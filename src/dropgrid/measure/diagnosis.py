@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from dropgrid import checks
 from dropgrid.data.split import Split
 from dropgrid.errors import UserError
 from dropgrid.instantiate import by_option, call, instantiate
 from dropgrid.learner import Learner
-from dropgrid.measure.arguments import whole
 from dropgrid.measure.probe import COMMON, probe
 from dropgrid.measure.snapshots import Moment, write
 from dropgrid.measure.subject import DoesNotApply, Found
@@ -45,8 +45,8 @@ class Diagnosis(Callback):
         self, *, folder: Path, split: Split, lr: float | None, every: int, images: int, **options: Mapping[str, Any]
     ):
         self.path, self.split, self.lr = RunFolder(folder).diagnosis, split, lr
-        self.every = call("diagnosis.every", whole, "diagnosis.every", every)
-        self.images = call("diagnosis.images", whole, "diagnosis.images", images)
+        self.every = checks.whole_number("diagnosis.every", every, 1, error=UserError)
+        self.images = checks.whole_number("diagnosis.images", images, 1, error=UserError)
         if wrong := [name for name, node in options.items() if "images" not in node]:
             raise UserError(f"diagnosis.{wrong[0]} looks at a training before its first step: it cannot be recorded")
         nodes = {name: by_option(f"diagnosis.{name}", node) for name, node in options.items()}

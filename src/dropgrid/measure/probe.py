@@ -13,11 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dropgrid import streams
+from dropgrid import checks, streams
 from dropgrid.data.batches import Order, batches
 from dropgrid.data.split import Split
 from dropgrid.learner import Learner
-from dropgrid.measure.arguments import whole
 from dropgrid.sites import AbstractRandom
 
 COMMON = ("images", "steps", "every")
@@ -103,7 +102,7 @@ def probe(learner: Learner, split: Split, *, images: int, lr: float | None = Non
     Raises:
         ValueError: images is no whole number above 0.
     """
-    count = min(whole("images", images), len(split))
+    count = min(checks.whole_number("images", images, 1), len(split))
     order = Order(len(split), learner.seed)
     loader = batches(split, count, order=order, drop_last=True, workers=0, device=learner.device)
     batch, targets = next(iter(loader))

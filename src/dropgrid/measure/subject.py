@@ -5,6 +5,7 @@ An option is a function `(subject, **arguments) -> dict[str, Measure]`. Every ar
 what a list argument ranges over (`gaussian_noise_0.1`), so that more levels are more columns.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,6 +45,11 @@ class Measure(NamedTuple):
     value: float
     label: str
     unit: str = SHARE
+
+
+def finite_measures(measures: Mapping[str, Measure]) -> dict[str, Measure]:
+    """Return those whose value is finite; what overflowed or divided by 0 is left out."""
+    return {key: each for key, each in measures.items() if math.isfinite(each.value)}
 
 
 class Found(NamedTuple):

@@ -89,7 +89,7 @@ def pairs(network: nn.Module, size: Sequence[int]) -> dict[str, str]:
 
 
 def foldable(module: nn.Module) -> bool:
-    """Whether a module is a batch norm that in eval mode scales and shifts by channel."""
+    """Predicate: a module is a batch norm that in eval mode scales and shifts by channel."""
     return isinstance(module, _BatchNorm) and not isinstance(module, SwitchableNorm) and module.running_var is not None
 
 

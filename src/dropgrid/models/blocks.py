@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.models.parts import Parts
 
 
 class Place(NamedTuple):
-    """Where a block stands: its dotted name, its group and its number in the network, both from 1."""
+    """The position of a block: its dotted name, its group and its number in the network, both from 1."""
 
     name: str
     group: int
@@ -21,12 +22,28 @@ class Place(NamedTuple):
 
 
 class Form(NamedTuple):
-    """What all blocks of a network have in common; the fields are `ResNet`'s arguments."""
+    """The settings that all blocks of a network share; the fields are `ResNet`'s arguments."""
 
     shortcut: str
     residual: bool
     cardinality: int
     width_per_group: int
+
+
+def check_stages(depths: object, strides: object) -> None:
+    """Raise ValueError unless depths and strides are lists of whole numbers, one of each for a group."""
+    groups = len(checks.whole_numbers("model.depths", depths))
+    listed = checks.whole_numbers("model.strides", strides)
+    if len(listed) != groups:
+        raise ValueError(f"model.strides needs one stride for each of {groups} groups, got {list(listed)}")
+
+
+def check_stem(kind: object, stride: object) -> None:
+    """Raise ValueError unless the stem is imagenet or small, with a stride that it has."""
+    checks.one_of("model.stem", kind, ("imagenet", "small"))
+    checks.whole_number("model.stem_stride", stride, 1)
+    if kind == "imagenet" and stride != 1:
+        raise ValueError(f"model.stem_stride acts on stem=small alone; with stem=imagenet it must be 1, got {stride}")
 
 
 class Pad(nn.Module):
@@ -45,7 +62,7 @@ class Pad(nn.Module):
 
 
 def shortcut(parts: Parts, place: Place, kind: str, inputs: int, outputs: int, stride: int) -> nn.Module | None:
-    """What carries a block's input past its branch; None is the input as it is."""
+    """Return the shortcut, which carries a block's input past its branch; None is the input unchanged."""
     if stride == 1 and inputs == outputs:
         return None
     if kind == "pad":
@@ -56,7 +73,7 @@ def shortcut(parts: Parts, place: Place, kind: str, inputs: int, outputs: int, s
 
 
 class AbstractBlock(nn.Module):
-    """How a block ends: act(scale · branch + shortcut(x)), or act(branch) where there is no shortcut.
+    """The end of a block: act(scale · branch + shortcut(x)), or act(branch) if there is no shortcut.
 
     `branch_layers`, of residual blocks alone, names the layers with weights of the branch, in their order. The shifts
     and the scale are the identity but for `branch_scale` (see `scalars`); Fixup's bias before the first convolution is
@@ -66,7 +83,7 @@ class AbstractBlock(nn.Module):
     branch_layers: tuple[str, ...]
 
     def end(self, parts: Parts, place: Place, inputs: int, outputs: int, stride: int, form: Form, layers: int) -> None:
-        """Make the sum of a branch of so many convolutions, conv1, conv2, …, and its shortcut."""
+        """Make the sum of a shortcut and a branch of `convs` convolutions, conv1, conv2, …"""
         name, group, block = place
         names = tuple(f"conv{number}" for number in range(1, layers + 1))
         for each in names:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from dropgrid.models.arguments import flag, whole, whole_list
+from dropgrid import checks
 from dropgrid.models.mlp import Hidden
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.sites import Option
@@ -69,11 +69,11 @@ class CifarQuick(nn.Module):
         sites: Sequence[Option] = (),
     ):
         super().__init__()
-        whole_list("widths", widths)
-        whole("hidden", hidden)
-        whole("classes", classes)
-        flag("post_norm", post_norm)
-        flag("norm_head", norm_head)
+        checks.whole_numbers("model.widths", widths)
+        checks.whole_number("model.hidden", hidden, 1)
+        checks.whole_number("model.classes", classes, 1)
+        checks.boolean("model.post_norm", post_norm)
+        checks.boolean("model.norm_head", norm_head)
         if len(widths) != 3:
             raise ValueError(f"model.widths lists the channels of three convolutions, got {list(widths)}")
         self.groups = 4
@@ -100,7 +100,7 @@ class CifarQuick(nn.Module):
 
 
 def pooled(size: int) -> int:
-    """Cells after a 3×3 pooling of stride 2 in ceil mode; ValueError where nothing is left to pool."""
+    """Return the cells after a 3×3 pooling of stride 2 in ceil mode; ValueError if nothing is left to pool."""
     if size < 3:
         raise ValueError(
             f"model=cifar_quick pools three times and needs images of 12×12 or more; a map of {size} is left"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from dropgrid.models.arguments import one_of, whole
+from dropgrid import checks
 from dropgrid.models.layers import Linear
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.sites import Option
@@ -62,8 +62,8 @@ class DeepPlain(nn.Module):
         super().__init__()
         numbers = {"depth": depth, "channels": channels, "pool": pool, "groups": groups, "classes": classes}
         for name, value in numbers.items():
-            whole(name, value)
-        one_of("padding", padding, ("zeros", "circular"))
+            checks.whole_number(f"model.{name}", value, 1)
+        checks.one_of("model.padding", padding, ("zeros", "circular"))
         inputs, height, width = shape
         if min(height, width) < pool:
             raise ValueError(f"model.pool={pool} is larger than the image, {height}×{width}")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from dropgrid.models.arguments import one_of, whole, whole_list
+from dropgrid import checks
 from dropgrid.models.layers import Linear
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.sites import Option
@@ -101,14 +101,13 @@ class DenseNet(nn.Module):
         sites: Sequence[Option] = (),
     ):
         super().__init__()
-        whole_list("depths", depths)
+        checks.whole_numbers("model.depths", depths)
         for name, value in (("growth", growth), ("stem_width", stem_width), ("classes", classes)):
-            whole(name, value)
+            checks.whole_number(f"model.{name}", value, 1)
         if bottleneck != 0:
-            whole("bottleneck", bottleneck)
-        if isinstance(compression, bool) or not isinstance(compression, int | float) or not 0 < compression <= 1:
-            raise ValueError(f"model.compression must be a number in (0, 1], got {compression!r}")
-        one_of("stem", stem, ("imagenet", "small"))
+            checks.whole_number("model.bottleneck", bottleneck, 1)
+        checks.number("model.compression", compression, above=0, most=1)
+        checks.one_of("model.stem", stem, ("imagenet", "small"))
         large = stem == "imagenet"
         least = 2 ** (len(depths) - 1) * (4 if large else 1) - (3 if large else 0)
         if min(shape[1:]) < least:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from dropgrid.models.arguments import whole, whole_list
+from dropgrid import checks
 from dropgrid.models.blocks import Place
 from dropgrid.models.layers import Conv2d, Linear
 from dropgrid.models.parts import Activation, Norm, Parts
@@ -43,7 +43,7 @@ def conv_norm_act(
 
 
 class MBConv(nn.Module):
-    """conv1x1 to `expansion` · inputs, depthwise conv, squeeze-excitation, conv1x1; plus x where the shape is kept.
+    """conv1x1 to `expansion` · inputs, depthwise conv, squeeze-excitation, conv1x1; plus x if the shape is kept.
 
     (N, inputs, H, W) -> (N, outputs, H/stride, W/stride). No activation after the last (Sandler et al., CVPR 2018,
     §3). Sites are those of a residual block; a block without a shortcut has neither `skip` nor `branch`.
@@ -113,12 +113,12 @@ class EfficientNet(nn.Module):
         super().__init__()
         lists = {"depths": depths, "kernels": kernels, "strides": strides, "expansions": expansions}
         for name, values in {"widths": widths, **lists}.items():
-            whole_list(name, values)
+            checks.whole_numbers(f"model.{name}", values)
             if len(values) != len(widths):
                 raise ValueError(f"model.{name} needs one number for each of {len(widths)} groups, got {list(values)}")
         numbers = {"stem_width": stem_width, "stem_stride": stem_stride, "head_width": head_width, "classes": classes}
         for name, value in numbers.items():
-            whole(name, value)
+            checks.whole_number(f"model.{name}", value, 1)
         if any(kernel % 2 == 0 for kernel in kernels):
             raise ValueError(f"model.kernels must be odd, got {list(kernels)}")
         self.groups = len(widths)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from dropgrid.models.arguments import whole, whole_list
+from dropgrid import checks
 from dropgrid.models.layers import Linear
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.sites import Option
@@ -98,9 +98,9 @@ class FractalNet(nn.Module):
         sites: Sequence[Option] = (),
     ):
         super().__init__()
-        whole_list("widths", widths)
-        whole("columns", columns)
-        whole("classes", classes)
+        checks.whole_numbers("model.widths", widths)
+        checks.whole_number("model.columns", columns, 1)
+        checks.whole_number("model.classes", classes, 1)
         channels, *size = shape
         if min(size) < 2 ** (len(widths) - 1):
             raise ValueError(

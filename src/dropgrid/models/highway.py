@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from dropgrid.models.arguments import flag, one_of, whole_list
-from dropgrid.models.arguments import whole as whole_number
+from dropgrid import checks
 from dropgrid.models.layers import Conv2d, Linear
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.sites import Option
@@ -98,15 +97,14 @@ class Highway(nn.Module):
         sites: Sequence[Option] = (),
     ):
         super().__init__()
-        one_of("layer", layer, ("linear", "conv"))
-        whole_list("widths", widths)
-        whole_list("depths", depths)
-        whole_number("classes", classes)
-        flag("gated", gated)
+        checks.one_of("model.layer", layer, ("linear", "conv"))
+        checks.whole_numbers("model.widths", widths)
+        checks.whole_numbers("model.depths", depths)
+        checks.whole_number("model.classes", classes, 1)
+        checks.boolean("model.gated", gated)
         if len(depths) != len(widths):
             raise ValueError(f"model.depths needs one depth for each of {len(widths)} groups, got {list(depths)}")
-        if isinstance(transform_bias, bool) or not isinstance(transform_bias, int | float):
-            raise ValueError(f"model.transform_bias must be a number, got {transform_bias!r}")
+        checks.number("model.transform_bias", transform_bias)
         if layer == "conv" and min(shape[1:]) < 2 ** (len(widths) - 1):
             raise ValueError(
                 f"model.widths has {len(widths)} groups with a pooling between: too many for {shape[1]}×{shape[2]}"

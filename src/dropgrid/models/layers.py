@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class Conv2d(nn.Conv2d):
-    """torch's, with the same state_dict; `through`, where a regularizer put one, computes the output."""
+    """torch's, with the same state_dict; `through`, if a regularizer put one, computes the output."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)

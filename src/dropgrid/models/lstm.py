@@ -1,14 +1,12 @@
 """An LSTM that reads an image; for its layers, norms and dropout see `dropgrid.models.recurrent`."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dropgrid import streams
-from dropgrid.models.arguments import one_of, whole, whole_list
+from dropgrid import checks, streams
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.models.recurrent import LSTMLayer
 from dropgrid.sites import AbstractRandom, Option
@@ -37,7 +35,7 @@ class TrainRows(AbstractRandom):
         self.drawn = self.drawn_of(key)  # here, where the key is no tensor yet: nothing is read back from a device
 
     def drawn_of(self, key: int) -> int:
-        """The count of rows that belongs to a key."""
+        """Return the number of rows for a key."""
         return self.least + key % (self.most - self.least + 1)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -51,7 +49,7 @@ class TrainRows(AbstractRandom):
         return 1
 
     def expected(self, shape: Sequence[int], level: np.ndarray) -> np.ndarray:
-        return np.full_like(level, self.target)
+        return np.full_like(level, self.full_level)
 
     def variance(self, shape: Sequence[int], level: np.ndarray) -> np.ndarray:
         values = self.most - self.least + 1
@@ -139,15 +137,14 @@ class LSTM(nn.Module):
         sites: Sequence[Option] = (),
     ):
         super().__init__()
-        whole_list("hidden", hidden)
-        one_of("order", order, ORDERS)
-        whole("classes", classes)
-        finite("forget_bias", forget_bias)
+        checks.whole_numbers("model.hidden", hidden)
+        checks.one_of("model.order", order, ORDERS)
+        checks.whole_number("model.classes", classes, 1)
+        checks.number("model.forget_bias", forget_bias)
         for name, value in (("gain", gain), ("shift", shift)):
             if value is not None:
-                finite(name, value)
-        if isinstance(permutation_seed, bool) or not isinstance(permutation_seed, int) or permutation_seed < 0:
-            raise ValueError(f"model.permutation_seed must be a whole number, 0 or more, got {permutation_seed!r}")
+                checks.number(f"model.{name}", value)
+        checks.whole_number("model.permutation_seed", permutation_seed, 0)
         bounds = rows_of(train_rows, shape[1])
         self.groups = len(hidden)
         parts = Parts(norm, activation, sites, groups=self.groups, blocks=self.groups)
@@ -184,8 +181,8 @@ class LSTM(nn.Module):
 
 
 def inner_of(inner: str, activation: Activation) -> nn.Module:
-    """The inner activation; ValueError where an activation was chosen that would do nothing."""
-    one_of("inner", inner, ("tanh", "activation"))
+    """Return the inner activation; ValueError if an activation was chosen that would do nothing."""
+    checks.one_of("model.inner", inner, ("tanh", "activation"))
     chosen = activation()
     if inner == "activation":
         return chosen
@@ -197,20 +194,14 @@ def inner_of(inner: str, activation: Activation) -> nn.Module:
 
 
 def rows_of(train_rows: object, rows: int) -> tuple[int, int]:
-    """The least and the most rows of training; ValueError unless two whole numbers, 1 to `rows`, or None for all."""
+    """Return the least and the most rows of training; ValueError unless two of 1 to `rows`, or None for all."""
     if train_rows is None:
         return rows, rows
     message = f"model.train_rows must be null or two whole numbers, the least and the most rows, of 1 to {rows}"
     if not isinstance(train_rows, Sequence) or isinstance(train_rows, str) or len(train_rows) != 2:
         raise ValueError(f"{message}, got {train_rows!r}")
     least, most = train_rows
-    whole_numbers = all(isinstance(each, int) and not isinstance(each, bool) for each in (least, most))
+    whole_numbers = all(map(checks.is_whole_number, (least, most)))
     if not whole_numbers or not 1 <= least <= most <= rows:
         raise ValueError(f"{message}, got {list(train_rows)}")
     return least, most
-
-
-def finite(name: str, value: object) -> None:
-    """Refuse what is not a finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"model.{name} must be a number, got {value!r}")

@@ -6,7 +6,7 @@ from math import prod
 
 from torch import Tensor, nn
 
-from dropgrid.models.arguments import flag, whole, whole_list
+from dropgrid import checks
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.sites import Option
 
@@ -59,10 +59,10 @@ class MLP(nn.Module):
     ):
         super().__init__()
         if hidden != []:
-            whole_list("hidden", hidden)
-        whole("classes", classes)
-        flag("post_norm", post_norm)
-        flag("norm_head", norm_head)
+            checks.whole_numbers("model.hidden", hidden)
+        checks.whole_number("model.classes", classes, 1)
+        checks.boolean("model.post_norm", post_norm)
+        checks.boolean("model.norm_head", norm_head)
         self.groups = len(hidden)
         parts = Parts(norm, activation, sites, groups=self.groups, blocks=self.groups)
         self.drop_input = parts.site("input", "input")

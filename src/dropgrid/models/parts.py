@@ -1,4 +1,4 @@
-"""What a network is made with, whatever its architecture: norm, activation, and the regularizers asked at its sites."""
+"""The parts of every network: norm, activation, and the regularizers at its sites."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,7 +17,7 @@ Activation = Callable[[], nn.Module]
 
 
 class Parts:
-    """Makes a network's layers and sites.
+    """Factory of a network's layers and sites.
 
     Args:
         norm, activation: the axes' options.
@@ -45,7 +45,7 @@ class Parts:
     def conv(
         self, inputs: int, outputs: int, kernel: int, stride: int = 1, *, bias: bool | None = None, **about: Any
     ) -> tuple[nn.Module, nn.Module]:
-        """A convolution, padded so that stride 1 keeps the size, and its norm.
+        """Return a convolution, padded so that stride 1 keeps the size, and its norm.
 
         `bias` says whether it has one where the norm, that does not follow at once, cannot; `about` are a `Conv2d`'s
         other arguments.
@@ -54,35 +54,35 @@ class Parts:
         return self.layer(layer, outputs, bias)
 
     def linear(self, inputs: int, outputs: int, bias: bool | None = None) -> tuple[nn.Module, nn.Module]:
-        """A linear layer and its norm; `bias` as above."""
+        """Return a linear layer and its norm; `bias` as in `conv`."""
         return self.layer(partial(Linear, inputs, outputs), outputs, bias)
 
     def classifier(self, inputs: int, classes: int, norm: bool) -> tuple[nn.Module, nn.Module]:
-        """A linear classifier, and its norm or the identity."""
+        """Return a linear classifier, and its norm or the identity."""
         return self.linear(inputs, classes) if norm else (Linear(inputs, classes), nn.Identity())
 
     def layer(self, make: Callable[..., nn.Module], outputs: int, bias: bool | None) -> tuple[nn.Module, nn.Module]:
-        """What `make` makes and its norm, which says whether the layer has a bias unless `bias` does."""
+        """Return the layer that `make` constructs and its norm, which decides on the bias if `bias` does not."""
         if self.branch_scale == "fixup":
             bias = False
         return self.norm(make if bias is None else lambda **_: make(bias=bias), outputs)
 
     def norm_of(self, features: int) -> nn.Module:
-        """A norm of a map of so many channels that no layer of its own precedes."""
+        """Return a norm of `features` channels without a layer of its own before it."""
         return self.norm(partial(Conv2d, features, features, 1, device="meta"), features)[1]
 
     def shift(self) -> nn.Module:
-        """What stands before a convolution, the classifier or an activation of a residual net: a scalar of Fixup."""
+        """Return the module before a convolution, the classifier or an activation: Fixup's scalar, or the identity."""
         return scalars.shift(self.branch_scale)
 
     def scale(self) -> nn.Module:
-        """What ends a residual branch: a scalar of SkipInit or Fixup."""
+        """Return the module at the end of a residual branch: the scalar of SkipInit or Fixup, or the identity."""
         return scalars.scale(self.branch_scale)
 
     def site(
         self, name: str, place: str, group: int | None = None, block: int | None = None, **about: Any
     ) -> nn.Module:
-        """What the regularizers put at a site: `nn.Identity` where none acts; `about` are a `Site`'s other fields."""
+        """Return the regularizers' module at a site, `nn.Identity` if none acts; `about`: other fields of `Site`."""
         return modules_at(self.sites, Site(name, place, group, self.groups, block, self.blocks, **about))
 
     def weight(

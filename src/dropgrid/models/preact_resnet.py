@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from dropgrid.models.arguments import flag, number, one_of, stages, whole
-from dropgrid.models.arguments import stem as check_stem
-from dropgrid.models.blocks import Pad, Place
+from dropgrid import checks
+from dropgrid.models.blocks import Pad, Place, check_stages, check_stem
 from dropgrid.models.layers import Linear
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.models.scalars import BRANCH_SCALES
@@ -133,15 +132,15 @@ class PreactResNet(nn.Module):
         sites: Sequence[Option] = (),
     ):
         super().__init__()
-        one_of("block", block, EXPANSION)
-        one_of("shortcut", shortcut, ("projection", "pad"))
-        one_of("branch_scale", branch_scale, BRANCH_SCALES)
-        stages(depths, strides)
+        checks.one_of("model.block", block, EXPANSION)
+        checks.one_of("model.shortcut", shortcut, ("projection", "pad"))
+        checks.one_of("model.branch_scale", branch_scale, BRANCH_SCALES)
+        check_stages(depths, strides)
         check_stem(stem, stem_stride)
         for name, value in (("base_width", base_width), ("stem_width", stem_width), ("classes", classes)):
-            whole(name, value)
-        number("width", width)
-        flag("last_site", last_site)
+            checks.whole_number(f"model.{name}", value, 1)
+        checks.number("model.width", width, above=0)
+        checks.boolean("model.last_site", last_site)
         self.groups = len(depths)
         parts = Parts(norm, activation, sites, groups=self.groups, blocks=sum(depths), branch_scale=branch_scale)
         widths = [max(1, round(base_width * 2**group * width)) for group in range(self.groups)]

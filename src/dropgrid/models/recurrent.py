@@ -33,7 +33,7 @@ class Unnormalized(nn.Module):
         return lambda step, state: torch.addmm(steps[step], state, weight.t())
 
     def memory(self, memory: Tensor, step: int) -> Tensor:
-        """What the output reads of the memory, (N, H) -> the same."""
+        """Return the normalized memory that the output reads, (N, H) -> the same."""
         return memory
 
 
@@ -168,7 +168,7 @@ Norms = Unnormalized | LayerNorms | BatchNorms
 def norms_of(
     make: Callable[[int], nn.Module], units: int, steps: int, gain: float | None, shift: float | None
 ) -> Norms:
-    """What the axis's norm (features -> norm) is in a cell; ValueError for one that has no form there."""
+    """Return the form in a cell of the axis's norm (features -> norm); ValueError if it has none."""
     norm = make(units)
     if isinstance(norm, nn.GroupNorm):
         return LayerNorms(norm, gain, shift)
@@ -273,5 +273,5 @@ class LSTMLayer(nn.Module):
 
 
 def norm_after(parts: Parts, features: int) -> nn.Module:
-    """The axis's norm of so many features after a linear layer."""
+    """Return the axis's norm of `features` after a linear layer."""
     return parts.norm(partial(Linear, 1, features, device="meta"), features)[1]

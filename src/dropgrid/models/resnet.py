@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from dropgrid.models.arguments import flag, number, one_of, stages, whole
-from dropgrid.models.arguments import stem as check_stem
-from dropgrid.models.blocks import BasicBlock, Bottleneck, Form, Place
+from dropgrid import checks
+from dropgrid.models.blocks import BasicBlock, Bottleneck, Form, Place, check_stages, check_stem
 from dropgrid.models.layers import Linear
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.models.scalars import BRANCH_SCALES
@@ -34,7 +33,7 @@ class ResNet(nn.Module):
         shortcut: projection (1×1 convolution and norm) or pad (option A: parameter-free) where the shape changes.
         residual: false leaves every shortcut out: the plain nets of He et al. §3.3.
         cardinality: groups of a bottleneck's 3×3 convolution (ResNeXt: Xie et al., CVPR 2017, §3), each of
-        width_per_group: channels in the first group, where base_width is 64.
+        width_per_group: channels in the first group if base_width is 64.
         branch_scale: none, skipinit or fixup: learned scalars, with which the net trains without a norm (`scalars`).
         zero_init_residual: start the gain of each block's last norm at 0 (Goyal et al. 2017, §5.1).
         shape: of an image, (C, H, W); of any H and W.
@@ -69,17 +68,17 @@ class ResNet(nn.Module):
         sites: Sequence[Option] = (),
     ):
         super().__init__()
-        one_of("block", block, BLOCKS)
-        one_of("shortcut", shortcut, SHORTCUTS)
-        one_of("branch_scale", branch_scale, BRANCH_SCALES)
-        stages(depths, strides)
+        checks.one_of("model.block", block, BLOCKS)
+        checks.one_of("model.shortcut", shortcut, SHORTCUTS)
+        checks.one_of("model.branch_scale", branch_scale, BRANCH_SCALES)
+        check_stages(depths, strides)
         check_stem(stem, stem_stride)
         for name, value in (("base_width", base_width), ("cardinality", cardinality), ("classes", classes)):
-            whole(name, value)
-        whole("width_per_group", width_per_group)
-        number("width", width)
-        flag("residual", residual)
-        flag("zero_init_residual", zero_init_residual)
+            checks.whole_number(f"model.{name}", value, 1)
+        checks.whole_number("model.width_per_group", width_per_group, 1)
+        checks.number("model.width", width, above=0)
+        checks.boolean("model.residual", residual)
+        checks.boolean("model.zero_init_residual", zero_init_residual)
         if block == "basic" and (cardinality, width_per_group) != (1, 64):
             raise ValueError("model.cardinality and model.width_per_group act on block=bottleneck; leave 1 and 64")
         if branch_scale != "none" and not residual:

@@ -12,7 +12,7 @@ BRANCH_SCALES = ("none", "skipinit", "fixup")
 
 
 FIXUP_LR_SCALE = 0.1
-"""Of the learning rate, for scalars."""
+"""Factor of the learning rate, for scalars."""
 
 
 class Shift(nn.Module):
@@ -44,12 +44,12 @@ class Scale(nn.Module):
 
 
 def shift(branch_scale: str) -> nn.Module:
-    """What stands before a convolution, the classifier or an activation."""
+    """Return the module before a convolution, the classifier or an activation."""
     return Shift() if branch_scale == "fixup" else nn.Identity()
 
 
 def scale(branch_scale: str) -> nn.Module:
-    """What ends a branch."""
+    """Return the module at the end of a branch."""
     if branch_scale == "none":
         return nn.Identity()
     return Scale(0.0, 1.0) if branch_scale == "skipinit" else Scale(1.0, FIXUP_LR_SCALE)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from dropgrid.norms.arguments import check, check_flag, check_momentum, check_start
+from dropgrid import checks
 from dropgrid.norms.detached import DetachedBatchNorm1d, DetachedBatchNorm2d
 
 STATISTICS = ("moving", "cumulative", "batch", "reestimated")
@@ -45,18 +45,20 @@ def batch(
 
     Raises:
         ValueError: a value outside these; gain or shift without affine; detach together with sync. In the forward
-            pass torch's own, where a batch of its own statistics is a single vector.
+            pass torch's own, if the statistics are of a batch of a single vector.
 
     Source: Algorithms 1 and 2.
     """
-    check(eps, affine)
-    check_momentum(momentum)
-    check_start("gain", gain, 1, affine)
-    check_start("shift", shift, 0, affine)
-    check_flag("detach", detach)
-    check_flag("sync", sync)
-    if statistics not in STATISTICS:
-        raise ValueError(f"norm.statistics must be one of {', '.join(STATISTICS)}, got {statistics!r}")
+    checks.number("norm.eps", eps, above=0)
+    checks.boolean("norm.affine", affine)
+    checks.number("norm.momentum", momentum, above=0, most=1)
+    for name, value, unlearned in (("gain", gain, 1), ("shift", shift, 0)):
+        checks.number(f"norm.{name}", value)
+        if not affine and value != unlearned:
+            raise ValueError(f"norm.{name} must be {unlearned} where norm.affine=false learns none, got {value!r}")
+    checks.boolean("norm.detach", detach)
+    checks.boolean("norm.sync", sync)
+    checks.one_of("norm.statistics", statistics, STATISTICS)
     if detach and sync:
         raise ValueError("norm.detach=true has no form over several processes: set norm.sync=false")
     before = layer(bias=not affine)
@@ -78,7 +80,7 @@ def batch(
 
 
 def weigh_equally(norm: _BatchNorm, _: object) -> None:
-    """Give the batch that comes the weight that makes the moving averages the plain means of all so far.
+    """Set the next batch's weight so that the moving averages are the means of all batches so far.
 
     Torch's own `momentum=None` does the same, but cannot be built on the meta device.
     """
@@ -87,7 +89,7 @@ def weigh_equally(norm: _BatchNorm, _: object) -> None:
 
 
 def kind(linear: bool, detach: bool, sync: bool) -> type[_BatchNorm]:
-    """The class that normalizes (N, C) or (N, C, H, W)."""
+    """Return the class that normalizes (N, C) if `linear`, else (N, C, H, W)."""
     if sync:
         return nn.SyncBatchNorm
     if linear:

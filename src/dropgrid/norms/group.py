@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from dropgrid.norms.arguments import check
+from dropgrid import checks
 
 
 def group(
@@ -15,9 +15,10 @@ def group(
     The same in training and in eval, at any batch size.
 
     Raises:
-        ValueError: where the groups do not divide a layer's channels; eps not above 0; affine not a bool.
+        ValueError: the groups do not divide a layer's channels; eps not above 0; affine not a bool.
     """
-    check(eps, affine)
+    checks.number("norm.eps", eps, above=0)
+    checks.boolean("norm.affine", affine)
     if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1 or features % groups:
         raise ValueError(f"norm.groups must divide every layer's channels; {groups!r} does not divide {features}")
     return layer(bias=not affine), nn.GroupNorm(groups, features, eps=eps, affine=affine)

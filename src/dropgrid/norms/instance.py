@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from dropgrid.norms.arguments import check
+from dropgrid import checks
 
 
 class InstanceNorm2d(nn.InstanceNorm2d):
-    """torch's, with our words for maps of one cell."""
+    """torch's instance norm, with an error of ours for maps of one cell."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         super()._check_input_dim(input)
@@ -32,7 +32,8 @@ def instance(
 
     Source: eq. 4.
     """
-    check(eps, affine)
+    checks.number("norm.eps", eps, above=0)
+    checks.boolean("norm.affine", affine)
     before = layer(bias=not affine)
     if isinstance(before, nn.Linear):
         raise ValueError(

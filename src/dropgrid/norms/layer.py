@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from dropgrid.norms.arguments import check
+from dropgrid import checks
 
 
 def layer(layer: Callable[..., nn.Module], features: int, *, eps: float, affine: bool) -> tuple[nn.Module, nn.Module]:
@@ -21,5 +21,6 @@ def layer(layer: Callable[..., nn.Module], features: int, *, eps: float, affine:
 
     Source: §3, eq. 3; of convolutions §6.7.
     """
-    check(eps, affine)
+    checks.number("norm.eps", eps, above=0)
+    checks.boolean("norm.affine", affine)
     return layer(bias=not affine), nn.GroupNorm(1, features, eps=eps, affine=affine)

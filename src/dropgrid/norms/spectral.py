@@ -7,11 +7,13 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.utils.parametrize import register_parametrization
 
+from dropgrid import checks
+
 
 class SpectralNorm(nn.Module):
     """W -> W / σ, σ = uᵀ W v near W's largest singular value, W as a matrix (out, in · kernel cells).
 
-    v ← Wᵀu / ‖Wᵀu‖, u ← Wv / ‖Wv‖, so many times at each use, from the u of the last training step; the gradient
+    v ← Wᵀu / ‖Wᵀu‖, u ← Wv / ‖Wv‖, `iterations` times at each use, from the u of the last training step; the gradient
     takes u and v as constants. σ ≤ the largest singular value, and nears it over the steps of training. In eval the
     iterations start at the stored u too, and theirs is not stored. A W of zeros gives nan.
 
@@ -40,7 +42,7 @@ class SpectralNorm(nn.Module):
         return weight / torch.dot(u, matrix @ v)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
-        """What lies beneath `layer.weight = weight`."""
+        """Return the parameter that `layer.weight = weight` sets."""
         return weight
 
     def extra_repr(self) -> str:
@@ -65,8 +67,7 @@ def spectral(layer: Callable[..., nn.Module], features: int, *, power_iterations
 
     Source: Algorithm 1.
     """
-    if isinstance(power_iterations, bool) or not isinstance(power_iterations, int) or power_iterations < 1:
-        raise ValueError(f"norm.power_iterations must be a whole number, 1 or more, got {power_iterations!r}")
+    checks.whole_number("norm.power_iterations", power_iterations, 1)
     before = layer(bias=True)
     weight = before.get_parameter("weight")
     # unsafe leaves torch's trial run out, which would move u by the weights that stand there now

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from dropgrid.norms.arguments import check, check_momentum
+from dropgrid import checks
 
 
 class SwitchableNorm(_BatchNorm):
@@ -40,7 +40,7 @@ class SwitchableNorm(_BatchNorm):
         return output.view_as(input).to(input.dtype)
 
     def of_batch(self, mean: Tensor, var: Tensor, cells: int) -> tuple[Tensor, Tensor]:
-        """(1, C): in training the batch's, which also join the moving averages; in eval those."""
+        """Return the batch's statistics (1, C), which update the moving averages; in eval mode the moving averages."""
         assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
         if not self.training:
             return self.running_mean[None], self.running_var[None]
@@ -55,13 +55,13 @@ class SwitchableNorm(_BatchNorm):
 
 
 def joined(mean: Tensor, var: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Mean and variance of equal parts together, from those of each (eq. 4)."""
+    """Return mean and variance of equal parts together, from those of each part (eq. 4)."""
     between, together = torch.var_mean(mean, dim, correction=0, keepdim=True)
     return together, var.mean(dim, keepdim=True) + between
 
 
 def mixed(logits: Tensor, values: Sequence[Tensor]) -> Tensor:
-    """Σ softmax(logits)_k · value_k."""
+    """Return Σ softmax(logits)_k · value_k."""
     total: Tensor = sum(share * value for share, value in zip(logits.softmax(0), values, strict=True))  # type: ignore[assignment]
     return total
 
@@ -81,8 +81,9 @@ def switchable(
     Source: §2, eq. 3-5. Differs from the paper: in inference moving averages, which its authors' code offers too, in
     place of the means over a few batches with frozen weights.
     """
-    check(eps, affine)
-    check_momentum(momentum)
+    checks.number("norm.eps", eps, above=0)
+    checks.boolean("norm.affine", affine)
+    checks.number("norm.momentum", momentum, above=0, most=1)
     before = layer(bias=not affine)
     linear = isinstance(before, nn.Linear)
     return before, SwitchableNorm(features, eps=eps, momentum=momentum, affine=affine, linear=linear)

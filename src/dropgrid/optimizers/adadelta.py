@@ -2,8 +2,8 @@
 
 from torch import nn, optim
 
+from dropgrid import checks
 from dropgrid.optimizers.groups import parameter_groups
-from dropgrid.optimizers.values import positive, share
 
 
 def adadelta(
@@ -21,4 +21,9 @@ def adadelta(
     of d, so that a schedule acts on the step alone.
     """
     groups = parameter_groups(model, weight_decay, decay_all)
-    return optim.Adadelta(groups, lr=positive("lr", lr), rho=share("rho", rho), eps=positive("eps", eps))
+    return optim.Adadelta(
+        groups,
+        lr=checks.number("optimizer.lr", lr, above=0),
+        rho=checks.number("optimizer.rho", rho, least=0, below=1),
+        eps=checks.number("optimizer.eps", eps, above=0),
+    )

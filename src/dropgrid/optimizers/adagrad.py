@@ -2,8 +2,8 @@
 
 from torch import nn, optim
 
+from dropgrid import checks
 from dropgrid.optimizers.groups import parameter_groups
-from dropgrid.optimizers.values import positive
 
 
 def adagrad(model: nn.Module, *, lr: float, eps: float, weight_decay: float, decay_all: bool) -> optim.Optimizer:
@@ -19,4 +19,6 @@ def adagrad(model: nn.Module, *, lr: float, eps: float, weight_decay: float, dec
     at 0. torch's lr_decay is off.
     """
     groups = parameter_groups(model, weight_decay, decay_all)
-    return optim.Adagrad(groups, lr=positive("lr", lr), eps=positive("eps", eps))
+    return optim.Adagrad(
+        groups, lr=checks.number("optimizer.lr", lr, above=0), eps=checks.number("optimizer.eps", eps, above=0)
+    )

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from torch import nn, optim
 
+from dropgrid import checks
 from dropgrid.optimizers.groups import parameter_groups
 from dropgrid.optimizers.uncorrected import UncorrectedAdam
-from dropgrid.optimizers.values import pair, positive
 
 
 def adam(
@@ -30,8 +30,12 @@ def adam(
 
     Source: Algorithm 1.
     """
-    if not isinstance(bias_correction, bool):
-        raise ValueError(f"optimizer.bias_correction must be true or false, got {bias_correction!r}")
+    checks.boolean("optimizer.bias_correction", bias_correction)
     groups = parameter_groups(model, weight_decay, decay_all)
     kind = optim.Adam if bias_correction else UncorrectedAdam
-    return kind(groups, lr=positive("lr", lr), betas=pair("betas", betas), eps=positive("eps", eps))
+    return kind(
+        groups,
+        lr=checks.number("optimizer.lr", lr, above=0),
+        betas=checks.pair("optimizer.betas", betas, least=0, below=1),
+        eps=checks.number("optimizer.eps", eps, above=0),
+    )

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import nn, optim
 
+from dropgrid import checks
 from dropgrid.optimizers.groups import parameter_groups
-from dropgrid.optimizers.values import pair, positive
 
 
 def adamax(
@@ -18,8 +18,13 @@ def adamax(
     Raises:
         ValueError: lr or eps not above 0, betas not two numbers in [0, 1).
 
-    Source: §7.1, Algorithm 2. Differs from the paper: it has no eps; where a gradient has always been 0 its step is
+    Source: §7.1, Algorithm 2. Differs from the paper: it has no eps; if a gradient has always been 0 its step is
     0/0, torch's 0.
     """
     groups = parameter_groups(model, weight_decay, decay_all)
-    return optim.Adamax(groups, lr=positive("lr", lr), betas=pair("betas", betas), eps=positive("eps", eps))
+    return optim.Adamax(
+        groups,
+        lr=checks.number("optimizer.lr", lr, above=0),
+        betas=checks.pair("optimizer.betas", betas, least=0, below=1),
+        eps=checks.number("optimizer.eps", eps, above=0),
+    )

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import nn, optim
 
+from dropgrid import checks
 from dropgrid.optimizers.groups import parameter_groups
-from dropgrid.optimizers.values import pair, positive
 
 
 def adamw(
@@ -16,4 +16,9 @@ def adamw(
     Differs from the paper: torch multiplies the decay by lr, the paper (Algorithm 2) by the schedule alone.
     """
     groups = parameter_groups(model, weight_decay, decay_all)
-    return optim.AdamW(groups, lr=positive("lr", lr), betas=pair("betas", betas), eps=positive("eps", eps))
+    return optim.AdamW(
+        groups,
+        lr=checks.number("optimizer.lr", lr, above=0),
+        betas=checks.pair("optimizer.betas", betas, least=0, below=1),
+        eps=checks.number("optimizer.eps", eps, above=0),
+    )

@@ -6,7 +6,7 @@ from torch import optim
 
 
 def fused(optimizer: optim.Optimizer) -> optim.Optimizer:
-    """The same optimizer, its step one kernel: the same formula, other rounding.
+    """Return the optimizer in torch's fused form, one kernel a step: equal formula, different rounding.
 
     Raises:
         ValueError: torch has no fused form of it.

@@ -2,17 +2,17 @@
 
 from torch import nn, optim
 
+from dropgrid import checks
 from dropgrid.optimizers.groups import parameter_groups
-from dropgrid.optimizers.values import positive
 
 
 def gradient_descent(model: nn.Module, *, lr: float, weight_decay: float, decay_all: bool) -> optim.Optimizer:
     """w ← w - lr · (g + weight_decay · w), g the gradient on all training images: one step an epoch.
 
     It is checked that a step sees them all (`data.batch_size=all`, or as many in `trainer.accumulate_grad_batches`
-    batches where they do not fit in memory); dropping and augmentation are drawn anew each step all the same.
+    batches if they do not fit in memory); dropping and augmentation are drawn anew each step all the same.
     """
-    return optim.SGD(parameter_groups(model, weight_decay, decay_all), lr=positive("lr", lr))
+    return optim.SGD(parameter_groups(model, weight_decay, decay_all), lr=checks.number("optimizer.lr", lr, above=0))
 
 
 gradient_descent.whole_set = True  # type: ignore[attr-defined]

@@ -4,25 +4,24 @@ from typing import Any
 
 from torch import nn
 
-from dropgrid.optimizers.values import non_negative
+from dropgrid import checks
 
 
 def parameter_groups(model: nn.Module, weight_decay: float, decay_all: bool) -> list[dict[str, Any]]:
-    """Two groups: weights of convolutions and linear layers with `weight_decay`; norm parameters and biases without.
+    """Return two groups: weights of convolutions and linear layers with `weight_decay`, norms and biases without.
 
     What has fewer than two dimensions is a norm's, a bias, or an activation's own (PReLU's slope). With `decay_all`
     everything decays. What belongs to a module with an `lr_scale` stands in groups of its own that have it: the learner
     takes their learning rate times that. Source: He et al., "Bag of tricks", CVPR 2019, §3.1, "no bias decay".
     """
-    non_negative("weight_decay", weight_decay)
-    if not isinstance(decay_all, bool):
-        raise ValueError(f"optimizer.decay_all must be true or false, got {decay_all!r}")
+    checks.number("optimizer.weight_decay", weight_decay, least=0)
+    checks.boolean("optimizer.decay_all", decay_all)
     slow = [(module, float(getattr(module, "lr_scale", 1.0))) for module in model.modules()]  # type: ignore[arg-type]
     scales = {p: scale for module, scale in slow if scale != 1 for p in module.parameters(recurse=False)}
     found = []
     for scale in sorted({1.0, *scales.values()}, reverse=True):
         own = [p for p in model.parameters() if p.requires_grad and scales.get(p, 1.0) == scale]
-        told = {} if scale == 1 else {"lr_scale": scale}
-        found.append({"params": [p for p in own if decay_all or p.dim() > 1], "weight_decay": weight_decay, **told})
-        found.append({"params": [p for p in own if not (decay_all or p.dim() > 1)], "weight_decay": 0.0, **told})
+        scaled = {} if scale == 1 else {"lr_scale": scale}
+        found.append({"params": [p for p in own if decay_all or p.dim() > 1], "weight_decay": weight_decay, **scaled})
+        found.append({"params": [p for p in own if not (decay_all or p.dim() > 1)], "weight_decay": 0.0, **scaled})
     return [group for group in found if group["params"]]

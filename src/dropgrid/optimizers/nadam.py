@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import nn, optim
 
+from dropgrid import checks
 from dropgrid.optimizers.groups import parameter_groups
-from dropgrid.optimizers.values import non_negative, pair, positive
 
 
 def nadam(
@@ -30,5 +30,10 @@ def nadam(
     β₁ throughout, the paper's with μₜ; torch rounds Πₜ to single precision.
     """
     groups = parameter_groups(model, weight_decay, decay_all)
-    about = {"momentum_decay": non_negative("momentum_decay", momentum_decay)}
-    return optim.NAdam(groups, lr=positive("lr", lr), betas=pair("betas", betas), eps=positive("eps", eps), **about)
+    return optim.NAdam(
+        groups,
+        lr=checks.number("optimizer.lr", lr, above=0),
+        betas=checks.pair("optimizer.betas", betas, least=0, below=1),
+        eps=checks.number("optimizer.eps", eps, above=0),
+        momentum_decay=checks.number("optimizer.momentum_decay", momentum_decay, least=0),
+    )

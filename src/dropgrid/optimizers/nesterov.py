@@ -2,8 +2,8 @@
 
 from torch import nn, optim
 
+from dropgrid import checks
 from dropgrid.optimizers.groups import parameter_groups
-from dropgrid.optimizers.values import positive, share
 
 
 def nesterov(model: nn.Module, *, lr: float, momentum: float, weight_decay: float, decay_all: bool) -> optim.Optimizer:
@@ -12,6 +12,11 @@ def nesterov(model: nn.Module, *, lr: float, momentum: float, weight_decay: floa
     Differs from the paper: the gradient is taken at the weights, not at the look-ahead point; the step is rewritten
     so that the two agree at a constant lr. Momentum must be above 0.
     """
-    share("momentum", momentum)
+    checks.number("optimizer.momentum", momentum, least=0, below=1)
     groups = parameter_groups(model, weight_decay, decay_all)
-    return optim.SGD(groups, lr=positive("lr", lr), momentum=positive("momentum", momentum), nesterov=True)
+    return optim.SGD(
+        groups,
+        lr=checks.number("optimizer.lr", lr, above=0),
+        momentum=checks.number("optimizer.momentum", momentum, above=0),
+        nesterov=True,
+    )

@@ -2,8 +2,8 @@
 
 from torch import nn, optim
 
+from dropgrid import checks
 from dropgrid.optimizers.groups import parameter_groups
-from dropgrid.optimizers.values import positive, share
 
 
 def rmsprop(
@@ -21,4 +21,9 @@ def rmsprop(
     and centred form are off.
     """
     groups = parameter_groups(model, weight_decay, decay_all)
-    return optim.RMSprop(groups, lr=positive("lr", lr), alpha=share("alpha", alpha), eps=positive("eps", eps))
+    return optim.RMSprop(
+        groups,
+        lr=checks.number("optimizer.lr", lr, above=0),
+        alpha=checks.number("optimizer.alpha", alpha, least=0, below=1),
+        eps=checks.number("optimizer.eps", eps, above=0),
+    )

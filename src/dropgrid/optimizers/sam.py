@@ -7,12 +7,12 @@ import torch
 from pytorch_optimizer import SAM
 from torch import nn, optim
 
+from dropgrid import checks
 from dropgrid.optimizers.groups import parameter_groups
-from dropgrid.optimizers.values import positive, share
 
 
 class Sam(SAM):  # type: ignore[misc]
-    """pytorch_optimizer's, with a `step` that takes both of its gradients from the closure and gives the first loss."""
+    """pytorch_optimizer's SAM; its `step` takes both gradients from the closure and returns the first loss."""
 
     def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
         with torch.enable_grad():
@@ -39,9 +39,14 @@ def sam(
     Raises:
         ValueError: lr or rho not above 0, momentum outside [0, 1), adaptive not a bool.
     """
-    if not isinstance(adaptive, bool):
-        raise ValueError(f"optimizer.adaptive must be true or false, got {adaptive!r}")
+    checks.boolean("optimizer.adaptive", adaptive)
     groups = parameter_groups(model, weight_decay, decay_all)
-    about = {"lr": positive("lr", lr), "momentum": share("momentum", momentum)}
-    made: optim.Optimizer = Sam(groups, optim.SGD, rho=positive("rho", rho), adaptive=adaptive, **about)
+    made: optim.Optimizer = Sam(
+        groups,
+        optim.SGD,
+        rho=checks.number("optimizer.rho", rho, above=0),
+        adaptive=adaptive,
+        lr=checks.number("optimizer.lr", lr, above=0),
+        momentum=checks.number("optimizer.momentum", momentum, least=0, below=1),
+    )
     return made

@@ -2,9 +2,9 @@
 
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.penalties.l1 import L1
 from dropgrid.penalties.l2 import L2
-from dropgrid.penalties.weights import strength
 
 
 class Elastic:
@@ -17,12 +17,14 @@ class Elastic:
     decays = True
 
     def __init__(self, *, l1: float, l2: float):
-        self.parts = (L1(strength=strength("l1", l1)), L2(strength=strength("l2", l2)))
+        checks.number("penalty.l1", l1, above=0)
+        checks.number("penalty.l2", l2, above=0)
+        self.parts = (L1(strength=l1), L2(strength=l2))
 
     def term(self, model: nn.Module) -> Tensor | float:
-        """As above."""
+        """Return the term above."""
         first, second = self.parts
         return first.term(model) + second.term(model)
 
     def project(self, model: nn.Module) -> None:
-        """Nothing."""
+        """Do nothing."""

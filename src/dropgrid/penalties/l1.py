@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from dropgrid.penalties.weights import strength as checked
+from dropgrid import checks
 from dropgrid.penalties.weights import weights
 
 
@@ -19,11 +19,11 @@ class L1:
     decays = False
 
     def __init__(self, *, strength: float):
-        self.strength = checked("strength", strength)
+        self.strength = checks.number("penalty.strength", strength, above=0)
 
     def term(self, model: nn.Module) -> Tensor | float:
-        """As above."""
+        """Return the term above."""
         return self.strength * sum((weight.abs().sum() for weight in weights(model)), start=0.0)
 
     def project(self, model: nn.Module) -> None:
-        """Nothing."""
+        """Do nothing."""

@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from dropgrid.penalties.weights import strength, weights
+from dropgrid import checks
+from dropgrid.penalties.weights import weights
 
 
 class MaxNorm:
@@ -21,14 +22,14 @@ class MaxNorm:
     decays = False
 
     def __init__(self, *, radius: float):
-        self.radius = strength("radius", radius)
+        self.radius = checks.number("penalty.radius", radius, above=0)
 
     def term(self, model: nn.Module) -> float:
-        """0."""
+        """Return 0."""
         return 0.0
 
     @torch.no_grad()
     def project(self, model: nn.Module) -> None:
-        """As above, by torch's own."""
+        """Apply the formula above, by torch's own function."""
         for weight in weights(model):
             weight.copy_(torch.renorm(weight, p=2, dim=0, maxnorm=self.radius))

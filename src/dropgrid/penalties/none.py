@@ -14,8 +14,8 @@ class NoPenalty:
     decays = False
 
     def term(self, model: nn.Module) -> float:
-        """0."""
+        """Return 0."""
         return 0.0
 
     def project(self, model: nn.Module) -> None:
-        """Nothing."""
+        """Do nothing."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.instantiate import by_option
 from dropgrid.planning.types import Plan
@@ -92,8 +93,7 @@ def compose_evaluation(words: Sequence[str], outputs: Path) -> tuple[Evaluation,
             config = resolved_config(hydra.compose("train", overrides=texts_of(parsed)))
             default = resolved_config(hydra.compose("train", overrides=texts_of(chosen)))["evaluate"]
     node, name = by_option("evaluate", config["evaluate"]), chosen[0].get_value_element_as_str()
-    if node["weights"] not in WEIGHTS:
-        raise UserError(f"evaluate.weights must be last or best, got {node['weights']!r}")
+    checks.one_of("evaluate.weights", node["weights"], WEIGHTS, error=UserError)
     overridden = sorted({key.removeprefix("evaluate.") for key in keys if key.startswith("evaluate.")})
     values = {key: value_at(node, key) for key in overridden if value_at(node, key) != value_at(default, key)}
     scalars = [f"{key}={value}" for key, value in values.items() if not isinstance(value, list | dict)]

@@ -5,6 +5,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
+from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.planning.overrides import check_count, key_of, parse_override
 from dropgrid.reports import claims
@@ -98,6 +99,6 @@ def check_questions(about: Mapping[str, Any], rows: Mapping[str, Sequence[str]])
 
 def headline_metric(metric: Any) -> str:
     """Return the metric that the table compares, the default if none is named."""
-    if metric is not None and metric not in HEADLINES:
-        raise UserError(f"report.metric must be one of {', '.join(HEADLINES)}, got {metric!r}")
+    if metric is not None:
+        checks.one_of("report.metric", metric, HEADLINES, error=UserError)
     return metric or HEADLINES[0]

@@ -1,9 +1,9 @@
 """Which seeds a sweep trains: those named, a count, or `auto`."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.statistics.samples import CONFIDENCE
 
@@ -23,7 +23,7 @@ def sweep_seeds(typed: Sequence[str], sweep: Mapping[str, Any], alone: int) -> l
         given = interim_counts(sweep)[0]
     if given is None:
         given = [alone]
-    if isinstance(given, int) and not isinstance(given, bool) and given > 0:
+    if checks.is_whole_number(given) and given > 0:
         if given > MOST:
             raise UserError(f"sweep.seeds={given} is more than {MOST:,}")
         given = range(given)
@@ -41,7 +41,7 @@ def sweep_seeds(typed: Sequence[str], sweep: Mapping[str, Any], alone: int) -> l
 def interim_counts(sweep: Mapping[str, Any]) -> list[int]:
     """Return the number of seeds of each interim analysis: `sweep.looks`, rising, 2 or more; UserError otherwise."""
     given = sweep["looks"]
-    integers = isinstance(given, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in given)
+    integers = isinstance(given, list) and all(map(checks.is_whole_number, given))
     if not integers or not given or given != sorted(set(given)) or given[0] < 2:
         raise UserError(f"sweep.looks must be counts of seeds that rise from 2 or more, as in [3,5,8], got {given!r}")
     return list(given)
@@ -58,7 +58,4 @@ def interim_alpha(looks: Sequence[int]) -> float:
 
 def difference_to_detect(sweep: Mapping[str, Any]) -> float:
     """Return `sweep.detect`, in points."""
-    given: Any = sweep["detect"]
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < math.inf:
-        raise UserError(f"sweep.detect must be a number of points above 0, got {given!r}")
-    return float(given)
+    return float(checks.number("sweep.detect", sweep["detect"], above=0, what="a number of points", error=UserError))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
+from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.planning.overrides import key_of, parse_override
 from dropgrid.store.files import read_json
@@ -31,8 +32,7 @@ def tuning_trials(rows: Mapping[str, Sequence[str]], space: Any, count: Any) -> 
     Raises:
         UserError: no such count, no settings for a row, or fewer than `count`: budgets must be equal.
     """
-    if isinstance(count, bool) or not isinstance(count, int) or count < 2:
-        raise UserError(f"sweep.tune must be a count of settings a row, 2 or more, got {count!r}")
+    checks.whole_number("sweep.tune", count, 2, what="a count of settings a row", error=UserError)
     if not isinstance(space, Mapping) or not space:
         raise UserError("sweep.tune needs ablation.tune: for each row (or `default`) the keys to try and their values")
     unknown = [row for row in space if row != "default" and row not in rows]
@@ -63,8 +63,7 @@ def with_overrides(overrides: Sequence[str], lines: Sequence[str]) -> list[str]:
 def tuning_seeds(sweep: Mapping[str, Any]) -> list[int]:
     """Return the seeds of the trials."""
     count = sweep["tune_seeds"]
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise UserError(f"sweep.tune_seeds must be a whole number, 1 or more, got {count!r}")
+    checks.whole_number("sweep.tune_seeds", count, 1, error=UserError)
     return list(range(FIRST_SEED, FIRST_SEED + count))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.masks.uniform import uniform
 from dropgrid.sites import AbstractNoise, AbstractRandom, Site
 
@@ -52,8 +53,7 @@ def activation_noise(
     site: Site, *, kind: str, std: float, groups: Sequence[int] | None, schedule: str, inference: bool
 ) -> nn.Module:
     """Noise after the layers of the wanted groups, convolutions and hidden linear ones."""
-    if kind not in KINDS:
-        raise ValueError(f"regularizer.kind must be {' or '.join(KINDS)}, got {kind!r}")
+    checks.one_of("regularizer.kind", kind, KINDS)
     gaussian = GaussianNoise(std, schedule=schedule, inference=inference)
     if site.place not in ("conv", "hidden") or not site.in_groups(groups):
         return nn.Identity()

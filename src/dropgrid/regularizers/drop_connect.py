@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dropgrid import checks
 from dropgrid.masks.uniform import count_zeros, keep_mask, normal
 from dropgrid.sites import AbstractDropProb, Site, drop_prob_of
 
@@ -76,18 +77,17 @@ class DropConnect(AbstractDropProb):
 
     def sampled(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """`samples` draws of the moment-matched Gaussian, one after the other: (samples · N, out)."""
-        rate = self.drop_prob
         mean = F.linear(input, weight, bias)
         variance = F.linear(input.square(), weight.square(), None if bias is None else bias.square())
-        std = (variance * rate / (1 - rate)).sqrt()
+        std = (variance * self.drop_prob / (1 - self.drop_prob)).sqrt()
         noise = normal(self.next_key(), [self.samples, *mean.shape]).to(mean.dtype)
         return (mean + std * noise).flatten(0, 1)
 
-    def expected(self, shape: Sequence[int], level: np.ndarray) -> np.ndarray:
-        return level
+    def expected(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
+        return drop_prob
 
-    def variance(self, shape: Sequence[int], level: np.ndarray) -> np.ndarray:
-        return level * (1 - level) / (shape[0] * shape[1])
+    def variance(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
+        return drop_prob * (1 - drop_prob) / (shape[0] * shape[1])
 
 
 class Average(nn.Module):
@@ -113,10 +113,8 @@ def drop_connect(
     mean of its samples is its output with the mean weights: it stays as it is.
     """
     for name, value, allowed in (("mask", mask, MASKS), ("place", place, PLACES), ("inference", inference, INFERENCES)):
-        if value not in allowed:
-            raise ValueError(f"regularizer.{name} must be {', '.join(allowed[:-1])} or {allowed[-1]}, got {value!r}")
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
-        raise ValueError(f"regularizer.samples must be a whole number, 1 or more, got {samples!r}")
+        checks.one_of(f"regularizer.{name}", value, allowed)
+    checks.whole_number("regularizer.samples", samples, 1)
     drop_prob = drop_prob_of(keep_prob)
     hidden = site.group is not None
     if not site.linear or (place == "hidden" and not hidden) or (place == "head" and hidden):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.masks.uniform import count_zeros, keep_mask, uniform
 from dropgrid.sites import AbstractDrop, Site, drop_prob_of
 
@@ -111,10 +112,8 @@ def drop_path(
     `depth=linear` is stochastic depth: block l of L has drop_prob (l / L)(1 - keep_prob) (Huang et al. §3, eq. 4);
     `depth=constant` has 1 - keep_prob everywhere. `mode` is that of `JoinDropPath`; a branch knows `local` alone.
     """
-    if mode not in MODES:
-        raise ValueError(f"regularizer.mode must be {', '.join(MODES[:-1])} or {MODES[-1]}, got {mode!r}")
-    if depth not in ("linear", "constant"):
-        raise ValueError(f"regularizer.depth must be linear or constant, got {depth!r}")
+    checks.one_of("regularizer.mode", mode, MODES)
+    checks.one_of("regularizer.depth", depth, ("linear", "constant"))
     drop_prob = drop_prob_of(keep_prob)
     if site.place not in ("branch", "join") or not site.in_groups(groups):
         return nn.Identity()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.masks.drop import drop, on_host
 from dropgrid.masks.grid import Grid
 from dropgrid.sites import AbstractDrop, Site, drop_prob_of
@@ -95,14 +96,10 @@ def drop_block(
 
 def check(block_size: object, gamma: object, per_channel: object = True, seeds: object = "fits") -> None:
     """Refuse what DropBlock cannot mean."""
-    if isinstance(block_size, bool) or not isinstance(block_size, int) or block_size < 1:
-        raise ValueError(f"block_size must be a whole number of cells, 1 or more, got {block_size!r}")
-    if gamma not in GAMMAS:
-        raise ValueError(f"gamma must be one of {', '.join(GAMMAS)}, got {gamma!r}")
-    if seeds not in SEEDS:
-        raise ValueError(f"seeds must be one of {', '.join(SEEDS)}, got {seeds!r}")
-    if not isinstance(per_channel, bool):
-        raise ValueError(f"per_channel must be true or false, got {per_channel!r}")
+    checks.whole_number("block_size", block_size, 1, what="a whole number of cells")
+    checks.one_of("gamma", gamma, GAMMAS)
+    checks.one_of("seeds", seeds, SEEDS)
+    checks.boolean("per_channel", per_channel)
 
 
 def drop_block2d(
@@ -139,9 +136,7 @@ def drop_block2d(
     if input.dim() != 4:
         raise ValueError(f"input must be (N, C, H, W), got shape {tuple(input.shape)}")
     if not isinstance(drop_prob, Tensor):
-        if not 0 <= drop_prob <= 1:
-            raise ValueError(f"drop_prob must be in [0, 1], got {drop_prob!r}")
-        drop_prob = torch.tensor(float(drop_prob))
+        drop_prob = torch.tensor(checks.number("drop_prob", float(drop_prob), least=0, most=1))
     if not training:
         return input
     if key is None:
@@ -178,19 +173,19 @@ class DropBlock2d(AbstractDrop):
     def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, float | Tensor, int]:
         return drop_block(input, self.drop_prob, key, self.block_size, self.per_channel, self.gamma, self.seeds)
 
-    def rates(self, shape: Sequence[int], drop_prob: np.ndarray) -> tuple[np.ndarray, int, int, int]:
-        """γ at each nominal rate, and the map's height, width and clamped block."""
+    def seed_rates(self, shape: Sequence[int], drop_prob: np.ndarray) -> tuple[np.ndarray, int, int, int]:
+        """Return γ at each drop_prob, and the map's height, width and clamped block."""
         _, height, width = shape
         block = min(self.block_size, height, width)
         rates = [seed_rate(float(each), height, width, block, self.gamma, self.seeds) for each in np.ravel(drop_prob)]
         return np.array(rates), height, width, block
 
     def expected(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
-        rate, height, width, block = self.rates(shape, drop_prob)
+        rate, height, width, block = self.seed_rates(shape, drop_prob)
         return expected_fraction(rate, height, width, block, self.seeds)
 
     def variance(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
-        rate, height, width, block = self.rates(shape, drop_prob)
+        rate, height, width, block = self.seed_rates(shape, drop_prob)
         masks = shape[0] if self.per_channel else 1
         draws = masks * places(height, block, self.seeds) * places(width, block, self.seeds)
         # a seed drops at most block² cells; overlaps only make the sum vary less

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.masks.drop import drop, on_host
 from dropgrid.masks.grid import Grid
 from dropgrid.sites import AbstractDrop, Site, drop_prob_of
@@ -20,9 +21,9 @@ class Dropout(AbstractDrop):
     def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, float | Tensor, int]:
         # blocks of one cell; what has no map is a map of one cell
         cells = input if input.dim() == 4 else input.reshape(input.shape[0], -1, 1, 1)
-        rate = float(self.drop_prob) if on_host(input) else self.drop_prob
+        drop_prob = float(self.drop_prob) if on_host(input) else self.drop_prob
         height, width = cells.shape[2:]
-        output, dropped, seen = drop(cells, rate, key, Grid.over(height, width, block=1), 1 / (1 - rate))
+        output, dropped, seen = drop(cells, drop_prob, key, Grid.over(height, width, block=1), 1 / (1 - drop_prob))
         return output.view(input.shape) if input.dim() != 4 else output, dropped, seen
 
     def expected(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
@@ -45,8 +46,7 @@ def dropout(
     """Dropout after the layers of the wanted groups, convolutions and hidden linear ones (and on their shortcuts with
     `skip`), or at `input` or `head`, or on what recurrent layers add to their memory at each step (`recurrent`;
     Semeniuta, Severyn, Barth, COLING 2016)."""
-    if place not in ("layer", "input", "recurrent", "head"):
-        raise ValueError(f"regularizer.place must be layer, input, recurrent or head, got {place!r}")
+    checks.one_of("regularizer.place", place, ("layer", "input", "recurrent", "head"))
     module = Dropout(drop_prob_of(keep_prob), schedule=schedule, inference=inference)
     if place != "layer":
         return module if site.place == place else nn.Identity()

@@ -76,11 +76,11 @@ def test_smoothed_losses_are_weighted_by_distance():
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"low": 0}, "low must be a number between 0 and 100, got 0"),
-        ({"low": 200}, "low must be a number between 0 and 100, got 200"),
+        ({"low": 0}, r"low must be a number in \(0, 100\), got 0"),
+        ({"low": 200}, r"low must be a number in \(0, 100\), got 200"),
         ({"high": "x"}, "high must be a number above 0, got 'x'"),
         ({"points": 5}, "points must be a whole number, 10 or more, got 5"),
-        ({"smooth": 1}, "smooth must be a number between 0 and 1, got 1"),
+        ({"smooth": 1}, r"smooth must be a number in \(0, 1\), got 1"),
         ({"explode": 1}, "explode must be a number above 1, got 1"),
     ],
 )

@@ -77,5 +77,5 @@ def test_saturated_activations_are_those_in_the_outer_part_of_the_range(probe, a
 
 
 def test_a_share_outside_its_range_is_refused(probe):
-    with pytest.raises(ValueError, match="saturated must be a number between 0 and 1, got 1"):
+    with pytest.raises(ValueError, match=r"saturated must be a number in \(0, 1\), got 1"):
         signal(probe(nn.Linear(1, 1), torch.ones(1, 1)), saturated=1)

@@ -134,8 +134,8 @@ def test_it_is_the_accuracy_on_the_corrupted_images(subject, arguments):
         ({"levels": {}}, r"levels.gaussian_noise takes a list: evaluate.levels.gaussian_noise=\[…\], got None"),
         ({"levels": {"gaussian_noise": [-0.1]}}, "0 or more, got -0.1"),
         ({"kinds": ["shot_noise"], "levels": {"shot_noise": [0]}}, "above 0, got 0"),
-        ({"kinds": ["impulse_noise"], "levels": {"impulse_noise": [1.1]}}, "at most 1, got 1.1"),
-        ({"levels": {"gaussian_noise": ["much"]}}, "a number 0 or more, got 'much'"),
+        ({"kinds": ["impulse_noise"], "levels": {"impulse_noise": [1.1]}}, r"a number in \[0, 1\], got 1.1"),
+        ({"levels": {"gaussian_noise": ["much"]}}, "a number, 0 or more, got 'much'"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(subject, changes, told):

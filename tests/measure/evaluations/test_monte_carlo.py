@@ -22,7 +22,7 @@ def masked(cell, index):
     for number, images in enumerate(test.images.split(size)):
         for name, drop in drops(net).items():
             drop.inference = True
-            drop.advance(drop.target, streams.key(seed, "inference", number, name))
+            drop.advance(drop.full_level, streams.key(seed, "inference", number, name))
         with torch.no_grad():
             logits.append(learner(images))
     return torch.cat(logits).double()

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from dropgrid.measure.arguments import finite, number, whole
+from dropgrid import checks
 from dropgrid.measure.probe import Probe, joined, move, trained
-from dropgrid.measure.subject import DoesNotApply, Found, Measure
+from dropgrid.measure.subject import DoesNotApply, Found, Measure, finite_measures
 
 
 def gradient(probe: Probe, *, lr: float | None, low: float, high: float, points: int) -> Found:
@@ -30,10 +30,10 @@ def gradient(probe: Probe, *, lr: float | None, low: float, high: float, points:
     Source: Santurkar et al., NeurIPS 2018, §3.1 and Fig. 4. Differs from the paper: the batch is the same at every
     moment of training; the paper's is the one that training is at.
     """
-    number("high", high, 0)
-    number("low", low, 0, high)
-    whole("points", points, 2)
-    rate = probe.lr if lr is None else number("lr", lr, 0)
+    checks.number("high", high, above=0)
+    checks.number("low", low, above=0, below=high)
+    checks.whole_number("points", points, 2)
+    rate = probe.lr if lr is None else float(checks.number("lr", lr, above=0))
     if rate is None:
         raise DoesNotApply("the optimizer has no learning rate; say diagnose.lr=…")
     network = probe.replica()
@@ -61,4 +61,4 @@ def gradient(probe: Probe, *, lr: float | None, low: float, high: float, points:
         "smoothness": Measure(float(smoothness.max()), "Effective β-smoothness", ""),
     }
     arrays = {"steps": sizes, "loss": np.array(losses), "change": change, "smoothness": smoothness}
-    return Found(finite(told), {**arrays, "norm": np.array(length)})
+    return Found(finite_measures(told), {**arrays, "norm": np.array(length)})

@@ -3,10 +3,10 @@
 import numpy as np
 from torch import Tensor
 
-from dropgrid.measure.arguments import finite, whole
+from dropgrid import checks
 from dropgrid.measure.lanczos import Ritz, lanczos, signs
 from dropgrid.measure.probe import Probe, gradients, joined, trained
-from dropgrid.measure.subject import Found, Measure
+from dropgrid.measure.subject import Found, Measure, finite_measures
 
 
 def hessian(probe: Probe, *, vectors: int, iterations: int) -> Found:
@@ -29,8 +29,8 @@ def hessian(probe: Probe, *, vectors: int, iterations: int) -> Found:
 
     Source: Ghorbani, Krishnan, Xiao, ICML 2019.
     """
-    whole("vectors", vectors)
-    whole("iterations", iterations)
+    checks.whole_number("vectors", vectors, 1)
+    checks.whole_number("iterations", iterations, 1)
     network = probe.replica()
     parameters = trained(network)
     slopes = gradients(probe.loss_of(network), parameters, create_graph=True)
@@ -62,7 +62,7 @@ def measures(found: list[Ritz], mean: float) -> dict[str, Measure]:
     top = max(found, key=lambda each: each.values[-1])
     bottom = min(found, key=lambda each: each.values[0])
     high, low = float(top.values[-1]), float(bottom.values[0])
-    return finite(
+    return finite_measures(
         {
             "highest": Measure(high, "λ_max", ""),
             "highest_bound": Measure(float(top.bounds[-1]), "± of λ_max", ""),

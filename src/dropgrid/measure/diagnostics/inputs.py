@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dropgrid.measure.arguments import finite, whole
+from dropgrid import checks
 from dropgrid.measure.diagnostics.signal import numbered
 from dropgrid.measure.probe import Probe
-from dropgrid.measure.subject import DoesNotApply, Found, Measure, listed
+from dropgrid.measure.subject import DoesNotApply, Found, Measure, finite_measures, listed
 
 
 def inputs(probe: Probe, *, unit: int, quantiles: Sequence[float]) -> Found:
@@ -33,9 +33,9 @@ def inputs(probe: Probe, *, unit: int, quantiles: Sequence[float]) -> Found:
 
     Source: Ioffe and Szegedy, ICML 2015, Fig. 1(b, c).
     """
-    whole("unit", unit, 0)
+    checks.whole_number("unit", unit, 0)
     shares = listed("quantiles", quantiles)
-    wrong = [q for q in shares if isinstance(q, bool) or not isinstance(q, int | float) or not 0 <= q <= 1]
+    wrong = [q for q in shares if not checks.is_number(q) or not 0 <= q <= 1]
     if wrong:
         raise ValueError(f"quantiles lists numbers from 0 to 1, got {wrong[0]!r}")
     reached, normed = arrivals(probe)
@@ -51,7 +51,7 @@ def inputs(probe: Probe, *, unit: int, quantiles: Sequence[float]) -> Found:
         arrays["drift_mean"], arrays["drift_variance"] = both[:, 0], both[:, 1]
         told["drift_mean"] = Measure(float(both[:, 0].mean()), "Drift of moving means, in σ, mean of norms", "")
         told["drift_variance"] = Measure(float(both[:, 1].mean()), "Drift of moving variances, |ln ratio|", "")
-    return Found(finite(told), arrays)
+    return Found(finite_measures(told), arrays)
 
 
 Normed = tuple[str, float, float]

@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.initializers.layers import layers
-from dropgrid.measure.arguments import finite, whole
 from dropgrid.measure.lanczos import lanczos, quantile, signs
 from dropgrid.measure.probe import Probe, gradients
-from dropgrid.measure.subject import DoesNotApply, Found, Measure
+from dropgrid.measure.subject import DoesNotApply, Found, Measure, finite_measures
 
 OUTPUTS = ("logits", "features")
 
@@ -35,10 +35,9 @@ def jacobian(probe: Probe, *, output: str, exact: int, vectors: int, iterations:
 
     Source: Pennington, Schoenholz, Ganguli, NeurIPS 2017 (the spectrum); Ubaru, Chen, Saad 2017 (the quadrature).
     """
-    if output not in OUTPUTS:
-        raise ValueError(f"output must be {' or '.join(OUTPUTS)}, got {output!r}")
+    checks.one_of("output", output, OUTPUTS)
     for key, value in (("exact", exact), ("vectors", vectors), ("iterations", iterations)):
-        whole(key, value)
+        checks.whole_number(key, value, 1)
     images = probe.images.clone().requires_grad_()
     given = given_by(probe.replica(), images, output)
     if given.numel() <= exact:
@@ -54,7 +53,7 @@ def jacobian(probe: Probe, *, output: str, exact: int, vectors: int, iterations:
         "mean_square": Measure(float(weights @ values**2), "Mean σ²", ""),
         "ratio": Measure(largest / median if median > 0 else np.inf, "σ_max / σ_median", ""),
     }
-    return Found(finite(told), arrays)
+    return Found(finite_measures(told), arrays)
 
 
 def given_by(network: nn.Module, images: Tensor, output: str) -> Tensor:

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dropgrid.measure.arguments import finite, number, whole
+from dropgrid import checks
 from dropgrid.measure.probe import Probe, move, trained
-from dropgrid.measure.subject import DoesNotApply, Found, Measure
+from dropgrid.measure.subject import DoesNotApply, Found, Measure, finite_measures
 
 
 def landscape(probe: Probe, *, reach: float, points: int, plane: bool) -> Found:
@@ -31,11 +31,10 @@ def landscape(probe: Probe, *, reach: float, points: int, plane: bool) -> Found:
     Source: Li et al., NeurIPS 2018, §4. Differs from the paper: norms use the batch's statistics, which fit the
     weights at every point; theirs are the moving averages of the trained weights.
     """
-    number("reach", reach, 0)
-    if whole("points", points, 3) % 2 == 0:
+    checks.number("reach", reach, above=0)
+    if checks.whole_number("points", points, 3) % 2 == 0:
         raise ValueError(f"points must be odd, so that the weights themselves are among them, got {points}")
-    if not isinstance(plane, bool):
-        raise ValueError(f"plane must be true or false, got {plane!r}")
+    checks.boolean("plane", plane)
     network = probe.replica()
     start = [parameter.detach().clone() for parameter in trained(network)]
     first, second = (direction(probe, network, index) for index in (1, 2))
@@ -60,7 +59,7 @@ def landscape(probe: Probe, *, reach: float, points: int, plane: bool) -> Found:
         arrays["plane"] = np.array([[loss_at(float(a), float(b)) for a in alphas] for b in alphas])
         near = float((arrays["plane"] <= centre + 1).mean())
         told["near"] = Measure(near, "Share of the plane within 1 nat of it")
-    return Found(finite(told), arrays)
+    return Found(finite_measures(told), arrays)
 
 
 def direction(probe: Probe, network: nn.Module, index: int) -> list[Tensor]:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dropgrid.measure.arguments import finite, number, whole
-from dropgrid.measure.subject import Found, Measure
+from dropgrid import checks
+from dropgrid.measure.subject import Found, Measure, finite_measures
 from dropgrid.measure.training_setup import Course
 
 
@@ -32,12 +32,12 @@ def lr_find(course: Course, *, low: float, high: float, points: int, smooth: flo
     Source: Smith, "Cyclical learning rates", WACV 2017, §3.3. Differs from the paper: the rate rises exponentially, the
     paper's linearly; the loss of training batches is read, the paper's is accuracy on validation.
     """
-    number("high", high, 0)
-    number("low", low, 0, high)
-    whole("points", points, 10)
+    checks.number("high", high, above=0)
+    checks.number("low", low, above=0, below=high)
+    checks.whole_number("points", points, 10)
     if smooth != 0:
-        number("smooth", smooth, 0, 1)
-    number("explode", explode, 1)
+        checks.number("smooth", smooth, above=0, below=1)
+    checks.number("explode", explode, above=1)
     rates = low * (high / low) ** (np.arange(points) / (points - 1))
     losses: list[float] = []
     means: list[float] = []
@@ -70,7 +70,7 @@ def lr_find(course: Course, *, low: float, high: float, points: int, smooth: flo
         "tried": Measure(float(rates[-1]), "Rate, last one tried", ""),
     }
     found = {"rates": rates, "loss": loss, "smoothed": smoothed}
-    return Found(finite(told), {**found, **{key: np.array(value) for key, value in arrays.items()}})
+    return Found(finite_measures(told), {**found, **{key: np.array(value) for key, value in arrays.items()}})
 
 
 def backward(values: Sequence[float], smooth: float) -> float:

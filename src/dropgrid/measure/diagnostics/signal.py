@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.initializers.layers import layers
-from dropgrid.measure.arguments import finite, number
 from dropgrid.measure.probe import Probe
-from dropgrid.measure.subject import Found, Measure
+from dropgrid.measure.subject import Found, Measure, finite_measures
 
 
 def signal(probe: Probe, *, saturated: float) -> Found:
@@ -38,7 +38,7 @@ def signal(probe: Probe, *, saturated: float) -> Found:
 
     Source: Glorot and Bengio, AISTATS 2010, Figs. 2, 6, 7; Hanin, NeurIPS 2018 (the spread; his is over the squares).
     """
-    number("saturated", saturated, 0, 1)
+    checks.number("saturated", saturated, above=0, below=1)
     network = probe.replica()
     names, inputs, outputs, units = pass_through(probe, network)
     reached = [*inputs, outputs]
@@ -78,7 +78,7 @@ def measures(arrays: dict[str, np.ndarray]) -> dict[str, Measure]:
         if key in arrays:
             told[key] = Measure(float(arrays[key].mean()), f"{label}, mean of layers")
             told[f"{key}_max"] = Measure(float(arrays[key].max()), f"{label}, worst layer")
-    return finite(told)
+    return finite_measures(told)
 
 
 Unit = tuple[str, nn.Module, Tensor]

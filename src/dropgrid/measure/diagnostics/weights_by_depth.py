@@ -4,10 +4,9 @@ import numpy as np
 
 from dropgrid.initializers.layers import layers
 from dropgrid.initializers.layers import weights as with_fans
-from dropgrid.measure.arguments import finite
 from dropgrid.measure.evaluations.weights import weight_of
 from dropgrid.measure.probe import Probe
-from dropgrid.measure.subject import Found, Measure
+from dropgrid.measure.subject import Found, Measure, finite_measures
 
 
 def weights_by_depth(probe: Probe) -> Found:
@@ -32,4 +31,4 @@ def weights_by_depth(probe: Probe) -> Found:
         "uneven": Measure(float(sigma2.max() / sigma2.min()) if sigma2.min() > 0 else np.inf, "σ_w², max / min", ""),
     }
     arrays = {"layers": np.array([*named]), "norms": norms, "rms": np.sqrt(squares), "sigma2": sigma2}
-    return Found(finite(told), arrays)
+    return Found(finite_measures(told), arrays)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dropgrid import streams
+from dropgrid import checks, streams
 from dropgrid.augments.adversarial import attack
 from dropgrid.data.batches import batches
 from dropgrid.learner import Learner
@@ -31,10 +31,9 @@ def adversarial(subject: Subject, *, epsilons: Sequence[float], steps: int, seed
     Source: Goodfellow et al., ICLR 2015, §4; Madry et al., ICLR 2018, §2.1 and §5.
     """
     for epsilon in listed("epsilons", epsilons):
-        if isinstance(epsilon, bool) or not isinstance(epsilon, int | float) or not 0 < epsilon <= 1:
+        if not checks.is_number(epsilon) or not 0 < epsilon <= 1:
             raise ValueError(f"epsilons lists numbers above 0 and at most 1, got {epsilon!r}")
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"steps must be a whole number, 1 or more, got {steps!r}")
+    checks.whole_number("steps", steps, 1)
     if subject.config["data"]["normalize"] == "zca":
         raise DoesNotApply("the network sees whitened values, and an attack is on pixels")
     learner = subject.learner(subject.network, subject.seed).to(subject.device)

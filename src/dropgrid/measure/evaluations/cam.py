@@ -7,6 +7,7 @@ import torch
 from scipy.ndimage import label
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.measure.subject import DoesNotApply, Found, Measure, Subject
 from dropgrid.sites import with_inference
 
@@ -39,13 +40,10 @@ def cam(subject: Subject, *, of: str, threshold: float, smallest: int, images: i
 
     Source: Zhou et al., CVPR 2016, §2; Ghiasi, Lin, Le, NeurIPS 2018, Fig. 6.
     """
-    if of not in CLASSES:
-        raise ValueError(f"of must be {' or '.join(CLASSES)}, got {of!r}")
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold < 1:
-        raise ValueError(f"threshold must be a number in [0, 1), got {threshold!r}")
+    checks.one_of("of", of, CLASSES)
+    checks.number("threshold", threshold, least=0, below=1)
     for key, number in (("smallest", smallest), ("images", images)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise ValueError(f"{key} must be a whole number, 1 or more, got {number!r}")
+        checks.whole_number(key, number, 1)
     test = subject.splits.test
     targets = torch.as_tensor(test.labels)
     logits, maps = activation_maps(subject, targets if of == "target" else None)

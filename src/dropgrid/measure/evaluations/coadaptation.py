@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dropgrid import streams
+from dropgrid import checks, streams
 from dropgrid.data.split import evenly
 from dropgrid.initializers.layers import KINDS
 from dropgrid.instantiate import call, instantiate
@@ -53,15 +53,11 @@ def coadaptation(subject: Subject, *, layer: str, threshold: float, examples: in
     Vetterli, EUSIPCO 2007. Differs from the paper: its claims on co-adaptation are read off pictures; the correlations
     are ours.
     """
-    if layer not in LAYERS:
-        raise ValueError(f"layer must be {' or '.join(LAYERS)}, got {layer!r}")
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold < 1:
-        raise ValueError(f"threshold must be a number in [0, 1), got {threshold!r}")
+    checks.one_of("layer", layer, LAYERS)
+    checks.number("threshold", threshold, least=0, below=1)
     for key, number in (("examples", examples), ("filters", filters)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < 2:
-            raise ValueError(f"{key} must be a whole number, 2 or more, got {number!r}")
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise ValueError(f"seed must be a whole number, got {seed!r}")
+        checks.whole_number(key, number, 2)
+    checks.whole_number("seed", seed)
     reached = calls(subject.network, (subject.spec.channels, *subject.spec.size))
     units = activations(subject, activation_layer(subject, reached, layer), examples, seed)
     where, size = f"{layer} hidden layer", units.abs().amax(0)

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from dropgrid import streams
+from dropgrid import checks, streams
 from dropgrid.measure.subject import Measure, Subject, listed
 
 Kind = Callable[[Tensor, float, Generator], Tensor]
@@ -140,12 +140,6 @@ def label(kind: str, level: float) -> str:
 
 def check(kind: str, level: object) -> None:
     """ValueError unless the level is a number in the kind's range."""
-    number = isinstance(level, int | float) and not isinstance(level, bool)
-    if kind in ("shot_noise", "pixelate"):
-        fits, allowed = number and level > 0, "above 0"  # type: ignore[operator]
-    else:
-        fits, allowed = number and level >= 0, "0 or more"  # type: ignore[operator]
-    if kind in ("impulse_noise", "pixelate"):
-        fits, allowed = fits and level <= 1, f"{allowed}, and at most 1"  # type: ignore[operator]
-    if not fits:
-        raise ValueError(f"a level of {kind} must be a number {allowed}, got {level!r}")
+    above = kind in ("shot_noise", "pixelate")
+    most = 1 if kind in ("impulse_noise", "pixelate") else None
+    checks.number(f"a level of {kind}", level, above=0 if above else None, least=None if above else 0, most=most)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from dropgrid import streams
+from dropgrid import checks, streams
 from dropgrid.data.batches import batches
 from dropgrid.data.split import Split
 from dropgrid.data.stratified import stratified
@@ -46,11 +46,10 @@ def gradient_variance(subject: Subject, *, sizes: Sequence[int], draws: int, ima
     techniques", 1977, §2.6).
     """
     for key, values in (("sizes", listed("sizes", sizes)), ("draws", [draws]), ("images", [images])):
-        wrong = [each for each in values if isinstance(each, bool) or not isinstance(each, int) or each < 1]
+        wrong = [each for each in values if not checks.is_whole_number(each) or each < 1]
         if wrong:
             raise ValueError(f"{key}: whole numbers, 1 or more, got {wrong[0]!r}")
-    if at not in WHEN:
-        raise ValueError(f"at must be {' or '.join(WHEN)}, got {at!r}")
+    checks.one_of("at", at, WHEN)
     network = with_inference(subject.network if at == "end" else subject.initial(), False)
     if any(isinstance(each, _BatchNorm) and each.running_mean is None for each in network.modules()):
         raise DoesNotApply("a norm takes its statistics from the batch: a gradient is no mean over images")

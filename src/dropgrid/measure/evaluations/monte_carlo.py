@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from dropgrid import streams
+from dropgrid import checks, streams
 from dropgrid.measure.subject import DoesNotApply, Measure, Subject, listed
 from dropgrid.sites import inference_drops, with_inference
 from dropgrid.tasks.classification import accuracy, nll
@@ -23,7 +23,7 @@ def monte_carlo(subject: Subject, *, passes: Sequence[int]) -> dict[str, Measure
     Source: Gal and Ghahramani, ICML 2016, §4.
     """
     counts = listed("passes", passes)
-    wrong = [each for each in counts if isinstance(each, bool) or not isinstance(each, int) or each < 1]
+    wrong = [each for each in counts if not checks.is_whole_number(each) or each < 1]
     if wrong:
         raise ValueError(f"passes lists whole numbers, 1 or more, got {wrong[0]!r}")
     if not inference_drops(subject.network):

@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from dropgrid import streams
+from dropgrid import checks, streams
 from dropgrid.measure.subject import Measure, Subject, listed
 
 FILLS = ("mean", "black")
@@ -28,10 +28,9 @@ def occlusion(subject: Subject, *, sizes: Sequence[int], fill: str, seed: int) -
     Source: after DeVries and Taylor, 2017, arXiv 1708.04552.
     """
     for size in listed("sizes", sizes):
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        if not checks.is_whole_number(size) or size < 1:
             raise ValueError(f"sizes lists whole numbers of pixels, 1 or more, got {size!r}")
-    if fill not in FILLS:
-        raise ValueError(f"fill must be {' or '.join(FILLS)}, got {fill!r}")
+    checks.one_of("fill", fill, FILLS)
     mean = subject.splits.mean.view(-1, 1, 1).cpu()
     colour = ((mean if fill == "mean" else torch.zeros_like(mean)) * 255).round().to(torch.uint8)
     found = {}

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.measure.subject import DoesNotApply, Found, Measure, Subject
 from dropgrid.measure.trace import calls
 from dropgrid.sites import inference_drops, with_inference
@@ -35,8 +36,7 @@ def variance_shift(subject: Subject, *, split: str) -> Found:
 
     Source: Li, Chen, Hu, Yang, CVPR 2019, Fig. 4: its shift ratio is `stored`. Differs from the paper: ε; `masks`.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split must be {' or '.join(SPLITS)}, got {split!r}")
+    checks.one_of("split", split, SPLITS)
     reached = calls(subject.network, (subject.spec.channels, *subject.spec.size))
     norms = {each.name: each.module for each in reached if isinstance(each.module, nn.modules.batchnorm._BatchNorm)}
     if not norms:

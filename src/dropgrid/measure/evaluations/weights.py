@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dropgrid import checks
 from dropgrid.initializers.layers import layers
 from dropgrid.measure.subject import Found, Measure, Subject
 from dropgrid.measure.trace import calls
@@ -43,10 +44,8 @@ def weights(subject: Subject, *, near_zero: float, power: int) -> Found:
     Source: van Laarhoven, "L2 regularization versus batch and weight normalization", 2017; Zhang et al., "Three
     mechanisms of weight decay regularization", ICLR 2019.
     """
-    if isinstance(near_zero, bool) or not isinstance(near_zero, int | float) or not near_zero > 0:
-        raise ValueError(f"near_zero must be a number above 0, got {near_zero!r}")
-    if isinstance(power, bool) or power not in (1, 2):
-        raise ValueError(f"power must be 1 or 2, got {power!r}")
+    checks.number("near_zero", near_zero, above=0)
+    checks.one_of("power", power, (1, 2))
     named = {name: weight_of(layer) for name, layer in layers(subject.network).items()}
     together = torch.cat([each.flatten() for each in named.values()])
     before = before_a_norm(subject)
