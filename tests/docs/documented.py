@@ -88,6 +88,7 @@ RULES: dict[str, Elsewhere | Planned | Run] = {
     r"sh examples/own_images\.sh FOLDER": Elsewhere("from the wheel", "tests/test_examples.py"),
     # make and pip
     r"make (demo|test|install|lint|site)": Elsewhere("CI begins with it", ".ci/run"),
+    r"make docs": Elsewhere("its pages are compared", "tests/docs/test_methods.py"),
     r"pip install \.": Elsewhere("needs a registry", "tests/test_wheel.py"),
     r"pip install 'dropgrid\[(slurm|ray)\]'": Elsewhere("needs a registry", "tests/clusters/extras.py"),
     r"pip install pre-commit && pre-commit install": Elsewhere(
