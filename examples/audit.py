@@ -1,7 +1,7 @@
 """Audit three networks: python examples/audit.py [PAGE.html]
 
-On maps of 7×7 torchvision's DropBlock2d does what it says, timm's drops 93 % at a nominal 10 % (pip install timm), and
-in the third a regularizer is silently off: its probability is read once, before the config has set it.
+On maps of 7×7, torchvision's DropBlock2d drops what it is configured to drop; timm's (pip install timm) drops 93 %
+instead of 10 %. In the third network the regularizer is off: it reads its probability before the config sets it.
 """
 
 import sys
@@ -14,13 +14,13 @@ import dropgrid
 
 
 def network(layer: nn.Module) -> nn.Module:
-    """A small network with a drop layer on its last maps, 7×7."""
+    """Return a small network with a drop layer on its last maps, 7×7."""
     stem = nn.Sequential(nn.Conv2d(3, 32, 3, stride=4, padding=1), nn.BatchNorm2d(32), layer, nn.ReLU())
     return nn.Sequential(stem, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(32, 10))
 
 
 class Forgetful(nn.Module):
-    """A drop layer that a config sets too late."""
+    """A drop layer whose probability the config sets too late."""
 
     drop_prob = 0.0
 
@@ -33,7 +33,7 @@ class Forgetful(nn.Module):
 
 
 def main(pages: list[str]) -> None:
-    """Print the audits; write the last as a page where one is named."""
+    """Print the audits; write the last one to each page given."""
     torch.manual_seed(0)
     loader = [(torch.randn(64, 3, 28, 28), torch.zeros(64)) for _ in range(8)]
     layers: dict[str, nn.Module] = {"torchvision": DropBlock2d(0.1, 3), "silently off": Forgetful()}

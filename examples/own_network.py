@@ -1,8 +1,8 @@
-"""DropBlock in a network of your own: python examples/own_network.py [timm]
+"""Add DropBlock to a network of your own: python examples/own_network.py [timm]
 
-A ResNet-18 of torchvision (or of timm, where it is installed) gets DropBlock behind its last two stages. The layers
-have no parameters, and `append` renames none: weights saved before load as they did. A callback of Lightning moves
-keep_prob from 1 to 0.9 over the training, and the audit says what the layers did.
+Append DropBlock to the last two stages of torchvision's ResNet-18 (or timm's, if it is installed). The layers have no
+parameters and `append` renames nothing, so existing weights still load. A Lightning callback lowers keep_prob from 1
+to 0.9 during training. The audit then measures what the layers drop.
 """
 
 import sys
@@ -15,14 +15,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import dropgrid
-from dropgrid.callbacks.schedule import DropSchedule, advance
-from dropgrid.regularizers.dropblock import DropBlock2d
+from dropgrid.callbacks.schedule import advance
 
 warnings.filterwarnings("ignore", module="pytorch_lightning")
 
 
 def network(library: str) -> nn.Module:
-    """Somebody else's ResNet-18, with DropBlock behind its last two stages."""
+    """Return a library's ResNet-18 with DropBlock after its last two stages."""
     if library == "timm":
         import timm
 
@@ -30,12 +29,12 @@ def network(library: str) -> nn.Module:
     else:
         model = torchvision.models.resnet18(num_classes=4)
     for stage in (model.layer3, model.layer4):
-        stage.append(DropBlock2d(drop_prob=0.1, block_size=3, schedule="linear"))
+        stage.append(dropgrid.DropBlock2d(drop_prob=0.1, block_size=3, schedule="linear"))
     return model
 
 
 class Training(pl.LightningModule):
-    """A training as anyone writes it: nothing in it knows of dropgrid."""
+    """An ordinary training loop, without any reference to dropgrid."""
 
     def __init__(self, model: nn.Module):
         super().__init__()
@@ -50,12 +49,12 @@ class Training(pl.LightningModule):
 
 
 def main(library: str) -> None:
-    """Train a few steps on noise, and audit."""
+    """Train a few steps on noise, then audit the network."""
     pl.seed_everything(0, verbose=False)
     loader = DataLoader(TensorDataset(torch.randn(64, 3, 96, 96), torch.arange(64) % 4), batch_size=16)
     model = network(library)
     quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-    trainer = pl.Trainer(max_epochs=2, accelerator="cpu", callbacks=[DropSchedule()], **quiet)
+    trainer = pl.Trainer(max_epochs=2, accelerator="cpu", callbacks=[dropgrid.DropSchedule()], **quiet)
     trainer.fit(Training(model), loader)
     print(dropgrid.audit(model, loader, advance=lambda progress: advance(model, progress)))
 

@@ -1,4 +1,4 @@
-"""What takes room, and how to free it: python scripts/clean.py [NAME…] [FLAGS] [--yes]."""
+"""Show disk use of outputs and free space: python scripts/clean.py [NAME…] [FLAGS] [--yes]."""
 
 import sys
 

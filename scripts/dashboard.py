@@ -1,4 +1,4 @@
-"""The W&B workspace and report of an ablation: python scripts/dashboard.py NAME [--dry-run | --sync | --from-files]."""
+"""Create the W&B workspace and report: python scripts/dashboard.py NAME [--dry-run | --sync | --from-files]."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What a network does to its signal: python scripts/diagnose.py X [diagnose.key=value] [OVERRIDES]."""
+"""Plot what a configuration does to its signal: python scripts/diagnose.py X [diagnose.key=value] [OVERRIDES]."""
 
 import sys
 

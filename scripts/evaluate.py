@@ -1,4 +1,4 @@
-"""Measure finished cells again, without training: python scripts/evaluate.py NAME +evaluate=X [evaluate.key=value]."""
+"""Measure finished cells without training: python scripts/evaluate.py NAME +evaluate=X [evaluate.key=value]."""
 
 import sys
 

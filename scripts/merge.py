@@ -1,4 +1,4 @@
-"""Bring the finished cells of another outputs folder here: python scripts/merge.py FROM [--yes]."""
+"""Import finished cells of another outputs folder: python scripts/merge.py FROM [--yes]."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Optimizers' paths over functions of two numbers: python scripts/optimizer_paths.py [SURFACE…] [FLAGS]."""
+"""Plot optimizer paths on functions of two variables: python scripts/optimizer_paths.py [SURFACE…] [FLAGS]."""
 
 import sys
 

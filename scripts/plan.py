@@ -1,4 +1,4 @@
-"""What would run and what it costs; trains nothing: python scripts/plan.py +ablation=NAME [OVERRIDES]."""
+"""Show what would run and what it costs: python scripts/plan.py +ablation=NAME [OVERRIDES]."""
 
 import sys
 

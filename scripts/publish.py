@@ -1,4 +1,4 @@
-"""Keep a finished ablation's table and figures under results/ and in the README: python scripts/publish.py NAME."""
+"""Copy a finished ablation to results/ and into README and docs: python scripts/publish.py NAME."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""(Re)build table, figures and page from what is finished so far: python scripts/report.py NAME."""
+"""Build table, figures and page from what is finished: python scripts/report.py NAME."""
 
 import sys
 

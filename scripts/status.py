@@ -1,4 +1,4 @@
-"""Where sweeps stand: python scripts/status.py [NAME] [--failed] [--json] [--follow CELL]."""
+"""Show the progress of sweeps: python scripts/status.py [NAME] [--failed] [--json] [--follow CELL]."""
 
 import sys
 

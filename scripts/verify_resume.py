@@ -1,4 +1,4 @@
-"""Kill a run wherever it hurts and compare it with one left alone: python scripts/verify_resume.py [OVERRIDES]."""
+"""Kill a run at critical moments, compare with an uninterrupted one: python scripts/verify_resume.py [OVERRIDES]."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""A lab's own methods."""
+"""Methods of a lab, outside of dropgrid."""

@@ -10,7 +10,7 @@ from dropgrid.sites import AbstractDrop, Site, drop_prob_of
 
 
 class RowDropout(AbstractDrop):
-    """Whole rows of a map dropped: output = input · mask / (1 - drop_prob). (N, C, H, W) -> the same."""
+    """Drop entire rows of a map: output = input · mask / (1 - drop_prob). (N, C, H, W) -> the same."""
 
     def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, float | Tensor, int]:
         mask = keep_mask(input, self.drop_prob, key, (input.shape[0], 1, input.shape[2], 1))
@@ -24,6 +24,6 @@ class RowDropout(AbstractDrop):
 
 
 def row_dropout(site: Site, *, keep_prob: float, schedule: str) -> nn.Module:
-    """At every convolution."""
+    """Drop after every convolution."""
     module = RowDropout(drop_prob_of(keep_prob), schedule=schedule)
     return module if site.place == "conv" else nn.Identity()

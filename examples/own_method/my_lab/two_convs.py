@@ -11,7 +11,7 @@ from dropgrid.sites import Option
 class TwoConvs(nn.Module):
     """Two 3×3 convolutions, each a group with a site for regularizers, mean over the map, a linear classifier.
 
-    (N, C, H, W) -> (N, classes). `parts` makes what the axes of an ablation choose: norm, activation, regularizers.
+    (N, C, H, W) -> (N, classes). `parts` builds what the axes choose: norm, activation, regularizers.
     """
 
     def __init__(
