@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.errors import UserError
+from dropgrid.plotting.palette import palette_png
 from dropgrid.store.files import read_json, write
 from dropgrid.store.records import read_lines, run_folder
 
@@ -18,7 +19,8 @@ KEPT = ("table.md", "table.json")
 def publish(name: str, outputs: Path, root: Path) -> Path:
     """Copy a finished ablation's table and figures to `root/results/<name>` with machine and date, and renew the pages.
 
-    In README.md and docs/*.md what stands between `<!-- results/<name> -->` and `<!-- end -->` becomes the table.
+    Figures are kept as small PNGs, without their PDFs. In README.md and docs/*.md what stands between
+    `<!-- results/<name> -->` and `<!-- end -->` becomes the table.
 
     Raises:
         UserError: no such ablation, or not all of its cells are finished.
@@ -31,8 +33,10 @@ def publish(name: str, outputs: Path, root: Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     for old in target.glob("figure*.png"):
         old.unlink()
-    for file in [*KEPT, *sorted(path.name for path in source.glob("figure*.png"))]:
+    for file in KEPT:
         shutil.copy(source / file, target / file)
+    for path in sorted(source.glob("figure*.png")):
+        (target / path.name).write_bytes(palette_png(path.read_bytes()))
     environment = read_json(run_folder(outputs, cells[0]["cell"]) / "environment.json")
     machine = {
         key: environment[key] for key in ("processor", "cores", "threads", "device", "python", "versions", "source")
