@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dropgrid.optimizer_paths.measures import corrected, detour, grown, left, oscillation, overshoot
-from dropgrid.optimizer_paths.paths import Paths
+from optimizer_paths.measures import corrected, detour, grown, left, oscillation, overshoot
+from optimizer_paths.paths import Paths
 
 PLAIN = ("sgd", "momentum", "nesterov")
 ADAPTIVE = ("adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam")

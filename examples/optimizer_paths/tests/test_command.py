@@ -2,21 +2,20 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
+from optimizer_paths import surfaces as folder
+from optimizer_paths.command import main
+from optimizer_paths.publish import KEPT, PAGE, publish, renewed
+from optimizer_paths.tuning import RATES
 from PIL import Image
 
-from dropgrid.optimizer_paths import surfaces as folder
-from dropgrid.optimizer_paths.command import main
-from dropgrid.optimizer_paths.publish import KEPT, PAGE, publish, renewed
-from dropgrid.optimizer_paths.tuning import RATES
-from dropgrid.paths import CHECKOUT_CONF
-
-ROOT = CHECKOUT_CONF.parent
+ROOT = Path(__file__).parents[3]
 
 BOWL = '''"""A bowl, made up for a test."""
 
-from dropgrid.optimizer_paths.surface import Surface
+from optimizer_paths.surface import Surface
 
 
 def bowl(x, y):
@@ -116,7 +115,7 @@ def test_publishing_is_for_a_checkout(tmp_path):
 def test_the_page_says_what_was_found():
     text = (ROOT / PAGE).read_text()
     found = json.loads((ROOT / KEPT / "findings.json").read_text())
-    assert renewed(text, found) == text, "python scripts/optimizer_paths.py --publish renews it"
+    assert renewed(text, found) == text, "python examples/optimizer_paths/run.py --publish renews it"
     assert "<!-- results/optimizer_paths -->" in text
     for path in (ROOT / KEPT).glob("*.*g*"):
         assert path.stat().st_size <= 3_000_000 and (path.suffix == ".json" or path.name in text)

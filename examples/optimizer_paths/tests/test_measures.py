@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 import pytest
-
-from dropgrid.optimizer_paths.measures import corrected, detour, grown, left, oscillation, overshoot
-from dropgrid.optimizer_paths.walk import Walk
+from optimizer_paths.measures import corrected, detour, grown, left, oscillation, overshoot
+from optimizer_paths.walk import Walk
 
 
 def walk(*points, arrived=None):

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from dropgrid.optimizer_paths.options import Make, Point
-from dropgrid.optimizer_paths.surface import Surface
+from optimizer_paths.options import Make, Point
+from optimizer_paths.surface import Surface
 
 
 @dataclass(frozen=True)

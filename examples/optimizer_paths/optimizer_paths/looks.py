@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from dropgrid.optimizer_paths.surface import Surface
-from dropgrid.optimizer_paths.walk import Walk
 from dropgrid.plotting.style import CYCLE, DASHES, MARKERS
+from optimizer_paths.surface import Surface
+from optimizer_paths.walk import Walk
 
 COLOURS = (*CYCLE, "#882255", "#8A8A00", "#6B3E26")
 """The house's seven, and wine, olive and brown."""

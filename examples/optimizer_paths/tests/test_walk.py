@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-
-from dropgrid.optimizer_paths.options import common, maker, needs_closure, nodes
-from dropgrid.optimizer_paths.surface import surfaces
-from dropgrid.optimizer_paths.walk import walks
+from optimizer_paths.options import common, maker, needs_closure, nodes
+from optimizer_paths.surface import surfaces
+from optimizer_paths.walk import walks
 
 SURFACES = surfaces()
 

@@ -13,15 +13,15 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image
 
-from dropgrid.optimizer_paths.looks import COLOURS, alike, drawn, looks
-from dropgrid.optimizer_paths.paths import Paths
-from dropgrid.optimizer_paths.picture import contours, regime
 from dropgrid.plotting.style import INK, canvas, place, style, write_text
+from optimizer_paths.looks import COLOURS, alike, drawn, looks
+from optimizer_paths.paths import Paths
+from optimizer_paths.picture import contours, regime
 
 WIDTH, HEIGHT, SIDE, TOP = 9.4, 5.6, 4.1, 0.85
 """Inches; SIDE: of a panel."""
 
-DPI, FRAMES = 100, 72
+DPI, FRAMES = 75, 36
 """FRAMES: at most."""
 
 HUES, GREYS = 6, 64

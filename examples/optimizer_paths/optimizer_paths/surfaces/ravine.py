@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from dropgrid.optimizer_paths.surface import Surface
+from optimizer_paths.surface import Surface
 
 
 def ravine(x: Tensor, y: Tensor) -> Tensor:

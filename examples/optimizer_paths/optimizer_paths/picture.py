@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dropgrid.optimizer_paths.looks import alike, drawn, looks, marked
-from dropgrid.optimizer_paths.options import WITHOUT_RATE
-from dropgrid.optimizer_paths.paths import Paths
-from dropgrid.optimizer_paths.statements import Finding, Statement
-from dropgrid.optimizer_paths.surface import Surface
-from dropgrid.optimizer_paths.walk import Walk
 from dropgrid.plotting.style import GREEN, GREY, INK, VERMILLION, canvas, lines, place, style, wrap, write_text
+from optimizer_paths.looks import alike, drawn, looks, marked
+from optimizer_paths.options import WITHOUT_RATE
+from optimizer_paths.paths import Paths
+from optimizer_paths.statements import Finding, Statement
+from optimizer_paths.surface import Surface
+from optimizer_paths.walk import Walk
 
 WIDTH, MARGIN, MAP, HIGH = 11.0, 0.3, 5.6, 5.3
 LEGEND = 0.23

@@ -3,7 +3,7 @@ ACM TOMS 1981, problem 5)."""
 
 from torch import Tensor
 
-from dropgrid.optimizer_paths.surface import Surface
+from optimizer_paths.surface import Surface
 
 
 def beale(x: Tensor, y: Tensor) -> Tensor:

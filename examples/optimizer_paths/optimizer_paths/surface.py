@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from dropgrid.optimizer_paths import surfaces as folder
+from optimizer_paths import surfaces as folder
 
 BOUND = 10.0
 """A path ends where it is farther from the window's middle than this many half windows, in x or in y."""

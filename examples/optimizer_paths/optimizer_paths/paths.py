@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dropgrid.optimizer_paths.options import common, maker
-from dropgrid.optimizer_paths.surface import Surface
-from dropgrid.optimizer_paths.tuning import chosen, tried
-from dropgrid.optimizer_paths.walk import Walk, walks
+from optimizer_paths.options import common, maker
+from optimizer_paths.surface import Surface
+from optimizer_paths.tuning import chosen, tried
+from optimizer_paths.walk import Walk, walks
 
 COMMON, TUNED = "common", "tuned"
 

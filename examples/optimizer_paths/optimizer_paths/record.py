@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from dropgrid.optimizer_paths.paths import COMMON, TUNED, Paths
-from dropgrid.optimizer_paths.statements import findings
-from dropgrid.optimizer_paths.surface import BOUND
-from dropgrid.optimizer_paths.tuning import RATES, RULE
-from dropgrid.optimizer_paths.walk import Walk
+from optimizer_paths.paths import COMMON, TUNED, Paths
+from optimizer_paths.statements import findings
+from optimizer_paths.surface import BOUND
+from optimizer_paths.tuning import RATES, RULE
+from optimizer_paths.walk import Walk
 
 Seen = Mapping[str, tuple[Mapping[str, Paths], Mapping[str, Sequence[Walk]]]]
 """Surface -> (regime -> paths, optimizer -> its trials)."""

@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-
-from dropgrid.optimizer_paths.surface import surfaces
+from optimizer_paths.surface import surfaces
 
 SURFACES = surfaces()
 POINTS = torch.randn(20, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dropgrid.optimizer_paths.walk import Walk
+from optimizer_paths.walk import Walk
 
 
 def distances(walk: Walk, to: tuple[float, float]) -> np.ndarray:

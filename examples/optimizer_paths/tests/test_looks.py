@@ -1,10 +1,9 @@
 """How paths are told apart."""
 
 import numpy as np
-
-from dropgrid.optimizer_paths.looks import APART, alike, drawn, looks, marked
-from dropgrid.optimizer_paths.surface import surfaces
-from dropgrid.optimizer_paths.walk import Walk
+from optimizer_paths.looks import APART, alike, drawn, looks, marked
+from optimizer_paths.surface import surfaces
+from optimizer_paths.walk import Walk
 
 SADDLE = surfaces()["saddle"]
 

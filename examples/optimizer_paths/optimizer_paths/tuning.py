@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from dropgrid.optimizer_paths.options import maker
-from dropgrid.optimizer_paths.surface import Surface
-from dropgrid.optimizer_paths.walk import Walk, walks
+from optimizer_paths.options import maker
+from optimizer_paths.surface import Surface
+from optimizer_paths.walk import Walk, walks
 
 RATES = tuple(float(f"{10 ** (power / 4):.3g}") for power in range(-16, 13))
 """0.0001 to 1,000, four a decade."""

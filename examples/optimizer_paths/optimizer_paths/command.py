@@ -1,8 +1,8 @@
-"""The paths of all optimizers over functions of two numbers: python scripts/optimizer_paths.py [SURFACE…] [FLAGS]
+"""The paths of all optimizers over functions of two numbers: python examples/optimizer_paths/run.py [SURFACE…] [FLAGS]
 
 Each surface is drawn at one common rate and at each optimizer's tuned rate, and in an animation of both; which of the
 statements about such paths hold is said in the pictures and here. The optimizers are the options of conf/optimizer, as
-a training takes them, without weight decay, in float64. A file in src/dropgrid/optimizer_paths/surfaces is a surface.
+a training takes them, without weight decay, in float64. A file in surfaces/ is a surface.
 
 Pictures and numbers are left under outputs/optimizer_paths.
 """
@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from dropgrid.commands import parser, run
 from dropgrid.errors import UserError, meant
-from dropgrid.paths import CHECKOUT_CONF
 
 if TYPE_CHECKING:
-    from dropgrid.optimizer_paths.paths import Request
-    from dropgrid.optimizer_paths.record import Seen
-    from dropgrid.optimizer_paths.surface import Surface
+    from optimizer_paths.paths import Request
+    from optimizer_paths.record import Seen
+    from optimizer_paths.surface import Surface
+
+ROOT = Path(__file__).parents[3]
+"""Of the checkout."""
 
 CLOSURE = "its step takes gradients elsewhere than where it stands"
 
@@ -29,6 +31,7 @@ CLOSURE = "its step takes gradients elsewhere than where it stands"
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; 2 and a line for a user's mistake."""
     expected = parser("optimizer_paths", __doc__ or "")
+    expected.prog = "python examples/optimizer_paths/run.py"
     expected.add_argument("surfaces", metavar="SURFACE", nargs="*", help="those to draw; all where none is named")
     expected.add_argument("--rate", type=float, help="the common rate; the surface's own where nothing is said")
     expected.add_argument("--start", type=float, nargs=2, metavar=("X", "Y"), help="where all paths begin")
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def act(given: argparse.Namespace) -> int:
     """Walk, judge, draw, write, tell."""
-    from dropgrid.optimizer_paths.surface import surfaces
+    from optimizer_paths.surface import surfaces
 
     request = checked(given)
     found = chosen(given.surfaces, surfaces())
@@ -51,16 +54,16 @@ def act(given: argparse.Namespace) -> int:
     seen, left_out = walked(found, request)
     told = written(given.outputs / "optimizer_paths", seen, left_out)
     if given.publish:
-        from dropgrid.optimizer_paths.publish import publish
+        from optimizer_paths.publish import publish
 
-        told.append(str(publish(given.outputs / "optimizer_paths", CHECKOUT_CONF.parent)))
+        told.append(str(publish(given.outputs / "optimizer_paths", ROOT)))
     tell(seen, left_out, told)
     return 0
 
 
 def checked(given: argparse.Namespace) -> "Request":
     """The flags' values; UserError for one that cannot be."""
-    from dropgrid.optimizer_paths.paths import Request
+    from optimizer_paths.paths import Request
 
     if given.rate is not None and not 0 < given.rate < math.inf:
         raise UserError(f"--rate must be a number above 0, got {given.rate:g}")
@@ -88,8 +91,8 @@ def walked(found: "dict[str, Surface]", request: "Request") -> "tuple[Seen, dict
     from rich.progress import Progress
 
     from dropgrid.commands import terminal
-    from dropgrid.optimizer_paths.options import needs_closure, nodes
-    from dropgrid.optimizer_paths.paths import regimes
+    from optimizer_paths.options import needs_closure, nodes
+    from optimizer_paths.paths import regimes
 
     options = nodes()
     left_out = {name: CLOSURE for name, node in options.items() if needs_closure(node)}
@@ -106,12 +109,12 @@ def walked(found: "dict[str, Surface]", request: "Request") -> "tuple[Seen, dict
 def written(folder: Path, seen: "Seen", left_out: dict[str, str]) -> list[str]:
     """Pictures, animations and numbers; the files."""
     from dropgrid.commands import terminal
-    from dropgrid.optimizer_paths.animation import animation
-    from dropgrid.optimizer_paths.picture import picture
-    from dropgrid.optimizer_paths.record import points, summary
-    from dropgrid.optimizer_paths.statements import findings
     from dropgrid.plotting.style import png
     from dropgrid.store.files import write
+    from optimizer_paths.animation import animation
+    from optimizer_paths.picture import picture
+    from optimizer_paths.record import points, summary
+    from optimizer_paths.statements import findings
 
     files: dict[str, str | bytes] = {}
     with terminal(stderr=True).status("drawing"):
@@ -131,8 +134,8 @@ def tell(seen: "Seen", left_out: dict[str, str], files: Sequence[str]) -> None:
     from rich.text import Text
 
     from dropgrid.cli.console import show, table
-    from dropgrid.optimizer_paths.paths import COMMON, TUNED
-    from dropgrid.optimizer_paths.statements import findings
+    from optimizer_paths.paths import COMMON, TUNED
+    from optimizer_paths.statements import findings
 
     styles = {True: "green", False: "red", None: "dim"}
     rows: list[list[Any]] = []

@@ -4,12 +4,11 @@ import math
 
 import numpy as np
 import pytest
-
-from dropgrid.optimizer_paths.options import maker, nodes
-from dropgrid.optimizer_paths.paths import Paths
-from dropgrid.optimizer_paths.statements import ADAPTIVE, PLAIN, SIMULATED, STATEMENTS, findings
-from dropgrid.optimizer_paths.surface import surfaces
-from dropgrid.optimizer_paths.walk import Walk, walks
+from optimizer_paths.options import maker, nodes
+from optimizer_paths.paths import Paths
+from optimizer_paths.statements import ADAPTIVE, PLAIN, SIMULATED, STATEMENTS, findings
+from optimizer_paths.surface import surfaces
+from optimizer_paths.walk import Walk, walks
 
 SURFACES = surfaces()
 OVERSHOOTS = [(1, 1.5), (3, 0.5), (4, 0.5), (4, 0.5), (3, 0.5)]

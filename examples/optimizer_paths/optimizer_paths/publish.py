@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.optimizer_paths.record import markdown
+from dropgrid.plotting.palette import palette_png
 from dropgrid.reports.publish import filled
 from dropgrid.store.files import read_text, write
+from optimizer_paths.record import markdown
 
 PAGE = Path("docs") / "optimizer_paths.md"
 KEPT = Path("results") / "optimizer_paths"
@@ -26,6 +27,7 @@ def publish(source: Path, root: Path) -> Path:
         raise UserError(f"--publish is for a checkout: there is no {root / PAGE}")
     target = root / KEPT
     for path in sorted([*source.glob("*.png"), *source.glob("*.gif"), source / "findings.json"]):
-        write(target / path.name, path.read_bytes())
+        data = path.read_bytes()
+        write(target / path.name, palette_png(data) if path.suffix == ".png" else data)
     write(root / PAGE, renewed(text, json.loads((target / "findings.json").read_text())))
     return target

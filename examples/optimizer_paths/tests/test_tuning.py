@@ -1,9 +1,8 @@
 """The choice of a rate."""
 
 import numpy as np
-
-from dropgrid.optimizer_paths.tuning import RATES, chosen
-from dropgrid.optimizer_paths.walk import Walk
+from optimizer_paths.tuning import RATES, chosen
+from optimizer_paths.walk import Walk
 
 
 def walk(rate, arrived=None, stopped=None, loss=1.0):
