@@ -36,10 +36,10 @@ lint: install  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: install  ## docs/methods and docs/ablations: a page for each method, axis and ablation, under a minute
+docs: install  ## docs/methods and docs/ablations, not committed: a page for each method, axis and ablation, under a minute
 	$(BIN)/python docs/methods.py
 
-site: install  ## the site of docs/ in build/site; a warning is an error
+site: docs  ## the site in build/site, of docs/ and what `make docs` writes; a warning is an error
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --jobs auto --conf-dir docs/site . build/site
 
 dist: install  ## the wheel and the source archive in dist/, checked (needs build and twine)

@@ -50,7 +50,7 @@ RULES: dict[str, Elsewhere | Planned | Run] = {
     r"python scripts/train\.py .*hydra/launcher=ray.*": Elsewhere("needs Ray", "tests/clusters/test_ray.py"),
     r"python scripts/train\.py .*scale=imagenet .*": Elsewhere("needs ImageNet", "tests/contracts/test_ablations.py"),
     r"python scripts/train\.py trainer=ddp trainer\.ranks=4 .*gpu.*": Elsewhere(
-        "needs four GPUs", "tests/test_ranks.py"
+        "needs four GPUs", "tests/training/test_ddp_workers.py"
     ),
     r"python .*half_dropout.*": Elsewhere("of the page's own files", "tests/contracts/test_three_files.py"),
     r"python scripts/train\.py .*scale=cifar10(_cpu)? .*": Planned(FAKE),
@@ -74,7 +74,7 @@ RULES: dict[str, Elsewhere | Planned | Run] = {
     r"python scripts/dashboard\.py demo --sweep": Elsewhere("needs an account", "tests/dashboards/test_agents.py"),
     # without one
     r"python scripts/plan\.py +\+ablation=demo hydra/launcher=submitit_slurm .*": Elsewhere(
-        "needs the extra", "tests/sweeps/test_allocation.py"
+        "needs the extra", "tests/cluster/test_allocation.py"
     ),
     r"python scripts/plan\.py \+ablation=\w+": Run(f"{TINY} seed=0"),
     r"python scripts/diagnose\.py \+diagnose=signal,hessian .*": Run("diagnose.iterations=3 diagnose.images=16"),
