@@ -36,10 +36,10 @@ lint: install  ## run ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: install  ## write docs/methods and docs/ablations, under a minute
+docs: install  ## write docs/methods and docs/ablations (not committed), under a minute
 	$(BIN)/python docs/methods.py
 
-site: install  ## build the site of docs/ in build/site; warnings are errors
+site: docs  ## build the site of docs/ in build/site; warnings are errors
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --jobs auto --conf-dir docs/site . build/site
 
 dist: install  ## build and check wheel and source archive in dist/ (needs build and twine)

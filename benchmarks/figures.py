@@ -10,7 +10,8 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from dropgrid.plotting.style import style
+from dropgrid.plotting.palette import palette_png
+from dropgrid.plotting.style import png, style
 
 PLAIN = FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
 COLORS = {"dropgrid": "#0072B2", "F.dropout": "#999999", "torchvision": "#D55E00"}
@@ -73,13 +74,13 @@ def main() -> None:
         ratios = json.loads((RESULTS / "op.json").read_text())["ratios"]
         figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
         op(axes, ratios)
-        figure.savefig(RESULTS / "op.png", dpi=150)
+        (RESULTS / "op.png").write_bytes(palette_png(png(figure)))
         lines = json.loads((RESULTS / "scaling.json").read_text())["lines"]
         figure, grid = plt.subplots(2, 4, figsize=(10, 4.6), layout="constrained")
         for panel, name in zip(grid.flat, PANELS, strict=False):
             scaling(panel, name, lines[name])
         grid.flat[-1].set_axis_off()
-        figure.savefig(RESULTS / "scaling.png", dpi=150)
+        (RESULTS / "scaling.png").write_bytes(palette_png(png(figure)))
 
 
 if __name__ == "__main__":

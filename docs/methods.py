@@ -2,7 +2,7 @@
 `manual.options.AXES`, a page for each axis and each ablation. `python docs/methods.py texts` leaves the pictures alone.
 
 Everything there is made of what stands elsewhere (YAMLs, docstrings, the code that is run, results/), so nothing is
-typed twice: change it where it stands, and write the pages anew.
+typed twice, and nothing of it is committed: `make site` builds it first.
 """
 
 from manual.write import main

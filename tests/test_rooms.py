@@ -29,7 +29,6 @@ ROOMS = [
     {"cluster"},
     {"dashboards"},
     {"cli"},
-    {"optimizer_paths"},
 ]
 """From the ground up. Rooms of one floor do not import each other."""
 

@@ -5,15 +5,13 @@ from functools import cache
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor, nn
 
 from dropgrid import streams
 from dropgrid.build import Stand
 from dropgrid.data.source import Spec
-from dropgrid.instantiate import instantiate
 from dropgrid.sites import PLACES, Site
-from manual.options import CONF, Option
+from manual.options import Option, read_option
 
 NETS = {
     "ResNet-20": ("resnet20", (3, 32, 32)),
@@ -27,7 +25,7 @@ PATHS = 4
 
 def loaded(axis: str, name: str, **changes: Any) -> Any:
     """An option of another axis."""
-    return instantiate(axis, {**yaml.safe_load((CONF / axis / f"{name}.yaml").read_text()), **changes})
+    return read_option(axis, name).built(**changes)
 
 
 def network(net: str, sites: list[Callable[[Site], nn.Module]], device: str = "meta", norm: Any = None) -> nn.Module:

@@ -3,7 +3,7 @@
 import re
 
 from manual import docstrings
-from manual.options import AXES, BASELINES, CONF, Option, of_axis
+from manual.options import AXES, BASELINES, CONF, Option, of_axis, read_option
 
 SETTINGS: dict[str, tuple[str, str]] = {
     "data": ("What it learns from", "Chosen by `data=NAME`."),
@@ -37,7 +37,7 @@ def listed(axis: str) -> list[Option]:
     """The options that its page tells of."""
     if axis in AXES:
         return list(of_axis(axis))
-    return [Option(axis, path.stem, path.read_text()) for path in sorted((CONF / axis).glob("*.yaml"))]
+    return [read_option(axis, path.stem) for path in sorted((CONF / axis).glob("*.yaml"))]
 
 
 def described(option: Option) -> str:

@@ -114,10 +114,23 @@ class Option:
     text: str
 
     @cached_property
-    def node(self) -> dict[str, Any]:
-        """What the YAML holds."""
+    def own(self) -> dict[str, Any]:
+        """The keys of its YAML alone."""
         found: dict[str, Any] = yaml.safe_load(self.text)
         return found
+
+    @cached_property
+    def parents(self) -> list["Option"]:
+        """The options that its YAML inherits from."""
+        return [read_option(self.axis, name) for name in self.own.get("defaults", [])]
+
+    @cached_property
+    def node(self) -> dict[str, Any]:
+        """What a run has: the keys of its YAML over those that it inherits."""
+        found: dict[str, Any] = {}
+        for each in self.parents:
+            found |= each.node
+        return found | {key: value for key, value in self.own.items() if key != "defaults"}
 
     @cached_property
     def comment(self) -> str:
@@ -158,16 +171,19 @@ class Option:
 
     @cached_property
     def arguments(self) -> list[Argument]:
-        """Those that the YAML sets; a comment may go on in lines of its own."""
-        found: list[Argument] = []
+        """The keys of a run, by the last YAML that sets each; a comment may go on in lines of its own, and one that is
+        not repeated is the inherited one."""
+        found = {each.key: each for parent in self.parents for each in parent.arguments}
+        key = ""
         for line in self.text.splitlines():
             match = LINE.match(line)
-            if match and not match[1].startswith("_"):
-                found.append(Argument(match[1], match[2], match[3] or ""))
-            elif found and re.match(r"\s+#", line):
-                last = found[-1]
-                found[-1] = Argument(last.key, last.default, f"{last.meaning} {line.strip().lstrip('# ')}".strip())
-        return found
+            if match and not match[1].startswith("_") and match[1] != "defaults":
+                key = match[1]
+                found[key] = Argument(key, match[2], match[3] or (found[key].meaning if key in found else ""))
+            elif key and re.match(r"\s+#", line):
+                last = found[key]
+                found[key] = Argument(key, last.default, f"{last.meaning} {line.strip().lstrip('# ')}".strip())
+        return list(found.values())
 
     @cached_property
     def target(self) -> Any:
@@ -224,6 +240,12 @@ class Family(Option):
         return " ".join((self.module.__doc__ or "").split())
 
 
+@cache
+def read_option(axis: str, name: str) -> Option:
+    """The option of a file of conf."""
+    return Option(axis, name, (CONF / axis / f"{name}.yaml").read_text())
+
+
 def natural(name: str) -> list[tuple[int, str]]:
     """Numbers by size: resnet20 before resnet110."""
     return [(int(each), "") if each.isdigit() else (-1, each) for each in re.split(r"(\d+)", name)]
@@ -245,7 +267,7 @@ def families(found: list[Option]) -> list[Option]:
 def of_axis(axis: str) -> tuple[Option, ...]:
     """Those of one axis that have a page."""
     names = ONLY.get(axis) or [path.stem for path in sorted((CONF / axis).glob("*.yaml")) if path.stem != "none"]
-    found = [Option(axis, name, (CONF / axis / f"{name}.yaml").read_text()) for name in names]
+    found = [read_option(axis, name) for name in names]
     return tuple(families(found) if axis == "model" else found)
 
 

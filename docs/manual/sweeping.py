@@ -8,7 +8,7 @@ import yaml
 from torch import nn
 
 from manual.acting import initialised, network
-from manual.options import BASELINES, CONF, OF_BASELINE, Option
+from manual.options import BASELINES, CONF, OF_BASELINE, Option, read_option
 
 STACKED = {"regularizer": ("dropout", "drop_path"), "augment": ("crop_flip", "cutout"), "penalty": ("max_norm", "l1")}
 """Axes whose options stack: what stands first in the example, and what does where that is the page's own."""
@@ -30,8 +30,7 @@ def needs(option: Option) -> str:
 
 def main_key(option: Option) -> str | None:
     """The first number that the axis's baseline does not have too; else the first word; None where there is nothing."""
-    baseline = CONF / option.axis / f"{BASELINES.get(option.axis, 'none')}.yaml"
-    shared = set(yaml.safe_load(baseline.read_text()))
+    shared = set(read_option(option.axis, BASELINES.get(option.axis, "none")).node)
     if len(alike_but_for_depth(option)) > 1:
         return None
     own = {key: value for key, value in option.node.items() if key not in shared and not key.startswith("_")}

@@ -1,5 +1,6 @@
-"""The site: `make site`. Sources are the Markdown files as they stand; the repository is the source folder, so that
-their links to results, YAMLs and sources resolve as on a code host (a file that is no page is offered for download).
+"""The site: `make site`. Sources are the Markdown files as they stand, and those that docs/methods.py writes; the
+repository is the source folder, so that their links to results, YAMLs and sources resolve as on a code host (a file
+that is no page is offered for download).
 """
 
 import posixpath
@@ -27,6 +28,17 @@ html_show_sphinx = False
 templates_path = ["templates"]
 html_additional_pages = {"index": "front.html"}
 
+BUILT = """
+```{toctree}
+:hidden:
+:caption: Methods and ablations
+
+Gallery of ablations </docs/ablations/README>
+Methods and settings </docs/methods/README>
+```
+"""
+"""What docs/methods.py writes: in the navigation alone, since no committed page links to it."""
+
 ENTRY = re.compile(r"^- \[([^\]]+)\]\(([^)#\s]+)\.md\)", re.MULTILINE)
 
 
@@ -46,7 +58,8 @@ def toctree(text: str, folder: str, caption: str = "") -> str:
 
 
 def navigate(app, docname: str, source: list[str]) -> None:
-    """Append the navigation: sections of docs/README.md to the front page, the lists of other README.md to these."""
+    """Append the navigation: to the front page the sections of docs/README.md and what is built, to other README.md
+    their own lists."""
     folder = posixpath.dirname(docname)
     if docname == root_doc:
         app.env.note_dependency(str(ROOT / "docs/README.md"))
@@ -55,6 +68,7 @@ def navigate(app, docname: str, source: list[str]) -> None:
         for section in sections:
             heading, _, rest = section.partition("\n")
             source[0] += toctree(rest, "docs", heading)
+        source[0] += BUILT
         source[0] += "\n```{toctree}\n:hidden:\n:caption: The project\n\nCONTRIBUTING\nCHANGELOG\n```\n"
     elif posixpath.basename(docname) == "README" and docname != "docs/README":
         source[0] += toctree(source[0], folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
+from option_nodes import option_node
 from torch import nn
 
 from dropgrid.instantiate import instantiate
@@ -20,12 +20,12 @@ INJECTED = {"norm", "activation", "sites", "shape", "classes"}
 
 
 def option(name, **changes):
-    node = yaml.safe_load((FOLDER / f"{name}.yaml").read_text()) | changes
+    node = option_node("model", name) | changes
     return instantiate("model", node), node
 
 
 def norm(name, **changes):
-    return instantiate("norm", yaml.safe_load((CONF / "norm" / f"{name}.yaml").read_text()) | changes)
+    return instantiate("norm", option_node("norm", name) | changes)
 
 
 def build(name, changes=None, **parts):

@@ -1,4 +1,4 @@
-"""The command lines of README, CONTRIBUTING and docs, and how each is tested."""
+"""The command lines of README, CONTRIBUTING, docs and an example's README, and how each is tested."""
 
 import re
 from functools import cache
@@ -9,9 +9,10 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
-    *sorted(path for path in (ROOT / "docs").rglob("*.md") if "methods" not in path.parts),
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "examples" / "optimizer_paths" / "README.md",
 ]
-"""Without docs/methods, whose commands test_methods.py plans."""
+"""Those that are committed; test_methods.py plans the commands of docs/methods."""
 
 
 class Elsewhere(NamedTuple):
@@ -80,15 +81,15 @@ RULES: dict[str, Elsewhere | Planned | Run] = {
     r"python scripts/diagnose\.py \+diagnose=hessian .*": Run("diagnose.images=16 diagnose.iterations=3"),
     r"python scripts/diagnose\.py lr .*": Run(TINY),
     r"python scripts/diagnose\.py lr_find .*": Run(TINY),
-    r"python scripts/optimizer_paths\.py ravine --rate 0\.0178": Run("--steps 3"),
-    r"python scripts/optimizer_paths\.py": Elsewhere(
-        "minutes for all surfaces", "tests/optimizer_paths/test_command.py"
+    r"python examples/optimizer_paths/run\.py ravine --rate 0\.0178": Run("--steps 3"),
+    r"python examples/optimizer_paths/run\.py( --publish)?": Elsewhere(
+        "minutes for all surfaces", "examples/optimizer_paths/tests/test_command.py"
     ),
     r"python scripts/verify_resume\.py": Run(f"{TINY} data.train=160 trainer.max_epochs=3 model.width=0.25"),
     r"sh examples/own_images\.sh FOLDER": Elsewhere("from the wheel", "tests/test_examples.py"),
     # make and pip
     r"make (demo|test|install|lint|site)": Elsewhere("CI begins with it", ".ci/run"),
-    r"make docs": Elsewhere("its pages are compared", "tests/docs/test_methods.py"),
+    r"make docs": Elsewhere("its pages are built and read", "tests/docs/test_methods.py"),
     r"pip install \.": Elsewhere("needs a registry", "tests/test_wheel.py"),
     r"pip install 'dropgrid\[(slurm|ray)\]'": Elsewhere("needs a registry", "tests/clusters/extras.py"),
     r"pip install pre-commit && pre-commit install": Elsewhere(

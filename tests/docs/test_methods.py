@@ -1,4 +1,4 @@
-"""The pages of docs/methods and docs/ablations: one an option, an axis, an ablation, as the generator writes them."""
+"""The pages of docs/methods and docs/ablations: one an option, an axis, an ablation, as they are built."""
 
 import importlib
 import re
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from option_nodes import option_node
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -17,12 +18,10 @@ from dropgrid.planning.plan import cells
 from dropgrid.sites import drops
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "docs" / "methods"
-GALLERY = ROOT / "docs" / "ablations"
 ALL = ("regularizer", "augment", "penalty", "average", "norm", "activation", "init", "optimizer", "lr_schedule")
 SETTINGS = ("data", "scale", "trainer", "speed", "logger", "evaluate", "diagnose", "diagnosis")
 MODELS = {
-    path.stem: yaml.safe_load(path.read_text())["_target_"].split(".")[-2]
+    path.stem: option_node("model", path.stem)["_target_"].split(".")[-2]
     for path in sorted((ROOT / "conf" / "model").glob("*.yaml"))
 }
 """Option -> the file of its class, which its page is called as."""
@@ -49,9 +48,15 @@ WITHOUT_PAPER = {
 }
 
 
-def chosen(name):
+@pytest.fixture(scope="module")
+def folder(project):
+    """docs/methods as it is built."""
+    return project / "docs" / "methods"
+
+
+def chosen(folder, name):
     """The option that a page's commands name, and whose YAML its arguments are: of a family its first."""
-    return re.search(r"^`\w+=(\w+)`", (FOLDER / f"{name}.md").read_text(), re.MULTILINE)[1]
+    return re.search(r"^`\w+=(\w+)`", (folder / f"{name}.md").read_text(), re.MULTILINE)[1]
 
 
 @pytest.fixture(scope="module")
@@ -62,81 +67,86 @@ def manual():
     sys.path.remove(str(ROOT / "docs"))
 
 
-@pytest.fixture(scope="module")
-def written(manual):
-    """Path -> text as it is written now."""
-    return manual("write").texts()
+def wanted(*kinds):
+    """The files below docs/methods."""
+    readmes = {f"{each}/README.md" for each in (*ALL, "loss", "model", *SETTINGS)} | {"README.md"}
+    return readmes | {f"{each}.{kind}" for each in OPTIONS for kind in kinds}
 
 
-def test_every_option_has_a_page_and_a_picture_and_nothing_else_lies_there():
+def files(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_every_option_has_a_page_and_nothing_else_lies_there(folder):
     assert len(OPTIONS) >= 80 and len(MODELS) > 50
-    wanted = {FOLDER / f"{each}.{kind}" for each in OPTIONS for kind in ("md", "png")}
-    wanted |= {FOLDER / each / "README.md" for each in (*ALL, "loss", "model", *SETTINGS)} | {FOLDER / "README.md"}
-    assert {path for path in FOLDER.rglob("*") if path.is_file()} == wanted
-
-
-def test_pages_say_what_the_generator_writes_now(written):
-    stale = [str(path.relative_to(ROOT)) for path, text in written.items() if path.read_text() != text]
-    assert not stale, f"run: python docs/methods.py; stale are {', '.join(stale)}"
-    assert set(written) == {*FOLDER.rglob("*.md"), *GALLERY.glob("*.md")}
+    assert files(folder) == wanted("md")
+    assert files(folder.parent / "ablations") == {
+        "README.md",
+        *(f"{path.stem}.md" for path in (ROOT / "conf" / "ablation").glob("*.yaml")),
+    }
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_a_page_has_all_that_a_page_has(name):
-    text = (FOLDER / f"{name}.md").read_text()
+def test_a_page_has_all_that_a_page_has(name, folder):
+    text = (folder / f"{name}.md").read_text()
     axis, option = name.split("/")
     for heading in ("Paper", "What it does", "Arguments", "Where it acts", "How to sweep it", "Ablations"):
         assert re.search(rf"^## {heading}\n\n *\S", text, re.MULTILINE), heading
     papers = text.split("## Paper")[1].split("## ")[0]
     assert bool(re.search(r"^- .*\b(19|20)\d\d\b", papers, re.MULTILINE)) != (name in WITHOUT_PAPER)
     assert re.search(rf"!\[.+\]\({option}\.png\)\n\n\S", text), "a caption follows the picture"
-    node = yaml.safe_load((ROOT / "conf" / axis / f"{chosen(name)}.yaml").read_text())
+    node = option_node(axis, chosen(folder, name))
     rows = dict(re.findall(rf"^\| `{axis}\.(\w+)` \| `(.*?)` \|", text, re.MULTILINE))
     assert {key: yaml.safe_load(value) for key, value in rows.items()} == {
         key: value for key, value in node.items() if not key.startswith("_")
     }
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-def test_pictures_are_small_and_of_one_width(name):
-    path = FOLDER / f"{name}.png"
-    assert path.stat().st_size <= 60_000
-    with Image.open(path) as image:
-        assert image.width == 900 and len(image.convert("L").getcolors()) > 2, "not empty"
+@pytest.mark.slow
+def test_every_option_has_a_picture_small_and_of_one_width(illustrated):
+    folder = illustrated / "docs" / "methods"
+    assert files(folder) == wanted("md", "png")
+    for name in OPTIONS:
+        path = folder / f"{name}.png"
+        assert path.stat().st_size <= 60_000, name
+        with Image.open(path) as image:
+            assert image.width == 900 and len(image.convert("L").getcolors()) > 2, f"{name} is empty"
 
 
-def test_links_resolve():
+def test_links_resolve(folder):
+    pictures = {folder / f"{each}.png" for each in OPTIONS}
     found = [
         (page, target)
-        for page in (*FOLDER.rglob("*.md"), *GALLERY.glob("*.md"))
+        for page in (*folder.rglob("*.md"), *(folder.parent / "ablations").glob("*.md"))
         for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text())
         if not target.startswith("https://")
     ]
     assert len(found) > 3 * len(OPTIONS)
     for page, target in found:
-        assert (page.parent / target.partition("#")[0]).is_file(), f"{page}: {target}"
+        path = page.parent / target.partition("#")[0]
+        assert path in pictures or path.is_file(), f"{page}: {target}"
 
 
-def test_the_index_and_the_axes_pages_lead_to_every_page():
-    index = re.findall(r"\]\((\S+)\.md\)", (FOLDER / "README.md").read_text())
+def test_the_index_and_the_axes_pages_lead_to_every_page(folder):
+    index = re.findall(r"\]\((\S+)\.md\)", (folder / "README.md").read_text())
     assert {each for each in index if not each.endswith("/README")} == set(OPTIONS)
     assert {each.partition("/")[0] for each in index} == {*ALL, "loss", "model", *SETTINGS}
     for axis in (*ALL, "loss", "model"):
-        listed = re.findall(r"^- \[.+?\]\((\S+)\.md\)", (FOLDER / axis / "README.md").read_text(), re.MULTILINE)
+        listed = re.findall(r"^- \[.+?\]\((\S+)\.md\)", (folder / axis / "README.md").read_text(), re.MULTILINE)
         assert {f"{axis}/{each}" for each in listed} == {each for each in OPTIONS if each.startswith(f"{axis}/")}
 
 
 @pytest.mark.parametrize("axis", SETTINGS)
-def test_an_axis_without_pages_has_its_yamls_on_its_own(axis):
-    text = (FOLDER / axis / "README.md").read_text()
+def test_an_axis_without_pages_has_its_yamls_on_its_own(axis, folder):
+    text = (folder / axis / "README.md").read_text()
     for path in (ROOT / "conf" / axis).glob("*.yaml"):
         lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
         assert f"## `{path.stem}`" in text and all(line in text for line in lines)
 
 
-def commands(name):
+def commands(folder, name):
     """The command lines of a page."""
-    return re.findall(r"^    python scripts/train\.py (.+)$", (FOLDER / f"{name}.md").read_text(), re.MULTILINE)
+    return re.findall(r"^    python scripts/train\.py (.+)$", (folder / f"{name}.md").read_text(), re.MULTILINE)
 
 
 def planned(command):
@@ -157,36 +167,36 @@ def file_for(command):
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_the_last_command_would_train(name, tmp_path, monkeypatch):
+def test_the_last_command_would_train(name, folder, tmp_path, monkeypatch):
     monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
-    last = commands(name)[-1]
+    last = commands(folder, name)[-1]
     monkeypatch.chdir(tmp_path)
     file_for(last)
-    assert chosen(name) in last and planned(last)
+    assert chosen(folder, name) in last and planned(last)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
-def test_all_commands_would_train(name, tmp_path, monkeypatch):
+def test_all_commands_would_train(name, folder, tmp_path, monkeypatch):
     monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    found = commands(name)
+    found = commands(folder, name)
     assert len(found) >= (1 if name == "init/checkpoint" else 2)
     for command in found:
         file_for(command)
         assert (len(planned(command)) > 1) == command.startswith("-m "), command
 
 
-def test_ablations_that_choose_an_option_are_named(written):
+def test_ablations_that_choose_an_option_are_named(folder):
     demo = {"dropout", "spatial_dropout", "drop_path", "dropblock"}
-    named = {path.stem for path, text in written.items() if "+ablation=demo`" in text}
+    named = {path.stem for path in folder.rglob("*.md") if "+ablation=demo`" in path.read_text()}
     assert named == demo
-    assert "+ablation=dropblock_table1`" in written[FOLDER / "augment" / "cutout.md"]  # stacked, as augment_2
+    assert "+ablation=dropblock_table1`" in (folder / "augment" / "cutout.md").read_text()  # stacked, as augment_2
 
 
 @pytest.mark.parametrize("family", sorted(set(MODELS.values())))
-def test_a_familys_page_lists_its_options_with_sizes_that_agree_with_the_papers(family):
-    text = (FOLDER / "model" / f"{family}.md").read_text()
+def test_a_familys_page_lists_its_options_with_sizes_that_agree_with_the_papers(family, folder):
+    text = (folder / "model" / f"{family}.md").read_text()
     listed = re.findall(r"^\| \[`(\w+)`\]\(\S+\) \| [^|]+ \| ([\d,]+) \|(.*)", text, re.MULTILINE)
     assert sorted(name for name, _, _ in listed) == sorted(name for name, file in MODELS.items() if file == family)
     for _, count, rest in listed:

@@ -64,4 +64,12 @@ def test_the_readme_is_short_and_begins_with_a_result_and_the_two_commands():
 def test_every_page_is_in_the_contents():
     listed = set(re.findall(r"\]\(([^)#]+)\)", (ROOT / "docs" / "README.md").read_text()))
     pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
-    assert pages | {"methods/README.md", "ablations/README.md"} == listed
+    assert pages == listed
+
+
+def test_a_code_host_runs_what_ci_runs():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    assert job["timeout-minutes"] == 90 and job["steps"][-1] == {"run": ".ci/run"}
+    versions = [step["with"]["python-version"] for step in job["steps"] if "python-version" in step.get("with", {})]
+    assert versions == [PROJECT["requires-python"].removeprefix(">=")]

@@ -1,21 +1,18 @@
 """Networks of the config's models without norms, and what the variances of their weights are held against."""
 
 from functools import partial
-from pathlib import Path
 
 import pytest
-import yaml
+from option_nodes import option_node
 from torch import nn
 
 from dropgrid import streams
 from dropgrid.instantiate import instantiate
 
-CONF = Path(__file__).parents[2] / "conf"
-
 
 def option(axis, name, **changes):
     """An option of the config's, by name."""
-    return instantiate(axis, {**yaml.safe_load((CONF / axis / f"{name}.yaml").read_text()), **changes})
+    return instantiate(axis, option_node(axis, name) | changes)
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 import math
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
-import yaml
+from option_nodes import option_node
 from scipy.integrate import quad
 from torch import nn
 from torch.nn.utils import parametrize
@@ -13,13 +12,12 @@ from dropgrid import streams
 from dropgrid.initializers.kaiming import gain, kaiming
 from dropgrid.instantiate import instantiate
 
-CONF = Path(__file__).parents[2] / "conf"
 GENERATOR = partial(streams.generator, 3, "init")
 RELU = {"generator": GENERATOR, "activation": nn.ReLU}
 
 
 def option(axis, name, **changes):
-    return instantiate(axis, yaml.safe_load((CONF / axis / f"{name}.yaml").read_text()) | changes)
+    return instantiate(axis, option_node(axis, name) | changes)
 
 
 def net(depths=(1, 1, 1), norm="batch", activation=nn.ReLU, classes=10, **changes):

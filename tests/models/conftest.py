@@ -1,16 +1,12 @@
 """Networks of the config's models, and stand-ins for regularizers."""
 
-from pathlib import Path
-
 import pytest
 import torch
-import yaml
+from option_nodes import option_node
 from torch import nn
 
 from dropgrid.instantiate import instantiate
 from dropgrid.sites import AbstractDrop
-
-CONF = Path(__file__).parents[2] / "conf"
 
 
 class Halve(AbstractDrop):
@@ -38,7 +34,7 @@ def option():
     """An option of the config, by its axis and name."""
 
     def option(axis, name, **changes):
-        return instantiate(axis, {**yaml.safe_load((CONF / axis / f"{name}.yaml").read_text()), **changes})
+        return instantiate(axis, option_node(axis, name) | changes)
 
     return option
 

@@ -1,8 +1,6 @@
-from pathlib import Path
-
 import pytest
 import torch
-import yaml
+from option_nodes import option_node
 from torch import nn
 
 from dropgrid.instantiate import instantiate
@@ -10,12 +8,11 @@ from dropgrid.models.batchnorm_folding import folded
 from dropgrid.models.layers import Conv2d
 from dropgrid.norms.switchable import SwitchableNorm
 
-CONF = Path(__file__).parents[2] / "conf"
 SIZE = (3, 16, 16)
 
 
 def option(axis, name, **changes):
-    return instantiate(axis, {**yaml.safe_load((CONF / axis / f"{name}.yaml").read_text()), **changes})
+    return instantiate(axis, option_node(axis, name) | changes)
 
 
 def build(model, sites=(), **norm):

@@ -5,12 +5,12 @@ from functools import cache
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from optimizer_paths.looks import drawn
+from optimizer_paths.options import maker
+from optimizer_paths.picture import contours
+from optimizer_paths.surface import surfaces
+from optimizer_paths.walk import Walk, walks
 
-from dropgrid.optimizer_paths.looks import drawn
-from dropgrid.optimizer_paths.options import maker
-from dropgrid.optimizer_paths.picture import contours
-from dropgrid.optimizer_paths.surface import surfaces
-from dropgrid.optimizer_paths.walk import Walk, walks
 from manual.options import ROOT, Option, of_axis
 from manual.pictures.drawing import BLUE, GREY, place, sheet, style
 

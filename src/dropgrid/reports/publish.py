@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.errors import UserError
+from dropgrid.plotting.palette import palette_png
 from dropgrid.store.files import read_json, write
 from dropgrid.store.layout import AblationFolder, Outputs
 from dropgrid.store.records import read_lines
@@ -19,7 +20,8 @@ KEPT = ("table.md", "table.json")
 def publish(name: str, outputs: Path, root: Path) -> Path:
     """Copy a finished ablation's table and figures to `root/results/<name>` with machine and date, and renew the pages.
 
-    In README.md and docs/*.md what stands between `<!-- results/<name> -->` and `<!-- end -->` becomes the table.
+    Figures are kept as small PNGs, without their PDFs. In README.md and docs/*.md what stands between
+    `<!-- results/<name> -->` and `<!-- end -->` becomes the table.
 
     Raises:
         UserError: no such ablation, or not all of its cells are finished.
@@ -32,8 +34,10 @@ def publish(name: str, outputs: Path, root: Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     for old in AblationFolder(target).figures("png"):
         old.unlink()
-    for file in [*KEPT, *(path.name for path in place.figures("png"))]:
+    for file in KEPT:
         shutil.copy(source / file, target / file)
+    for path in place.figures("png"):
+        (target / path.name).write_bytes(palette_png(path.read_bytes()))
     environment = read_json(place.outputs.run(cells[0]["cell"]).environment)
     machine = {
         key: environment[key] for key in ("processor", "cores", "threads", "device", "python", "versions", "source")

@@ -95,7 +95,7 @@ def treatment_id(config: Mapping[str, Any]) -> str:
 
 TRAINS_NOTHING = (
     *("cli", "planning", "cost", "cluster", "reports", "statistics", "plotting", "measure"),
-    *("optimizer_paths", "commands.py", "pages.py", "dashboards", "audits"),
+    *("commands.py", "pages.py", "dashboards", "audits"),
 )
 """Of the package, what no cell's process runs while it trains and measures. Diagnostics that a training records
 (`diagnosis=…`) look on: they change nothing that is trained."""

@@ -1,0 +1,21 @@
+"""Keep a finished ablation's table and figures under results/ and in the README: python scripts/publish.py NAME."""
+
+import argparse
+from collections.abc import Sequence
+
+from dropgrid.commands import parser, run
+from dropgrid.paths import CHECKOUT_CONF
+from dropgrid.reports.publish import publish
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    expected = parser("publish", __doc__ or "")
+    expected.add_argument("name", metavar="NAME")
+    return run(act, expected, arguments)
+
+
+def act(given: argparse.Namespace) -> int:
+    """Publish into the checkout, and print the folder."""
+    print(publish(given.name, given.outputs, CHECKOUT_CONF.parent))
+    return 0
