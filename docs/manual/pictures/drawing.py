@@ -1,14 +1,13 @@
 """What the pictures have in common: the reports' style, 900 pixels wide, a few ten kilobytes."""
 
-import io
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 
-from dropgrid.plotting.style import BLUE, GREY, INK, PALE, SKY, canvas, place, png, style, write_text
+from dropgrid.plotting.style import BLUE, GREY, INK, PALE, SKY, canvas, place, png, style
+from dropgrid.plotting.text import write_text
 
 __all__ = [
     "BLUE",
@@ -37,10 +36,8 @@ def sheet(height: float) -> Figure:
 
 def encoded(figure: Figure) -> bytes:
     """PNG of at most 256 colours."""
-    with style(), Image.open(io.BytesIO(png(figure, dpi=100))) as image:
-        file = io.BytesIO()
-        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(file, "png", optimize=True)
-    return file.getvalue()
+    with style():
+        return png(figure, dpi=100, small=True)
 
 
 def bare(axes: Axes) -> None:

@@ -123,9 +123,9 @@ def test_names_stand_beside_the_panel_and_never_on_one_another(fake):
 
 
 def test_apart_moves_no_more_than_it_must():
-    assert figure_lines.apart([0.5, 2.0], [1.0, 1.0], 3.0) == [0.5, 2.0]
-    assert figure_lines.apart([1.0, 1.0, 1.0], [1.0, 1.0, 1.0], 3.0) == [0.5, 1.5, 2.5]
-    assert figure_lines.apart([5.0], [1.0], 3.0) == [2.5]
+    assert figure_lines.moved_apart([0.5, 2.0], [1.0, 1.0], 3.0) == [0.5, 2.0]
+    assert figure_lines.moved_apart([1.0, 1.0, 1.0], [1.0, 1.0, 1.0], 3.0) == [0.5, 1.5, 2.5]
+    assert figure_lines.moved_apart([5.0], [1.0], 3.0) == [2.5]
 
 
 def test_what_asks_for_no_lines_has_none(fake):
