@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from dropgrid.plotting.style import CYCLE, DPI, canvas, place, png, style
+from dropgrid.plotting.style import CYCLE, DPI, canvas, pdf, place, png, style
 
 
 def lines_figure():
@@ -48,3 +48,15 @@ def test_a_figure_of_many_colours_keeps_them_all():
 
 def test_equal_figures_give_equal_bytes():
     assert png(lines_figure()) == png(lines_figure())
+
+
+def test_powers_of_ten_are_mathematics_in_both_kinds_of_file_and_names_are_not():
+    with style():
+        figure = canvas(3, 3)
+        axes = place(figure, 0.8, 0.3, 2, 2)
+        axes.plot([0, 1], [1, 1e6])
+        axes.set_yscale("log")
+        axes.set_title("$x_1$")
+    for write in (png, pdf):
+        write(figure)
+        assert all(each.get_parse_math() for each in axes.get_yticklabels()) and not axes.title.get_parse_math()

@@ -36,8 +36,7 @@ def sheet(height: float) -> Figure:
 
 def encoded(figure: Figure) -> bytes:
     """PNG of at most 256 colours."""
-    with style():
-        return png(figure, dpi=100, small=True)
+    return png(figure, dpi=100, small=True)
 
 
 def bare(axes: Axes) -> None:
