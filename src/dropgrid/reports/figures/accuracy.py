@@ -24,6 +24,10 @@ from dropgrid.reports.columns import difference, headline
 from dropgrid.reports.table import Row, Table
 from dropgrid.statistics.samples import Interval
 
+ORDER = 10
+STEM = "figure"
+CAPTION = "Accuracy of every row, and its difference to the baseline, paired by seed"
+
 WIDTH, MARGIN, LINE = 10.5, 0.3, 0.38
 NAMES, GAP, NUMBERS = (1.5, 2.8), 0.26, 1.7
 """Inches: the figure, its margin, a row; the names at least and at most, the gap between panels, the numbers."""
@@ -32,8 +36,10 @@ RAISED = 0.12
 """How far above the middle of its line a mean stands; the seeds' dots are below."""
 
 
-def draw(table: Table) -> Figure:
+def draw(table: Table) -> Figure | None:
     """Left: each seed a dot, the mean with its 95 % interval. Right: the same of the difference, paired by seed."""
+    if not any(row.accuracies for row in table.rows):
+        return None
     with style():
         return compose(table)
 

@@ -19,6 +19,9 @@ from dropgrid.reports.table import Row, Table
 from dropgrid.store.ablation import Block, Cell
 from dropgrid.store.evaluations import evaluation_of, kept
 
+ORDER = 110
+CAPTION = "Class activation maps of a few test images"
+
 OPTION = "cam"
 WIDTH, MARGIN, NAMES, GAP = 10.5, 0.3, 1.75, 0.07
 """Inches: the figure, its margin, the names of the rows, the gap between two pictures."""

@@ -11,6 +11,9 @@ from dropgrid.plotting.style import BLUE, GREY, INK, VERMILLION, canvas, fitting
 from dropgrid.reports.table import Table
 from dropgrid.store.ablation import Cell
 
+ORDER = 50
+CAPTION = "Validation accuracy by epoch"
+
 WIDTH, MARGIN = 10.5, 0.3
 PANEL_HEIGHT, GAP, AXIS = 1.35, 0.18, 0.34
 COLUMN = "val/acc"

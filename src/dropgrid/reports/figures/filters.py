@@ -16,6 +16,9 @@ from dropgrid.reports.figures.cam import read
 from dropgrid.reports.figures.curves import columns
 from dropgrid.reports.table import Row, Table
 
+ORDER = 120
+CAPTION = "First-layer filters and activations of the hidden units"
+
 OPTION = "coadaptation"
 WIDTH, MARGIN, GAP = 10.5, 0.3, 0.3
 AXIS, NUMBERS, DEEP, BELOW = 0.42, 0.82, 0.85, 0.5

@@ -27,6 +27,9 @@ from dropgrid.reports.figures.panels import aside, line, places, ticks
 from dropgrid.reports.line_series import Lines, Series
 from dropgrid.reports.table import Row, Table
 
+ORDER = 20
+CAPTION = "Accuracy against a setting, a line a series"
+
 WIDTH, MARGIN = 10.5, 0.3
 AXIS, LABELS, GAP = 0.55, (0.9, 1.9), 0.25
 """Inches: the vertical axis' numbers and name, the names of the lines at least and at most, between two panels."""

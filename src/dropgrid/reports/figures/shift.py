@@ -11,6 +11,9 @@ from dropgrid.reports.evaluation_arrays import Left, every, left
 from dropgrid.reports.figures.layer_plot import Curve, curve, fill, interval, ratios
 from dropgrid.reports.table import Table
 
+ORDER = 140
+CAPTION = "Variance shift by batch-norm layer"
+
 OPTION = "variance_shift"
 WIDTH, MARGIN, AXIS, GAP = 10.5, 0.3, 0.5, 0.35
 HEIGHT, TITLE, BELOW = 2.9, 0.3, 0.66

@@ -25,6 +25,9 @@ from dropgrid.reports.table import Row, Table
 from dropgrid.reports.treatment import Site, counted
 from dropgrid.treatment import DROPPED, MOVED, STANDARD_ERRORS
 
+ORDER = 150
+CAPTION = "What every site dropped, or moved by noise: realised against expected"
+
 WIDTH, MARGIN, LINE, SQUARE = 10.5, 0.3, 0.32, 3.6
 
 

@@ -13,6 +13,9 @@ from dropgrid.reports.evaluation_arrays import Left, every, left
 from dropgrid.reports.figures.layer_plot import Curve, curve, fill, interval, logarithmic
 from dropgrid.reports.table import Row, Table
 
+ORDER = 130
+CAPTION = "Weights after training: how they are spread, norm and effective learning rate by layer"
+
 OPTION = "weights"
 WIDTH, MARGIN, AXIS, GAP = 10.5, 0.3, 0.5, 0.2
 HEIGHT, TITLE, BELOW = 2.9, 0.3, 0.66
