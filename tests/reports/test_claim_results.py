@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from dropgrid.reports.footnotes import notes
-from dropgrid.reports.formats import formats
+from dropgrid.reports.formats import json as json_format
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 from dropgrid.store.manifest import digest
@@ -31,7 +31,7 @@ def test_claims_are_judged_together_and_come_first(fake):
     first, second, *_ = notes(found)
     assert first.startswith("Stated before the first cell trained (recorded 2026-11-21") and "exploratory" in first
     assert second.startswith("Claim “dropblock_last_two_skip - baseline > 0” holds: +1.")
-    told = json.loads(formats.as_json(found))["claims"]
+    told = json.loads(json_format.render(found))["claims"]
     assert [each["outcome"] for each in told] == ["holds", "refuted", "open"]
 
 

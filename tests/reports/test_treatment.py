@@ -8,7 +8,7 @@ from dropgrid import reports
 from dropgrid.reports.columns import columns
 from dropgrid.reports.figures import treatment
 from dropgrid.reports.footnotes import notes
-from dropgrid.reports.formats import formats
+from dropgrid.reports.formats import json as json_format
 from dropgrid.reports.report import write
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
@@ -96,7 +96,7 @@ def test_frame_and_json_tell_noise_from_what_was_dropped(mixed):
     both = frame[frame["row"] == "drop_path"]
     assert (both["drop_expected"] < 0.2).all() and both["moved_expected"].tolist() == pytest.approx([SHARE] * 3)
     assert frame[frame["row"] == "dropout"][["noise_std", "moved_expected"]].isna().all().all()
-    lines = [formats.line(row) for row in tabulate(read(name, mixed.outputs)).rows]
+    lines = [json_format.row_values(row) for row in tabulate(read(name, mixed.outputs)).rows]
     assert [line["noise_std"] for line in lines] == [None, None, 0.3, 0.02]
     assert lines[2]["dropped_expected"] is None
 

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dropgrid.errors import UserError, meant
 from dropgrid.planning.compose import choices, groups, hydra_context, options, parse
+from dropgrid.reports import question
 
 EXTRAS = {"submitit_slurm": "slurm", "ray": "ray"}
 """Launcher -> the extra that installs it."""
@@ -45,7 +46,7 @@ def explanation(error: Exception, overrides: Sequence[str]) -> UserError:
         return UserError(reason(error, overrides))
 
 
-GIVEN = ("claims", "contrasts", "ensemble", "evaluate", "figure", "metrics", "published", "spread", "target", "tune")
+GIVEN = ("claims", "evaluate", "figure", "metrics", "published", "tune", *question.names())
 MAY_HAVE = tuple(f"ablation.{key}" for key in GIVEN)
 """Keys that an ablation may have and its YAML may lack: no misspellings of those that it has."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.planning.compose import bounded, key_of, parse
-from dropgrid.reports import claims
+from dropgrid.reports import claims, question
 
 HEADLINES = ("test/acc_last", "test/acc_best", "test/top5_last", "val/acc_last", "val/acc_best", "train/acc")
 """What a table may be about: shares, in percent."""
@@ -84,16 +84,7 @@ def conflicts(rows: Mapping[str, Sequence[str]], keys: Sequence[str]) -> None:
 def check_questions(about: Mapping[str, Any], rows: Mapping[str, Sequence[str]]) -> None:
     """UserError where what an ablation asks of its rows (claims, contrasts, …) could not be answered."""
     claims.parse(about.get("claims") or [], rows)
-    if about.get("contrasts"):
-        from dropgrid.reports.questions import contrasts  # scipy, which most commands need not wait for
-
-        contrasts.parse(about["contrasts"], rows)
-    if about.keys() & {"ensemble", "spread", "target"}:
-        from dropgrid.reports.questions import ensembles, seed_variance, steps_to_accuracy
-
-        ensembles.check(about.get("ensemble"))
-        seed_variance.check(about.get("spread"))
-        steps_to_accuracy.check(about.get("target"))
+    question.check(about, rows)
 
 
 def headline(metric: Any) -> str:

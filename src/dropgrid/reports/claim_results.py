@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from dropgrid.errors import UserError
 from dropgrid.reports.claims import Claim, parse
-from dropgrid.reports.comparisons import complete, judged
-from dropgrid.reports.questions.contrasts import judge as judge_combined
+from dropgrid.reports.comparisons import combinations_judged, complete, judged
 from dropgrid.statistics.dunnett import Comparison
 from dropgrid.statistics.samples import ROUNDING
 from dropgrid.store.ablation import Ablation, Block
@@ -66,7 +65,9 @@ def judge(ablation: Ablation) -> list[Judged]:
             found_for = judged(whole, ablation.metric, [pair for _, pair in pairs], share)
             compared |= zip((claim for claim, _ in pairs), found_for, strict=False)
         if others:
-            combined = judge_combined(whole, ablation.metric, [claim.weights for claim in others], rest, len(others))
+            combined = combinations_judged(
+                whole, ablation.metric, [claim.weights for claim in others], rest, len(others)
+            )
             compared |= zip(others, combined, strict=True)
         found += [Judged(claim, block.label, compared.get(claim)) for claim in claims]
     return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dropgrid.reports import claim_results, external_results, provenance
+from dropgrid.reports import claim_results, external_results, provenance, question
 from dropgrid.reports import published as publications
 from dropgrid.reports.columns import interval, signed
 from dropgrid.reports.table import Row, Table
@@ -41,10 +41,7 @@ def notes(table: Table) -> list[str]:
             found.append(
                 f"“{row}” ends with exactly the baseline's weights in every seed: what it sets did nothing in training."
             )
-    if table.ablation.about.get("ensemble") and not table.ensembles:
-        found.append(
-            "No ensembles: they need as many finished cells as asked for, with predictions of the same images."
-        )
+    found += question.notes(table)
     if table.ablation.about.get("protocol"):
         found.append(f"Protocol: {table.ablation.about['protocol']}")
     return found

@@ -2,24 +2,20 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 from dropgrid.reports import published as publications
 from dropgrid.reports.claim_results import Judged, judge
 from dropgrid.reports.comparisons import complete, judged, percent, percents
 from dropgrid.reports.measurements import Measurement, measurements
-from dropgrid.reports.questions.contrasts import Contrast, contrasts
-from dropgrid.reports.questions.ensembles import Ensemble, ensembles
-from dropgrid.reports.questions.seed_variance import Spread, spreads
-from dropgrid.reports.questions.smoothness import Smoothness, smoothness
-from dropgrid.reports.questions.steps_to_accuracy import Target, targets
 from dropgrid.reports.treatment import Site, sites
 from dropgrid.statistics import samples
 from dropgrid.statistics.dunnett import Comparison
 from dropgrid.store.ablation import Ablation, Block, Cell, mean_over_sites
+
+Answer = TypeVar("Answer")
 
 NATS = ("test/nll_last", "train/nll")
 """Metrics that are no shares, hence not in percent."""
@@ -87,36 +83,18 @@ class Table:
     ablation: Ablation
     blocks: Sequence[tuple[Block, Sequence[Row]]]
     claims: Sequence[Judged] = ()
+    answers: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def rows(self) -> list[Row]:
         """All rows, block by block."""
         return [row for _, rows in self.blocks for row in rows]
 
-    @cached_property
-    def contrasts(self) -> Sequence[Contrast]:
-        """Those that the ablation asks for."""
-        return contrasts(self.ablation)
-
-    @cached_property
-    def ensembles(self) -> Sequence[Ensemble]:
-        """Those that the ablation asks for; a look at unfinished cells need not average them."""
-        return ensembles(self.ablation)
-
-    @cached_property
-    def targets(self) -> Sequence[Target]:
-        """Every row's way to the accuracy that the ablation asks for."""
-        return targets(self.ablation)
-
-    @cached_property
-    def spreads(self) -> Sequence[Spread]:
-        """Every row's, at the epochs that the ablation asks for."""
-        return spreads(self.ablation)
-
-    @cached_property
-    def smoothness(self) -> Sequence[Smoothness]:
-        """Every row's, where its cells recorded it."""
-        return smoothness(self.ablation)
+    def answer(self, compute: "Callable[[Table], Answer]") -> Answer:
+        """Return what a question's `compute` makes of this table, computed once and only if it is wanted."""
+        if compute not in self.answers:
+            self.answers[compute] = compute(self)
+        return cast(Answer, self.answers[compute])
 
     @property
     def title(self) -> str:

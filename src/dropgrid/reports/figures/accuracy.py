@@ -22,6 +22,10 @@ from dropgrid.reports.columns import difference, headline
 from dropgrid.reports.table import Row, Table
 from dropgrid.statistics.samples import Interval
 
+ORDER = 10
+STEM = "figure"
+CAPTION = "Accuracy of every row, and its difference to the baseline, paired by seed"
+
 LINE, NAMES, GAP = 0.38, (1.0, 2.8), 0.26
 """Inches: a row, the names at least and at most, the gap between panels."""
 
@@ -32,8 +36,10 @@ NAME_LINES = 3
 """Of a name, at most."""
 
 
-def draw(table: Table) -> Figure:
+def draw(table: Table) -> Figure | None:
     """Left: each seed a dot, the mean with its 95 % interval. Right: the same of the difference, paired by seed."""
+    if not any(row.accuracies for row in table.rows):
+        return None
     sections = [block_section(table, block.label, rows) for block, rows in table.blocks]
     return assemble_figure(table.question, sections, explanation(table))
 

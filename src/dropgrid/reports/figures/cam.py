@@ -18,6 +18,9 @@ from dropgrid.reports.columns import plus_minus
 from dropgrid.reports.evaluation_arrays import Left, left, read_arrays
 from dropgrid.reports.table import Row, Table
 
+ORDER = 110
+CAPTION = "Class activation maps of a few test images"
+
 OPTION = "cam"
 NAMES, GAP = 1.75, 0.07
 """Inches: the names of the rows, the gap between two images."""

@@ -13,6 +13,9 @@ from dropgrid.plotting.text import fit_name
 from dropgrid.reports.table import Table
 from dropgrid.store.ablation import Cell
 
+ORDER = 50
+CAPTION = "Validation accuracy by epoch"
+
 HEIGHT, GAP, NAME, NUMBERS, AXIS = 1.35, 0.18, 0.26, 0.4, 0.38
 """Inches: a panel, between two, a row's name above one, the numbers at the left, the axis under the last."""
 

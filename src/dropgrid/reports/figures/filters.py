@@ -16,6 +16,9 @@ from dropgrid.reports.columns import plus_minus
 from dropgrid.reports.evaluation_arrays import Left, left, read_arrays
 from dropgrid.reports.table import Row, Table
 
+ORDER = 120
+CAPTION = "First-layer filters and activations of the hidden units"
+
 OPTION = "coadaptation"
 GAP, AXIS, NUMBERS, DEEP, BELOW = 0.3, 0.42, 0.82, 0.85, 0.5
 """Inches: between two panels, left of one, its name and numbers, a histogram, its axis with its name."""

@@ -16,6 +16,9 @@ from dropgrid.statistics.samples import describe
 from dropgrid.store.ablation import Block, Cell
 from dropgrid.store.evaluations import SHARE, evaluation_of
 
+ORDER = 100
+CAPTION = "Accuracy and NLL after training, by level of noise, occlusion, attack, or number of passes"
+
 FEWEST = 3
 """Levels of a line, the plain accuracy among them."""
 

@@ -23,6 +23,9 @@ from dropgrid.reports.columns import headline
 from dropgrid.reports.line_series import Lines, Series
 from dropgrid.reports.table import Row, Table
 
+ORDER = 20
+CAPTION = "Accuracy against a setting, a line a series"
+
 LABELS, HEIGHTS = (0.9, 1.9), (3.3, 3.9)
 """Inches: the names of the lines at least and at most; a panel among others, and one that is alone."""
 

@@ -11,6 +11,9 @@ from dropgrid.reports.table import Row, Table
 from dropgrid.statistics.samples import Sample
 from dropgrid.store.ablation import Block
 
+ORDER = 90
+CAPTION = "Accuracy with DropBlock on at inference, a panel a block size"
+
 METRIC = re.compile(r"(dropblock_inference(?:\[.*\])?)/block_(\d+)_keep_prob_(.+)")
 
 

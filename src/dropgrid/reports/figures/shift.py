@@ -11,6 +11,9 @@ from dropgrid.plotting.layout import Panel, assemble_figure, panel_rows
 from dropgrid.reports.evaluation_arrays import Left, every, left
 from dropgrid.reports.table import Table
 
+ORDER = 140
+CAPTION = "Variance shift by batch-norm layer"
+
 OPTION = "variance_shift"
 HEIGHT = 2.9
 """Inches: a panel."""

@@ -14,6 +14,9 @@ from dropgrid.reports.table import Row, Table
 from dropgrid.reports.treatment import Site, counted
 from dropgrid.treatment import DROPPED, MOVED, STANDARD_ERRORS
 
+ORDER = 150
+CAPTION = "What every site dropped, or moved by noise: realised against expected"
+
 LINE, SQUARE = 0.38, 3.6
 """Inches: a row, and a side of the panel at the left."""
 

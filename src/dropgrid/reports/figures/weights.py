@@ -13,6 +13,9 @@ from dropgrid.plotting.style import look
 from dropgrid.reports.evaluation_arrays import Left, every, left
 from dropgrid.reports.table import Table
 
+ORDER = 130
+CAPTION = "Weights after training: how they are spread, norm and effective learning rate by layer"
+
 OPTION = "weights"
 HEIGHT = 2.9
 """Inches: a panel."""

@@ -11,10 +11,9 @@ from dropgrid.paths import tilde
 from dropgrid.reports import provenance
 from dropgrid.reports.columns import MINUS, NOTHING, apart, columns, interval, lines_of, number, signed
 from dropgrid.reports.comparability import covered_key, own_overrides, row_differences
-from dropgrid.reports.figure_index import CAPTIONS
+from dropgrid.reports.figure_index import captions
 from dropgrid.reports.footnotes import claims, notes
-from dropgrid.reports.questions import plateau_width
-from dropgrid.reports.sections import sections
+from dropgrid.reports.question import sections
 from dropgrid.reports.table import NATS, Row, Table
 from dropgrid.reports.treatment import Site, counted
 from dropgrid.statistics.samples import ABOVE, BELOW
@@ -31,6 +30,7 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
     environment.filters |= {"share": share, "nominal": nominal, "value": value, "metric": metric, "number": number}
     environment.filters |= {"signed": or_nothing(signed), "interval": or_nothing(interval)}
     ablation, stated = table.ablation, claims(table)
+    caption = captions()
     page = environment.get_template("page.html.j2").render(
         table=table,
         about=ablation.about,
@@ -44,10 +44,8 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
         measured=apart(table.rows),
         lines_of=lines_of,
         figures=[
-            (name, CAPTIONS.get(name.removesuffix(".png"), name), inline(content)) for name, content in pictures.items()
+            (name, caption.get(name.removesuffix(".png"), name), inline(content)) for name, content in pictures.items()
         ],
-        widths=plateau_width.rows(table) if plateau_width.widths(table) else [],
-        width=plateau_width,
         metrics=list(dict.fromkeys(name for row in table.rows for name in row.metrics)),
         differences=[(block, settings(block), row_differences(block, ablation.baseline)) for block, _ in table.blocks],
         shown=lambda cell: metric(None if (found := cell.value(ablation.metric)) is None else 100 * found),

@@ -11,8 +11,8 @@ from rich.text import Text
 from dropgrid.reports.columns import Column, apart, columns, difference, verdict
 from dropgrid.reports.footnotes import notes
 from dropgrid.reports.formats.evaluation_lines import listing
+from dropgrid.reports.question import sections
 from dropgrid.reports.section import Section
-from dropgrid.reports.sections import brief
 from dropgrid.reports.table import Row, Table
 from dropgrid.statistics.samples import ABOVE, BELOW
 
@@ -42,7 +42,7 @@ class Terminal:
             yield rich_table(shown, rows)
         for note in notes(self.table):
             yield bullet(note)
-        for section in brief(self.table):
+        for section in [each for each in sections(self.table) if each.brief]:
             yield small_table(section)
             yield bullet(section.note)
         for evaluation in apart(self.table.rows):

@@ -1,13 +1,17 @@
 """How much loss and gradient change along the gradient, over training, where cells recorded `diagnose=gradient`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dropgrid.measure.snapshots import FILE, Moment, read
+from dropgrid.reports.section import Section, factor_keys, with_interval
+from dropgrid.reports.table import Table
 from dropgrid.statistics.samples import Interval, Sample, describe, paired_ratio
-from dropgrid.store.ablation import Ablation, Cell
+from dropgrid.store.ablation import Cell
+
+ORDER = 70
 
 DIAGNOSTIC = "gradient"
 
@@ -17,6 +21,12 @@ MEASURES: Mapping[str, Callable[[Moment], float]] = {
     "smoothness": lambda moment: float(moment.arrays["smoothness"].max()),
 }
 """Of a moment, over its steps η: highest loss less lowest; highest ‖g(w) - g(w - ηg)‖; highest of that over η ‖g‖."""
+
+NAMES = {
+    "range": "Range of the loss, nats",
+    "change": "Gradient predictiveness",
+    "smoothness": "Effective β-smoothness",
+}
 
 
 @dataclass(frozen=True)
@@ -35,8 +45,9 @@ class Smoothness:
     ci95: Interval | None
 
 
-def smoothness(ablation: Ablation) -> list[Smoothness]:
-    """Every row's that has finished cells which recorded it, measure by measure; else empty."""
+def compute(table: Table) -> list[Smoothness]:
+    """The measures of every row that has finished cells which recorded it, measure by measure."""
+    ablation = table.ablation
     found = []
     for block in ablation.blocks:
         recorded = {row: {c.seed: own for c in cells if (own := moments(c))} for row, cells in block.rows.items()}
@@ -63,3 +74,24 @@ def median(own: list[Moment], measure: str) -> float:
     """Over training, of the moments where it is finite; 0 where it never is."""
     values = [value for each in own if np.isfinite(value := MEASURES[measure](each))]
     return float(np.median(values)) if values else 0.0
+
+
+def section(table: Table, found: Sequence[Smoothness]) -> Section:
+    """A line a row and measure."""
+    factors = factor_keys([each.factors for each in found])
+    lines = [["Measure", "Row", *factors, "n", "Mean ± SD", "Of the baseline’s, × [95 % CI]"]]
+    for each in found:
+        where = [each.factors.get(key, "") for key in factors]
+        spread = "" if each.value.std is None else f" ± {each.value.std:.3g}"
+        baseline = each.row == table.ablation.baseline
+        ratio = "baseline" if baseline else with_interval(each.ratio, each.ci95)
+        lines.append([NAMES[each.measure], each.row, *where, str(each.n), f"{each.value.mean:.3g}{spread}", ratio])
+    return Section(
+        "Along the gradient",
+        lines,
+        2 + len(factors),
+        "Along w - ηg from each recorded moment, over its steps η: highest loss less lowest, highest change of the "
+        "gradient ‖g(w) - g(w - ηg)‖, and highest change per distance. Of each cell the median over training; mean ± "
+        "standard deviation over cells; the ratio to the baseline is a geometric mean over seeds, its interval "
+        "Student’s of the logarithms, one comparison at a time.",
+    )
