@@ -16,7 +16,8 @@ from PIL import Image
 from dropgrid.optimizer_paths.looks import COLOURS, alike, drawn, looks
 from dropgrid.optimizer_paths.paths import Paths
 from dropgrid.optimizer_paths.picture import contours, regime
-from dropgrid.plotting.style import INK, canvas, place, style, write_text
+from dropgrid.plotting.style import INK, canvas, place, style
+from dropgrid.plotting.text import write_text
 
 WIDTH, HEIGHT, SIDE, TOP = 9.4, 5.6, 4.1, 0.85
 """Inches; SIDE: of a panel."""

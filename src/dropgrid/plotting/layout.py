@@ -8,10 +8,8 @@ from matplotlib.figure import Figure
 
 from dropgrid.plotting import text
 from dropgrid.plotting.legend import draw_legend, legend_height, legend_lines
-from dropgrid.plotting.series import draw_series as curve  # noqa: F401
 from dropgrid.plotting.style import GREY, MARGIN, WIDTH, canvas, place, style
 from dropgrid.plotting.text import text_height, wrap, write_text
-from dropgrid.plotting.value_axes import log_axis as powers  # noqa: F401
 
 AXIS, GAP, BELOW = 0.62, 0.16, 0.68
 """A vertical axis with its name, between two panels, a horizontal axis with its name."""
@@ -92,7 +90,8 @@ def panel_rows(
         for index, (panel, title) in enumerate(zip(panels, titles, strict=True)):
             down, right = divmod(index, across)
             left, upper = MARGIN + AXIS + right * (wide + beside + AXIS + GAP), top + down * deep
-            write_text(figure, left, upper, title, fontsize=text.PANEL_TITLE, fontweight="bold")
+            if title:
+                write_text(figure, left, upper, title, fontsize=text.PANEL_TITLE, fontweight="bold")
             axes = place(figure, left, upper + head, wide, height)
             panel.paint(axes)
             axes.set_xlabel(panel.across, fontsize=text.NAME)
@@ -116,6 +115,3 @@ def panel_figure(
 def small_columns(count: int) -> int:
     """Small panels side by side: four or three, whichever leaves fewer places empty, and room for two at least."""
     return min(max(count, 2), 4) if count <= 4 else min((4, 3), key=lambda across: -count % across)
-
-
-sheet = panel_figure

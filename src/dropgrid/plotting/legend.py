@@ -56,6 +56,3 @@ def draw_legend(figure: Figure, legend: Legend, names: Sequence[str], top: float
             figure.add_artist(Line2D([sum(xs) / 2], [y], marker=marker, markersize=6.5, mec="white", mew=0.8, **given))
             shown, size = fit_name(name, width - MARGIN - left - SAMPLE - AIR)
             write_text(figure, left + SAMPLE + AIR, at, shown, fontsize=size, va="center", color=INK)
-
-
-named, name_rows = legend_lines, draw_legend

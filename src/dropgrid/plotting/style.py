@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dropgrid.plotting.text import FAMILY, fit_name, wrap, write_text  # noqa: F401
+from dropgrid.plotting.text import FAMILY
 from dropgrid.statistics.samples import ABOVE, BELOW, NEITHER
 
 WIDTH, MARGIN = 10.5, 0.3
@@ -170,16 +170,3 @@ def pdf(figure: Figure) -> bytes:
     with matplotlib.rc_context(FILES):
         figure.savefig(file, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return file.getvalue()
-
-
-def heading(text: str, inches: float) -> str:
-    """A title in lines."""
-    return wrap(text, inches, 13, bold=True)
-
-
-def lines(text: str) -> int:
-    """How many lines a text has."""
-    return text.count("\n") + 1
-
-
-fitting = fit_name

@@ -134,6 +134,3 @@ def explanation(table: Table) -> str:
         f"paired by seed. {once}○ no interval; ◆ and dotted line: the baseline. Bars cover the randomness of training "
         "alone."
     )
-
-
-frame, limits, mark, scatter = draw_bands, value_limits, draw_mean, draw_seeds  # of `contrasts` and `ensemble`

@@ -12,32 +12,38 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dropgrid.errors import UserError
-from dropgrid.plotting.style import GREY, INK, VERDICTS, canvas, heading, lines, place, style, wrap, write_text
+from dropgrid.plotting.interval_rows import (
+    draw_bands,
+    draw_mean,
+    draw_number,
+    draw_seeds,
+    draw_simultaneous,
+    numbers_width,
+)
+from dropgrid.plotting.layout import Section as FigureSection
+from dropgrid.plotting.layout import assemble_figure
+from dropgrid.plotting.series import count_range
+from dropgrid.plotting.style import GREY, INK, MARGIN, VERDICTS, WIDTH, place
+from dropgrid.plotting.text import NAME, text_height, text_width, wrap, write_text
+from dropgrid.plotting.value_axes import value_limits
 from dropgrid.reports.columns import NOTHING, interval, number, signed
 from dropgrid.reports.comparisons import combinations_judged, complete, percents
-from dropgrid.reports.figures.accuracy import frame, limits, mark, scatter
 from dropgrid.reports.linear_combinations import Weights, weights
 from dropgrid.reports.section import Section, factor_keys
 from dropgrid.reports.table import Table
 from dropgrid.statistics.combinations import combine
 from dropgrid.statistics.dunnett import Comparison
-from dropgrid.statistics.samples import Difference, paired, verdict
+from dropgrid.statistics.samples import Difference, Interval, paired, verdict
 from dropgrid.store.ablation import Ablation, Block
 
 ORDER = 30
 CAPTION = "Contrasts of rows, computed seed by seed"
 
-WIDTH, MARGIN, NUMBERS = 10.5, 0.3, 1.75
-NAMES = (2.0, 4.0)
-"""Inches: the figure, its margin, the numbers; names and formulas at least and at most."""
+HEADING, AXIS, LEAST, NAMES = 0.26, 0.44, 0.5, (2.0, 4.0)
+"""Inches: the heading of a panel, its axis with the air below, a contrast at least, names at least and at most."""
 
-NAME, FORMULA = 9.0, 7.5
-"""Points of their letters."""
-
-LINE, LEAST = 0.155, 0.5
-"""Inches: a line of a name or a formula, and a contrast at least."""
-
-RAISED = 0.12
+FORMULA = 7.5
+"""Points of a formula's letters."""
 
 
 @dataclass(frozen=True)
@@ -172,47 +178,44 @@ def figure(table: Table, found: Sequence[Contrast]) -> Figure | None:
     blocks = [(block, own) for block, own in blocks if any(each.values for each in own)]
     if not blocks:
         return None
-    with style():
-        return draw_blocks(table, blocks)
-
-
-def draw_blocks(table: Table, blocks: Sequence[tuple[Block, Sequence[Contrast]]]) -> Figure:
-    """Title, a panel a block, caption."""
-    shown = [each for _, found in blocks for each in found]
-    title = heading(table.question, WIDTH - 2 * MARGIN)
-    caption = wrap(caption_of(table, shown), WIDTH - 2 * MARGIN, 8)
-    longest = max(max(len(each.name) * NAME, len(each.formula) * FORMULA) for each in shown)
-    names = min(max(NAMES[0], longest * 0.56 / 72), NAMES[1])
-    texts = {(each.name, each.formula): labels(each, names) for each in shown}
-    deep = max(LEAST, *(LINE * (lines(name) + lines(formula)) + 0.12 for name, formula in texts.values()))
-    heights = [(0.62 if block.factors else 0.34) + deep * len(found) + 0.36 for block, found in blocks]
-    top = MARGIN + 0.24 * lines(title) + 0.2
-    drawn = canvas(WIDTH, top + sum(heights) + 0.17 * lines(caption) + 0.28)
-    write_text(drawn, MARGIN, MARGIN, title, fontsize=13, fontweight="bold", linespacing=1.25)
+    shown = [each for _, own in blocks for each in own]
     intervals = [each.difference.ci95 for each in shown]
     intervals += [each.comparison.ci95 for each in shown if each.comparison]
-    limit = limits([each.values.values() for each in shown], intervals, around=0)
+    limit = value_limits([each.values.values() for each in shown], intervals, around=0)
+    longest = max(max(text_width(each.name, NAME), text_width(each.formula, FORMULA)) for each in shown)
+    names = min(max(NAMES[0], longest + 0.05), NAMES[1])
+    numbers = numbers_width([estimate(each) for each in shown])
+    deep = max(LEAST, *(sum(heights(labels(each, names))) + 0.12 for each in shown))
+    sections = [contrast_rows(block.label, own, limit, (names, numbers, deep)) for block, own in blocks]
+    return assemble_figure(table.question, sections, caption_of(table, shown))
+
+
+def contrast_rows(
+    label: str, found: Sequence[Contrast], limit: Interval, inches: tuple[float, float, float]
+) -> FigureSection:
+    """A block's contrasts below one another; `inches`: names at the left, numbers at the right, a contrast."""
+    names, numbers, deep = inches
     left = MARGIN + names + 0.2
-    for (block, found), height in zip(blocks, heights, strict=True):
-        head = top
-        if block.factors:
-            write_text(drawn, MARGIN, head, block.label, fontsize=10, fontstyle="italic")
-            head += 0.28
-        write_text(drawn, left, head, "Contrast, points", fontsize=9, fontweight="bold")
-        axes = place(drawn, left, head + 0.26, WIDTH - MARGIN - NUMBERS - left, deep * len(found))
-        frame(axes, len(found), limit)
+    body = deep * len(found)
+
+    def paint(drawn: Figure, top: float) -> None:
+        write_text(drawn, left, top, "Contrast, points", fontsize=NAME, fontweight="bold")
+        axes = place(drawn, left, top + HEADING, WIDTH - MARGIN - numbers - left, body)
+        draw_bands(axes, len(found), limit)
         axes.axvline(0, color=INK, linewidth=0.9, zorder=1)
         for position, each in enumerate(found):
             draw_contrast(axes, position, each)
-            name, formula = texts[each.name, each.formula]
-            middle = head + 0.26 + deep * (position + 0.5)
-            upper = middle - LINE * (lines(name) + lines(formula)) / 2
-            write_text(drawn, MARGIN, upper, name, fontsize=NAME, linespacing=1.1)
-            under = upper + LINE * lines(name) + 0.02
-            write_text(drawn, MARGIN, under, formula, fontsize=FORMULA, color=GREY, linespacing=1.2)
-        top += height
-    write_text(drawn, MARGIN, top + 0.06, caption, fontsize=8, color=GREY, linespacing=1.35)
-    return drawn
+            name, formula = labels(each, names)
+            upper = top + HEADING + deep * (position + 0.5) - sum(heights((name, formula))) / 2
+            write_text(drawn, MARGIN, upper, name, fontsize=NAME)
+            write_text(drawn, MARGIN, upper + heights((name, formula))[0], formula, fontsize=FORMULA, color=GREY)
+
+    return FigureSection(label, HEADING + body + AXIS, paint)
+
+
+def heights(texts: tuple[str, str]) -> tuple[float, float]:
+    """Inches of a name and of a formula in lines."""
+    return text_height(texts[0], NAME), text_height(texts[1], FORMULA)
 
 
 def labels(contrast: Contrast, wide: float) -> tuple[str, str]:
@@ -225,22 +228,17 @@ def draw_contrast(axes: Axes, position: int, contrast: Contrast) -> None:
     """One contrast, and in numbers at the right; hollow without an interval."""
     judged = contrast.comparison
     look = VERDICTS[verdict(judged.ci95) if judged else None]
-    scatter(axes, position, list(contrast.values.values()), look[0])
+    draw_seeds(axes, position, list(contrast.values.values()), look[0])
     if contrast.difference.mean is not None:
-        mark(axes, position, contrast.difference.mean, contrast.difference.ci95, look)
+        draw_mean(axes, position, contrast.difference.mean, contrast.difference.ci95, look)
     if judged is not None:
-        at = (position - RAISED, position - RAISED)
-        axes.plot(judged.ci95, at, color=look[0], linewidth=0.9, marker="|", markersize=4, zorder=2)
-    axes.annotate(
-        estimate(contrast), (1, position), (8, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
-        va="center", fontsize=8.5, color=look[0],
-    )  # fmt: skip
+        draw_simultaneous(axes, position, judged.ci95, look[0])
+    draw_number(axes, position, estimate(contrast), look[0])
 
 
 def caption_of(table: Table, shown: Sequence[Contrast]) -> str:
     """The caption: what the marks are and what the intervals cover."""
-    sizes = sorted({each.difference.n for each in shown})
-    n = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    n = count_range([each.difference.n for each in shown])
     known = [each.comparison for each in shown if each.comparison]
     if not known:
         return f"Dots: single seeds (n = {n}). ○ no interval: rows are incomplete, or of one seed."

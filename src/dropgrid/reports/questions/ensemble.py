@@ -6,32 +6,32 @@ ensemble: [1, 2, 5, 10]   # or true: 1 to as many as a row has
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.transforms import ScaledTranslation
+from matplotlib.transforms import Transform
 
 from dropgrid.errors import UserError
-from dropgrid.plotting.legend import name_rows, named
-from dropgrid.plotting.style import GREY, canvas, heading, lines, look, place, style, wrap, write_text
+from dropgrid.plotting.layout import Panel, assemble_figure, panel_rows
+from dropgrid.plotting.series import count_range, moved_aside
+from dropgrid.plotting.style import axes_size, look
+from dropgrid.plotting.value_axes import points_aside, value_limits, value_ticks
 from dropgrid.reports.columns import number, plus_minus
-from dropgrid.reports.figures.accuracy import limits
-from dropgrid.reports.figures.panels import aside, ticks
 from dropgrid.reports.predictions import WEIGHTS, predictions
 from dropgrid.reports.section import Section, factor_keys
 from dropgrid.reports.table import Table
 from dropgrid.statistics.ensembles import BRIER, ERROR, MOST, NLL, Score, averaged, score
-from dropgrid.store.ablation import Block, Cell
+from dropgrid.store.ablation import Cell
 
 ORDER = 40
 JSON = "ensembles"
 CAPTION = "Error and NLL of the mean prediction of K cells"
 
-WIDTH, MARGIN, AXIS, GAP = 10.5, 0.3, 0.6, 0.25
-HEIGHT, BELOW, HEAD = 3.1, 0.66, 0.28
-"""Inches: a panel, the horizontal axis with its name, the factors of a block."""
+HEIGHT = 3.1
+"""Inches: a panel."""
 
 PANELS = (("error", "Test error, %"), ("nll", "NLL, nats"))
 
@@ -181,56 +181,38 @@ def figure(table: Table, found: Sequence[Ensemble]) -> Figure:
         by_row = {row: [each for each in own if each.row == row] for row in dict.fromkeys(each.row for each in own)}
         if by_row:
             blocks.append((block, by_row))
-    with style():
-        return draw_blocks(blocks)
+    names = list(dict.fromkeys(row for _, rows in blocks for row in rows))
+    sections = [panel_rows(panels_of(rows, names), HEIGHT, label=block.label) for block, rows in blocks]
+    title = "Ensembles: the mean prediction of K cells of a row"
+    return assemble_figure(title, sections, caption_of(found), names)
 
 
-def draw_blocks(found: Sequence[tuple[Block, EnsemblesByRow]]) -> Figure:
-    """Title, the rows' names, a pair of panels a block, caption."""
-    title = heading("Ensembles: the mean prediction of K cells of a row", WIDTH - 2 * MARGIN)
-    names = list(dict.fromkeys(row for _, rows in found for row in rows))
-    caption = wrap(caption_of([each for _, rows in found for row in rows.values() for each in row]), WIDTH - 0.6, 8)
-    legend = named(names)
-    wide = (WIDTH - 2 * MARGIN - 2 * AXIS - GAP) / 2
-    heads = [HEAD if block.factors else 0.0 for block, _ in found]
-    top = MARGIN + 0.24 * lines(title) + 0.18
-    depth = 0.22 * len(legend) + 0.15
-    total = top + depth + sum(heads) + len(found) * (HEIGHT + BELOW)
-    drawn = canvas(WIDTH, total + 0.17 * lines(caption) + 0.2)
-    write_text(drawn, MARGIN, MARGIN, title, fontsize=13, fontweight="bold")
-    name_rows(drawn, legend, names, top)
-    top += depth
-    for (block, rows), head in zip(found, heads, strict=True):
-        if head:
-            write_text(drawn, MARGIN, top, block.label, fontsize=10, fontstyle="italic")
-        for column, (which, name) in enumerate(PANELS):
-            axes = place(drawn, MARGIN + AXIS + column * (wide + AXIS + GAP), top + head, wide, HEIGHT)
-            draw_panel(axes, rows, which, names, wide)
-            axes.set_xlabel("K, cells averaged", fontsize=9)
-            axes.set_ylabel(name, fontsize=9)
-        top += head + HEIGHT + BELOW
-    write_text(drawn, MARGIN, top, caption, fontsize=8, color=GREY, linespacing=1.35)
-    return drawn
+def panels_of(rows: EnsemblesByRow, names: Sequence[str]) -> list[Panel]:
+    """The panels of a block: error, and NLL."""
+    return [
+        Panel("", "K, cells averaged", up, partial(draw_panel, rows=rows, which=which, names=names))
+        for which, up in PANELS
+    ]
 
 
-def draw_panel(axes: Axes, rows: EnsemblesByRow, which: str, names: Sequence[str], wide: float) -> None:
+def draw_panel(axes: Axes, rows: EnsemblesByRow, which: str, names: Sequence[str]) -> None:
     """A panel's lines; the marks of all rows at one K take at most half of the room to the next."""
     sizes = sorted({each.k for row in rows.values() for each in row})
-    ticks(axes, sizes, wide)
-    apart = aside(axes, sizes, len(rows), wide)
+    wide, _ = axes_size(axes)
+    value_ticks(axes, sizes, wide)
+    apart = points_aside(axes, sizes, len(rows), wide)
     for index, (row, each) in enumerate(rows.items()):
         looks = look(names.index(row))
-        inches = (index - (len(rows) - 1) / 2) * apart / 72
-        moved = axes.transData + ScaledTranslation(inches, 0, axes.figure.dpi_scale_trans)
+        moved = moved_aside(axes, index, len(rows), apart)
         draw_row(axes, [(one.k, getattr(one, which), one.n == one.planned) for one in each], looks, moved)
     scores = [getattr(one, which) for each in rows.values() for one in each]
-    axes.set_ylim(*limits([(each.mean, each.members) for each in scores], [spread_of(each) for each in scores]))
+    axes.set_ylim(*value_limits([(each.mean, each.members) for each in scores], [spread_of(each) for each in scores]))
     axes.locator_params(axis="y", nbins=7)
 
 
-def draw_row(axes: Axes, points: Sequence[tuple[int, Score, bool]], looks: tuple[str, str, Any], moved: Any) -> None:
+def draw_row(axes: Axes, points: Sequence[tuple[int, Score, bool]], index: int, moved: Transform) -> None:
     """One row: its means joined, its spreads, and dotted what its members score on average."""
-    colour, marker, dash = looks
+    colour, marker, dash = look(index)
     sizes, found = [k for k, *_ in points], [score for _, score, _ in points]
     given: dict[str, Any] = {"color": colour, "transform": moved}
     axes.plot(sizes, [each.members for each in found], linestyle=(0, (1, 2)), linewidth=1.0, zorder=2, **given)
@@ -249,8 +231,7 @@ def spread_of(score: Score) -> tuple[float, float] | None:
 
 def caption_of(found: Sequence[Ensemble]) -> str:
     """The caption: what the marks are, and what the bars are not."""
-    sizes = sorted({each.n for each in found})
-    n = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    n = count_range([each.n for each in found])
     some = f", or {MOST} of them at random" if any(each.subsets < each.total for each in found) else ""
     missing = " Open mark: cells are missing." if any(each.n < each.planned for each in found) else ""
     return (

@@ -12,8 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dropgrid.errors import UserError
-from dropgrid.plotting.layout import Panel, curve, powers, sheet
+from dropgrid.plotting.layout import Panel, panel_figure
+from dropgrid.plotting.series import draw_series
 from dropgrid.plotting.style import look
+from dropgrid.plotting.value_axes import log_axis
 from dropgrid.reports.columns import number
 from dropgrid.reports.section import Section, factor_keys, with_interval
 from dropgrid.reports.table import Table
@@ -123,7 +125,7 @@ def figure(table: Table, found: Sequence[Spread]) -> Figure:
     """Mean beside standard deviation, a line a row."""
     rows = list(dict.fromkeys(each.row for each in found))
     grid = [panels(block, rows) for block, _ in table.blocks]
-    return sheet("Validation accuracy by epoch, and how much it varies over seeds", rows, grid, FIGURE_NOTE)
+    return panel_figure("Validation accuracy by epoch, and how much it varies over seeds", rows, grid, FIGURE_NOTE)
 
 
 def panels(block: Block, rows: list[str]) -> list[Panel]:
@@ -137,17 +139,17 @@ def panels(block: Block, rows: list[str]) -> list[Panel]:
 
     def means(axes: Axes) -> None:
         for row, each in lines.items():
-            curve(axes, [*each], [values.mean() for values in each.values()], rows.index(row))
+            draw_series(axes, [*each], [values.mean() for values in each.values()], rows.index(row))
         axes.locator_params(axis="x", integer=True)
 
     def deviations(axes: Axes) -> None:
         for row, each in lines.items():
             index = rows.index(row)
-            curve(axes, [*each], [values.std(ddof=1) for values in each.values()], index)
+            draw_series(axes, [*each], [values.std(ddof=1) for values in each.values()], index)
             bands = [(epoch, *band) for epoch, values in each.items() if (band := std_interval(values)) is not None]
             if bands:
                 axes.fill_between(*np.transpose(bands), color=look(index)[0], alpha=0.15, linewidth=0)
-        powers(axes, [[values.std(ddof=1) for values in each.values()] for each in lines.values() if each])
+        log_axis(axes, [[values.std(ddof=1) for values in each.values()] for each in lines.values() if each])
         axes.locator_params(axis="x", integer=True)
 
     of = f" ({block.label})" if block.factors else ""
