@@ -122,9 +122,9 @@ def section(table: Table, found: Sequence[Contrast]) -> Section:
     head = ["Contrast", "Formula", *factors, "n", "Estimate, points [95 % CI]", "Simultaneous [95 % CI]", "p"]
     lines = [head]
     for each in found:
-        told = [estimate(each), interval(each.comparison.ci95) if each.comparison else NOTHING, p_value(each)]
+        texts = [estimate(each), interval(each.comparison.ci95) if each.comparison else NOTHING, p_value(each)]
         where = [each.factors.get(key, "") for key in factors]
-        lines.append([each.name, each.formula, *where, str(each.difference.n), *told])
+        lines.append([each.name, each.formula, *where, str(each.difference.n), *texts])
     return Section("Contrasts", lines, 2 + len(factors), explanation(table, found), brief=True)
 
 
