@@ -74,8 +74,8 @@ class Fake:
         chosen = overrides[0].partition("=")[2]
         config = {
             "seed": seed,
-            "model": {"_target_": "dropgrid.models.resnet.cifar_resnet", "depth": 14, "width": [16, 32, 64]},
-            "regularizer": {"_target_": f"dropgrid.regularizers.{chosen}.{chosen}", **keep_prob, "row": row},
+            "model": {"option": "ResNet", "depth": 14, "width": [16, 32, 64]},
+            "regularizer": {"option": chosen, **keep_prob, "row": row},
             "optimizer": {"lr": 0.05, "momentum": 0.9},
             "trainer": {"max_epochs": 15},
             "data": {"train": 500, "fingerprint": "ab12"},

@@ -1,20 +1,22 @@
 """The one door from a config node to a Python object, and what may be called through it.
 
-A config, wherever it came from, names what is called: `_target_`. Each axis takes what its own room of dropgrid
-defines, and a few classes of torch and Lightning by name; nothing else is imported. Who wants more says so outside of
-every config: `DROPGRID_TARGETS` names a file of import paths, one a line (`my_lab.layers.Mask`, or `my_lab.layers.*`
-for all that lies under it).
+A YAML names a constructor by its import path, `_target_`. A cell's config names it by `option`: the constructor's name
+within its axis (`dropblock`), or, for code outside dropgrid, its import path (`torch.nn.ReLU`); so a module of dropgrid
+can be renamed and a cell stays what it is. Each axis takes what its own room of dropgrid defines, and a few classes of
+torch and Lightning by name; nothing else is imported. To allow more, set `DROPGRID_TARGETS`, outside of every config,
+to a file of import paths, one a line (`my_lab.layers.Mask`, or `my_lab.layers.*` for all that lies under it).
 """
 
 import importlib
 import os
+import re
 from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.paths import untilde
+from dropgrid.paths import PACKAGE, untilde
 
 VARIABLE = "DROPGRID_TARGETS"
 
@@ -35,9 +37,16 @@ ROOMS = {
     "optimizer": ("optimizers",),
     "penalty": ("penalties",),
     "regularizer": ("regularizers",),
+    "task": ("tasks",),
     "trainer": (),
 }
 """Axis -> where in dropgrid its options are defined."""
+
+CALLED = {"average", "data", "loss", "penalty", "task", "trainer"}
+"""Axes whose constructor is called with a node's values; those of the others are bound, and called later with more."""
+
+OWN_KEYS = ("_target_", "_partial_", "option")
+"""Keys of a node that are not arguments."""
 
 ACTIVATIONS = "ELU GELU Hardswish Identity LeakyReLU Mish PReLU ReLU ReLU6 SELU SiLU Sigmoid Softplus Tanh"
 EXACT = {
@@ -49,20 +58,87 @@ EXACT = {
 
 
 def instantiate(axis: str, node: Mapping[str, Any], /, **extra: Any) -> Any:
-    """Call the constructor that `node['_target_']` names with the node's other keys.
+    """Call the constructor that a node names with the node's other keys, or bind them if the axis is not `CALLED`.
 
-    With `_partial_: true` the arguments are bound and the constructor is returned uncalled. A value that the
-    constructor refuses (ValueError, TypeError) becomes a UserError that names the axis.
+    Raises:
+        UserError: names the axis: no node, a constructor that may not be called, or a value that it refuses with
+            ValueError or TypeError.
     """
     if not isinstance(node, Mapping):
         raise UserError(f"{axis} must be one of its options, got {node!r}")
-    arguments = {k: v for k, v in node.items() if k not in ("_target_", "_partial_")}
+    arguments = {k: v for k, v in node.items() if k not in OWN_KEYS}
     if taken := sorted(str(key) for key in arguments if key in extra or not isinstance(key, str)):
         raise UserError(f"{axis}.{taken[0]} cannot be set: it is no key of a config")
-    target = locate(axis, node.get("_target_"))
-    if node.get("_partial_", False):
+    target = locate(axis, import_path(axis, node))
+    if node.get("_partial_", "option" in node and kind(axis) not in CALLED):
         return partial(target, **arguments, **extra)
     return call(axis, target, **arguments, **extra)
+
+
+def import_path(axis: str, node: Mapping[str, Any]) -> object:
+    """Return the import path of a node's constructor: its `_target_`, or that of its `option`.
+
+    Raises:
+        UserError: the axis defines no constructor of that name.
+    """
+    if "option" not in node or "_target_" in node:
+        return node.get("_target_")
+    option = node["option"]
+    if not isinstance(option, str) or "." in option:
+        return option
+    module = constructors(kind(axis)).get(option)
+    if module is None:
+        known = ", ".join(sorted(constructors(kind(axis)))) or "none"
+        raise UserError(f"{axis}: option must be one of {known}, or an import path, got {option!r}")
+    return f"{module}.{option}"
+
+
+def by_option(axis: str, node: Any) -> Any:
+    """Return a composed node, and the nodes within it, as a cell's config has them: `option` for `_target_`.
+
+    A node that `locate` would refuse stays as it is, for `locate` to say why.
+    """
+    if not isinstance(node, Mapping):
+        return node
+    mounts = {key: key if key in ROOMS else f"{axis}.{key}" for key in node if key not in OWN_KEYS}
+    values = {key: by_option(mount, node[key]) for key, mount in mounts.items()}
+    option = option_of(axis, node["_target_"]) if "_target_" in node else node.get("option")
+    if option is not None:
+        return {"option": option, **values}
+    return {**{key: node[key] for key in OWN_KEYS if key in node}, **values}
+
+
+def option_of(axis: str, path: object) -> str | None:
+    """Return the name within its axis of the constructor at a path; for code outside dropgrid the path itself."""
+    if not isinstance(path, str) or not may(axis, path):
+        return None
+    module, _, name = path.rpartition(".")
+    if not ours(axis, path):
+        return path
+    return name if constructors(kind(axis)).get(name) == module else None
+
+
+@cache
+def constructors(axis: str) -> dict[str, str]:
+    """Return name -> module of the public functions and classes that the rooms of an axis define, without importing.
+
+    Of several modules that define a name, it is the one that has it too (`dropblock.dropblock`); else none.
+    """
+    found: dict[str, list[str]] = {}
+    for room in ROOMS.get(axis, ()):
+        place = PACKAGE.joinpath(*room.split("."))
+        for path in sorted(place.glob("*.py")) or [place.with_suffix(".py")]:
+            module = ".".join(("dropgrid", *path.relative_to(PACKAGE).with_suffix("").parts))
+            for name in set(DEFINED.findall(path.read_text(encoding="utf-8"))):
+                found.setdefault(name, []).append(module)
+    chosen = {
+        name: modules if len(modules) == 1 else [each for each in modules if each.endswith(f".{name}")]
+        for name, modules in found.items()
+    }
+    return {name: modules[0] for name, modules in chosen.items() if len(modules) == 1}
+
+
+DEFINED = re.compile(r"^(?:def|class) ([A-Za-z]\w*)", re.MULTILINE)
 
 
 def locate(axis: str, path: object) -> Any:
@@ -86,8 +162,11 @@ def locate(axis: str, path: object) -> Any:
 
 
 def module_of(axis: str, node: object) -> str | None:
-    """The module that a node's constructor is in; None for a node that `instantiate` would refuse."""
-    path = node.get("_target_") if isinstance(node, Mapping) else None
+    """Return the module that a node's constructor is in; None for a node that `instantiate` would refuse."""
+    try:
+        path = import_path(axis, node) if isinstance(node, Mapping) else None
+    except UserError:
+        return None
     return path.rpartition(".")[0] if isinstance(path, str) and may(axis, path) else None
 
 

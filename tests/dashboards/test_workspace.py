@@ -50,14 +50,14 @@ def test_every_site_that_drops_has_its_curve_and_settings_that_differ_their_axis
     assert set(found["Expected, all of training"]["metrics"]) == {f"expected/{site}" for site in sites}
     axes = [each["metric"]["name"] for each in found["Settings against accuracy"]["columns"]]
     assert "regularizer.keep_prob" in axes and axes[-1] == "test/acc_last"
-    assert not any("_target_" in each or each == "seed" for each in axes)
+    assert not any(each.endswith(".option") or each == "seed" for each in axes)
 
 
 def test_pictures_are_of_what_the_cells_record(fake):
     fake.add(["baseline", "dropout"], seeds=1)
-    node = {"_target_": "dropgrid.measure.diagnosis.Diagnosis", "every": 10, "images": 64}
-    fake.of("baseline")[0]["config"]["diagnosis"] = node | {"hessian": {"_target_": "x", "images": 128}}
-    fake.of("dropout")[0]["config"]["diagnosis"] = node | {"weights_by_depth": {"_target_": "x", "images": 2}}
+    node = {"option": "Diagnosis", "every": 10, "images": 64}
+    fake.of("baseline")[0]["config"]["diagnosis"] = node | {"hessian": {"option": "x", "images": 128}}
+    fake.of("dropout")[0]["config"]["diagnosis"] = node | {"weights_by_depth": {"option": "x", "images": 2}}
     found = panels(data(workspace(table_of(fake), **PLACE)))
     assert found["Diagnosis"]["media_keys"] == ["diagnosis/hessian", "diagnosis/weights_by_depth"]
     fake.cells.clear()

@@ -97,7 +97,7 @@ def test_options_of_ones_own_are_known_and_replace_none(tmp_path, monkeypatch):
     (group / "mine.yaml").write_text((CONF / "regularizer/dropout.yaml").read_text())
     monkeypatch.setenv("DROPGRID_CONF", str(tmp_path))
     (plan,) = plans(["data=fake", "regularizer=mine"])
-    assert plan.cells[0].config["regularizer"]["_target_"] == "dropgrid.regularizers.dropout.dropout"
+    assert plan.cells[0].config["regularizer"]["option"] == "dropout"
     (group / "dropblock.yaml").write_text("keep_prob: 1\n")
     with pytest.raises(UserError, match="has regularizer/dropblock.yaml, which dropgrid has too"):
         plans(["data=fake"])

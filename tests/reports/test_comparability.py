@@ -75,7 +75,7 @@ def test_cells_not_yet_started_have_nothing_to_compare(fake):
         ("regularizer.keep_prob=0.9", "regularizer.keep_prob"),
         ("+regularizer@regularizer_2=drop_path", "regularizer_2.keep_prob"),
         ("++optimizer.lr=1", "optimizer.lr"),
-        ("~penalty", "penalty._target_"),
+        ("~penalty", "penalty.option"),
         ("model/stem@model.stem=small", "model.stem.stride"),
         ("+extra.deep.key=1", "extra"),
         ("scale=cifar10", "trainer.max_epochs"),

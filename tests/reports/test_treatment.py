@@ -38,10 +38,10 @@ def mixed(fake):
         for site in cell["result"]["treatment"]["sites"]:
             site["counts"] = "dropped"
     for cell in fake.of("spatial_dropout"):
-        cell["config"]["regularizer"] = {"_target_": "dropgrid.regularizers.activation_noise.x", "std": 0.3}
+        cell["config"]["regularizer"] = {"option": "activation_noise", "std": 0.3}
         cell["result"]["treatment"]["sites"] = [noise_line("conv1", 0.3, cell["line"]["seed"])]
     for cell in fake.of("drop_path"):
-        cell["config"]["regularizer_2"] = {"_target_": "dropgrid.regularizers.weight_noise.x", "std": 0.02}
+        cell["config"]["regularizer_2"] = {"option": "weight_noise", "std": 0.02}
         cell["line"]["overrides"].append("+regularizer@regularizer_2=weight_noise")
         cell["result"]["treatment"]["sites"].append(noise_line("fc.weight#2", 0.01, cell["line"]["seed"]))
     return fake

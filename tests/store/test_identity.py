@@ -1,13 +1,19 @@
+import ast
+import io
 import subprocess
 import sys
+import tokenize
+from itertools import accumulate
+from pathlib import Path
 
+from dropgrid import instantiate
 from dropgrid.store import identity
-from dropgrid.store.identity import cell_id, divide, source_fingerprint, treatment_id, unite
+from dropgrid.store.identity import cell_id, code_of, complete, divide, source_fingerprint, treatment_id, unite
 
 RESOLVED = {
     "seed": 3,
     "data": {
-        "_target_": "x",
+        "option": "x",
         "root": "/a",
         "workers": 4,
         "download": True,
@@ -36,9 +42,9 @@ def id_of(resolved):
 
 
 def test_an_id_is_the_same_on_every_machine_until_the_format_is_raised(monkeypatch):
-    assert cell_id({"seed": 0}) == "d69388e6aae85f10"  # if this fails, raise FORMAT
+    assert cell_id({"seed": 0}) == "49238a3b71ffdb84"  # if this fails, raise FORMAT
     monkeypatch.setattr(identity, "FORMAT", identity.FORMAT + 1)
-    assert cell_id({"seed": 0}) != "d69388e6aae85f10"
+    assert cell_id({"seed": 0}) != "49238a3b71ffdb84"
 
 
 def test_the_id_ignores_place_and_sweep():
@@ -83,16 +89,104 @@ def test_both_parts_make_an_axis_whole_again():
     assert "root" not in config["data"] and "paths" not in config
 
 
+NODE = {"_target_": "dropgrid.regularizers.dropblock.dropblock", "_partial_": True, "keep_prob": 0.9}
+
+
+def test_an_id_holds_the_constructors_name_and_no_module():
+    config, _ = divide({"regularizer_2": NODE, "activation": {"_target_": "torch.nn.ReLU", "_partial_": True}})
+    assert config == {
+        "regularizer_2": {"option": "dropblock", "keep_prob": 0.9},
+        "activation": {"option": "torch.nn.ReLU"},
+    }
+
+
+def test_a_renamed_module_changes_no_id(monkeypatch):
+    before = id_of({"regularizer": NODE})
+    moved = "dropgrid.regularizers.renamed"
+    monkeypatch.setattr(instantiate, "constructors", lambda axis: {"dropblock": moved})
+    assert id_of({"regularizer": {**NODE, "_target_": f"{moved}.dropblock"}}) == before
+
+
+def test_what_would_be_refused_keeps_its_path():
+    node = {"_target_": "os.system", "command": "x"}
+    assert divide({"regularizer": node})[0]["regularizer"] == node
+
+
+def test_a_key_added_later_changes_an_id_only_where_it_says_something_new(monkeypatch):
+    old = {"regularizer": {"option": "dropblock", "keep_prob": 0.9}, "norm": {"option": "batch", "seeds": "fits"}}
+    before = cell_id(old)
+    monkeypatch.setattr(identity, "AS_BEFORE", {("regularizer", "dropblock", "seeds"): "fits"})
+    as_before = {**old, "regularizer": {**old["regularizer"], "seeds": "fits"}}
+    assert cell_id(old) == cell_id(as_before) == before
+    assert cell_id({**old, "regularizer": {**old["regularizer"], "seeds": "anywhere"}}) != before
+    assert cell_id({**old, "regularizer_2": as_before["regularizer"]}) == cell_id(
+        {**old, "regularizer_2": old["regularizer"]}
+    )
+    other = {**old, "regularizer": {"option": "dropout", "keep_prob": 0.9, "seeds": "fits"}}
+    assert cell_id(other) != cell_id({**other, "regularizer": {"option": "dropout", "keep_prob": 0.9}})
+    assert complete(old) == as_before
+
+
+def test_an_axis_added_later_changes_an_id_only_where_it_says_something_new(monkeypatch):
+    before = cell_id({"seed": 1})
+    monkeypatch.setattr(identity, "AS_BEFORE", {("shuffle",): {"option": "none"}})
+    assert cell_id({"seed": 1, "shuffle": {"option": "none"}}) == before
+    assert cell_id({"seed": 1, "shuffle": {"option": "some"}}) != before
+    assert complete({"seed": 1}) == {"seed": 1, "shuffle": {"option": "none"}}
+
+
 def test_the_source_has_one_fingerprint():
     assert source_fingerprint() == source_fingerprint() and len(source_fingerprint()) == 12
 
 
+def code_by_the_parser(text):
+    """Slowly: a text without comments and without strings that are statements, as Python's own parser finds them."""
+    lines = [line.encode() for line in text.splitlines(keepends=True)]
+    starts = [0, *accumulate(map(len, lines))]
+    spans = [
+        (starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    ]
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            start = starts[row - 1] + len(token.line[:column].encode())
+            spans.append((start, start + len(token.string.encode())))
+    code = bytearray(text.encode())
+    for start, end in sorted(spans, reverse=True):
+        del code[start:end]
+    return "\n".join(line.rstrip() for line in code.decode().split("\n") if line.strip())
+
+
+def test_docstrings_and_comments_are_no_code_as_the_parser_sees_it_in_every_file():
+    paths = [*Path(identity.__file__).parents[1].rglob("*.py"), *Path(__file__).parents[1].rglob("*.py")]
+    assert len(paths) > 500
+    for path in paths:
+        text = path.read_text()
+        assert code_of(text) == code_by_the_parser(text), path
+
+
+def test_a_docstring_leaves_the_source_as_it_is_and_code_does_not(tmp_path, monkeypatch):
+    package = tmp_path / "dropgrid"
+    (package / "store").mkdir(parents=True)
+    monkeypatch.setattr(identity, "__file__", str(package / "store" / "identity.py"))
+
+    def of(text):
+        (package / "learner.py").write_text(text)
+        return source_fingerprint()
+
+    plain = of('def f(x):\n    return "#" + x\n')
+    assert of('"""Doc."""\n\ndef f(x):  # why\n    """Return it."""\n\n    return "#" + x\n') == plain
+    assert of('def f(x):\n    return "##" + x\n') != plain
+
+
 def test_source_that_trains_nothing_leaves_results_as_they_are(tmp_path, monkeypatch):
     package = tmp_path / "dropgrid"
-    for name in ("runs/identity.py", "reports/table.py", "learner.py"):
+    for name in ("store/identity.py", "reports/table.py", "learner.py"):
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text("one")
-    monkeypatch.setattr(identity, "__file__", str(package / "runs" / "identity.py"))
+    monkeypatch.setattr(identity, "__file__", str(package / "store" / "identity.py"))
     before = source_fingerprint()
     (package / "reports" / "table.py").write_text("two")
     assert source_fingerprint() == before

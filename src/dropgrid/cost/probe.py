@@ -58,7 +58,7 @@ def kind(cell: Cell) -> str:
         elif axis in WHOLE or not isinstance(node, Mapping):
             about[axis] = node
         else:
-            about[axis] = node.get("_target_")
+            about[axis] = node.get("option")
     place = [cell.local[axis] for axis in ("trainer", "data")]
     return json.dumps([{k: v for k, v in about.items() if k not in NOT_COSTLY}, place], sort_keys=True)
 

@@ -129,7 +129,7 @@ def differing(table: Table) -> list[str]:
     found = [
         each for block in table.ablation.blocks for pairs in row_differences(block, baseline).values() for each in pairs
     ]
-    return [each for each in dict.fromkeys(found) if not each.endswith(("_target_", "_partial_", "fingerprint"))]
+    return [each for each in dict.fromkeys(found) if not each.endswith((".option", ".fingerprint"))]
 
 
 def diagnoses(table: Table) -> list[str]:

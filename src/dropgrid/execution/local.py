@@ -25,7 +25,7 @@ class Local(AbstractEngine):
 
     def __init__(self, train: Train, afford: Callable[[Sequence[Plan]], None]):
         self.train = train
-        self.afford = afford  # type: ignore[method-assign]
+        self.refuse = afford
 
     def expect(self, outputs: Path, name: str, configs: Sequence[Mapping[str, Any]]) -> None:
         if not (outputs / "ablations" / name).exists():  # of another its cells may be finished
@@ -36,6 +36,9 @@ class Local(AbstractEngine):
             slots(plan)
         if waiting:
             warm(modules(config for plan in plans for config in plan.configs))  # while the cells are checked
+
+    def afford(self, plans: Sequence[Plan]) -> None:
+        self.refuse(plans)
 
     def run(self, plan: Plan, cells: Sequence[Cell], rules: Policy, console: Console) -> bool:
         jobs = min(slots(plan), len(cells))

@@ -10,7 +10,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from dropgrid.data.split import Split
 from dropgrid.errors import UserError
-from dropgrid.instantiate import call, instantiate
+from dropgrid.instantiate import by_option, call, instantiate
 from dropgrid.learner import Learner
 from dropgrid.measure.arguments import whole
 from dropgrid.measure.probe import COMMON, probe
@@ -48,9 +48,10 @@ class Diagnosis(Callback):
         self.images = call("diagnosis.images", whole, "diagnosis.images", images)
         if wrong := [name for name, node in options.items() if "images" not in node]:
             raise UserError(f"diagnosis.{wrong[0]} looks at a training before its first step: it cannot be recorded")
-        for name, node in options.items():
+        nodes = {name: by_option(f"diagnosis.{name}", node) for name, node in options.items()}
+        for name, node in nodes.items():
             refuse(name, node)
-        nodes = {name: {k: v for k, v in node.items() if k not in COMMON} for name, node in options.items()}
+        nodes = {name: {k: v for k, v in node.items() if k not in COMMON} for name, node in nodes.items()}
         self.options = {name: instantiate(f"diagnosis.{name}", node) for name, node in nodes.items()}
         self.recorded: dict[str, list[Moment]] = {name: [] for name in self.options}
 
@@ -91,7 +92,7 @@ class Diagnosis(Callback):
 
 def refuse(name: str, node: Mapping[str, Any]) -> None:
     """UserError where a key was set that a recorded diagnostic does not ask."""
-    path = CONF / "diagnose" / f"{str(node.get('_target_')).rpartition('.')[2]}.yaml"
+    path = CONF / "diagnose" / f"{node.get('option')}.yaml"
     usual = parse_yaml(path.read_text()) if path.exists() else node
     if wrong := [key for key in COMMON if key in node and node[key] != usual[key]]:
         raise UserError(

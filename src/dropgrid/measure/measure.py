@@ -30,7 +30,7 @@ def measure(job: Mapping[str, Any], folder: Path) -> None:
     try:
         if not all(bool(each.isfinite().all()) for each in subject.network.parameters()):
             raise DoesNotApply("training diverged: its weights are not finite")
-        made = call("evaluate", instantiate("evaluate", {**job["node"], "_partial_": True}), subject)
+        made = call("evaluate", instantiate("evaluate", job["node"]), subject)
         found, arrays = made if isinstance(made, Found) else (made, {})
     except DoesNotApply as error:
         note = str(error)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.errors import UserError
+from dropgrid.instantiate import by_option
 from dropgrid.planning.types import Plan
 from dropgrid.store.identity import cell_id, divide
 
@@ -23,7 +24,7 @@ BETWEEN = re.compile(r"\s+(?=[~+]*[\w.@]+=)")
 class Evaluation:
     """What to measure.
 
-    `node` is the composed option with `_target_`, without `weights`; `label` is the option's name, with the scalars
+    `node` is the composed option, as configs have it, without `weights`; `label` is the option's name, with the scalars
     that are not its defaults; `id` hashes all that matters, data by content.
     """
 
@@ -88,7 +89,7 @@ def compose(words: Sequence[str], outputs: Path) -> tuple[Evaluation, int | str]
             keys = [key_of(each) for each in parsed if not options(each.key_or_group)]
             config = plain(hydra.compose("train", overrides=lines))
             default = plain(hydra.compose("train", overrides=[str(chosen[0].input_line)]))["evaluate"]
-    node, name = config["evaluate"], chosen[0].get_value_element_as_str()
+    node, name = by_option("evaluate", config["evaluate"]), chosen[0].get_value_element_as_str()
     if node["weights"] not in WEIGHTS:
         raise UserError(f"evaluate.weights must be last or best, got {node['weights']!r}")
     told = sorted({key.removeprefix("evaluate.") for key in keys if key.startswith("evaluate.")})

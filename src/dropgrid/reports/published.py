@@ -114,11 +114,5 @@ def differs(ablation: Ablation, cell: Cell | None) -> list[str]:
     for key, theirs in wanted.items():
         ours = ablation.metric if key == "report.metric" else config.get(key, MISSING)
         if ours != theirs:
-            name, here, there = key.removesuffix("._target_"), short(ours), short(theirs)
-            found.append(f"{name} {here} (published: {there})")
+            found.append(f"{key.removesuffix('.option')} {ours} (published: {theirs})")
     return found
-
-
-def short(value: Any) -> str:
-    """A config's value; of an import path only the last word."""
-    return value.rpartition(".")[2] if isinstance(value, str) and value.startswith("dropgrid.") else str(value)

@@ -1,13 +1,24 @@
-"""A cell is its resolved config: what is hashed, what is only about place, and the hash."""
+"""A cell is its resolved config: what is hashed, what is only about place, and the hash.
+
+Hashed are, for each axis, the option (the constructor's name within its axis) and its values: neither a YAML's name nor
+a module's path is in an id.
+"""
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-FORMAT = 2
+from dropgrid.instantiate import by_option, kind
+
+FORMAT = 3
 """Raised when equal configs no longer mean equal training: all cells then get new ids."""
+
+AS_BEFORE: Mapping[tuple[str, ...], Any] = {}
+"""What was added to configs since this FORMAT, each with the value that means what its absence meant: it is left out of
+the hash at that value. Keys are `(axis,)` for a whole axis, `(axis, option, key)` for a key of an option."""
 
 ABOUT_PLACE = ("paths", "sweep", "logger", "ablation", "scale", "report", "name")
 """Top-level keys outside a cell's identity."""
@@ -24,10 +35,11 @@ OF_THE_LOADER = ("batch_size", "eval_batch_size", "workers", "fingerprint", "nor
 
 
 def divide(resolved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A resolved config's two parts: what a cell is, and where it runs."""
+    """Return the two parts of a resolved config: what a cell is, and where it runs."""
     config: dict[str, Any] = {}
     local: dict[str, Any] = {}
-    for axis, node in resolved.items():
+    for axis, composed in resolved.items():
+        node = by_option(axis, composed)
         if axis in ABOUT_PLACE:
             local[axis] = node
         elif axis in ABOUT_PLACE_IN:
@@ -39,19 +51,45 @@ def divide(resolved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     return config, local
 
 
+def added_since(axis: str, node: Any) -> dict[str, Any]:
+    """Return the keys added to an axis' option since this FORMAT, each at the value that means what absence meant."""
+    option = node.get("option") if isinstance(node, Mapping) else None
+    return {path[2]: value for path, value in AS_BEFORE.items() if path[:-1] == (kind(axis), option)}
+
+
+def complete(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config as it would be written today: what was added since it was written, at the value of absence."""
+    axes = {path[0]: node for path, node in AS_BEFORE.items() if len(path) == 1}
+    return {
+        axis: {**added_since(axis, node), **node} if isinstance(node, Mapping) else node
+        for axis, node in {**axes, **config}.items()
+    }
+
+
+def hashed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a config that its id hashes: all but what says no more than its absence would."""
+    found = {}
+    for axis, node in config.items():
+        if (axis,) in AS_BEFORE and AS_BEFORE[axis,] == node:
+            continue
+        added = added_since(axis, node)
+        found[axis] = {k: v for k, v in node.items() if k not in added or added[k] != v} if added else node
+    return found
+
+
 def unite(config: Mapping[str, Any], local: Mapping[str, Any], axis: str) -> dict[str, Any]:
-    """An axis' node again, both parts together."""
+    """Return an axis' node with both its parts."""
     return {**config[axis], **local.get(axis, {})}
 
 
 def cell_id(config: Mapping[str, Any]) -> str:
-    """sha256 of the config's canonical JSON and the format number; 16 hex digits."""
-    text = json.dumps({"format": FORMAT, "config": config}, sort_keys=True, separators=(",", ":"))
+    """Return the sha256 of the format number and (axis, option, values) in canonical JSON; 16 hex digits."""
+    text = json.dumps({"format": FORMAT, "config": hashed(config)}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def treatment_id(config: Mapping[str, Any]) -> str:
-    """The id of a config whatever its seed: equal for the cells of a row."""
+    """Return the id of a config without its seed: equal for the cells of a row."""
     return cell_id({k: v for k, v in config.items() if k != "seed"})
 
 
@@ -63,12 +101,26 @@ TRAINS_NOTHING = (
 (`diagnosis=…`) look on: they change nothing that is trained."""
 
 
+LONG = r"""[rR]?(?:\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3})"""
+SHORT = r"""(?:"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
+TOKEN = re.compile(rf"^[ \t]*{LONG}[ \t]*$|(?P<string>{LONG}|{SHORT})|#[^\n]*", re.MULTILINE | re.DOTALL)
+"""Of a Python text: triple-quoted strings that are statements, other strings, and comments."""
+
+
+def code_of(text: str) -> str:
+    """Return a Python text without docstrings, comments and blank lines."""
+    kept = TOKEN.sub(lambda found: found["string"] or "", text)
+    return "\n".join(line for each in kept.split("\n") if (line := each.rstrip()))
+
+
 def source_fingerprint() -> str:
-    """sha256 of the package's Python files that train: which dropgrid made a result; 12 hex digits."""
+    """Return the sha256 of the code that trains, without docstrings and comments: which dropgrid made a result; 12 hex
+    digits."""
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         place = path.relative_to(package)
         if place.parts[0] not in TRAINS_NOTHING:
-            digest.update(place.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+            code = code_of(path.read_text(encoding="utf-8"))
+            digest.update(place.as_posix().encode() + b"\0" + code.encode() + b"\0")
     return digest.hexdigest()[:12]

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from dropgrid.errors import UserError
-from dropgrid.instantiate import instantiate
+from dropgrid.instantiate import OWN_KEYS, instantiate
 from dropgrid.store.identity import unite
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def make_trainer(config: Mapping[str, Any], local: Mapping[str, Any], **extra: A
         logging.getLogger(f"pytorch_lightning.{name}").setLevel(logging.ERROR)
     node = {k: v for k, v in unite(config, local, "trainer").items() if k not in OURS_OF_THE_TRAINER}
     warnings.filterwarnings("ignore", "The `srun` command is available")  # and we start our ranks ourselves
-    if strange := sorted(str(key) for key in node if key not in (*OF_LIGHTNING, "_target_")):
+    if strange := sorted(str(key) for key in node if key not in (*OF_LIGHTNING, *OWN_KEYS)):
         known = ", ".join(sorted((*OF_LIGHTNING, *OURS_OF_THE_TRAINER)))
         raise UserError(f"trainer.{strange[0]} cannot be set; of Lightning's keys and ours there are {known}")
     ranks = config["trainer"].get("ranks", 1)

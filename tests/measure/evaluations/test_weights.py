@@ -68,7 +68,7 @@ def test_the_effective_learning_rate_is_of_layers_before_a_norm(subject, argumen
 def test_a_layer_is_before_a_norm_exactly_where_its_length_leaves_the_network_as_it_is(subject, overrides):
     cell = subject(*overrides)
     found = before_a_norm(cell)
-    network = cell.rebuilt({**cell.config, "regularizer": {"_target_": NONE, "_partial_": True}})
+    network = cell.rebuilt({**cell.config, "regularizer": {"option": "none"}})
     images = cell.splits.test.images.float() / 255
     for name in tensors(cell):
         layer = network.get_submodule(name)
@@ -81,9 +81,6 @@ def test_a_layer_is_before_a_norm_exactly_where_its_length_leaves_the_network_as
             for parameter in layer.parameters():
                 parameter.div_(100)
         assert same == (name in found), name
-
-
-NONE = "dropgrid.regularizers.none.none"
 
 
 def test_without_a_norm_or_a_learning_rate_there_is_no_effective_one(subject, arguments):

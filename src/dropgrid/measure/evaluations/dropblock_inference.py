@@ -6,8 +6,6 @@ from dropgrid.measure.subject import POINTS, Measure, Subject, listed
 from dropgrid.scores import accuracy
 from dropgrid.sites import drop_prob_of
 
-DROPBLOCK = "dropgrid.regularizers.dropblock.dropblock"
-
 
 def dropblock_inference(
     subject: Subject,
@@ -39,8 +37,7 @@ def dropblock_inference(
         drop_prob_of(keep_prob)
     bare = {key: node for key, node in subject.config.items() if key.partition("_")[0] != "regularizer"}
     node = {
-        "_target_": DROPBLOCK,
-        "_partial_": True,
+        "option": "dropblock",
         "groups": groups,
         "skip": skip,
         "schedule": "constant",

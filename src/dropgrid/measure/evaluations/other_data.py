@@ -6,6 +6,7 @@ from typing import Any
 from dropgrid import build
 from dropgrid.data.source import Spec
 from dropgrid.errors import UserError
+from dropgrid.instantiate import module_of
 from dropgrid.measure.subject import Measure, Subject
 from dropgrid.scores import accuracy
 
@@ -25,7 +26,7 @@ def other_data(subject: Subject, *, data: Mapping[str, Any] | None) -> dict[str,
     spec, own = source.spec(), subject.spec
     if shape(spec) != shape(own):
         raise UserError(f"evaluate.data has {words(spec)}, the cell was trained on {words(own)}: they do not fit")
-    name = str(data["_target_"]).split(".")[-2]
+    name = str(module_of("data", data)).rpartition(".")[2]
     return {name: Measure(accuracy(*subject.predict(source.load().test)), f"Accuracy on {name}")}
 
 
