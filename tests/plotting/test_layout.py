@@ -3,7 +3,7 @@
 import pytest
 from left import apart, texts, within
 
-from dropgrid.plotting.layout import Panel, Section, assemble_figure, panel_figure, panel_rows, small_columns
+from dropgrid.plotting.layout import FigureSection, Panel, assemble_figure, panel_figure, panel_rows, small_columns
 from dropgrid.plotting.style import MARGIN, WIDTH
 
 LONG = "a long title, as a question may be that somebody asks of a network, and of another, " * 2
@@ -37,7 +37,7 @@ def test_sections_stand_below_one_another_under_their_labels():
 
 def test_a_section_is_painted_at_its_place_and_the_figure_is_as_high_as_all_of_them():
     tops = []
-    sections = [Section(label, 2.0, lambda figure, top: tops.append(top)) for label in ("", "label")]
+    sections = [FigureSection(label, 2.0, lambda figure, top: tops.append(top)) for label in ("", "label")]
     figure = assemble_figure("Title", sections, "", width=5.0)
     assert tops[0] > MARGIN and tops[1] - tops[0] > 2.0 and tops[1] + 2.0 < figure.get_figheight() < tops[1] + 2.5
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import softmax
 
-from dropgrid.plotting.layout import Section, assemble_figure
+from dropgrid.plotting.layout import FigureSection, assemble_figure
 from dropgrid.plotting.style import GREEN, INK, MARGIN, VERMILLION, place
 from dropgrid.plotting.text import shorten, shorten_lines, text_height, text_width, wrap, write_text
 
@@ -54,7 +54,7 @@ def confusion(logits: np.ndarray, targets: np.ndarray, classes: Sequence[str]) -
     title = f"{right:.2f} % of {counts.sum():,} test images right"
     below = 0.75 * names + 0.6
     return assemble_figure(
-        title, [Section("", side + below, paint)], "Percent of a class's images; empty: none.", width=WIDTH
+        title, [FigureSection("", side + below, paint)], "Percent of a class's images; empty: none.", width=WIDTH
     )
 
 
@@ -82,7 +82,7 @@ def examples(logits: np.ndarray, targets: np.ndarray, classes: Sequence[str], ch
     sure = 100 * softmax(logits.astype(np.float64), axis=1)
     first, worst = worth_showing(logits, targets)
 
-    def section(label: str, places: Sequence[int]) -> Section:
+    def section(label: str, places: Sequence[int]) -> FigureSection:
         taken = [int(logits[each].argmax()) for each in places]
         words = [
             in_words(classes[found], float(sure[each, found]), classes[targets[each]])
@@ -104,7 +104,7 @@ def in_words(found: str, sure: float, target: str) -> tuple[str, bool]:
     return taken if right else f"{taken}\n{shorten_lines(f'is {target}', side, 2, EXAMPLE)}", right
 
 
-def image_rows(label: str, shown: Sequence[tuple[np.ndarray, str, bool]]) -> Section:
+def image_rows(label: str, shown: Sequence[tuple[np.ndarray, str, bool]]) -> FigureSection:
     """Images side by side, each with its text below, green if it is right."""
     pitch = (WIDTH - 2 * MARGIN) / ACROSS
     side = pitch - AIR
@@ -118,7 +118,7 @@ def image_rows(label: str, shown: Sequence[tuple[np.ndarray, str, bool]]) -> Sec
             colour = GREEN if right else VERMILLION
             write_text(figure, left, upper + side + 0.03, text, fontsize=EXAMPLE, color=colour)
 
-    return Section(label, -(-len(shown) // ACROSS) * deep + 0.05, paint)
+    return FigureSection(label, -(-len(shown) // ACROSS) * deep + 0.05, paint)
 
 
 def draw_image(axes: Axes, image: np.ndarray) -> None:

@@ -18,7 +18,7 @@ LABEL_HEIGHT, TITLE_AIR = 0.28, 0.1
 """The label of a block, and the air between a panel's title and the panel."""
 
 
-class Section(NamedTuple):
+class FigureSection(NamedTuple):
     """A block of a figure: `paint(figure, top)` draws it, `height` inches high, below its label, which may be empty."""
 
     label: str
@@ -36,7 +36,7 @@ class Panel(NamedTuple):
 
 
 def assemble_figure(
-    title: str, sections: Sequence[Section], caption: str, names: Sequence[str] = (), width: float = WIDTH
+    title: str, sections: Sequence[FigureSection], caption: str, names: Sequence[str] = (), width: float = WIDTH
 ) -> Figure:
     """The sections below one another under the title and the names of the lines, above the caption."""
     head = wrap(title, width - 2 * MARGIN, text.TITLE, bold=True)
@@ -69,7 +69,7 @@ def panel_rows(
     *,
     beside: float = 0.0,
     above: float = 0.0,
-) -> Section:
+) -> FigureSection:
     """Panels of one height, `across` of them side by side (all, if not given).
 
     Args:
@@ -97,7 +97,7 @@ def panel_rows(
             axes.set_xlabel(panel.across, fontsize=text.NAME)
             axes.set_ylabel(panel.up, fontsize=text.NAME)
 
-    return Section(label, -(-len(panels) // across) * deep, paint)
+    return FigureSection(label, -(-len(panels) // across) * deep, paint)
 
 
 def panel_width(across: int, beside: float = 0.0) -> float:

@@ -11,7 +11,7 @@ from dropgrid.store.ablation import Cell
 def judged(
     rows: Mapping[str, Sequence[Cell]], metric: str, pairs: Sequence[tuple[str, str]], confidence: float
 ) -> list[Comparison]:
-    """The comparisons of pairs of complete rows; none where there is no spread to judge by."""
+    """The comparisons of pairs of complete rows; none if there is no spread to judge by."""
     right = correct(rows, metric)
     covariance = None if right is None else examples_covariance(right, pairs)
     return compare({name: percents(cells, metric) for name, cells in rows.items()}, pairs, covariance, confidence)

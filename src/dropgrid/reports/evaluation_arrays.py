@@ -24,18 +24,18 @@ class Left:
 
     @property
     def arguments(self) -> str:
-        """Those of the evaluation that are not its defaults, as they were given; empty where all are."""
+        """The evaluation's arguments that are not its defaults, as they were given; empty if all are."""
         return self.label.partition("[")[2].rstrip("]")
 
     @property
     def seed(self) -> int | None:
-        """The lowest that all rows have; None where they share none."""
+        """The lowest seed that all rows have; None if they share none."""
         common = set.intersection(*(set(seeds) for _, seeds in self.rows))
         return min(common) if common else None
 
 
 def left(block: Block, rows: Sequence[Row], option: str) -> Left | None:
-    """What an option left on a block; of several evaluations by it the plainest. None where it left nothing."""
+    """The arrays that an option left on a block, of several evaluations the one with the fewest arguments; or None."""
     there = {row.name: {cell.seed: kept(cell.folder, option) for cell in finished_cells(block, row)} for row in rows}
     here = {evaluation_of(name) for row in rows for name in row.evaluations}
     labels = sorted({label for seeds in there.values() for each in seeds.values() for label in each if label in here})

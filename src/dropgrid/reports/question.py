@@ -74,16 +74,18 @@ def answer(name: str, table: "Table") -> Sequence[Any]:
 
 def section(name: str, table: "Table") -> "Section | None":
     """A question's small table below the table, if it has something to say."""
-    return made("section", name, table)
+    found: Section | None = part_of("section", name, table)
+    return found
 
 
 def figure(name: str, table: "Table") -> "Figure | None":
     """A question's figure, if it has something to show."""
-    return made("figure", name, table)
+    found: Figure | None = part_of("figure", name, table)
+    return found
 
 
-def made(part: str, name: str, table: "Table") -> Any:
-    """What a question's function of that name makes of its answer; None if it has neither."""
+def part_of(part: str, name: str, table: "Table") -> Any:
+    """Return what a question's function of that name makes of its answer; None if either is missing."""
     make = getattr(load(name), part, None)
     return make(table, found) if make and (found := answer(name, table)) else None
 

@@ -6,18 +6,18 @@ from pathlib import Path
 from dropgrid.errors import UserError
 from dropgrid.reports import comparability, external_results
 from dropgrid.reports.formats import csv, json, latex, markdown
-from dropgrid.reports.formats.terminal import Terminal, plain
+from dropgrid.reports.formats.terminal import Terminal, plain_text
 from dropgrid.reports.table import Table, tabulate
 from dropgrid.store.ablation import read
 from dropgrid.store.files import write as write_file
 
 PIPE_WIDTH = 180
-"""Characters a line where the output is no terminal."""
+"""Characters a line if the output is no terminal."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What `write` wrote, in the order to be read, and the table to print."""
+    """The paths that `write` wrote, in the order to be read, and the table to print."""
 
     table: Table
     paths: list[Path]
@@ -30,7 +30,7 @@ class Report:
     @property
     def text(self) -> str:
         """The table as plain text."""
-        return plain(self.table, PIPE_WIDTH)
+        return plain_text(self.table, PIPE_WIDTH)
 
 
 def write(name: str, outputs: Path | str) -> Report:
@@ -47,7 +47,7 @@ def write(name: str, outputs: Path | str) -> Report:
     if folder.is_symlink():
         raise UserError(f"{folder} is a link: a report is written into a folder of its own")
     table = external_results.added(tabulate(ablation), folder)
-    pictures = draw(table)
+    images = draw(table)
     from dropgrid.reports.figure_index import captions  # here: it imports matplotlib
     from dropgrid.reports.formats import page
 
@@ -56,8 +56,8 @@ def write(name: str, outputs: Path | str) -> Report:
         "table.csv": csv.render(table),
         "table.tex": latex.render(table),
         "table.json": json.render(table),
-        **pictures,
-        "report.html": page.render(table, {file: each for file, each in pictures.items() if file.endswith(".png")}),
+        **images,
+        "report.html": page.render(table, {file: each for file, each in images.items() if file.endswith(".png")}),
     }
     for file, content in contents.items():
         write_file(folder / file, content)

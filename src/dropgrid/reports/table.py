@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from dropgrid.reports import published as publications
-from dropgrid.reports.claim_results import Judged, judge
+from dropgrid.reports.claim_results import Judged, judge_claims
 from dropgrid.reports.comparisons import complete, judged, percent, percents
 from dropgrid.reports.measurements import Measurement, measurements
 from dropgrid.reports.treatment import Site, sites
@@ -18,16 +18,16 @@ from dropgrid.store.ablation import Ablation, Block, Cell, mean_over_sites
 Answer = TypeVar("Answer")
 
 NATS = ("test/nll_last", "train/nll")
-"""Metrics that are no shares, hence not in percent."""
+"""Metrics that are not shares, hence not in percent."""
 
 
 @dataclass(frozen=True)
 class Row:
     """One line. Accuracies in percent, differences in points, fractions of sites in [0, 1].
 
-    `withheld` says in a word why there is no difference or no verdict; None where there is one, or the row is the
-    baseline. `accuracies` and `differences` are those of the single seeds. `difference` is paired by seed, `welch` its
-    interval as if seeds were not shared, `correlation` that with the baseline over seeds; `comparison`, from which the
+    `withheld` says in a word why there is no difference or no verdict; None if there is one, or the row is the
+    baseline. `accuracies` and `differences` are by seed. `difference` is paired by seed, `welch` its
+    interval as if seeds were not shared, `correlation` with the baseline over seeds; `comparison`, from which the
     verdict is, judges all rows of the block at once. `against` is the verdict against the published effect, `differs`
     in what the protocols do. `also` are the statistics of the ablation's further metrics. `expected` and `realised` are
     means over the sites that drop, `sites` all of them.
@@ -77,7 +77,7 @@ class Row:
 class Table:
     """The blocks of an ablation as rows, in order; each block's rows are compared with the block's baseline.
 
-    `claims` are those that the ablation stated, judged.
+    `claims` are what the ablation stated, judged; `answers` holds what questions computed (`answer`).
     """
 
     ablation: Ablation
@@ -103,13 +103,13 @@ class Table:
 
     @property
     def question(self) -> str:
-        """What it asks, or its title."""
+        """The ablation's question, or its title."""
         return self.ablation.about.get("question") or self.title
 
 
 def tabulate(ablation: Ablation) -> Table:
     """Compute the table of an ablation from the cells finished so far."""
-    return Table(ablation, [(block, block_rows(ablation, block)) for block in ablation.blocks], judge(ablation))
+    return Table(ablation, [(block, block_rows(ablation, block)) for block in ablation.blocks], judge_claims(ablation))
 
 
 def block_rows(ablation: Ablation, block: Block) -> list[Row]:
@@ -119,7 +119,7 @@ def block_rows(ablation: Ablation, block: Block) -> list[Row]:
 
 
 def comparisons(ablation: Ablation, block: Block) -> dict[str, Comparison]:
-    """The block's complete rows, judged together; test images counted where every cell has its predictions."""
+    """The block's complete rows, judged together; test images count if every cell has its predictions."""
     whole = {name: cells for name, cells in block.rows.items() if complete(cells, ablation.metric)}
     if ablation.baseline not in whole or len(whole) < 2:
         return {}
@@ -175,7 +175,7 @@ def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell]
 
 
 def against(comparison: Comparison | None, effect: publications.Published | None, differs: Sequence[str]) -> str | None:
-    """The verdict against the published effect; None where there is none, or nothing to judge."""
+    """The verdict against the published effect; None if there is none, or nothing to judge."""
     if effect is None or comparison is None:
         return None
     return publications.NOT_COMPARABLE if differs else publications.judge(comparison, effect)
@@ -184,7 +184,7 @@ def against(comparison: Comparison | None, effect: publications.Published | None
 def withheld(
     complete: bool, difference: samples.Difference | None, own: Sequence[Site], other: Sequence[Site]
 ) -> str | None:
-    """Why a row has no verdict, in a word or two; None where it has one."""
+    """Why a row has no verdict, in a word or two; None if it has one."""
     if not complete:
         return "incomplete"
     if difference is None:
@@ -197,7 +197,7 @@ def withheld(
 
 
 def sample(values: Mapping[int, float], complete: bool) -> samples.Sample:
-    """Statistics of the seeds; no interval while some are missing, for those that are may be missing for a reason."""
+    """Statistics of the seeds; no interval while some are missing, for they may be missing for a reason."""
     found = samples.describe([values[seed] for seed in sorted(values)])
     return found if complete else samples.Sample(found.n, found.mean, found.std, None)
 
@@ -218,6 +218,6 @@ def means(cells: Sequence[Cell]) -> dict[str, float | None]:
 
 
 def mean(values: Sequence[float | None]) -> float | None:
-    """The mean of what is there."""
+    """The mean of the values that are not None."""
     there = [value for value in values if value is not None]
     return math.fsum(there) / len(there) if there else None

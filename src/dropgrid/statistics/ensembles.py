@@ -81,7 +81,8 @@ def scores(logits: Sequence[np.ndarray], targets: np.ndarray, groups: Sequence[S
         sums[:, NLL] -= logsumexp(log_p[:, *at][None], axis=1, b=weight[:, :, None]).sum(1)
         sums[:, ERROR] += 100 * (mean.argmax(2) != labels).sum(1)
         sums[:, BRIER] += (np.square(mean).sum(2) - 2 * mean[:, *at] + 1).sum(1)
-    return sums / images
+    means: np.ndarray = sums / images
+    return means
 
 
 def score(own: np.ndarray, members: np.ndarray) -> Score:

@@ -12,10 +12,10 @@ FEWEST = 5
 
 
 def std_interval(values: np.ndarray) -> Interval | None:
-    """An interval of the standard deviation s that does not lean on normality: exp(½ (ln(c s²) ± z · c · e)).
+    """An interval of the standard deviation s that does not assume normality: exp(½ (ln(c s²) ± z · c · e)).
 
     c = n / (n - z), e² = (γ - (n - 3) / n) / (n - 1), γ = n Σ(y - m)⁴ / (Σ(y - ȳ)²)², m a trimmed mean; None of
-    fewer than 5 values, or where they are all equal.
+    fewer than 5 values, or if they are all equal.
 
     Source: Bonett, "Approximate confidence interval for standard deviation of nonnormal distributions", Computational
     Statistics and Data Analysis 50 (2006), eq. 4.

@@ -10,7 +10,7 @@ import pytest
 from dropgrid.reports.formats import csv as csv_format
 from dropgrid.reports.formats import json as json_format
 from dropgrid.reports.formats import latex, markdown
-from dropgrid.reports.formats.terminal import plain
+from dropgrid.reports.formats.terminal import plain_text
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -105,7 +105,7 @@ def test_blocks_are_headed_by_their_factors_everywhere(fake):
     for lr in ("0.05", "0.1"):
         fake.add(["baseline", "dropout"], seeds=2, factors={"optimizer.lr": lr})
     table = table_of(fake)
-    for text in (markdown.render(table), latex.render(table), plain(table)):
+    for text in (markdown.render(table), latex.render(table), plain_text(table)):
         assert text.index("optimizer.lr=0.05") < text.index("optimizer.lr=0.1")
         assert text.count("dropout") >= 2
 
@@ -114,12 +114,12 @@ def test_published_numbers_stand_beside_ours_only_where_there_are_any(fake):
     fake.add(["baseline", "dropout"])
     assert "Published" not in markdown.render(table_of(fake))
     fake.about["published"] = {"rows": {"dropout": {"mean": 76.8}}}
-    assert "Published" in markdown.render(table_of(fake)) and "76.80" in plain(table_of(fake))
+    assert "Published" in markdown.render(table_of(fake)) and "76.80" in plain_text(table_of(fake))
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])
 def test_a_narrow_terminal_keeps_names_accuracies_and_intervals(fake, width):
-    text = plain(table_of(fake.add()), width)
+    text = plain_text(table_of(fake.add()), width)
     assert max(len(line) for line in text.splitlines()) <= width
     assert "dropblock_fixed_keep_prob " in text and "±" in text and "[" in text
     assert ("Left out" in text) == (width < 160)
@@ -127,7 +127,7 @@ def test_a_narrow_terminal_keeps_names_accuracies_and_intervals(fake, width):
 
 def test_names_are_text_on_the_terminal_not_markup(fake):
     fake.add({"baseline": (["a=b"], 0.0, []), "[red]x[/red]": (["a=c"], 0.0, [])}, seeds=2)
-    assert "[red]x[/red]" in plain(table_of(fake))
+    assert "[red]x[/red]" in plain_text(table_of(fake))
 
 
 @pytest.mark.parametrize("live", ["![px](http://x/p.png)", "[x](javascript:1)", "[x][y]", "[x]: http://x", r"[x\\](y)"])

@@ -11,7 +11,7 @@ from dropgrid.plotting import style
 from dropgrid.reports import question
 from dropgrid.reports.formats import json as json_format
 from dropgrid.reports.formats import latex, markdown
-from dropgrid.reports.formats.terminal import plain
+from dropgrid.reports.formats.terminal import plain_text
 from dropgrid.reports.questions import contrasts
 from dropgrid.reports.report import write
 from dropgrid.reports.table import tabulate
@@ -120,7 +120,7 @@ def test_intervals_wait_for_all_rows_and_the_family_does_not_shrink(fake):
     )
     assert first.difference.mean == pytest.approx(np.mean(by_hand(fake, [0, 2, 3, 4])))
     assert second.comparison == whole[1].comparison
-    assert "(incomplete)" in plain(table) and "wait until all rows" in markdown.render(table)
+    assert "(incomplete)" in plain_text(table) and "wait until all rows" in markdown.render(table)
 
 
 def test_one_seed_and_no_spread_have_no_interval_or_one_of_no_width(fake):
@@ -153,7 +153,7 @@ def test_they_are_in_every_format_with_name_formula_and_intervals(fake):
     table = table_of(fake)
     report = write("demo", fake.outputs)
     page = report.paths[-1].read_text()
-    for text in (markdown.render(table), plain(table), page):
+    for text in (markdown.render(table), plain_text(table), page):
         for part in ("Contrasts", "interaction", ASKED["interaction"], "Simultaneous", "Šidák"):
             assert part in text
     assert "(dropblock\\_last - drop\\_path) - (dropout - baseline)" in latex.render(table)
@@ -167,14 +167,14 @@ def test_they_are_in_every_format_with_name_formula_and_intervals(fake):
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_narrow_terminal_has_them_whole(fake, width):
-    text = plain(table_of(fake.add(NAMES)), width)
+    text = plain_text(table_of(fake.add(NAMES)), width)
     assert max(map(len, text.splitlines())) <= width
     assert all(word in text.partition("Contrasts")[2] for word in ("interaction", "baseline)", "Simultaneous"))
 
 
 def test_without_any_nothing_is_said_of_them(fake):
     table = tabulate(read(fake.add(["baseline", "dropout"], seeds=2).write(), fake.outputs))
-    assert "Contrasts" not in markdown.render(table) + plain(table) + latex.render(table)
+    assert "Contrasts" not in markdown.render(table) + plain_text(table) + latex.render(table)
     assert json.loads(json_format.render(table))["contrasts"] == []
 
 

@@ -13,7 +13,7 @@ from dropgrid.plotting.interval_rows import (
     draw_simultaneous,
     numbers_width,
 )
-from dropgrid.plotting.layout import Section, assemble_figure
+from dropgrid.plotting.layout import FigureSection, assemble_figure
 from dropgrid.plotting.series import count_range
 from dropgrid.plotting.style import BLUE, GREY, INK, MARGIN, VERDICTS, WIDTH, place
 from dropgrid.plotting.text import NAME, fit_lines, text_width, write_text
@@ -44,7 +44,7 @@ def draw(table: Table) -> Figure | None:
     return assemble_figure(table.question, sections, explanation(table))
 
 
-def block_section(table: Table, label: str, rows: Sequence[Row]) -> Section:
+def block_section(table: Table, label: str, rows: Sequence[Row]) -> FigureSection:
     """A pair of panels with the rows' names at their left and numbers at their right, as wide as the table's need."""
     accuracies, differences = limits_of_both(table)
     names = max(text_width(row.name, NAME, bold=row.baseline) for row in table.rows) + 0.05
@@ -70,7 +70,7 @@ def block_section(table: Table, label: str, rows: Sequence[Row]) -> Section:
         if reference is not None:
             accuracy.axvline(reference, color=GREY, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
 
-    return Section(label, HEADING + body + AXIS, paint)
+    return FigureSection(label, HEADING + body + AXIS, paint)
 
 
 def limits_of_both(table: Table) -> tuple[Interval, Interval]:

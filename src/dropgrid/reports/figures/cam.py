@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from dropgrid.plotting.layout import Section, assemble_figure
+from dropgrid.plotting.layout import FigureSection, assemble_figure
 from dropgrid.plotting.style import GREY, INK, MARGIN, WIDTH, place
 from dropgrid.plotting.text import shorten, text_height, wrap, write_text
 from dropgrid.reports.columns import plus_minus
@@ -80,7 +80,7 @@ def draw(table: Table) -> Figure | None:
     def paint_scale(figure: Figure, top: float) -> None:
         draw_scale(figure, found[0].threshold, top)
 
-    sections = [*(map_rows(each) for each in found), Section("", SCALE, paint_scale)]
+    sections = [*(map_rows(each) for each in found), FigureSection("", SCALE, paint_scale)]
     return assemble_figure("Where each network sees the class", sections, explanation(found))
 
 
@@ -106,7 +106,7 @@ def image_size(shown: BlockMaps) -> tuple[float, float]:
     return wide, wide * height / width
 
 
-def map_rows(shown: BlockMaps) -> Section:
+def map_rows(shown: BlockMaps) -> FigureSection:
     """The images under their classes, then a line of maps a row."""
     wide, deep = image_size(shown)
     lefts = [MARGIN + NAMES + index * (wide + GAP) for index in range(len(shown.images))]
@@ -125,7 +125,7 @@ def map_rows(shown: BlockMaps) -> Section:
                 draw_map(figure, shown, (at, top, wide, deep), *parts)
             top += deep + MARK
 
-    return Section(shown.measured.block.label, HEAD + deep + GAP + len(shown.rows) * (deep + MARK) + 0.12, paint)
+    return FigureSection(shown.measured.block.label, HEAD + deep + GAP + len(shown.rows) * (deep + MARK) + 0.12, paint)
 
 
 def draw_map(

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.plotting.layout import Section, assemble_figure, small_columns
+from dropgrid.plotting.layout import FigureSection, assemble_figure, small_columns
 from dropgrid.plotting.style import BLUE, GREY, INK, MARGIN, VERMILLION, WIDTH, axes_size, place
 from dropgrid.plotting.text import fit_name
 from dropgrid.reports.table import Table
@@ -65,7 +65,7 @@ def common_limits(known: Sequence[Curve]) -> tuple[float, float]:
 
 def curve_panels(
     label: str, curves: Mapping[str, Curve | None], baseline: str, *, across: int, limit: tuple[float, float]
-) -> Section:
+) -> FigureSection:
     """A block's panels in the order of the table; their axes are common, so numbers stand at the outer ones alone."""
     left = MARGIN + NUMBERS
     wide = (WIDTH - MARGIN - left - GAP * (across - 1)) / across
@@ -79,7 +79,7 @@ def curve_panels(
             axes.set_ylim(*limit)
             axes.tick_params(labelleft=right == 0, labelbottom=index + across >= len(curves))
 
-    return Section(label, math.ceil(len(curves) / across) * deep + AXIS, paint)
+    return FigureSection(label, math.ceil(len(curves) / across) * deep + AXIS, paint)
 
 
 def draw_curve(axes: Axes, row: str, own: Curve | None, reference: Curve | None, baseline: bool) -> None:

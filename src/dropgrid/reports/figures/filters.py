@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.plotting.layout import Section, assemble_figure, small_columns
+from dropgrid.plotting.layout import FigureSection, assemble_figure, small_columns
 from dropgrid.plotting.style import BLUE, GREY, INK, MARGIN, VERMILLION, WIDTH, place
 from dropgrid.plotting.text import fit_name, write_text
 from dropgrid.reports.columns import plus_minus
@@ -81,7 +81,9 @@ def cells_of(measured: Left) -> list[CellUnits]:
     return made
 
 
-def cell_panels(measured: Left, block: Sequence[CellUnits], *, across: int, wide: float, square: float) -> Section:
+def cell_panels(
+    measured: Left, block: Sequence[CellUnits], *, across: int, wide: float, square: float
+) -> FigureSection:
     """A block's panels, `wide` inches each, of which the filters take a square with that side if there are any."""
     deep = NUMBERS + square + 0.25 + 2 * (DEEP + BELOW) + 0.1
 
@@ -99,7 +101,7 @@ def cell_panels(measured: Left, block: Sequence[CellUnits], *, across: int, wide
             draw_means(place(figure, left, upper, wide, DEEP), cell, block)
             draw_activations(place(figure, left, upper + DEEP + BELOW, wide, DEEP), cell, block)
 
-    return Section(measured.block.label, math.ceil(len(block) / across) * deep, paint)
+    return FigureSection(measured.block.label, math.ceil(len(block) / across) * deep, paint)
 
 
 def write_numbers(figure: Figure, measured: Left, cell: CellUnits, left: float, top: float, wide: float) -> None:

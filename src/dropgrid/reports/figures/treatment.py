@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from dropgrid.plotting.layout import AXIS, BELOW, Section, assemble_figure
+from dropgrid.plotting.layout import AXIS, BELOW, FigureSection, assemble_figure
 from dropgrid.plotting.style import BAND, CYCLE, GREY, INK, MARGIN, MARKERS, VERMILLION, WIDTH, place
 from dropgrid.plotting.text import NAME, fit_lines, text_width
 from dropgrid.reports.table import Row, Table
@@ -40,7 +40,7 @@ def draw(table: Table) -> Figure | None:
     return assemble_figure(title(found), sections, explanation(found))
 
 
-def site_panels(label: str, rows: Sequence[Row], names: float) -> Section:
+def site_panels(label: str, rows: Sequence[Row], names: float) -> FigureSection:
     """A pair of panels, the right one beside the rows' names."""
     body = max(LINE * len(rows), SQUARE)
     start = MARGIN + AXIS + SQUARE + 0.3 + names
@@ -49,7 +49,7 @@ def site_panels(label: str, rows: Sequence[Row], names: float) -> Section:
         draw_diagonal(place(figure, MARGIN + AXIS, top, SQUARE, SQUARE), rows)
         draw_distances(place(figure, start, top, WIDTH - MARGIN - start, body), rows, names)
 
-    return Section(label, body + BELOW, paint)
+    return FigureSection(label, body + BELOW, paint)
 
 
 def title(found: Sequence[Site]) -> str:

@@ -10,7 +10,7 @@ from dropgrid.reports.table import Table
 
 
 def render(table: Table) -> str:
-    """The same numbers as table.json, one line a row; an interval is two columns, a metric one of its own.
+    """The numbers of table.json, one line a row; an interval is two columns, a metric one of its own.
 
     Text that a spreadsheet would take for a formula has a ' before it, as OWASP advises on CSV injection.
     """
@@ -62,6 +62,6 @@ def flat(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def flat_interval(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with `ci95` as two numbers."""
+    """Values with `ci95` as two numbers."""
     low, high = values.get("ci95") or (None, None)
     return {**{key: value for key, value in values.items() if key != "ci95"}, "ci95_low": low, "ci95_high": high}

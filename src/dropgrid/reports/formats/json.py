@@ -8,9 +8,10 @@ from typing import Any
 
 from dropgrid.reports import question
 from dropgrid.reports.claim_results import Judged
+from dropgrid.reports.comparisons import percent
 from dropgrid.reports.footnotes import notes
 from dropgrid.reports.measurements import Measurement
-from dropgrid.reports.table import NATS, Row, Table, percent
+from dropgrid.reports.table import NATS, Row, Table
 from dropgrid.store.evaluations import SHARE
 
 
@@ -85,7 +86,7 @@ def measurement_values(found: Measurement) -> dict[str, Any]:
 
 
 def finite(value: Any) -> Any:
-    """The same with null for what JSON cannot say (NaN, infinities)."""
+    """Values with None for what JSON cannot express (NaN, infinities)."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

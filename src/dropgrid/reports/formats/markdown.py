@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from dropgrid.reports.columns import Column, apart, columns, lines_of
+from dropgrid.reports.columns import Column, columns, lines_of, separate_evaluations
 from dropgrid.reports.footnotes import notes
 from dropgrid.reports.question import sections
 from dropgrid.reports.section import Section
@@ -21,7 +21,7 @@ def render(table: Table) -> str:
     parts.append("\n".join(f"- {markdown_text(note)}" for note in notes(table)))
     small = sections(table)
     parts += [text for section in small if not section.below for text in section_parts(section)]
-    for evaluation in apart(table.rows):
+    for evaluation in separate_evaluations(table.rows):
         for block, rows in table.blocks:
             heading = f"{evaluation} ({block.label})" if block.factors else evaluation
             lines = [[markdown_text(text) for text in line] for line in lines_of(rows, evaluation)]

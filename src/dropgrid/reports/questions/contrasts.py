@@ -20,8 +20,7 @@ from dropgrid.plotting.interval_rows import (
     draw_simultaneous,
     numbers_width,
 )
-from dropgrid.plotting.layout import Section as FigureSection
-from dropgrid.plotting.layout import assemble_figure
+from dropgrid.plotting.layout import FigureSection, assemble_figure
 from dropgrid.plotting.series import count_range
 from dropgrid.plotting.style import GREY, INK, MARGIN, VERDICTS, WIDTH, place
 from dropgrid.plotting.text import NAME, text_height, text_width, wrap, write_text
@@ -128,9 +127,9 @@ def section(table: Table, found: Sequence[Contrast]) -> Section:
     head = ["Contrast", "Formula", *factors, "n", "Estimate, points [95 % CI]", "Simultaneous [95 % CI]", "p"]
     lines = [head]
     for each in found:
-        told = [estimate(each), interval(each.comparison.ci95) if each.comparison else NOTHING, p_value(each)]
+        texts = [estimate(each), interval(each.comparison.ci95) if each.comparison else NOTHING, p_value(each)]
         where = [each.factors.get(key, "") for key in factors]
-        lines.append([each.name, each.formula, *where, str(each.difference.n), *told])
+        lines.append([each.name, each.formula, *where, str(each.difference.n), *texts])
     return Section("Contrasts", lines, 2 + len(factors), explanation(table, found), brief=True)
 
 

@@ -131,14 +131,14 @@ def section(table: Table, found: Sequence[Ensemble]) -> Section:
     scores = ["Error, %", "its members’", "NLL, nats", "its members’", "Brier", "its members’"]
     lines = [["Row", *factors, "Cells", "K", "Subsets", *scores, "Error above its members’"]]
     for each in found:
-        told = [
+        texts = [
             text
             for own, decimals in ((each.error, 2), (each.nll, 3), (each.brier, 3))
             for text in (plus_minus(own.mean, own.std, decimals), number(own.members, decimals))
         ]
         where = [each.factors.get(key, "") for key in factors]
         counts = [str(each.n) if each.n == each.planned else f"{each.n}/{each.planned}", str(each.k)]
-        lines.append([each.row, *where, *counts, subset_count(each), *told, f"{100 * each.above:.0f} %"])
+        lines.append([each.row, *where, *counts, subset_count(each), *texts, f"{100 * each.above:.0f} %"])
     return Section("Ensembles", lines, 1 + len(factors), explanation(table, found))
 
 

@@ -20,7 +20,7 @@ MEASURES: Mapping[str, Callable[[Moment], float]] = {
     "change": lambda moment: float(moment.arrays["change"].max()),
     "smoothness": lambda moment: float(moment.arrays["smoothness"].max()),
 }
-"""Of a moment, over its steps η: highest loss less lowest; highest ‖g(w) - g(w - ηg)‖; highest of that over η ‖g‖."""
+"""Over a moment's steps η: highest loss less lowest; highest ‖g(w) - g(w - ηg)‖; highest of that over η ‖g‖."""
 
 NAMES = {
     "range": "Range of the loss, nats",
@@ -66,7 +66,7 @@ def compute(table: Table) -> list[Smoothness]:
 
 
 def moments(cell: Cell) -> list[Moment]:
-    """What a finished cell recorded, before its last step: after it a net that has learned all has no gradient."""
+    """The moments of a finished cell but for its last: a network that has learned everything has no gradient there."""
     return read(cell.folder / FILE).get(DIAGNOSTIC, [])[:-1] if cell.status == "finished" else []
 
 

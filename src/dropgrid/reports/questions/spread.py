@@ -115,7 +115,7 @@ def section(table: Table, found: Sequence[Spread]) -> Section:
         "Spread over seeds",
         lines,
         1 + len(factors),
-        "Standard deviation over seeds of the validation accuracy after so many epochs, and its ratio to the "
+        "Standard deviation over seeds of the validation accuracy after that many epochs, and its ratio to the "
         "baseline’s at the same epoch. Intervals: Bonett’s (2006), which do not lean on normality, one comparison at a "
         f"time, of {FEWEST} seeds or more; the seeds of two rows count as independent.",
     )
