@@ -202,9 +202,9 @@ def draw_panel(axes: Axes, rows: EnsemblesByRow, which: str, names: Sequence[str
     value_ticks(axes, sizes, wide)
     apart = points_aside(axes, sizes, len(rows), wide)
     for index, (row, each) in enumerate(rows.items()):
-        looks = look(names.index(row))
         moved = moved_aside(axes, index, len(rows), apart)
-        draw_row(axes, [(one.k, getattr(one, which), one.n == one.planned) for one in each], looks, moved)
+        points = [(one.k, getattr(one, which), one.n == one.planned) for one in each]
+        draw_row(axes, points, names.index(row), moved)
     scores = [getattr(one, which) for each in rows.values() for one in each]
     axes.set_ylim(*value_limits([(each.mean, each.members) for each in scores], [spread_of(each) for each in scores]))
     axes.locator_params(axis="y", nbins=7)
