@@ -43,7 +43,7 @@ class LinePanel(NamedTuple):
     @property
     def names(self) -> list[str]:
         """All that stands in the panel."""
-        return [each.name for each in (*self.series, *self.without)]
+        return [*(each.name for each in self.series), *(row.name for row in self.without)]
 
 
 def draw(table: Table) -> Figure | None:
