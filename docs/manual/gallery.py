@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from dropgrid.reports.figure_index import CAPTIONS
+from dropgrid.reports.figure_index import captions
 from dropgrid.reports.publish import renewed
 from manual import docstrings
 from manual.options import ROOT
@@ -54,10 +54,11 @@ def anchor(heading: str) -> str:
 
 def pictures(folder: Path) -> str:
     """The figures of a folder of results/."""
-    order = list(CAPTIONS)
+    shown = captions()
+    order = list(shown)
     paths = sorted(folder.glob("*.png"), key=lambda path: (order.index(path.stem) if path.stem in order else 99, path))
     return "\n\n".join(
-        f"![{CAPTIONS.get(path.stem, path.stem)}](../../results/{folder.name}/{path.name})" for path in paths
+        f"![{shown.get(path.stem, path.stem)}](../../results/{folder.name}/{path.name})" for path in paths
     )
 
 

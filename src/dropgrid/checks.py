@@ -6,17 +6,17 @@ Components raise ValueError, the default; commands and plans pass `error=UserErr
 
 import math
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 Error = type[Exception]
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Predicate: an int or a float, and no bool."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def is_whole_number(value: object) -> bool:
+def is_whole_number(value: object) -> TypeGuard[int]:
     """Predicate: an int, and no bool."""
     return isinstance(value, int) and not isinstance(value, bool)
 

@@ -10,7 +10,8 @@ from hostile import ESCAPE, YAMLS, changed
 from dropgrid.cli import clean, merge, status
 from dropgrid.errors import UserError
 from dropgrid.reports import comparability
-from dropgrid.reports.formats import formats, page
+from dropgrid.reports.formats import csv, latex, markdown, page
+from dropgrid.reports.formats import json as json_format
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -31,8 +32,8 @@ def report(place):
     except UserError as error:  # it tells of many rows in as many lines
         raise UserError(str(error).splitlines()[0]) from error
     table = tabulate(ablation)
-    for form in (formats.markdown, formats.as_csv, formats.latex, formats.as_json):
-        form(table)
+    for form in (markdown, csv, latex, json_format):
+        form.render(table)
     shown = page.render(table, {})
     assert "<script>alert(1)" not in shown
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dropgrid.measure.recorded_figures import ends, pictures
+from dropgrid.measure.recorded_figures import first_and_last, pictures
 from dropgrid.measure.snapshots import Moment, write
 
 
@@ -12,11 +12,11 @@ def norms(step, scale):
 
 def test_of_a_few_cells_the_first_moment_stands_beside_the_last_and_of_many_the_last_alone():
     moments = [norms(step, 1.0) for step in (0, 50, 100)]
-    few = ends({f"cell {n}": moments for n in range(4)})
+    few = first_and_last({f"cell {n}": moments for n in range(4)})
     assert all([each.step for each in own] == [0, 100] for own in few.values())
-    many = ends({f"cell {n}": moments for n in range(5)})
+    many = first_and_last({f"cell {n}": moments for n in range(5)})
     assert all([each.step for each in own] == [100] for own in many.values())
-    assert [each.step for each in ends({"one": moments[:1]})["one"]] == [0]
+    assert [each.step for each in first_and_last({"one": moments[:1]})["one"]] == [0]
 
 
 def test_a_cell_that_recorded_nothing_has_no_picture(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from dropgrid.reports.footnotes import notes
-from dropgrid.reports.formats import formats
+from dropgrid.reports.formats import json as json_format
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 from dropgrid.store.manifest import digest
@@ -31,7 +31,7 @@ def test_claims_are_judged_together_and_come_first(fake):
     first, second, *_ = notes(found)
     assert first.startswith("Stated before the first cell trained (recorded 2026-11-21") and "exploratory" in first
     assert second.startswith("Claim “dropblock_last_two_skip - baseline > 0” holds: +1.")
-    told = json.loads(formats.as_json(found))["claims"]
+    told = json.loads(json_format.render(found))["claims"]
     assert [each["outcome"] for each in told] == ["holds", "refuted", "open"]
 
 
@@ -52,7 +52,7 @@ def test_a_recorded_claim_about_a_row_that_is_no_more_is_said_and_not_judged(fak
     kept = found.claims[0].comparison
     assert kept.critical == pytest.approx(stats.t.ppf(1 - 0.05 / 2 / 2, kept.freedom))  # of two claims still
     assert any(
-        "“renamed - baseline > 0” is about rows that there are no more: not judged" in each for each in notes(found)
+        "“renamed - baseline > 0” refers to rows that no longer exist; not tested" in each for each in notes(found)
     )
 
 
@@ -106,7 +106,7 @@ def test_all_stated_claims_share_the_risk_whatever_their_kind(fake):
 
 def test_the_notes_tell_how_a_combination_is_judged_where_there_is_one(fake):
     told = notes(combined(fake, [COMBINED]))
-    assert any(note.startswith("A claim that is no plain difference of two rows") for note in told)
+    assert any(note.startswith("A claim that is not a difference of two rows") for note in told)
     assert not any(note.startswith("A claim that is no plain") for note in notes(table(type(fake)(fake.outputs))))
 
 

@@ -7,7 +7,8 @@ import pytest
 from dropgrid.cli.report import main, write
 from dropgrid.errors import UserError
 from dropgrid.reports import external_results
-from dropgrid.reports.formats import formats
+from dropgrid.reports.formats import csv as csv_format
+from dropgrid.reports.formats import latex, markdown
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import load, read
 
@@ -150,7 +151,7 @@ def test_a_table_with_imported_rows_is_written_in_every_format(ours, tmp_path):
     folder = ours.outputs / "ablations/demo"
     external_results.remember(path, read("demo", ours.outputs), folder)
     table = external_results.added(tabulate(read("demo", ours.outputs)), folder)
-    for text in (formats.markdown(table), formats.latex(table), formats.as_csv(table)):
+    for text in (markdown.render(table), latex.render(table), csv_format.render(table)):
         assert "old (imported)" in text
 
 

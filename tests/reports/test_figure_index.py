@@ -1,12 +1,24 @@
+"""The figures of a report: each module that draws is found, has a caption, and a place of its own."""
+
+from collections import Counter
 from pathlib import Path
 
 from dropgrid import reports
-from dropgrid.reports.figure_index import CAPTIONS
+from dropgrid.reports import figure_index
 
-NOT_OF_A_REPORT = {"figure_predictions"}  # for loggers
-SEVERAL = {"figure_diagnosis"}  # its figures are named after what was recorded
+FOLDER = Path(reports.__file__).parent
 
 
-def test_every_figure_that_a_report_may_draw_has_a_caption():
-    drawn = {path.stem for path in Path(reports.__file__).parent.glob("figure*.py")} - NOT_OF_A_REPORT - SEVERAL
-    assert drawn and drawn <= set(CAPTIONS)
+def test_every_module_that_draws_a_figure_of_a_report_is_found():
+    drawing = {path.stem for path in FOLDER.glob("figures/*.py") if "\ndef draw(table: Table)" in path.read_text()} | {
+        path.stem for path in FOLDER.glob("questions/*.py") if "\ndef figure(" in path.read_text()
+    }
+    assert drawing and {module.__name__.rpartition(".")[2] for module in figure_index.modules()} == drawing
+
+
+def test_no_two_have_one_place():
+    assert set(Counter(module.ORDER for module in figure_index.modules()).values()) == {1}
+
+
+def test_the_first_is_that_of_all_rows():
+    assert next(iter(figure_index.captions())) == "figure"

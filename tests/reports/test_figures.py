@@ -4,7 +4,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from dropgrid.plotting import style
+from dropgrid.plotting import style, text
 from dropgrid.reports.figures import accuracy, curves, treatment
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
@@ -39,9 +39,9 @@ def test_the_interval_that_holds_for_all_rows_at_once_is_a_thin_line(fake):
 
 
 def test_a_long_name_over_a_curve_keeps_both_ends():
-    assert curves.fitting("dropout", 2.0) == ("dropout", 9)
+    assert text.fit_name("dropout", 2.0) == ("dropout", 9)
     name = "a_very_long_name_of_a_series_that_goes_on_and_on keep_prob=0.95"
-    shown, size = curves.fitting(name, 2.0)
+    shown, size = text.fit_name(name, 2.0)
     assert size == 7 and len(shown) < 40 and shown.startswith("a_very_long") and shown.endswith("keep_prob=0.95")
 
 

@@ -5,14 +5,14 @@ import json
 
 import pytest
 
-from dropgrid import reports
 from dropgrid.reports.columns import columns
-from dropgrid.reports.formats import formats
+from dropgrid.reports.formats import csv as csv_format
+from dropgrid.reports.formats import json as json_format
 from dropgrid.reports.formats.evaluation_lines import listing
-from dropgrid.reports.formats.terminal import plain
+from dropgrid.reports.formats.terminal import plain_text
 from dropgrid.reports.measurements import ordered
 from dropgrid.reports.table import tabulate
-from dropgrid.store.ablation import read
+from dropgrid.store.ablation import load, read
 
 HEADINGS = {"gaussian_noise_0.1": ["Gaussian noise σ = 0.1", "%"], "nll": ["NLL", "nats"]}
 
@@ -51,7 +51,7 @@ def test_what_is_no_share_keeps_its_unit_and_what_is_no_default_is_in_the_headin
 
 
 def test_the_terminal_leaves_evaluations_out_before_all_else(table):
-    narrow, wide = (" ".join(plain(table, width).split()) for width in (110, 250))
+    narrow, wide = (" ".join(plain_text(table, width).split()) for width in (110, 250))
     assert "Left out on this narrow terminal: Gaussian noise σ = 0.1, NLL (weights=best), keep_prob" in narrow
     assert "Left out" not in wide
     last = max(columns(table), key=lambda column: column.rank)
@@ -61,12 +61,12 @@ def test_the_terminal_leaves_evaluations_out_before_all_else(table):
 def test_json_csv_and_frame_have_them(table, fake):
     name = "corruption/gaussian_noise_0.1"
     about = {"heading": "Gaussian noise σ = 0.1", "unit": "percent"}
-    rows = json.loads(formats.as_json(table))["rows"]
+    rows = json.loads(json_format.render(table))["rows"]
     assert rows[0]["evaluations"][name] == {"n": 3, "mean": 80.0, "std": pytest.approx(10.0), **about}
     assert rows[2]["evaluations"] == {}
-    first, second, third = csv.DictReader(formats.as_csv(table).splitlines())
+    first, second, third = csv.DictReader(csv_format.render(table).splitlines())
     assert (float(first[name]), float(second[f"{name}:n"]), third[name]) == (80.0, 2, "")
-    frame = reports.load("demo", fake.outputs)
+    frame = load("demo", fake.outputs)
     assert frame[name].tolist()[:5] == [0.8, 0.7, 0.9, 0.5, 0.7] and frame[name].isna().sum() == 4
 
 

@@ -8,10 +8,10 @@ from dropgrid.reports.published import (
     OTHER_SIZE,
     REPRODUCED,
     Published,
-    apart,
     differs,
     effect,
     judge,
+    ours_less_published,
 )
 from dropgrid.reports.table import tabulate
 from dropgrid.statistics.dunnett import Comparison
@@ -45,7 +45,7 @@ def test_the_verdict_follows_its_rule(mean, half, published, verdict):
 def test_the_published_error_counts():
     assert judge(ours(0.9, 0.5), Published(1.62, 0.01, 4.0)) == OTHER_SIZE
     assert judge(ours(0.9, 0.5), Published(1.62, 0.5, 4.0)) == REPRODUCED
-    low, high = apart(ours(1.0, 0.5, 1e9), Published(1.0, 0.0, math.inf))
+    low, high = ours_less_published(ours(1.0, 0.5, 1e9), Published(1.0, 0.0, math.inf))
     assert (low, high) == pytest.approx((-1.96 * 0.2, 1.96 * 0.2), abs=1e-3)
 
 

@@ -140,7 +140,7 @@ def test_notes_name_cells_of_other_source_or_device(fake):
         cell["result"]["provenance"]["source"] = "other"
     fake.of("baseline")[0]["result"]["provenance"]["device"] = "NVIDIA H200"
     text = notes(table_of(fake))
-    assert any(note.startswith("3 of 10 cells were trained by other source: other") for note in text)
+    assert any(note.startswith("3 of 10 cells were trained by a different version of the code: other") for note in text)
     assert any(note.startswith("1 of 10 cells was trained on another device: NVIDIA H200") for note in text)
 
 

@@ -4,14 +4,13 @@ import math
 
 import pytest
 
-from dropgrid import reports
 from dropgrid.reports.columns import columns
 from dropgrid.reports.figures import treatment
 from dropgrid.reports.footnotes import notes
-from dropgrid.reports.formats import formats
+from dropgrid.reports.formats import json as json_format
 from dropgrid.reports.report import write
 from dropgrid.reports.table import tabulate
-from dropgrid.store.ablation import read
+from dropgrid.store.ablation import load, read
 from dropgrid.treatment import MOVED, STANDARD_ERRORS
 
 SHARE = math.erfc(1 / math.sqrt(2))
@@ -88,7 +87,7 @@ def test_of_stacked_regularizers_that_whose_sites_add_noise_gives_the_standard_d
 
 def test_frame_and_json_tell_noise_from_what_was_dropped(mixed):
     name = mixed.write()
-    frame = reports.load(name, mixed.outputs)
+    frame = load(name, mixed.outputs)
     noisy = frame[frame["row"] == "spatial_dropout"]
     assert noisy[["drop_nominal", "drop_expected", "drop_realised", "keep_prob", "drop_prob"]].isna().all().all()
     assert (noisy["noise_std"] == 0.3).all() and noisy["moved_expected"].tolist() == pytest.approx([SHARE] * 3)
@@ -96,7 +95,7 @@ def test_frame_and_json_tell_noise_from_what_was_dropped(mixed):
     both = frame[frame["row"] == "drop_path"]
     assert (both["drop_expected"] < 0.2).all() and both["moved_expected"].tolist() == pytest.approx([SHARE] * 3)
     assert frame[frame["row"] == "dropout"][["noise_std", "moved_expected"]].isna().all().all()
-    lines = [formats.line(row) for row in tabulate(read(name, mixed.outputs)).rows]
+    lines = [json_format.row_values(row) for row in tabulate(read(name, mixed.outputs)).rows]
     assert [line["noise_std"] for line in lines] == [None, None, 0.3, 0.02]
     assert lines[2]["dropped_expected"] is None
 
@@ -161,7 +160,7 @@ def sequences(mixed):
 
 
 def test_what_neither_drops_nor_adds_noise_is_no_noise_in_the_frame(sequences):
-    frame = reports.load(sequences.write(), sequences.outputs)
+    frame = load(sequences.write(), sequences.outputs)
     assert frame[frame["row"] == "dropout"][["noise_std", "moved_expected", "moved_realised"]].isna().all().all()
     noisy = frame[frame["row"] == "spatial_dropout"]
     assert (noisy["noise_std"] == 0.3).all() and noisy["moved_expected"].tolist() == pytest.approx([SHARE] * 3)

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.plotting.palette import palette_png
-from dropgrid.plotting.style import BLUE, GREY, INK, PALE, SKY, canvas, place, png, style, write_text
+from dropgrid.plotting.style import BLUE, GREY, INK, PALE, SKY, canvas, place, png, style
+from dropgrid.plotting.text import write_text
 
 __all__ = [
     "BLUE",
@@ -36,8 +36,7 @@ def sheet(height: float) -> Figure:
 
 def encoded(figure: Figure) -> bytes:
     """PNG of at most 256 colours."""
-    with style():
-        return palette_png(png(figure, dpi=100))
+    return png(figure, dpi=100, small=True)
 
 
 def bare(axes: Axes) -> None:

@@ -13,7 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image
 
-from dropgrid.plotting.style import INK, canvas, place, style, write_text
+from dropgrid.plotting.style import INK, canvas, place, style
+from dropgrid.plotting.text import write_text
 from optimizer_paths.looks import COLOURS, alike, drawn, looks
 from optimizer_paths.paths import Paths
 from optimizer_paths.picture import contours, regime

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dropgrid.plotting.style import GREEN, GREY, INK, VERMILLION, canvas, lines, place, style, wrap, write_text
+from dropgrid.plotting.style import GREEN, GREY, INK, VERMILLION, canvas, place, style
+from dropgrid.plotting.text import text_height, wrap, write_text
 from optimizer_paths.looks import alike, drawn, looks, marked
 from optimizer_paths.options import WITHOUT_RATE
 from optimizer_paths.paths import Paths
@@ -31,7 +32,7 @@ def picture(paths: Paths, judged: Judged) -> Figure:
     with style():
         look = looks(list(paths.walks))
         told = [wrap(f"{said.said}: {found.reading}", WIDTH - 2 * MARGIN - 1.3) for said, found in judged]
-        below = sum(0.17 * lines(text) + 0.06 for text in told)
+        below = sum(text_height(text, 9, 1.3) + 0.06 for text in told)
         figure = canvas(WIDTH, 1.05 + HIGH + 0.6 + below + 0.15)
         write_text(figure, MARGIN, MARGIN, f"{paths.surface.title}, {regime(paths)}", fontsize=13, fontweight="bold")
         write_text(figure, MARGIN, 0.58, about(paths), fontsize=8.5, color=GREY)
@@ -45,7 +46,7 @@ def picture(paths: Paths, judged: Judged) -> Figure:
         for (_, found), text in zip(judged, told, strict=True):
             write_text(figure, MARGIN, top, found.verdict, fontsize=9, fontweight="bold", color=COLOURS[found.holds])
             write_text(figure, MARGIN + 1.15, top, text, fontsize=9, linespacing=1.3)
-            top += 0.17 * lines(text) + 0.06
+            top += text_height(text, 9, 1.3) + 0.06
     return figure
 
 

@@ -110,7 +110,7 @@ def conclude(plan: Plan, failed: Sequence[tuple[str, Failed]]) -> int:
 
 def show(plan: Plan, evaluations: Sequence[str]) -> None:
     """The table on the terminal, under it what was measured (there may be no room for it there), and the paths."""
-    from dropgrid.reports.columns import apart
+    from dropgrid.reports.columns import separate_evaluations
     from dropgrid.reports.formats.evaluation_lines import listing as metrics
     from dropgrid.reports.report import PIPE_WIDTH, write  # pandas and matplotlib: once there is something to show
 
@@ -120,7 +120,7 @@ def show(plan: Plan, evaluations: Sequence[str]) -> None:
         console.print(report.renderable)
     else:
         console.print(report.text, soft_wrap=True)
-    shown = apart(report.table.rows)  # with the table
+    shown = separate_evaluations(report.table.rows)  # with the table
     for name in dict.fromkeys(each for each in evaluations if each not in shown):
         for each in metrics(report.table, name):
             console.print(each)

@@ -7,7 +7,7 @@ import wandb_workspaces.workspaces as ws
 
 from dropgrid.dashboards.workspace import groups, sections
 from dropgrid.loggers.wandb import of_ablation, short
-from dropgrid.reports.formats import formats
+from dropgrid.reports.formats import markdown
 from dropgrid.reports.table import Table
 
 SHOWN = ("Accuracy", "Learning curves", "Drop rates")
@@ -21,7 +21,7 @@ def report(table: Table, figures: list[str], *, project: str, entity: str, id: s
     panels = sections(table)
     blocks: list[Any] = [
         *paragraphs(table),
-        wr.MarkdownBlock(text=without_heading(formats.markdown(table))),
+        wr.MarkdownBlock(text=without_heading(markdown.render(table))),
         *([wr.H1("Figures"), wr.PanelGrid(runsets=[of_figures(name)], panels=[gallery(figures)])] if figures else []),
         wr.H1("Runs"),
         wr.PanelGrid(

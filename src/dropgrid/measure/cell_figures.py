@@ -1,4 +1,4 @@
-"""Every picture of one cell, for the loggers that show pictures."""
+"""Every figure of one cell, for the loggers that show images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from dropgrid.store.layout import RunFolder
 def pictures_of(folder: Path, name: str, classes: Sequence[str] | None, tests: Split | None) -> dict[str, bytes]:
     """PNGs by name: what a diagnosis recorded, and of a finished cell its confusion matrix.
 
-    With the test images (`tests`) examples too, where the net was tested on all of them and every logit is finite.
+    With the test images (`tests`) examples too, if the net was tested on all of them and every logit is finite.
     Classes that have no names here (`classes` None) are shown by number.
     """
     found = {f"diagnosis/{option}": png(figure) for option, figure in pictures({name: folder}).items()}
@@ -32,12 +32,12 @@ def pictures_of(folder: Path, name: str, classes: Sequence[str] | None, tests: S
     found["predictions/confusion"] = png(prediction_figures.confusion(logits, targets, classes))
     if tests is not None and len(tests) == len(targets):
         places = sorted({place for each in prediction_figures.worth_showing(logits, targets) for place in each})
-        chosen = {place: image(tests, place) for place in places}
+        chosen = {place: split_image(tests, place) for place in places}
         found["predictions/examples"] = png(prediction_figures.examples(logits, targets, classes, chosen))
     return found
 
 
-def image(split: Split, place: int) -> np.ndarray:
-    """One image of a split, uint8 (C, H, W)."""
+def split_image(split: Split, place: int) -> np.ndarray:
+    """Return one image of a split, uint8 (C, H, W)."""
     found = split.select(torch.tensor([place])).images[0] if isinstance(split, Memory) else split[place][0]
     return np.asarray(found.cpu())

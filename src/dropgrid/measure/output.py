@@ -1,4 +1,4 @@
-"""What was seen of each configuration: written as pictures and numbers, and printed as tables."""
+"""What was measured of each configuration: written as figures and numbers, and printed as tables."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from dropgrid.measure.subject import Found
 
 WIDTH = 160
-"""Characters a line where the output is no terminal."""
+"""Characters a line if the output is no terminal."""
 
 
 class Asked(NamedTuple):
@@ -25,12 +25,12 @@ class Asked(NamedTuple):
     every: int | None
 
     def due(self, step: int) -> bool:
-        """Whether it is measured after so many steps."""
+        """Predicate: it is measured after `step` steps."""
         return step == self.steps or (self.every is not None and step < self.steps and step % self.every == 0)
 
 
 class Seen(NamedTuple):
-    """After how many steps, and what was found."""
+    """What was found after `step` steps."""
 
     step: int
     found: "Found"
@@ -41,7 +41,7 @@ Sights = dict[str, dict[str, list[Seen]]]
 
 
 def tell(folder: Path, options: Sequence[Asked], sights: Sights) -> int:
-    """Write a picture and the numbers of each diagnostic, and print its table and the paths."""
+    """Write a figure and the numbers of each diagnostic, and print its table and the paths."""
     import importlib
 
     from dropgrid.files import write_atomically
@@ -62,16 +62,16 @@ def tell(folder: Path, options: Sequence[Asked], sights: Sights) -> int:
             paths.append(DiagnosticsFolder(folder).figure(each.name))
             image = png(figure)
             write_atomically(paths[1], lambda path, image=image: path.write_bytes(image))  # type: ignore[misc]
-        show(each, seen, paths)
+        print_measures(each, seen, paths)
     return 0
 
 
 def numbers(seen: Mapping[str, Sequence[Seen]]) -> list[dict[str, Any]]:
-    """Measures and arrays as JSON has them: what is no number is null."""
+    """Return measures and arrays as JSON has them: what is no number is null."""
     import numpy as np
 
-    def plain(values: np.ndarray) -> Any:
-        return [plain(each) for each in values] if values.ndim else scalar(values.item())
+    def nested(values: np.ndarray) -> Any:
+        return [nested(each) for each in values] if values.ndim else scalar(values.item())
 
     def scalar(value: Any) -> Any:
         return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -81,15 +81,15 @@ def numbers(seen: Mapping[str, Sequence[Seen]]) -> list[dict[str, Any]]:
             "configuration": label,
             "step": each.step,
             "measures": {key: measure._asdict() for key, measure in each.found.measures.items()},
-            "arrays": {key: plain(np.asarray(values)) for key, values in each.found.arrays.items()},
+            "arrays": {key: nested(np.asarray(values)) for key, values in each.found.arrays.items()},
         }
         for label, moments in seen.items()
         for each in moments
     ]
 
 
-def show(each: Asked, seen: Mapping[str, Sequence[Seen]], paths: Sequence[Path]) -> None:
-    """The measures, a line each, of every configuration's last moment; then where it all lies."""
+def print_measures(each: Asked, seen: Mapping[str, Sequence[Seen]], paths: Sequence[Path]) -> None:
+    """Print the measures, a line each, of every configuration's last moment; then the paths of the files."""
     from rich import box
     from rich.table import Table
 
@@ -110,12 +110,13 @@ def show(each: Asked, seen: Mapping[str, Sequence[Seen]], paths: Sequence[Path])
     for key, measure in found.items():
         unit = f", {measure.unit}" if measure.unit else ""
         values = [at.found.measures.get(key) for at in last.values()]
-        table.add_row(measure.label + unit, *("–" if one is None else shown(one.value, one.unit) for one in values))
+        texts = ["–" if value is None else three_digits(value.value, value.unit) for value in values]
+        table.add_row(measure.label + unit, *texts)
     console.print(table)
     for path in paths:
         console.print(str(path), soft_wrap=True)
 
 
-def shown(value: float, unit: str) -> str:
-    """Three digits; shares in percent."""
+def three_digits(value: float, unit: str) -> str:
+    """A number with three digits; a share in percent."""
     return f"{100 * value:.1f}" if unit == "%" else f"{value:.3g}"

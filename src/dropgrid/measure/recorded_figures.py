@@ -1,4 +1,4 @@
-"""The pictures of what trainings recorded."""
+"""The figures of what trainings recorded."""
 
 import sys
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from dropgrid.measure.snapshots import Results, read
 from dropgrid.store.layout import RunFolder
 
 OVER_TRAINING = ("gradient", "inputs")
-"""Diagnostics whose picture has the step of training across; the others draw a line a moment."""
+"""Diagnostics whose figure has the step of training across; the others draw a line a moment."""
 
 LINES = 8
-"""Of those, where the first moment of each cell is drawn beside its last."""
+"""Lines, at most, with which the first moment of each cell is drawn beside its last."""
 
 
 def pictures(folders: Mapping[str, Path]) -> dict[str, Figure]:
-    """Diagnostic -> its picture, of the cells' folders by label; empty where none recorded anything.
+    """Diagnostic -> its figure, of the cells' folders by label; empty if none recorded anything.
 
-    One of a name that has no picture here, of another version or of a user's own, is left out, and a line says so.
+    A diagnostic without a figure here, of another version or of a user's own, is left out, and a line says so.
     """
     recorded = {label: read(RunFolder(folder).diagnosis) for label, folder in folders.items()}
     drawn = {}
@@ -30,13 +30,13 @@ def pictures(folders: Mapping[str, Path]) -> dict[str, Figure]:
             continue
         results = {label: each[name] for label, each in recorded.items() if name in each}
         draw = import_module(f"dropgrid.measure.diagnostics.figure_{name}").draw
-        figure = draw(results if name in OVER_TRAINING else ends(results))
+        figure = draw(results if name in OVER_TRAINING else first_and_last(results))
         if figure is not None:
             drawn[name] = figure
     return drawn
 
 
-def ends(results: Results) -> Results:
-    """The first and the last moment of each, or of many the last alone."""
+def first_and_last(results: Results) -> Results:
+    """The first and the last moment of each cell; the last alone of many cells."""
     few = 2 * len(results) <= LINES
     return {label: [*moments[: len(moments) > 1 and few], moments[-1]] for label, moments in results.items()}

@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dropgrid.errors import UserError, meant
 from dropgrid.planning.compose import config_groups, group_options, hydra_context
 from dropgrid.planning.overrides import sweep_elements, unreadable, values_of
+from dropgrid.reports import question
 
 EXTRAS = {"submitit_slurm": "slurm", "ray": "ray"}
 """Launcher -> the extra that installs it."""
@@ -42,7 +43,7 @@ def explanation(error: Exception, overrides: Sequence[Override]) -> UserError:
         return UserError(cause(error, overrides))
 
 
-GIVEN = ("claims", "contrasts", "ensemble", "evaluate", "figure", "metrics", "published", "spread", "target", "tune")
+GIVEN = ("claims", "evaluate", "figure", "metrics", "published", "tune", *question.names())
 MAY_HAVE = tuple(f"ablation.{key}" for key in GIVEN)
 """Keys that an ablation may have and its YAML may lack: no misspellings of those that it has."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.planning.overrides import check_count, key_of, parse_override
-from dropgrid.reports import claims
+from dropgrid.reports import claims, question
 
 HEADLINES = ("test/acc_last", "test/acc_best", "test/top5_last", "val/acc_last", "val/acc_best", "train/acc")
 """Metrics that a table may compare: fractions, in percent."""
@@ -85,16 +85,7 @@ def refuse_conflicts(rows: Mapping[str, Sequence[str]], keys: Sequence[str]) -> 
 def check_questions(about: Mapping[str, Any], rows: Mapping[str, Sequence[str]]) -> None:
     """Refuse claims, contrasts, … of an ablation that its rows could not answer."""
     claims.parse(about.get("claims") or [], rows)
-    if about.get("contrasts"):
-        from dropgrid.reports.questions import contrasts  # scipy, which most commands need not wait for
-
-        contrasts.parse(about["contrasts"], rows)
-    if about.keys() & {"ensemble", "spread", "target"}:
-        from dropgrid.reports.questions import ensembles, seed_variance, steps_to_accuracy
-
-        ensembles.check(about.get("ensemble"))
-        seed_variance.check(about.get("spread"))
-        steps_to_accuracy.check(about.get("target"))
+    question.check(about, rows)
 
 
 def headline_metric(metric: Any) -> str:

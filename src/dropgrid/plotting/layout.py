@@ -1,96 +1,117 @@
-"""A figure of panels under the configurations' names, with a caption: what every diagnostic's picture is."""
+"""The layout of every figure: title, the rows' names, blocks below one another, caption; sizes in inches."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
-from dropgrid.plotting.legend import name_rows, named
-from dropgrid.plotting.style import GREY, canvas, heading, lines, look, place, style, wrap, write_text
+from dropgrid.plotting import text
+from dropgrid.plotting.legend import draw_legend, legend_height, legend_lines
+from dropgrid.plotting.style import GREY, MARGIN, WIDTH, canvas, place, style
+from dropgrid.plotting.text import text_height, wrap, write_text
 
-WIDTH, MARGIN, AXIS, GAP, BELOW = 10.5, 0.3, 0.62, 0.16, 0.68
-"""Inches; AXIS: a vertical axis with its name, BELOW: a horizontal one."""
+AXIS, GAP, BELOW = 0.62, 0.16, 0.68
+"""A vertical axis with its name, between two panels, a horizontal axis with its name."""
 
-MARKED = 24
-"""Points of a line, at most, for each of which there is a mark."""
+LABEL_HEIGHT, TITLE_AIR = 0.28, 0.1
+"""The label of a block, and the air between a panel's title and the panel."""
+
+
+class FigureSection(NamedTuple):
+    """A block of a figure: `paint(figure, top)` draws it, `height` inches high, below its label, which may be empty."""
+
+    label: str
+    height: float
+    paint: Callable[[Figure, float], None]
 
 
 class Panel(NamedTuple):
-    """Title, names of the axes, and what fills them."""
+    """Title, names of the axes, and what draws into them."""
 
     title: str
     across: str
     up: str
-    fill: Callable[[Axes], Any]
+    paint: Callable[[Axes], Any]
 
 
-def sheet(
-    title: str, names: Sequence[str], grid: Sequence[Sequence[Panel]], caption: str, height: float = 3.0
+def assemble_figure(
+    title: str, sections: Sequence[FigureSection], caption: str, names: Sequence[str] = (), width: float = WIDTH
 ) -> Figure:
-    """Title, names, a row of panels after the other, caption; `height` of a panel in inches."""
+    """The sections below one another under the title and the names of the lines, above the caption."""
+    head = wrap(title, width - 2 * MARGIN, text.TITLE, bold=True)
+    foot = wrap(caption, width - 2 * MARGIN, text.CAPTION)
+    legend = legend_lines(names, width)
+    top = MARGIN + text_height(head, text.TITLE) + 0.15
+    heights = [(LABEL_HEIGHT if each.label else 0.0) + each.height for each in sections]
+    deep = top + legend_height(legend) + sum(heights) + text_height(foot, text.CAPTION, text.CAPTION_SPACING)
     with style():
-        legend = named(names) if names else []
-        told, head = wrap(caption, WIDTH - 2 * MARGIN, 8), heading(title, WIDTH - 2 * MARGIN)
-        top = MARGIN + 0.24 * lines(head) + 0.18
-        depth = 0.22 * len(legend) + 0.15 if names else 0.0
-        rows = [(each, widths(each), titles(each)) for each in grid]
-        deep = sum(0.16 * above + 0.14 + height + BELOW for _, _, above in rows)
-        figure = canvas(WIDTH, top + depth + deep + 0.17 * lines(told) + 0.2)
-        write_text(figure, MARGIN, MARGIN, head, fontsize=13, fontweight="bold")
-        name_rows(figure, legend, names, top)
-        top += depth
-        for panels, wide, above in rows:
-            for column, panel in enumerate(panels):
-                left = MARGIN + AXIS + column * (wide + AXIS + GAP)
-                write_text(figure, left, top, wrap(panel.title, wide, 9.5), fontsize=9.5, fontweight="bold")
-                axes = place(figure, left, top + 0.16 * above + 0.14, wide, height)
-                panel.fill(axes)
-                axes.set_xlabel(panel.across, fontsize=9)
-                axes.set_ylabel(panel.up, fontsize=9)
-            top += 0.16 * above + 0.14 + height + BELOW
-        write_text(figure, MARGIN, top, told, fontsize=8, color=GREY, linespacing=1.35)
+        figure = canvas(width, deep + 0.2)
+        write_text(figure, MARGIN, MARGIN, head, fontsize=text.TITLE, fontweight="bold")
+        draw_legend(figure, legend, names, top)
+        top += legend_height(legend)
+        for each, height in zip(sections, heights, strict=True):
+            if each.label:
+                write_text(figure, MARGIN, top, each.label, fontsize=text.LABEL, fontstyle="italic")
+            each.paint(figure, top + height - each.height)
+            top += height
+        given: dict[str, Any] = {"fontsize": text.CAPTION, "linespacing": text.CAPTION_SPACING, "color": GREY}
+        if foot:
+            write_text(figure, MARGIN, top, foot, **given)
     return figure
 
 
-def widths(panels: Sequence[Panel]) -> float:
-    """Inches of each panel of a row."""
-    count = len(panels)
-    return (WIDTH - 2 * MARGIN - AXIS * count - GAP * (count - 1)) / count
+def panel_rows(
+    panels: Sequence[Panel],
+    height: float,
+    across: int | None = None,
+    label: str = "",
+    *,
+    beside: float = 0.0,
+    above: float = 0.0,
+) -> FigureSection:
+    """Panels of one height, `across` of them side by side (all, if not given).
+
+    Args:
+        panels: from left to right, then down.
+        height: of a panel.
+        across: panels in a row; a row of fewer leaves the rest empty.
+        label: above all of them.
+        beside: room at the right of each panel, for what `paint` puts there.
+        above: room between each panel and its title.
+    """
+    across = across or len(panels)
+    wide = panel_width(across, beside)
+    titles = [wrap(each.title, wide + beside, text.PANEL_TITLE, bold=True) for each in panels]
+    head = max(text_height(each, text.PANEL_TITLE) for each in titles) + TITLE_AIR + above
+    deep = head + height + BELOW
+
+    def paint(figure: Figure, top: float) -> None:
+        for index, (panel, title) in enumerate(zip(panels, titles, strict=True)):
+            down, right = divmod(index, across)
+            left, upper = MARGIN + AXIS + right * (wide + beside + AXIS + GAP), top + down * deep
+            if title:
+                write_text(figure, left, upper, title, fontsize=text.PANEL_TITLE, fontweight="bold")
+            axes = place(figure, left, upper + head, wide, height)
+            panel.paint(axes)
+            axes.set_xlabel(panel.across, fontsize=text.NAME)
+            axes.set_ylabel(panel.up, fontsize=text.NAME)
+
+    return FigureSection(label, -(-len(panels) // across) * deep, paint)
 
 
-def titles(panels: Sequence[Panel]) -> int:
-    """Lines of the longest title of a row."""
-    return max(lines(wrap(each.title, widths(panels), 9.5)) for each in panels)
+def panel_width(across: int, beside: float = 0.0) -> float:
+    """The width of each of some panels side by side."""
+    return (WIDTH - 2 * MARGIN - AXIS * across - GAP * (across - 1)) / across - beside
 
 
-def curve(axes: Axes, across: Any, up: Any, index: int, **more: Any) -> None:
-    """A line with marks, in the look of the configuration at that place; what is not finite is a gap."""
-    colour, marker, dash = look(index)
-    up = np.where(np.isfinite(up), up, np.nan)
-    step = max(1, -(-len(up) // MARKED))
-    given: dict[str, Any] = {"marker": marker, "markersize": 4.5, "mec": "white", "mew": 0.5, "markevery": step}
-    axes.plot(across, up, color=colour, linestyle=dash, linewidth=1.5, zorder=3, **{**given, **more})
+def panel_figure(
+    title: str, names: Sequence[str], grid: Sequence[Sequence[Panel]], caption: str, height: float = 3.0
+) -> Figure:
+    """A row of panels after the other, each as wide as the figure."""
+    return assemble_figure(title, [panel_rows(each, height) for each in grid], caption, names)
 
 
-def powers(axes: Axes, values: Sequence[Any], axis: str = "y") -> None:
-    """A logarithmic axis, where anything is above 0, that holds all such values."""
-    flat = np.concatenate([np.ravel(each) for each in values])
-    flat = flat[np.isfinite(flat) & (flat > 0)]
-    if not len(flat):
-        return
-    low, high = float(flat.min()), float(flat.max())
-    one = axes.yaxis if axis == "y" else axes.xaxis
-    getattr(axes, f"set_{axis}scale")("log", nonpositive="mask")
-    air = max((high / low) ** 0.06, 1.15)
-    getattr(axes, f"set_{axis}lim")(low / air, high * air)
-    decades = np.log10(high / low)
-    one.set_major_locator(
-        LogLocator(subs=(1,) if decades > 2 else (1, 2, 5) if decades > 0.7 else (1, 1.5, 2, 3, 5, 7), numticks=9)
-    )
-    one.set_major_formatter(
-        lambda value, _: f"{value:g}" if 1e-3 <= value < 1e5 else f"{value:.0e}".replace("e-0", "e-")
-    )
-    one.set_minor_locator(NullLocator())
+def small_columns(count: int) -> int:
+    """Small panels side by side: four or three, whichever leaves fewer places empty, and room for two at least."""
+    return min(max(count, 2), 4) if count <= 4 else min((4, 3), key=lambda across: -count % across)

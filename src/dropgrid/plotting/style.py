@@ -1,17 +1,28 @@
 """How the figures look: sizes in inches, colours that the colour-blind can tell, marks that survive grey."""
 
 import io
-import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
+from dropgrid.plotting.text import FAMILY
 from dropgrid.statistics.samples import ABOVE, BELOW, NEITHER
+
+WIDTH, MARGIN = 10.5, 0.3
+"""Inches: a figure as wide as a page, and the margin of any."""
+
+DPI, COLOURS = 130, 256
+"""Resolution and palette of a PNG."""
+
+VISIBLE = 24
+"""Of 255: how far a colour may be from the palette's; a figure with many further away keeps all its colours."""
 
 INK, GREY, PALE, BAND = "#222222", "#767676", "#d8d8d8", "#f5f5f3"
 BLUE, GREEN, VERMILLION, ORANGE, PURPLE, SKY = "#0072B2", "#009E73", "#D55E00", "#E69F00", "#CC79A7", "#56B4E9"
@@ -34,8 +45,14 @@ REFERENCES: tuple[Any, ...] = ((0, (2, 2)), (0, (6, 2)), (0, (6, 2, 1, 2)))
 VERDICTS = {ABOVE: (GREEN, "^"), BELOW: (VERMILLION, "v"), NEITHER: (INK, "o"), None: (GREY, "o")}
 """Colour and marker of a row, by its verdict."""
 
+FILES: dict[Any, Any] = {
+    "text.hinting": "no_hinting",  # letters fitted to pixels are up to a seventh wider than the font says
+    "pdf.fonttype": 42,  # outlines that journals accept, and text that can be searched
+}
+"""What counts when a figure is written. No more: powers of ten, which are made up then, are mathematics."""
+
 SETTINGS: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
+    "font.family": FAMILY,
     "font.size": 9,
     "text.color": INK,
     "text.parse_math": False,  # a row's name may hold a dollar sign
@@ -56,7 +73,7 @@ SETTINGS: dict[Any, Any] = {
     "ytick.labelsize": 8,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
-    "pdf.fonttype": 42,  # outlines that journals accept, and text that can be searched
+    **FILES,
 }
 
 
@@ -74,7 +91,7 @@ def style() -> Iterator[None]:
 
 def canvas(width: float, height: float) -> Figure:
     """An empty figure of a size in inches, on Agg whatever the caller's backend is."""
-    figure = Figure(figsize=(width, height), facecolor="white")
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
@@ -86,47 +103,70 @@ def place(figure: Figure, left: float, top: float, width: float, height: float) 
     return figure.add_axes(box)
 
 
-def write_text(figure: Figure, left: float, top: float, text: str, **style: Any) -> None:
-    """Text whose upper left corner is at a place in inches from the figure's."""
-    width, height = figure.get_size_inches()
-    figure.text(left / width, 1 - top / height, text, **{"ha": "left", "va": "top", **style})
+def root_figure(axes: Axes) -> Figure:
+    """The figure that axes are on."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure
 
 
-def wrap(text: str, inches: float, size: float = 9) -> str:
-    """Text in lines that fit a width, at a font size in points; a character is about 0.53 of it wide."""
-    return "\n".join(textwrap.wrap(text, max(8, int(inches * 72 / (0.53 * size)))))
+def axes_size(axes: Axes) -> tuple[float, float]:
+    """Width and height in inches."""
+    wide, deep = root_figure(axes).get_size_inches()
+    box = axes.get_position()
+    return float(box.width * wide), float(box.height * deep)
 
 
-def heading(text: str, inches: float) -> str:
-    """A title in lines that fit a width: bold letters of 13 points are as wide as plain ones of 14.5."""
-    return wrap(text, inches, 14.5)
+def place_beside(axes: Axes, width: float, air: float = 0.0) -> Axes:
+    """Axes of a width at the right of others, as high as they are."""
+    figure, box = root_figure(axes), axes.get_position()
+    wide = figure.get_figwidth()
+    return figure.add_axes((box.x1 + air / wide, box.y0, width / wide, box.height))
 
 
-def lines(text: str) -> int:
-    """How many lines a text has."""
-    return text.count("\n") + 1
+def place_above(axes: Axes, height: float) -> Axes:
+    """Axes of a height on top of others, as wide as they are."""
+    figure, box = root_figure(axes), axes.get_position()
+    return figure.add_axes((box.x0, box.y1, box.width, height / figure.get_figheight()))
 
 
-def png(figure: Figure, dpi: int = 200) -> bytes:
-    """The figure as a PNG that holds no time and no version: equal cells give equal bytes."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})
+def make_square(axes: Axes) -> None:
+    """Cut axes to a square at their left."""
+    wide, deep = axes_size(axes)
+    box, side = axes.get_position(), min(wide, deep)
+    height = box.height * side / deep
+    axes.set_position((box.x0, box.y1 - height, box.width * side / wide, height))
+
+
+def png(figure: Figure, dpi: int = DPI, *, small: bool = False) -> bytes:
+    """The figure as a PNG that holds no time and no version: equal cells give equal bytes.
+
+    It has a palette if one shows all colours, as one does unless there are images of many colours in the figure.
+
+    Args:
+        figure: is not changed.
+        dpi: pixels an inch.
+        small: it has a palette in any case.
+    """
+    drawn, file = io.BytesIO(), io.BytesIO()
+    with matplotlib.rc_context(FILES):
+        figure.savefig(drawn, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
+    with Image.open(drawn) as image:
+        colours = image.convert("RGB")
+    few = colours.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    (few if small or shows_all(few, colours) else colours).save(file, format="png", optimize=True)
     return file.getvalue()
+
+
+def shows_all(few: Image.Image, colours: Image.Image) -> bool:
+    """Predicate: an image with a palette differs in few of its pixels from one with all colours."""
+    apart = np.abs(np.asarray(few.convert("RGB"), dtype=np.int16) - np.asarray(colours, dtype=np.int16)).max(-1)
+    return bool((apart > VISIBLE).mean() < 1e-3)
 
 
 def pdf(figure: Figure) -> bytes:
-    """The same as a PDF of lines and text, equally without time and version."""
+    """The figure as a PDF of lines and text, equally without time and version."""
     file = io.BytesIO()
-    with style():
+    with matplotlib.rc_context(FILES):
         figure.savefig(file, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return file.getvalue()
-
-
-def fitting(row: str, inches: float) -> tuple[str, float]:
-    """A row's name and a size in points at which it fits; one too long keeps both ends: rows may differ in either."""
-    room = {size: int(inches * 72 / (0.57 * size)) for size in (9.0, 8.0, 7.0)}
-    for size, count in room.items():
-        if len(row) <= count:
-            return row, size
-    half = (count - 1) // 2
-    return f"{row[:half]}…{row[-half:]}", size

@@ -1,11 +1,10 @@
-"""What came of the claims that an ablation stated."""
+"""The outcomes of the claims that an ablation stated."""
 
 from dataclasses import dataclass
 
 from dropgrid.errors import UserError
 from dropgrid.reports.claims import Claim, parse
-from dropgrid.reports.comparisons import complete, judged
-from dropgrid.reports.questions.contrasts import judge as judge_combined
+from dropgrid.reports.comparisons import combinations_judged, complete, judged
 from dropgrid.statistics.dunnett import Comparison
 from dropgrid.statistics.samples import ROUNDING
 from dropgrid.store.ablation import Ablation, Block
@@ -14,19 +13,19 @@ from dropgrid.store.manifest import digest
 HOLDS, REFUTED, OPEN, INCOMPLETE, GONE = "holds", "refuted", "open", "incomplete", "gone"
 
 RULE = (
-    "A claim holds where the whole interval of its difference is on the claimed side, is refuted where all of it is on "
+    "A claim holds if the whole interval of its difference is on the claimed side, is refuted if all of it is on "
     "the other, and is open otherwise; the intervals hold for all claims together with 95 % (Šidák)."
 )
 
 COMBINED = (
-    "A claim that is no plain difference of two rows is judged by its own value at each seed (Student t), with no "
+    "A claim that is not a difference of two rows is judged by its own value at each seed (Student t), with no "
     "spread borrowed from other rows."
 )
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim, the factors of its block as text, and what came of it; None while its rows are not complete."""
+    """A claim, the factors of its block as text, and its comparison; None while its rows are not complete."""
 
     claim: Claim
     block: str
@@ -34,7 +33,7 @@ class Judged:
 
     @property
     def outcome(self) -> str:
-        """holds, refuted or open; `incomplete` while there is nothing to judge, `gone` where a row of it is no more."""
+        """holds, refuted or open; `incomplete` while rows are, `gone` if one of its rows no longer exists."""
         if not self.claim.weights:
             return GONE
         if self.comparison is None:
@@ -46,8 +45,8 @@ class Judged:
         return HOLDS if above else REFUTED if below else OPEN
 
 
-def judge(ablation: Ablation) -> list[Judged]:
-    """The claims that were stated first, judged together in every block."""
+def judge_claims(ablation: Ablation) -> list[Judged]:
+    """Judge the claims that were stated first, together in every block."""
     texts = (ablation.frozen or {}).get("claims") or ablation.about.get("claims") or []
     if not texts:
         return []
@@ -66,14 +65,16 @@ def judge(ablation: Ablation) -> list[Judged]:
             found_for = judged(whole, ablation.metric, [pair for _, pair in pairs], share)
             compared |= zip((claim for claim, _ in pairs), found_for, strict=False)
         if others:
-            combined = judge_combined(whole, ablation.metric, [claim.weights for claim in others], rest, len(others))
+            combined = combinations_judged(
+                whole, ablation.metric, [claim.weights for claim in others], rest, len(others)
+            )
             compared |= zip(others, combined, strict=True)
         found += [Judged(claim, block.label, compared.get(claim)) for claim in claims]
     return found
 
 
 def stated(text: str, block: Block) -> Claim:
-    """A recorded claim; without weights where a row that it names has been renamed or taken out since."""
+    """A recorded claim; without weights if a row that it names has been renamed or taken out since."""
     try:
         return parse([text], block.rows)[0]
     except UserError:

@@ -14,7 +14,7 @@ PAIR = re.compile(r"(?P<one>.+?) - (?P<other>.+)")
 
 @dataclass(frozen=True)
 class Claim:
-    """That a combination of the rows' means is above (`>`) or below (`<`) a bound, in points."""
+    """The statement that a combination of the rows' means is above (`>`) or below (`<`) a bound, in points."""
 
     text: str
     weights: Weights
@@ -23,7 +23,7 @@ class Claim:
 
     @property
     def pair(self) -> tuple[str, str] | None:
-        """Of a plain difference of two rows (the row, that with which it is compared); else None."""
+        """(row, the row that it is compared with) if it is a difference of two rows; else None."""
         ordered = sorted(self.weights, key=lambda each: -each[1])
         if [weight for _, weight in ordered] != [1, -1]:
             return None

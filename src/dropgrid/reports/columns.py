@@ -81,12 +81,12 @@ def columns(table: Table) -> list[Column]:
         found.append(Column("Noise std", "", noise_std, 6))
     if any(row.expected is not None for row in rows):
         found.append(Column("Dropped: expected → realised", "%", dropped, 4))
-    separate = apart(rows)
+    separate = separate_evaluations(rows)
     few = {evaluation_of(name) for row in rows for name in row.evaluations}.difference(separate)
     return found + evaluations(rows, few)
 
 
-def apart(rows: Sequence[Row]) -> list[str]:
+def separate_evaluations(rows: Sequence[Row]) -> list[str]:
     """The evaluations with more metrics than the table has room for: they have tables of their own."""
     names = dict.fromkeys(name for row in rows for name in row.evaluations)
     counts = Counter(map(evaluation_of, names))
@@ -113,7 +113,7 @@ def evaluations(rows: Sequence[Row], only: Collection[str]) -> list[Column]:
 
 
 def evaluated(name: str, row: Row) -> str:
-    """Mean ± standard deviation of an evaluation's metric, and n where it is not that of the row."""
+    """Mean ± standard deviation of an evaluation's metric, and n if it differs from the row's."""
     found = row.evaluations.get(name)
     if found is None:
         return NOTHING
@@ -127,7 +127,7 @@ def headline(table: Table) -> str:
 
 
 def count(row: Row) -> str:
-    """Seeds finished, of those planned where some are missing."""
+    """Seeds finished, of those planned if some are missing."""
     return str(row.sample.n) if row.complete else f"{row.sample.n}/{row.planned}"
 
 
@@ -184,7 +184,7 @@ def further(metric: str, row: Row) -> str:
 
 
 def published(metric: str | None, row: Row) -> str:
-    """The published mean, of the headline or a further metric, and its standard deviation where one was."""
+    """The published mean, of the headline or a further metric, and its standard deviation if one was."""
     found = row.published or {}
     each = found if metric is None else found.get(metric) or {}
     return plus_minus(each.get("mean"), each.get("std"))

@@ -1,4 +1,4 @@
-"""Like is compared with like: what the cells of a block may differ in; anything else stops the report."""
+"""Comparability check: what the cells of a block may differ in; anything else stops the report."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from dropgrid.store.config_difference import differences, listed
 from dropgrid.store.identity import OF_THE_LOADER
 
 EVERYWHERE = ("scale", "_global_")
-"""What sets keys of any axis: a row that overrides one of these may differ in everything."""
+"""Keys that set keys of any axis: a row that overrides one of these may differ in everything."""
 
 
 def check(ablation: Ablation) -> None:
-    """Stop a report that would compare unlike things.
+    """Stop a report whose rows are not comparable.
 
     The cells of a row may differ in `seed` alone; a row may differ from the baseline of its block only in what its
     own overrides, or the baseline's, set.

@@ -3,46 +3,59 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from dropgrid.reports.figures.cam import finished, read
 from dropgrid.reports.table import Row
 from dropgrid.store.ablation import Block
+from dropgrid.store.arrays import read_arrays
+from dropgrid.store.cell import Cell
 from dropgrid.store.evaluations import evaluation_of, kept
+
+AGAIN = "remove it, and measure again"
+"""What to do about a damaged file of arrays."""
 
 
 @dataclass(frozen=True)
 class Left:
-    """A block's rows that were measured, each with the file of every seed."""
+    """A block's rows that were measured, each with the file of every seed; `config` is the evaluation's."""
 
     block: Block
     label: str
+    config: Mapping[str, Any]
     rows: Sequence[tuple[Row, Mapping[int, Path]]]
 
     @property
     def arguments(self) -> str:
-        """Those of the evaluation that are not its defaults, as they were given; empty where all are."""
+        """The evaluation's arguments that are not its defaults, as they were given; empty if all are."""
         return self.label.partition("[")[2].rstrip("]")
 
     @property
     def seed(self) -> int | None:
-        """The lowest that all rows have; None where they share none."""
+        """The lowest seed that all rows have; None if they share none."""
         common = set.intersection(*(set(seeds) for _, seeds in self.rows))
         return min(common) if common else None
 
 
 def left(block: Block, rows: Sequence[Row], option: str) -> Left | None:
-    """What an option left on a block; of several evaluations by it the plainest. None where it left nothing."""
-    there = {row.name: {cell.seed: kept(cell.folder, option) for cell in finished(block, row)} for row in rows}
+    """The arrays that an option left on a block, of several evaluations the one with the fewest arguments; or None."""
+    there = {row.name: {cell.seed: kept(cell.folder, option) for cell in finished_cells(block, row)} for row in rows}
     here = {evaluation_of(name) for row in rows for name in row.evaluations}
     labels = sorted({label for seeds in there.values() for each in seeds.values() for label in each if label in here})
     if not labels:
         return None
-    own = [(row, {s: each[labels[0]][0] for s, each in there[row.name].items() if labels[0] in each}) for row in rows]
-    return Left(block, labels[0], [(row, seeds) for row, seeds in own if seeds])
+    label = labels[0]
+    own = [(row, {s: each[label][0] for s, each in there[row.name].items() if label in each}) for row in rows]
+    config = next(each[label][1] for row in rows for each in there[row.name].values() if label in each)
+    return Left(block, label, config, [(row, seeds) for row, seeds in own if seeds])
 
 
-def every(seeds: Mapping[int, Path]) -> list[dict[str, np.ndarray]]:
+def finished_cells(block: Block, row: Row) -> list[Cell]:
+    """The cells of a row that are finished."""
+    return [cell for cell in block.rows.get(row.name, ()) if cell.result is not None]
+
+
+def arrays_by_seed(seeds: Mapping[int, Path]) -> list[dict[str, np.ndarray]]:
     """The arrays of every seed, by seed; UserError names a file that is damaged."""
-    return [read(seeds[seed]) for seed in sorted(seeds)]
+    return [read_arrays(seeds[seed], AGAIN) for seed in sorted(seeds)]

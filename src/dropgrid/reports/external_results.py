@@ -29,7 +29,7 @@ FACTOR = "factor:"
 
 @dataclass(frozen=True)
 class Line:
-    """One run of a file: its line there, and the metric as a fraction, None where it has none."""
+    """One run of a file: its line there, and the metric as a fraction, None if it has none."""
 
     number: int
     row: str
@@ -97,17 +97,17 @@ def added(table: Table, folder: Path) -> Table:
 
 
 def notes(table: Table) -> list[str]:
-    """What stands under a table that `added` made: of which file which rows are."""
+    """Notes under a table that `added` made: which rows are of which file."""
     return list(table.ablation.about.get(IMPORTED) or [])
 
 
 def note(file: str, lines: Sequence[Line]) -> str:
-    """What a reader must know of the rows of a file."""
+    """A note on the rows of a file."""
     names = ", ".join(dict.fromkeys(f"“{line.row}”" for line in lines))
     missing = sum(line.value is None for line in lines)
     return (
         f"Imported from {file}: {names}. Neither the configs nor the treatment behind these rows could be checked, so "
-        "they have no verdict; a difference is given where the seeds are the baseline's."
+        "they have no verdict; a difference is given if the seeds are the baseline's."
         + (f" Lines without a number, left out: {missing}." if missing else "")
     )
 

@@ -1,26 +1,57 @@
-"""What a figure shows, in a line."""
+"""The figures of a report: those of `figures/` and those of the questions, found by folder.
 
-CAPTIONS = {
-    "figure": "Accuracy of every row, and its difference to the baseline, paired by seed",
-    "figure_lines": "Accuracy against a setting, a line a series",
-    "figure_levels": "Accuracy and NLL after training, by level of noise, occlusion, attack, or number of passes",
-    "figure_robustness": "Accuracy with DropBlock on at inference, a panel a block size",
-    "figure_cam": "Class activation maps of a few test images",
-    "figure_contrasts": "Contrasts of rows, computed seed by seed",
-    "figure_ensemble": "Error and NLL of the mean prediction of K cells",
-    "figure_filters": "First-layer filters and activations of the hidden units",
-    "figure_shift": "Variance shift by batch-norm layer",
-    "figure_spread": "Mean and standard deviation over seeds of validation accuracy, by epoch",
-    "figure_weights": "Weights after training: how they are spread, norm and effective learning rate by layer",
-    "figure_diagnosis_gradient": "Loss and gradient along the gradient, over training",
-    "figure_diagnosis_hessian": "Both ends of the Hessian",
-    "figure_diagnosis_inputs": "What reaches a unit over training, and the drift of batch norm's statistics",
-    "figure_diagnosis_jacobian": "Singular values of the input–output Jacobian",
-    "figure_diagnosis_landscape": "Slices of the loss landscape",
-    "figure_diagnosis_signal": "The signal by depth, forward and backward",
-    "figure_diagnosis_weights_by_depth": "Weight norms by depth",
-    "hessian": "Eigenvalues of the Hessian",
-    "figure_curves": "Validation accuracy by epoch",
-    "figure_treatment": "What every site dropped, or moved by noise: realised against expected",
-}
-"""Stem of its file -> what it shows, in the order in which the gallery has them."""
+A module of `figures/` that has a CAPTION draws a figure. It exports
+
+    CAPTION = "…"                       what it shows, in a line; of several a mapping name to caption
+    ORDER = 10                          its place among them
+    draw(table) -> Figure | None        None if there is nothing to draw; of several a mapping name to figure
+    STEM = "figure"                     the stem of its file; by default figure_<module>
+
+A question draws its own figure (`question`).
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+
+from matplotlib.figure import Figure
+
+from dropgrid.reports import figures, question
+from dropgrid.reports.table import Table
+
+
+def modules() -> list[ModuleType]:
+    """The modules that draw, in the order of their figures."""
+    names = [f"{figures.__name__}.{each.name}" for each in iter_modules(figures.__path__)]
+    loaded = [*map(import_module, names), *map(question.load, question.names())]
+    return sorted(
+        (each for each in loaded if hasattr(each, "CAPTION")), key=lambda each: getattr(each, "ORDER", question.LAST)
+    )
+
+
+def stem(module: ModuleType) -> str:
+    """The stem of a figure's file."""
+    return str(getattr(module, "STEM", f"figure_{short_name(module)}"))
+
+
+def short_name(module: ModuleType) -> str:
+    """A module's name without its packages."""
+    return module.__name__.rpartition(".")[2]
+
+
+def captions() -> dict[str, str]:
+    """Stem of its file -> what it shows, in the order of the figures."""
+    found: dict[str, str] = {}
+    for module in modules():
+        found |= module.CAPTION if isinstance(module.CAPTION, Mapping) else {stem(module): module.CAPTION}
+    return found
+
+
+def draw(table: Table) -> dict[str, Figure]:
+    """Stem of its file -> each figure that has something to show."""
+    drawn: dict[str, Figure | None] = {}
+    for module in modules():
+        made = module.draw(table) if hasattr(module, "draw") else question.figure(short_name(module), table)
+        drawn |= made if isinstance(made, Mapping) else {stem(module): made}
+    return {name: each for name, each in drawn.items() if each is not None}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dropgrid.reports import claim_results, external_results, provenance
+from dropgrid.reports import claim_results, external_results, provenance, question
 from dropgrid.reports import published as publications
 from dropgrid.reports.columns import interval, signed
 from dropgrid.reports.table import Row, Table
@@ -14,11 +14,11 @@ STANDS = {
     claim_results.REFUTED: "is refuted",
     claim_results.OPEN: "is open",
     claim_results.INCOMPLETE: "waits for its rows",
-    claim_results.GONE: "is about rows that there are no more: not judged",
+    claim_results.GONE: "refers to rows that no longer exist; not tested",
 }
 
 RULE = (
-    "Verdict: “above baseline” where the whole simultaneous interval lies above 0, “below baseline” where it "
+    "Verdict: “above baseline” if the whole simultaneous interval lies above 0, “below baseline” if it "
     "lies below 0, “no difference shown” otherwise."
 )
 
@@ -41,17 +41,14 @@ def notes(table: Table) -> list[str]:
             found.append(
                 f"“{row}” ends with exactly the baseline's weights in every seed: what it sets did nothing in training."
             )
-    if table.ablation.about.get("ensemble") and not table.ensembles:
-        found.append(
-            "No ensembles: they need as many finished cells as asked for, with predictions of the same images."
-        )
+    found += question.notes(table)
     if table.ablation.about.get("protocol"):
         found.append(f"Protocol: {table.ablation.about['protocol']}")
     return found
 
 
 def diverged(table: Table) -> list[str]:
-    """The rows of which cells ended with a loss that is no number."""
+    """The rows with cells that ended with a loss that is no number."""
     found = []
     for block, _ in table.blocks:
         for row, cells in block.rows.items():
@@ -69,14 +66,14 @@ def claims(table: Table) -> list[str]:
     found = [claim_results.standing(table.ablation)]
     for each in table.claims:
         where = f" ({each.block})" if each.block else ""
-        told = f": {signed(each.comparison.mean)} {interval(each.comparison.ci95)}" if each.comparison else ""
-        found.append(f"Claim “{each.claim.text}”{where} {STANDS[each.outcome]}{told}.")
+        estimate = f": {signed(each.comparison.mean)} {interval(each.comparison.ci95)}" if each.comparison else ""
+        found.append(f"Claim “{each.claim.text}”{where} {STANDS[each.outcome]}{estimate}.")
     more = [claim_results.COMBINED] if any(each.claim.pair is None for each in table.claims) else []
     return [*found, claim_results.RULE, *more]
 
 
 def outcome(table: Table) -> list[str]:
-    """Said plainly where nothing beats the baseline."""
+    """The blocks in which no row beats the baseline."""
     found = []
     for block, rows in table.blocks:
         judged = [row for row in rows if row.verdict]
@@ -93,8 +90,9 @@ def intervals(table: Table) -> list[str]:
     n = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     judged = [row for row in table.rows if row.difference is not None and row.difference.ci95 is not None]
     if not judged:
-        one = "One seed a row: no standard deviation, no interval, no verdict; a single pair shows nothing."
-        return [one] if sizes == [1] else []
+        if sizes != [1]:
+            return []
+        return ["One seed a row: no standard deviation, no interval, no verdict; a single pair shows nothing."]
     shown = [row for row in judged if row.comparison is not None]
     images = any(row.comparison is not None and row.comparison.examples is not None for row in judged)
     return [
@@ -124,7 +122,7 @@ def together(rows: Sequence[Row], images: bool) -> list[str]:
     known = [row.correlation for row in rows if row.correlation is not None]
     if known:
         found.append(
-            f"Correlation with the baseline over seeds: {signed(min(known))} to {signed(max(known))}; where it is low, "
+            f"Correlation with the baseline over seeds: {signed(min(known))} to {signed(max(known))}; if it is low, "
             "pairing gains nothing, and Welch's interval (on the page, in table.json) is the fairer one."
         )
     return found
@@ -136,19 +134,19 @@ def power(table: Table) -> list[str]:
     if not sizes or sizes[-1] <= ROUNDING:
         return []
     range_ = f"{sizes[0]:.2f}" if sizes[-1] - sizes[0] < 0.005 else f"{sizes[0]:.2f} to {sizes[-1]:.2f}"
-    return [f"Differences of {range_} points, by row, would be shown with 80 % power by as many seeds and test images."]
+    return [f"Differences of {range_} points, by row, can be shown with 80 % power by these seeds and test images."]
 
 
 def design(ablation: Ablation) -> list[str]:
-    """How seeds and settings were chosen, where the sweep did that."""
+    """How seeds and settings were chosen, if the sweep chose them."""
     found = []
     looks, tuned = ablation.about.get("looks"), ablation.about.get("tuned")
     if looks:
         level = f"{100 * (1 - ablation.alpha):.4g} %"
         found.append(
-            f"Seeds were added after looks at {', '.join(map(str, looks))} seeds, to the rows whose answer was open "
-            f"alone: simultaneous intervals are at {level}, so that those of all looks hold together with "
-            "95 % under any rule of stopping. Those of single rows do not allow for it."
+            f"Seeds were added after interim analyses at {', '.join(map(str, looks))} seeds, only to rows whose answer "
+            f"was open: simultaneous intervals are at {level}, so that the intervals of all interim analyses hold "
+            "together with 95 % under any stopping rule. The intervals of single rows do not allow for it."
         )
     if tuned:
         trials = len(next(iter(tuned.values()))["tried"])
@@ -198,7 +196,7 @@ def missing(rows: Sequence[Row], where: str) -> list[str]:
 def treatment(row: Row) -> list[str]:
     """Flagged and clamped sites."""
     found = [
-        f"Treatment not as planned in “{row.name}” at {site.site}: {percent(site.expected)} expected to be "
+        f"Drop-rate check failed in “{row.name}” at {site.site}: {percent(site.expected)} expected to be "
         f"{site.counts}, {percent(site.realised)} realised. "
         f"{'All verdicts are' if row.baseline else 'Its verdict is'} withheld."
         for site in row.flagged
@@ -210,5 +208,5 @@ def treatment(row: Row) -> list[str]:
 
 
 def percent(fraction: float | None) -> str:
-    """A fraction as `12.3 %`; `nothing` where no site ran."""
+    """A fraction as `12.34 %`; `nothing` if no site ran."""
     return "nothing" if fraction is None else f"{100 * fraction:.2f} %"

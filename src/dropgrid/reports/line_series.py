@@ -43,7 +43,7 @@ class Lines:
 
 
 def asked(table: Table) -> Mapping[str, Any] | None:
-    """The ablation's `figure`, or None where it has none; UserError says what is wrong with it."""
+    """The ablation's `figure`, or None if it has none; UserError says what is wrong with it."""
     figure = table.ablation.about.get("figure")
     if figure is None:
         return None
@@ -72,7 +72,7 @@ def label(figure: Mapping[str, Any]) -> str:
 
 
 def lines(table: Table) -> list[Lines]:
-    """The series of each block, in the order of the table; empty where none are asked for."""
+    """The series of each block, in the order of the table; empty if none are asked for."""
     figure = asked(table)
     return [] if figure is None else [block_lines(figure["x"], block, rows) for block, rows in table.blocks]
 

@@ -1,4 +1,4 @@
-"""What was measured on finished cells after training: from their files to a row's statistics."""
+"""Measurements on finished cells after training: from their files to a row's statistics."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

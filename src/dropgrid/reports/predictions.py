@@ -1,4 +1,4 @@
-"""What each cell said of each test image, from its predictions."""
+"""Which test images each cell classified rightly, from its predictions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,14 +9,14 @@ from dropgrid.store.arrays import read_arrays
 from dropgrid.store.cell import Cell
 
 WEIGHTS = {"test/acc_last": "last", "test/acc_best": "best"}
-"""Of which weights the predictions give a metric."""
+"""Metric -> the weights whose predictions give it."""
 
 Correct = dict[str, dict[int, np.ndarray]]
 """row -> seed -> (E,) bool."""
 
 
 def correct(rows: Mapping[str, Sequence[Cell]], metric: str) -> Correct | None:
-    """Row -> seed -> what was right; None where a cell lacks it or cells were tested on different images."""
+    """Row -> seed -> what was right; None if a cell lacks it or cells were tested on different images."""
     if metric not in WEIGHTS:
         return None
     found: Correct = {}
@@ -35,7 +35,7 @@ def correct(rows: Mapping[str, Sequence[Cell]], metric: str) -> Correct | None:
 
 
 def predictions(cell: Cell, weights: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Logits (E, C) and targets (E,) of the test images, by the last or the best weights; None where unreadable."""
+    """Logits (E, C) and targets (E,) of the test images, by the last or the best weights; None if unreadable."""
     try:
         found = read_arrays(cell.run.predictions, "train the cell again", [weights, "targets"])
     except UserError:

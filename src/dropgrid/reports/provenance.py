@@ -1,4 +1,4 @@
-"""Where and by what the cells were trained, and what the reader must know of it."""
+"""The devices and code versions that trained the cells, and what the reader must know of them."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from dropgrid.store.ablation import Ablation, Block
 
 
 def mixed(ablation: Ablation) -> list[str]:
-    """A remark for each block whose finished cells were trained on several devices or by several sources."""
+    """A remark for each block whose finished cells were trained on several devices or by several code versions."""
     remarks = []
     for block in ablation.blocks:
         where = f" ({block.label})" if block.factors else ""
-        for key, how in (("device", "on another device"), ("source", "by other source")):
+        for key, how in (("device", "on another device"), ("source", "by a different version of the code")):
             found = {cell.id: (cell.row, cell.found("provenance").get(key)) for cell in block.cells if cell.result}
             common = Counter(value for _, value in found.values()).most_common(1)
             others = [(row, value) for row, value in found.values() if value != common[0][0]]

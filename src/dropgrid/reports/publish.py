@@ -53,7 +53,7 @@ def publish(name: str, outputs: Path, root: Path) -> Path:
 
 
 def pages(root: Path) -> list[Path]:
-    """Where results are shown."""
+    """The pages that show results."""
     return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
 
 
@@ -67,6 +67,6 @@ def renewed(text: str, name: str, table: str, machine: Mapping[str, Any]) -> str
 
 
 def filled(text: str, name: str, body: str) -> str:
-    """A page whose part between `<!-- results/<name> -->` and `<!-- end -->`, where it has one, is that body."""
+    """A page with its part between `<!-- results/<name> -->` and `<!-- end -->`, if it has one, replaced by a body."""
     marked = re.compile(rf"(<!-- results/{re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
     return marked.sub(lambda found: f"{found[1]}{body}\n{found[2]}", text)

@@ -1,4 +1,4 @@
-"""Ours beside the published: whether an effect is reproduced, and where the two cannot be compared."""
+"""Our results beside the published: whether an effect is reproduced, and when the two cannot be compared."""
 
 import math
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ REPRODUCED, OTHER_SIZE, CONTRADICTED = "reproduced", "same direction, other size
 INCONCLUSIVE, NOT_COMPARABLE = "inconclusive", "not comparable"
 
 RULE = (
-    "Against the published: “reproduced” where our simultaneous interval lies on the published side of 0 and the 95 % "
-    "interval of (ours − published), the published error counted, contains 0; “same direction, other size” where the "
-    "first holds and the second does not; “contradicted” where our interval lies wholly on the other side of 0, or "
-    "contains 0, excludes the published interval and is narrower than the published effect; “not comparable” where "
+    "Against the published: “reproduced” if our simultaneous interval lies on the published side of 0 and the 95 % "
+    "interval of (ours − published), the published error counted, contains 0; “same direction, other size” if the "
+    "first holds and the second does not; “contradicted” if our interval lies wholly on the other side of 0, or "
+    "contains 0, excludes the published interval and is narrower than the published effect; “not comparable” if "
     "protocols differ; “inconclusive” otherwise."
 )
 
@@ -29,7 +29,7 @@ RULE = (
 class Published:
     """A published difference to the published baseline, in points.
 
-    `error` is its standard error, 0 where no spread was published, and `freedom` its degrees of freedom.
+    `error` is its standard error, 0 if no spread was published, and `freedom` its degrees of freedom.
     """
 
     effect: float
@@ -44,7 +44,7 @@ class Published:
 
 
 def entry(ablation: Ablation, row: str) -> Mapping[str, Any] | None:
-    """What was published of a row: mean, maybe std, maybe other metrics by name, maybe a note."""
+    """The published numbers of a row: mean, maybe std, maybe other metrics by name, maybe a note."""
     found = about(ablation).get("rows") or {}
     return found.get(row)
 
@@ -55,7 +55,7 @@ def about(ablation: Ablation) -> Mapping[str, Any]:
 
 
 def effect(ablation: Ablation, row: str) -> Published | None:
-    """The published difference to the baseline; None where either was not published.
+    """The published difference to the baseline; None if either was not published.
 
     error = √(s² / n + s_baseline² / n), degrees of freedom by Welch-Satterthwaite.
     """
@@ -76,14 +76,14 @@ def judge(ours: Comparison, published: Published) -> str:
     same = low > ROUNDING if sign > 0 else high < -ROUNDING
     other = high < -ROUNDING if sign > 0 else low > ROUNDING
     if same:
-        return REPRODUCED if contains(apart(ours, published), 0.0) else OTHER_SIZE
+        return REPRODUCED if contains(ours_less_published(ours, published), 0.0) else OTHER_SIZE
     theirs = published.ci95
     disjoint = theirs[0] > high or theirs[1] < low
     precise = (high - low) / 2 < abs(published.effect) / 2
     return CONTRADICTED if other or (disjoint and precise) else INCONCLUSIVE
 
 
-def apart(ours: Comparison, published: Published) -> Interval:
+def ours_less_published(ours: Comparison, published: Published) -> Interval:
     """The 95 % interval of ours - published: difference ± t(0.975; ν) · √(error² + published error²), ν by Welch."""
     difference = ours.mean - published.effect
     variance = ours.error**2 + published.error**2
@@ -105,7 +105,7 @@ def student(freedom: float) -> float:
 
 
 def differs(ablation: Ablation, cell: Cell | None) -> list[str]:
-    """In what a cell's protocol is not the published one: `trainer.max_epochs 15 (270)`; empty where they agree.
+    """The keys in which a cell's protocol is not the published one: `trainer.max_epochs 15 (published: 270)`.
 
     `report.metric` is the ablation's headline; all other keys are of the cell's configuration.
     """

@@ -5,21 +5,20 @@ from pathlib import Path
 
 from dropgrid.errors import UserError
 from dropgrid.reports import comparability, external_results
-from dropgrid.reports.figure_index import CAPTIONS
-from dropgrid.reports.formats import formats
-from dropgrid.reports.formats.terminal import Terminal, plain
+from dropgrid.reports.formats import csv, json, latex, markdown
+from dropgrid.reports.formats.terminal import Terminal, plain_text
 from dropgrid.reports.table import Table, tabulate
 from dropgrid.store.ablation import read
 from dropgrid.store.files import write as write_file
 from dropgrid.store.layout import Outputs
 
 PIPE_WIDTH = 180
-"""Characters a line where the output is no terminal."""
+"""Characters a line if the output is no terminal."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What `write` wrote, in the order to be read, and the table to print."""
+    """The paths that `write` wrote, in the order to be read, and the table to print."""
 
     table: Table
     paths: list[Path]
@@ -32,7 +31,7 @@ class Report:
     @property
     def text(self) -> str:
         """The table as plain text."""
-        return plain(self.table, PIPE_WIDTH)
+        return plain_text(self.table, PIPE_WIDTH)
 
 
 def write(name: str, outputs: Path | str) -> Report:
@@ -50,21 +49,23 @@ def write(name: str, outputs: Path | str) -> Report:
     if folder.is_symlink():
         raise UserError(f"{folder} is a link: a report is written into a folder of its own")
     table = external_results.added(tabulate(ablation), folder)
-    pictures = draw(table)
+    images = draw(table)
+    from dropgrid.reports.figure_index import captions  # here: it imports matplotlib
     from dropgrid.reports.formats import page
 
     contents: dict[str, str | bytes] = {
-        "table.md": formats.markdown(table),
-        "table.csv": formats.as_csv(table),
-        "table.tex": formats.latex(table),
-        "table.json": formats.as_json(table),
-        **pictures,
-        "report.html": page.render(table, {file: each for file, each in pictures.items() if file.endswith(".png")}),
+        "table.md": markdown.render(table),
+        "table.csv": csv.render(table),
+        "table.tex": latex.render(table),
+        "table.json": json.render(table),
+        **images,
+        "report.html": page.render(table, {file: each for file, each in images.items() if file.endswith(".png")}),
     }
     for file, content in contents.items():
         write_file(folder / file, content)
+    ours = captions()
     for path in [*place.figures("png"), *place.figures("pdf")]:
-        if path.stem in CAPTIONS and path.name not in contents:
+        if path.stem in ours and path.name not in contents:
             path.unlink()
     return Report(table, [folder / file for file in contents])
 
@@ -73,42 +74,10 @@ def draw(table: Table) -> dict[str, bytes]:
     """File name -> PNG and PDF of each figure that has something to show."""
     # here, not above: a mistyped NAME need not wait for matplotlib
     from dropgrid.plotting import style
-    from dropgrid.reports.figures import (
-        accuracy,
-        cam,
-        contrasts,
-        curves,
-        diagnosis,
-        ensemble,
-        filters,
-        levels,
-        lines,
-        robustness,
-        shift,
-        spread,
-        treatment,
-        weights,
-    )
+    from dropgrid.reports import figure_index
 
-    drawn = {
-        "figure": accuracy.draw(table) if any(row.accuracies for row in table.rows) else None,
-        "figure_lines": lines.draw(table),
-        "figure_contrasts": contrasts.draw(table),
-        "figure_ensemble": ensemble.draw(table),
-        "figure_curves": curves.draw(table),
-        "figure_spread": spread.draw(table),
-        "figure_robustness": robustness.draw(table),
-        "figure_levels": levels.draw(table),
-        "figure_cam": cam.draw(table),
-        "figure_filters": filters.draw(table),
-        "figure_weights": weights.draw(table),
-        "figure_shift": shift.draw(table),
-        "figure_treatment": treatment.draw(table),
-        **diagnosis.draw(table),
-    }
-    there = {name: each for name, each in drawn.items() if each is not None}
     return {
         f"{name}.{kind}": make(each)
-        for name, each in there.items()
+        for name, each in figure_index.draw(table).items()
         for kind, make in (("png", style.png), ("pdf", style.pdf))
     }

@@ -2,37 +2,33 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 from dropgrid.reports import published as publications
-from dropgrid.reports.claim_results import Judged, judge
+from dropgrid.reports.claim_results import Judged, judge_claims
 from dropgrid.reports.comparisons import complete, judged, percent, percents
 from dropgrid.reports.measurements import Measurement, measurements
-from dropgrid.reports.questions.contrasts import Contrast, contrasts
-from dropgrid.reports.questions.ensembles import Ensemble, ensembles
-from dropgrid.reports.questions.seed_variance import Spread, spreads
-from dropgrid.reports.questions.smoothness import Smoothness, smoothness
-from dropgrid.reports.questions.steps_to_accuracy import Target, targets
 from dropgrid.reports.treatment import Site, sites
 from dropgrid.statistics import samples
 from dropgrid.statistics.dunnett import Comparison
 from dropgrid.store.ablation import Ablation, Block
 from dropgrid.store.cell import Cell, mean_over_sites
 
+Answer = TypeVar("Answer")
+
 NATS = ("test/nll_last", "train/nll")
-"""Metrics that are no shares, hence not in percent."""
+"""Metrics that are not shares, hence not in percent."""
 
 
 @dataclass(frozen=True)
 class Row:
     """One line. Accuracies in percent, differences in points, fractions of sites in [0, 1].
 
-    `withheld` says in a word why there is no difference or no verdict; None where there is one, or the row is the
-    baseline. `accuracies` and `differences` are those of the single seeds. `difference` is paired by seed, `welch` its
-    interval as if seeds were not shared, `correlation` that with the baseline over seeds; `comparison`, from which the
+    `withheld` says in a word why there is no difference or no verdict; None if there is one, or the row is the
+    baseline. `accuracies` and `differences` are by seed. `difference` is paired by seed, `welch` its
+    interval as if seeds were not shared, `correlation` with the baseline over seeds; `comparison`, from which the
     verdict is, judges all rows of the block at once. `against` is the verdict against the published effect, `differs`
     in what the protocols do. `also` are the statistics of the ablation's further metrics. `expected` and `realised` are
     means over the sites that drop, `sites` all of them.
@@ -82,42 +78,24 @@ class Row:
 class Table:
     """The blocks of an ablation as rows, in order; each block's rows are compared with the block's baseline.
 
-    `claims` are those that the ablation stated, judged.
+    `claims` are what the ablation stated, judged; `answers` holds what questions computed (`answer`).
     """
 
     ablation: Ablation
     blocks: Sequence[tuple[Block, Sequence[Row]]]
     claims: Sequence[Judged] = ()
+    answers: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def rows(self) -> list[Row]:
         """All rows, block by block."""
         return [row for _, rows in self.blocks for row in rows]
 
-    @cached_property
-    def contrasts(self) -> Sequence[Contrast]:
-        """Those that the ablation asks for."""
-        return contrasts(self.ablation)
-
-    @cached_property
-    def ensembles(self) -> Sequence[Ensemble]:
-        """Those that the ablation asks for; a look at unfinished cells need not average them."""
-        return ensembles(self.ablation)
-
-    @cached_property
-    def targets(self) -> Sequence[Target]:
-        """Every row's way to the accuracy that the ablation asks for."""
-        return targets(self.ablation)
-
-    @cached_property
-    def spreads(self) -> Sequence[Spread]:
-        """Every row's, at the epochs that the ablation asks for."""
-        return spreads(self.ablation)
-
-    @cached_property
-    def smoothness(self) -> Sequence[Smoothness]:
-        """Every row's, where its cells recorded it."""
-        return smoothness(self.ablation)
+    def answer(self, compute: "Callable[[Table], Answer]") -> Answer:
+        """Return what a question's `compute` makes of this table, computed once and only if it is wanted."""
+        if compute not in self.answers:
+            self.answers[compute] = compute(self)
+        return cast(Answer, self.answers[compute])
 
     @property
     def title(self) -> str:
@@ -126,13 +104,13 @@ class Table:
 
     @property
     def question(self) -> str:
-        """What it asks, or its title."""
+        """The ablation's question, or its title."""
         return self.ablation.about.get("question") or self.title
 
 
 def tabulate(ablation: Ablation) -> Table:
     """Compute the table of an ablation from the cells finished so far."""
-    return Table(ablation, [(block, block_rows(ablation, block)) for block in ablation.blocks], judge(ablation))
+    return Table(ablation, [(block, block_rows(ablation, block)) for block in ablation.blocks], judge_claims(ablation))
 
 
 def block_rows(ablation: Ablation, block: Block) -> list[Row]:
@@ -142,7 +120,7 @@ def block_rows(ablation: Ablation, block: Block) -> list[Row]:
 
 
 def comparisons(ablation: Ablation, block: Block) -> dict[str, Comparison]:
-    """The block's complete rows, judged together; test images counted where every cell has its predictions."""
+    """The block's complete rows, judged together; test images count if every cell has its predictions."""
     whole = {name: cells for name, cells in block.rows.items() if complete(cells, ablation.metric)}
     if ablation.baseline not in whole or len(whole) < 2:
         return {}
@@ -198,7 +176,7 @@ def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell]
 
 
 def against(comparison: Comparison | None, effect: publications.Published | None, differs: Sequence[str]) -> str | None:
-    """The verdict against the published effect; None where there is none, or nothing to judge."""
+    """The verdict against the published effect; None if there is none, or nothing to judge."""
     if effect is None or comparison is None:
         return None
     return publications.NOT_COMPARABLE if differs else publications.judge(comparison, effect)
@@ -207,7 +185,7 @@ def against(comparison: Comparison | None, effect: publications.Published | None
 def withheld(
     complete: bool, difference: samples.Difference | None, own: Sequence[Site], other: Sequence[Site]
 ) -> str | None:
-    """Why a row has no verdict, in a word or two; None where it has one."""
+    """Why a row has no verdict, in a word or two; None if it has one."""
     if not complete:
         return "incomplete"
     if difference is None:
@@ -220,7 +198,7 @@ def withheld(
 
 
 def sample(values: Mapping[int, float], complete: bool) -> samples.Sample:
-    """Statistics of the seeds; no interval while some are missing, for those that are may be missing for a reason."""
+    """Statistics of the seeds; no interval while some are missing, for they may be missing for a reason."""
     found = samples.describe([values[seed] for seed in sorted(values)])
     return found if complete else samples.Sample(found.n, found.mean, found.std, None)
 
@@ -241,6 +219,6 @@ def means(cells: Sequence[Cell]) -> dict[str, float | None]:
 
 
 def mean(values: Sequence[float | None]) -> float | None:
-    """The mean of what is there."""
+    """The mean of the values that are not None."""
     there = [value for value in values if value is not None]
     return math.fsum(there) / len(there) if there else None

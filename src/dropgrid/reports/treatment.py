@@ -1,4 +1,4 @@
-"""What the sites of a row really dropped, or moved by noise, over its seeds."""
+"""The fractions that the sites of a row really dropped, or moved by noise, over its seeds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ class Site:
     """One site of a row over its finished seeds: fractions are means over them, in [0, 1].
 
     `counts` says of what: `dropped`, of Gaussian noise `moved by over 1 σ`, where `nominal` is σ, no fraction, or else.
-    stderr is that of the mean realised fraction, √(Σ seᵢ²) / n. Flagged: in any seed, or more than 5 of these apart;
-    many seeds see what one cannot. Clamped: in any seed.
+    `stderr` is the standard error of the mean realised fraction, √(Σ seᵢ²) / n. Flagged: in any seed, or more than 5
+    of these apart; many seeds see what one cannot. Clamped: in any seed.
     """
 
     row: str
@@ -48,7 +48,7 @@ class Site:
 
     @property
     def errors(self) -> float | None:
-        """How many standard errors realised and expected are apart; None where nothing ran or nothing is random."""
+        """How many standard errors realised and expected are apart; None if nothing ran or nothing is random."""
         return (self.realised - self.expected) / self.stderr if self.realised is not None and self.stderr > 0 else None
 
 
@@ -82,5 +82,5 @@ def pooled(row: str, site: str, lines: Sequence[Mapping[str, Any]]) -> Site:
 
 
 def counted(found: Sequence[Site]) -> list[str]:
-    """What some sites count, what drops first."""
+    """The things that some sites count, `dropped` first."""
     return sorted({site.counts for site in found}, key=lambda each: (each != DROPPED, each))

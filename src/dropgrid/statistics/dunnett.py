@@ -12,19 +12,19 @@ from dropgrid.statistics.power import POWER
 from dropgrid.statistics.samples import CONFIDENCE, ROUNDING, Interval
 
 NODES = 48
-"""Of each Gauss rule."""
+"""Nodes of each Gauss rule."""
 
 ROUNDS = 4
-"""Of weighting rows by their spread."""
+"""Rounds of weighting rows by their spread."""
 
 PRECISION = 1e-5
-"""Of a critical value, relative."""
+"""Relative precision of a critical value."""
 
 Values = Mapping[str, Mapping[int, float]]
 """row -> seed -> value."""
 
 Pair = tuple[str, str]
-"""A row, and that with which it is compared."""
+"""A row, and the row with which it is compared."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Comparison:
     """A row's difference to another, judged together with `family` such differences.
 
     `mean` ± `critical` · `error` is `ci95`; `error` the standard error with `freedom` degrees of freedom, of which
-    `examples` is the part that comes from the choice of test images (None where that is unknown); `detectable`
+    `examples` is the part that comes from the choice of test images (None if that is unknown); `detectable`
     the difference that this design shows with 80 % power.
     """
 
@@ -49,17 +49,17 @@ class Comparison:
 def compare(
     values: Values, pairs: Sequence[Pair], examples: np.ndarray | None = None, confidence: float = CONFIDENCE
 ) -> list[Comparison]:
-    """The comparisons of pairs of rows, judged together; none where the seeds leave no spread to estimate.
+    """The comparisons of pairs of rows, judged together; none if the seeds leave no spread to estimate.
 
     Seeds are blocks: value(row, seed) = μ(row) + β(seed) + ε, ε of the row's own spread (`spreads`), fitted by weighted
     least squares, whatever cells are there. A difference d = μ(one) - μ(other) has the variance that the fit gives,
     with degrees of freedom by Satterthwaite (1946), at most N - rank; of two rows alone that is the paired t-test. The
     choice of test images adds the variance in `examples`. The interval is d ± c · error, c such that all of them hold
-    at once with probability 95 %: where all pairs share the other row Dunnett's (1955; with blocks: Hsu 1996, ch. 7) at
+    at once with probability 95 %: if all pairs share the other row Dunnett's (1955; with blocks: Hsu 1996, ch. 7) at
     the least correlation of any two differences, else Šidák's (1967), which is valid for any.
 
-    Simulated with 3 seeds and 8 rows, some interval misses in 4 to 6 % of tables where rows vary alike or one varies
-    three times as much as the others, in 9 % where the baseline does.
+    Simulated with 3 seeds and 8 rows, some interval misses in 4 to 6 % of tables if rows vary alike or one varies
+    three times as much as the others, in 9 % if the baseline does.
 
     Args:
         values: of all rows that tell of the spread.
@@ -137,7 +137,7 @@ def spreads(
 def moderated(variances: np.ndarray, freedoms: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Variances drawn towards a common one, and their degrees of freedom, at most those of all together.
 
-    (d₀ s₀² + νᵢ sᵢ²) / (d₀ + νᵢ), d₀ + νᵢ: the posterior where true variances follow a scaled inverse χ², whose d₀ and
+    (d₀ s₀² + νᵢ sᵢ²) / (d₀ + νᵢ), d₀ + νᵢ: the posterior if true variances follow a scaled inverse χ², whose d₀ and
     s₀² come from the mean and variance of log sᵢ². Where these vary no more than chance has it, all are the pooled one.
     Source: Smyth, Stat. Appl. Genet. Mol. Biol. 3, 2004, §6.2.
     """
@@ -171,12 +171,12 @@ def rounded(freedom: float) -> float:
 
 
 def quantile(probability: float, freedom: float) -> float:
-    """Student's."""
+    """Student's quantile."""
     return float(stdtrit(freedom, probability))
 
 
 def least_correlation(covariance: np.ndarray) -> float:
-    """The least correlation of any two differences, at least 0, rounded down; where none varies a balanced design's."""
+    """The least correlation of any two differences, at least 0, rounded down; if none varies a balanced design's."""
     sizes = np.sqrt(np.clip(np.diag(covariance), 0, None))
     if len(sizes) < 2 or (sizes <= ROUNDING).any():
         return 0.5
@@ -212,7 +212,7 @@ def critical(rows: int, freedom: float, correlation: float, confidence: float = 
 
 
 def examples_covariance(correct: Mapping[str, Mapping[int, np.ndarray]], pairs: Sequence[Pair]) -> np.ndarray:
-    """What the choice of test images adds to the covariance of the pairs' differences, in points² (pairs, pairs).
+    """Return the part of the choice of test images in the pairs' differences: (pairs, pairs) covariance in points².
 
     For the differences dₛₑ of being right, over n seeds and E images: cov over e of their means over s / E, less the
     part of single cells, cov of the residuals dₛₑ - dₛ. - d.ₑ + d.. / (n E), which the spread over seeds holds already.
@@ -241,4 +241,5 @@ def examples_covariance(correct: Mapping[str, Mapping[int, np.ndarray]], pairs: 
 def positive(covariance: np.ndarray) -> np.ndarray:
     """The nearest covariance without negative variances: its negative eigenvalues set to 0."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
-    return (vectors * np.clip(values, 0, None)) @ vectors.T
+    nearest: np.ndarray = (vectors * np.clip(values, 0, None)) @ vectors.T
+    return nearest

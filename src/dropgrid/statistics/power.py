@@ -11,7 +11,7 @@ from dropgrid.statistics.samples import CONFIDENCE, ROUNDING, Interval, differen
 POWER = 0.8
 MOST_SEEDS = 1_000_000
 SHARED_BASELINE = 0.5
-"""Correlation of two rows' differences to one baseline, where rows vary alike: half of their variance is its."""
+"""Correlation of two rows' differences to one baseline, if rows vary alike: half of their variance is its."""
 
 Values = Mapping[str, Mapping[int, float]]
 """row -> seed -> value."""
@@ -22,7 +22,7 @@ class Spread:
     """How paired differences vary from seed to seed.
 
     `sd` is their standard deviation, `interval` its 95 % interval, `correlation` that of a row's values with its
-    baseline's over the seeds (None where either never varies), `rows` and `seeds` how many were there to tell.
+    baseline's over the seeds (None if either never varies), `rows` and `seeds` how many were there to tell.
     """
 
     sd: float
@@ -33,7 +33,7 @@ class Spread:
 
 
 def spread(blocks: Sequence[Values], baseline: str) -> Spread | None:
-    """The spread pooled over all rows of all blocks; None where no row shares two seeds with its block's baseline.
+    """The spread pooled over all rows of all blocks; None if no row shares two seeds with its block's baseline.
 
     sd = √(Σ νᵢ sᵢ² / Σ νᵢ), sᵢ the standard deviation of row i's differences dₛ = valueₛ - baselineₛ over the nᵢ seeds
     that both have, νᵢ = nᵢ - 1. Interval: sd · √(ν / χ²(0.975; ν)) to sd · √(ν / χ²(0.025; ν)). Rows of a block share

@@ -15,7 +15,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Sample:
-    """n values: their mean, sample standard deviation and the 95 % interval of the mean; None where n is too small."""
+    """n values: their mean, sample standard deviation and the 95 % interval of the mean; None if n is too small."""
 
     n: int
     mean: float | None
@@ -25,7 +25,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Difference(Sample):
-    """The same of paired differences, with the p-value of "their mean is 0"."""
+    """A sample of paired differences, with the p-value of "their mean is 0"."""
 
     p_value: float | None
 
@@ -101,7 +101,7 @@ def welch(values: Mapping[int, float], baseline: Mapping[int, float]) -> Interva
 
 
 def correlation(values: Mapping[int, float], baseline: Mapping[int, float]) -> float | None:
-    """Pearson's r of two rows over the seeds that both have; None for fewer than 3, or where one never varies."""
+    """Pearson's r of two rows over the seeds that both have; None for fewer than 3, or if one never varies."""
     both = sorted(values.keys() & baseline.keys())
     if len(both) < 3:
         return None

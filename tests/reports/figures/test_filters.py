@@ -56,7 +56,9 @@ def test_the_lowest_seed_that_all_rows_have_is_drawn(measured):
     path.unlink()
     drawn = figure_filters.draw(table_of(measured))
     assert "units, seed 1," in words(drawn)
-    assert np.array_equal(np.asarray(drawn.axes[0].images[0].get_array()), figure_filters.grid(arrays(1)["filters"]))
+    assert np.array_equal(
+        np.asarray(drawn.axes[0].images[0].get_array()), figure_filters.filter_grid(arrays(1)["filters"])
+    )
 
 
 def test_rows_without_a_common_seed_say_which_theirs_is(measured):
@@ -72,24 +74,26 @@ def test_rows_without_a_common_seed_say_which_theirs_is(measured):
 def test_colours_are_symmetric_about_white_at_zero():
     filters = np.zeros((4, 1, 3, 3), np.float32)
     filters[0], filters[1] = 1, -1
-    sheet = figure_filters.grid(filters)
+    sheet = figure_filters.filter_grid(filters)
     high, low, zero = sheet[5, 5], sheet[5, -5], sheet[-5, 5]
     assert zero == pytest.approx([0.97] * 3, abs=0.01)
     assert high[0] > high[2] and low[2] > low[0]
-    opposite = figure_filters.grid(-filters)
+    opposite = figure_filters.filter_grid(-filters)
     assert opposite[5, 5] == pytest.approx(low) and opposite[5, -5] == pytest.approx(high)
-    assert figure_filters.grid(0 * filters)[5, 5] == pytest.approx(zero)
+    assert figure_filters.filter_grid(0 * filters)[5, 5] == pytest.approx(zero)
 
 
 def test_one_outlier_leaves_the_others_their_colours():
     filters = np.sign(np.random.default_rng(0).normal(size=(64, 1, 28, 28)))
     filters[0, 0, 0, 0] = 1000
-    assert figure_filters.grid(filters)[-1, -1] == pytest.approx(figure_filters.grid(np.sign(filters))[-1, -1])
+    assert figure_filters.filter_grid(filters)[-1, -1] == pytest.approx(
+        figure_filters.filter_grid(np.sign(filters))[-1, -1]
+    )
 
 
 def test_filters_stand_in_their_places_with_grey_between():
     filters = np.random.default_rng(0).normal(size=(5, 1, 4, 4))
-    sheet = figure_filters.grid(filters)
+    sheet = figure_filters.filter_grid(filters)
     times = -(-figure_filters.PIXELS // (3 * 4))
     gap = max(1, round(0.07 * times * 4))
     side = 4 * times + gap
@@ -102,7 +106,7 @@ def test_filters_stand_in_their_places_with_grey_between():
 def test_three_channels_are_colours_about_grey():
     filters = np.zeros((1, 3, 2, 2))
     filters[0, 0], filters[0, 2] = 1, -1
-    assert figure_filters.grid(filters)[0, 0] == pytest.approx([1, 0.5, 0])
+    assert figure_filters.filter_grid(filters)[0, 0] == pytest.approx([1, 0.5, 0])
 
 
 def test_without_filters_the_histograms_are_drawn_alone(fake):

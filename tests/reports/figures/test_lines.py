@@ -1,18 +1,13 @@
 """figure_lines.png, and the series and widths behind it."""
 
-import json
 from itertools import pairwise
 
-import numpy as np
 import pytest
 
 from dropgrid.errors import UserError
 from dropgrid.plotting import style
 from dropgrid.reports import line_series
 from dropgrid.reports.figures import lines as figure_lines
-from dropgrid.reports.formats import formats
-from dropgrid.reports.questions import plateau_width
-from dropgrid.reports.report import write
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -123,14 +118,14 @@ def test_names_stand_beside_the_panel_and_never_on_one_another(fake):
 
 
 def test_apart_moves_no_more_than_it_must():
-    assert figure_lines.apart([0.5, 2.0], [1.0, 1.0], 3.0) == [0.5, 2.0]
-    assert figure_lines.apart([1.0, 1.0, 1.0], [1.0, 1.0, 1.0], 3.0) == [0.5, 1.5, 2.5]
-    assert figure_lines.apart([5.0], [1.0], 3.0) == [2.5]
+    assert figure_lines.moved_apart([0.5, 2.0], [1.0, 1.0], 3.0) == [0.5, 2.0]
+    assert figure_lines.moved_apart([1.0, 1.0, 1.0], [1.0, 1.0, 1.0], 3.0) == [0.5, 1.5, 2.5]
+    assert figure_lines.moved_apart([5.0], [1.0], 3.0) == [2.5]
 
 
 def test_what_asks_for_no_lines_has_none(fake):
     table = table_of(fake.add(["baseline", "dropout"], seeds=2))
-    assert figure_lines.draw(table) is None and line_series.lines(table) == [] and plateau_width.widths(table) == []
+    assert figure_lines.draw(table) is None and line_series.lines(table) == []
 
 
 @pytest.mark.parametrize(
@@ -159,48 +154,3 @@ def test_the_series_is_the_name_without_the_key_and_pending_cells_say_x_by_it(fa
     ((lines),) = line_series.lines(table_of(fake))
     assert [(each.name, [x for x, _ in each.points]) for each in lines.series] == [("x size=3", [0.5, 0.9])]
     assert [row.name for row in lines.without] == ["baseline"]
-
-
-def test_width_is_the_share_of_a_fine_grid_that_is_near_the_best():
-    random = np.random.default_rng(0)
-    for _ in range(20):
-        xs = np.sort(random.uniform(0, 1, 6))
-        ys = random.normal(90, 1, 6)
-        fine = np.linspace(xs[0], xs[-1], 200_001)
-        expected = np.mean(np.interp(fine, xs, ys) >= ys.max() - 0.5) * (xs[-1] - xs[0])
-        assert plateau_width.width(list(xs), list(ys), 0.5) == pytest.approx(expected, abs=1e-4)
-
-
-def test_width_of_a_line_and_of_a_plateau_by_hand():
-    assert plateau_width.width([0, 1], [90, 92], 0.5) == pytest.approx(0.25)
-    assert plateau_width.width([0, 1, 2, 4], [91.6, 92, 92, 91.5], 0.5) == 4
-    assert plateau_width.width([0, 1, 2], [80, 90, 80], 0.5) == pytest.approx(0.1)
-    assert plateau_width.width([0, 1, 3], [92, 91.5, 91.5], 0.5) == 3  # just at the threshold
-
-
-def test_widths_are_those_of_each_seed_of_the_complete_series(fake):
-    swept(fake, names=("dropout", "dropblock"), within=0.5).of("dropblock keep_prob=0.6")[0]["status"] = "failed"
-    table = table_of(fake)
-    (found,) = plateau_width.widths(table)
-    rows = [row for row in table.rows if row.name.startswith("dropout ")]
-    values = [plateau_width.width(VALUES, [row.accuracies[seed] for row in rows], 0.5) for seed in range(3)]
-    assert (found.series, found.whole, found.sample.n) == ("dropout", (0.5, 0.95), 3)
-    assert found.sample.mean == pytest.approx(np.mean(values))
-    assert found.sample.std == pytest.approx(np.std(values, ddof=1))
-    assert "Not computed, incomplete or flagged: “dropblock”" in plateau_width.note(table)
-
-
-def test_widths_stand_in_markdown_json_and_page_beneath_the_lines(fake):
-    swept(fake, names=("dropout",), within=0.5)
-    table = table_of(fake)
-    (line,) = json.loads(formats.as_json(table))["widths"]
-    assert (line["series"], line["within"], line["range"]) == ("dropout", 0.5, [0.5, 0.95])
-    assert "## Width of keep_prob within 0.5 points of the best" in formats.markdown(table)
-    page = write("demo", fake.outputs).paths[-1].read_text()
-    assert page.index("(figure_lines.png,") < page.index("Width of keep_prob") < page.index("(figure_curves.png,")
-
-
-def test_without_within_there_are_no_widths(fake):
-    table = table_of(swept(fake, names=("dropout",)))
-    assert json.loads(formats.as_json(table))["widths"] == []
-    assert "Width" not in formats.markdown(table)

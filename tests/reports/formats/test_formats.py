@@ -7,8 +7,10 @@ import re
 
 import pytest
 
-from dropgrid.reports.formats import formats
-from dropgrid.reports.formats.terminal import plain
+from dropgrid.reports.formats import csv as csv_format
+from dropgrid.reports.formats import json as json_format
+from dropgrid.reports.formats import latex, markdown
+from dropgrid.reports.formats.terminal import plain_text
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -29,7 +31,7 @@ def nasty(fake):
 
 def test_json_has_the_contract_s_fields(fake):
     fake.about["published"] = {"rows": {"dropout": {"mean": 76.8, "std": 0.04, "note": "Table 1"}}}
-    value = json.loads(formats.as_json(table_of(fake.add(["baseline", "dropout"]))))
+    value = json.loads(json_format.render(table_of(fake.add(["baseline", "dropout"]))))
     assert (value["metric"], value["unit"]) == ("test/acc_last", "percent")
     baseline, row = value["rows"]
     promised = {"row", "factors", "n", "planned", "mean", "std", "ci95", "delta", "delta_ci95", "p_value", "published"}
@@ -44,7 +46,7 @@ def test_json_has_the_contract_s_fields(fake):
 
 def test_json_says_null_where_a_number_is_not_finite(fake):
     fake.add(["baseline"], seeds=1).cells[0]["result"]["metrics"]["test/nll_last"] = float("inf")
-    text = formats.as_json(table_of(fake))
+    text = json_format.render(table_of(fake))
     assert json.loads(text)["rows"][0]["metrics"]["test/nll_last"] is None
     assert "Infinity" not in text
 
@@ -53,8 +55,8 @@ def test_csv_has_json_s_numbers_unrounded(fake):
     for lr in ("0.05", "0.1"):
         fake.add(["baseline", "dropout"], factors={"optimizer.lr": lr})
     table = table_of(fake)
-    lines = list(csv.DictReader(io.StringIO(formats.as_csv(table))))
-    rows = json.loads(formats.as_json(table))["rows"]
+    lines = list(csv.DictReader(io.StringIO(csv_format.render(table))))
+    rows = json.loads(json_format.render(table))["rows"]
     assert [line["factor:optimizer.lr"] for line in lines] == ["0.05", "0.05", "0.1", "0.1"]
     for line, row in zip(lines, rows, strict=True):
         assert float(line["mean"]) == row["mean"]
@@ -63,7 +65,7 @@ def test_csv_has_json_s_numbers_unrounded(fake):
 
 
 def test_markdown_is_a_pipe_table_with_aligned_bars(fake):
-    lines = [line for line in formats.markdown(table_of(fake.add())).splitlines() if line.startswith("|")]
+    lines = [line for line in markdown.render(table_of(fake.add())).splitlines() if line.startswith("|")]
     assert len(lines) == 11
     assert len({len(line) for line in lines}) == 1
     bars = [[i for i, c in enumerate(line) if c == "|"] for line in lines]
@@ -73,14 +75,14 @@ def test_markdown_is_a_pipe_table_with_aligned_bars(fake):
 
 
 def test_markdown_escapes_names(nasty):
-    lines = [line for line in formats.markdown(table_of(nasty)).splitlines() if line.startswith("|")]
+    lines = [line for line in markdown.render(table_of(nasty)).splitlines() if line.startswith("|")]
     unescaped = [len(re.findall(r"(?<!\\)\|", line)) for line in lines]
     assert len(set(unescaped)) == 1
     assert "&lt;i>" in lines[3] and "a &amp; b_c" in lines[3]
 
 
 def test_latex_escapes_names_and_balances(nasty):
-    text = formats.latex(table_of(nasty))
+    text = latex.render(table_of(nasty))
     body = re.sub(r"(?m)(?<!\\)%.*$", "", text)
     assert r"a \& b\_c \textless{}i\textgreater{}50\%\textless{}/i" in body
     assert r"\#1 \textasciitilde{}x\textasciicircum{}2 \$y\$ \{z\} \textbar{} \textbackslash{}end {[}q{]}" in body
@@ -92,7 +94,7 @@ def test_latex_escapes_names_and_balances(nasty):
 
 
 def test_latex_lines_have_as_many_cells_as_columns(nasty):
-    text = formats.latex(table_of(nasty))
+    text = latex.render(table_of(nasty))
     count = len(re.search(r"\\begin\{tabular\}\{([lr]+)\}", text)[1])
     lines = [line for line in text.splitlines() if line.endswith(r" \\")]
     assert len(lines) == 3
@@ -103,21 +105,21 @@ def test_blocks_are_headed_by_their_factors_everywhere(fake):
     for lr in ("0.05", "0.1"):
         fake.add(["baseline", "dropout"], seeds=2, factors={"optimizer.lr": lr})
     table = table_of(fake)
-    for text in (formats.markdown(table), formats.latex(table), plain(table)):
+    for text in (markdown.render(table), latex.render(table), plain_text(table)):
         assert text.index("optimizer.lr=0.05") < text.index("optimizer.lr=0.1")
         assert text.count("dropout") >= 2
 
 
 def test_published_numbers_stand_beside_ours_only_where_there_are_any(fake):
     fake.add(["baseline", "dropout"])
-    assert "Published" not in formats.markdown(table_of(fake))
+    assert "Published" not in markdown.render(table_of(fake))
     fake.about["published"] = {"rows": {"dropout": {"mean": 76.8}}}
-    assert "Published" in formats.markdown(table_of(fake)) and "76.80" in plain(table_of(fake))
+    assert "Published" in markdown.render(table_of(fake)) and "76.80" in plain_text(table_of(fake))
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])
 def test_a_narrow_terminal_keeps_names_accuracies_and_intervals(fake, width):
-    text = plain(table_of(fake.add()), width)
+    text = plain_text(table_of(fake.add()), width)
     assert max(len(line) for line in text.splitlines()) <= width
     assert "dropblock_fixed_keep_prob " in text and "±" in text and "[" in text
     assert ("Left out" in text) == (width < 160)
@@ -125,22 +127,22 @@ def test_a_narrow_terminal_keeps_names_accuracies_and_intervals(fake, width):
 
 def test_names_are_text_on_the_terminal_not_markup(fake):
     fake.add({"baseline": (["a=b"], 0.0, []), "[red]x[/red]": (["a=c"], 0.0, [])}, seeds=2)
-    assert "[red]x[/red]" in plain(table_of(fake))
+    assert "[red]x[/red]" in plain_text(table_of(fake))
 
 
 @pytest.mark.parametrize("live", ["![px](http://x/p.png)", "[x](javascript:1)", "[x][y]", "[x]: http://x", r"[x\\](y)"])
 def test_markdown_makes_no_link_of_a_name(live):
-    text = formats.markdown_text(live)
+    text = markdown.markdown_text(live)
     assert not re.search(r"(?<!\\)(\\\\)*(!\[|\][(\[:])", text)
     assert text.replace("\\", "") == live.replace("\\", "")
 
 
 def test_markdown_leaves_plain_brackets():
-    assert formats.markdown_text("groups=[3, 4] at 95 % [0.1, 0.2]!") == "groups=[3, 4] at 95 % [0.1, 0.2]!"
+    assert markdown.markdown_text("groups=[3, 4] at 95 % [0.1, 0.2]!") == "groups=[3, 4] at 95 % [0.1, 0.2]!"
 
 
 def test_csv_has_no_formulas(fake):
     fake.add({"baseline": (["a=b"], 0.0, []), "=HYPERLINK(1)": (["a=c"], -0.4, [])}, seeds=3)
-    first, second = csv.DictReader(io.StringIO(formats.as_csv(table_of(fake))))
+    first, second = csv.DictReader(io.StringIO(csv_format.render(table_of(fake))))
     assert (first["row"], second["row"]) == ("baseline", "'=HYPERLINK(1)") and float(second["delta"]) < 0
-    assert [formats.inert(each) for each in ("@x", "\tx", "-1.5", -1.5, "x")] == ["'@x", "'\tx", "-1.5", -1.5, "x"]
+    assert [csv_format.inert(each) for each in ("@x", "\tx", "-1.5", -1.5, "x")] == ["'@x", "'\tx", "-1.5", -1.5, "x"]

@@ -6,6 +6,7 @@ import pytest
 from dropgrid.measure.snapshots import Moment
 from dropgrid.measure.snapshots import write as record
 from dropgrid.reports.figures import diagnosis
+from dropgrid.reports.questions import smoothness
 from dropgrid.reports.report import write
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
@@ -35,7 +36,9 @@ def recorded(fake):
 
 
 def test_the_median_over_training_leaves_the_end_out_and_ratios_are_geometric(recorded, fake):
-    found = {(each.measure, each.row): each for each in tabulate(read(recorded, fake.outputs)).smoothness}
+    found = {
+        (each.measure, each.row): each for each in tabulate(read(recorded, fake.outputs)).answer(smoothness.compute)
+    }
     for measure, most in (("range", 1), ("change", 2), ("smoothness", 3)):
         baseline, dropout = found[measure, "baseline"], found[measure, "dropout"]
         assert baseline.n == 3 and baseline.ratio is None and baseline.value.mean == pytest.approx(most)
@@ -53,4 +56,4 @@ def test_a_report_has_table_and_picture_of_it(recorded, fake):
 
 def test_without_records_there_is_neither(fake):
     table = tabulate(read(fake.add(seeds=2).write(), fake.outputs))
-    assert not table.smoothness and diagnosis.draw(table) == {}
+    assert not table.answer(smoothness.compute) and diagnosis.draw(table) == {}

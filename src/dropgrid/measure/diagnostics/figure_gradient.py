@@ -8,10 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from dropgrid.measure.snapshots import Results
-from dropgrid.plotting.layout import Panel, curve, powers, sheet
+from dropgrid.plotting.layout import Panel, panel_figure
+from dropgrid.plotting.series import draw_series
 from dropgrid.plotting.style import look
+from dropgrid.plotting.value_axes import log_axis
 
-WHAT = (
+EXPLANATION = (
     "g is the gradient of the loss on the batch, η how far the weights go along -g. Predictiveness: how much the "
     "gradient has changed there, in its own units. Effective β-smoothness: that change per distance gone; a smoother "
     "landscape has less (Santurkar et al. 2018, Fig. 4)."
@@ -25,24 +27,22 @@ KEYS = {
 
 
 def draw(results: Results) -> Figure | None:
-    """Three panels: over η where each configuration has one moment, else over training."""
+    """Three panels: over η if each configuration has one moment, else over training."""
     over = any(len(moments) > 1 for moments in results.values())
     panels = [
-        Panel(title, "Step of training" if over else "η", up, filling(results, key, over))
+        Panel(title, "Step of training" if over else "η", up, panel_painter(results, key, over))
         for key, (title, up) in KEYS.items()
     ]
     if not over:
-        told = WHAT
-        return sheet("Along the gradient", [*results], [panels], told)
+        return panel_figure("Along the gradient", [*results], [panels], EXPLANATION)
     bands = (
         "Bands: from the lowest to the highest over the η of each moment; lines: their middle, of smoothness the top."
     )
-    told = f"{WHAT} {bands}"
-    return sheet("Along the gradient, over training", [*results], [panels], told)
+    return panel_figure("Along the gradient, over training", [*results], [panels], f"{EXPLANATION} {bands}")
 
 
-def filling(results: Results, key: str, over: bool) -> Callable[[Axes], None]:
-    """What fills a panel."""
+def panel_painter(results: Results, key: str, over: bool) -> Callable[[Axes], None]:
+    """What draws a panel."""
 
     def along(axes: Axes) -> None:
         steps = [moments[-1].arrays["steps"] for moments in results.values()]
@@ -50,47 +50,41 @@ def filling(results: Results, key: str, over: bool) -> Callable[[Axes], None]:
         start = low / 1.6 if key == "loss" else low
         for index, (moments, at) in enumerate(zip(results.values(), steps, strict=True)):
             across = np.concatenate([[start], at]) if key == "loss" else at
-            curve(axes, across, moments[-1].arrays[key], index)
+            draw_series(axes, across, moments[-1].arrays[key], index)
         axes.set_xscale("log")
         axes.xaxis.set_minor_locator(NullLocator())
         ticks = [low, (low * high) ** 0.5, high]
         zero = [start] if key == "loss" else []
         axes.set_xticks([*zero, *ticks], [*("0" for _ in zero), *(f"{each:.2g}" for each in ticks)])
         axes.set_xlim(start / 1.15, high * 1.15)
-        if apart(every(results, key)):
-            powers(axes, every(results, key))
+        if differ_tenfold(values_of(results, key)):
+            log_axis(axes, values_of(results, key))
 
     def bands(axes: Axes) -> None:
         for index, moments in enumerate(results.values()):
-            low, high = (np.array([end(each.arrays[key]) for each in moments]) for end in (lowest, highest))
+            low, high = (np.array([end(finite(each.arrays[key])) for each in moments]) for end in (np.min, np.max))
             at = [each.step for each in moments]
             colour, _, _ = look(index)
             axes.fill_between(at, low, high, color=colour, alpha=0.22, linewidth=0, zorder=2)
-            curve(axes, at, high if key == "smoothness" else (low + high) / 2, index, marker=None)
-        powers(axes, every(results, key))
+            draw_series(axes, at, high if key == "smoothness" else (low + high) / 2, index, marker=None)
+        log_axis(axes, values_of(results, key))
 
     return bands if over else along
 
 
-def every(results: Results, key: str) -> list[np.ndarray]:
+def values_of(results: Results, key: str) -> list[np.ndarray]:
     """All values of all moments."""
     return [each.arrays[key] for moments in results.values() for each in moments]
 
 
-def apart(values: Sequence[np.ndarray]) -> bool:
-    """Whether they differ by more than a factor of ten."""
+def differ_tenfold(values: Sequence[np.ndarray]) -> bool:
+    """Predicate: some differ by more than a factor of ten."""
     flat = np.concatenate(values)
     flat = flat[np.isfinite(flat) & (flat > 0)]
     return len(flat) > 0 and bool(flat.max() > 10 * flat.min())
 
 
-def lowest(values: np.ndarray) -> float:
-    """nan where none is finite."""
+def finite(values: np.ndarray) -> np.ndarray:
+    """The finite values; nan alone if there are none."""
     known = values[np.isfinite(values)]
-    return float(known.min()) if len(known) else np.nan
-
-
-def highest(values: np.ndarray) -> float:
-    """nan where none is finite."""
-    known = values[np.isfinite(values)]
-    return float(known.max()) if len(known) else np.nan
+    return known if len(known) else np.array([np.nan])

@@ -7,14 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dropgrid.measure.snapshots import Results, flat
-from dropgrid.measure.spectrum_density import density, places
-from dropgrid.plotting.layout import Panel, sheet
+from dropgrid.measure.spectrum_density import density, density_places
+from dropgrid.plotting.layout import Panel, panel_figure
 from dropgrid.plotting.style import INK, look
 
 WIDTH = 0.012
 """Of the axis: the kernel's."""
 
-TOLD = (
+EXPLANATION = (
     "Eigenvalues λ of the Hessian of the loss on the batch. Left: their density by stochastic Lanczos quadrature, each "
     f"node a kernel of {100 * WIDTH:g} % of the axis; most lie at 0, and the vertical axis is "
     "logarithmic, so that single ones are seen. Right: the two ends. Left of the line the loss curves down. Gradient "
@@ -26,7 +26,7 @@ def draw(results: Results) -> Figure | None:
     """Density left, the two ends right."""
     found = flat(results)
     arrays = [*found.values()]
-    at = places([float(each["values"][side]) for each in arrays for side in (0, -1)], 0.06)
+    at = density_places([float(each["values"][side]) for each in arrays for side in (0, -1)], 0.06)
 
     def densities(axes: Axes) -> None:
         width = WIDTH * float(at[-1] - at[0])
@@ -61,7 +61,7 @@ def draw(results: Results) -> Figure | None:
 
     left = Panel("Density of eigenvalues", "λ", "Density", densities)
     right = Panel("Lowest and highest", "λ", "", ends)
-    return sheet("The Hessian: how the loss curves", [*found], [[left, right]], TOLD)
+    return panel_figure("The Hessian: how the loss curves", [*found], [[left, right]], EXPLANATION)
 
 
 def floor(arrays: Mapping[str, np.ndarray], width: float) -> float:

@@ -7,8 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dropgrid.measure.snapshots import Moment, Results
-from dropgrid.plotting.layout import Panel, curve, powers, sheet
+from dropgrid.plotting.layout import Panel, panel_figure
+from dropgrid.plotting.series import draw_by_layer, draw_series
 from dropgrid.plotting.style import look
+from dropgrid.plotting.value_axes import log_axis
 
 LAYERS = 3
 """Shown of each configuration: the first, the last, and one between."""
@@ -24,28 +26,28 @@ DRIFT = (
 
 
 def draw(results: Results) -> Figure | None:
-    """Quantiles over training by layer, and the drift of batch norms where some keep moving averages.
+    """Quantiles over training by layer, and the drift of batch norms if some keep moving averages.
 
-    Where every configuration has one moment, both are drawn by depth.
+    If every configuration has one moment, both are drawn by depth.
     """
     if all(len(moments) == 1 for moments in results.values()):
-        return at_once({label: moments[0].arrays for label, moments in results.items()})
-    rows = [quantiles(index, label, moments) for index, (label, moments) in enumerate(results.items())]
+        return by_depth_figure({label: moments[0].arrays for label, moments in results.items()})
+    rows = [quantile_panels(index, label, moments) for index, (label, moments) in enumerate(results.items())]
     drifting = {label: moments for label, moments in results.items() if "norms" in moments[0].arrays}
     grid = [*rows]
     first = next(iter(results.values()))[0].arrays
     shares = ", ".join(f"{100 * q:g}" for q in first["shares"])
-    told = (
+    caption = (
         f"Quantiles ({shares} %) over the batch, and all places, of what one unit's activation is given, in the first, "
         "a middle and the last layer; a steady band is a steady input (Ioffe and Szegedy 2015, Fig. 1)."
     )
     if drifting:
-        grid.append([drifts(results, "drift_mean"), drifts(results, "drift_variance")])
-        told += f" {DRIFT}"
-    return sheet("What reaches one unit, over training", [*results], grid, told, 2.1)
+        grid.append([drift_panel(results, "drift_mean"), drift_panel(results, "drift_variance")])
+        caption += f" {DRIFT}"
+    return panel_figure("What reaches one unit, over training", [*results], grid, caption, 2.1)
 
 
-def at_once(found: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+def by_depth_figure(found: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     """Quantiles and drifts by depth."""
     arrays = [*found.values()]
 
@@ -59,34 +61,31 @@ def at_once(found: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
         axes.locator_params(axis="x", nbins=10, integer=True)
 
     def by_norm(key: str) -> Callable[[Axes], None]:
-        def fill(axes: Axes) -> None:
-            for index, each in enumerate(arrays):
-                if key in each:
-                    curve(axes, np.arange(1, len(each[key]) + 1), each[key], index)
-            powers(axes, [each[key] for each in arrays if key in each])
-            axes.locator_params(axis="x", nbins=8, integer=True)
+        def paint(axes: Axes) -> None:
+            draw_by_layer(axes, [each.get(key) for each in arrays])
+            log_axis(axes, [each[key] for each in arrays if key in each])
 
-        return fill
+        return paint
 
     grid = [[Panel("Input of one unit", "Activation, from input to output", "Input", bars)]]
     shares = ", ".join(f"{100 * q:g}" for q in arrays[0]["shares"])
-    told = f"Bars: quantiles ({shares} %) over the batch, and all places, of what one unit of each layer is given. "
+    caption = f"Bars: quantiles ({shares} %) over the batch, and all places, of what one unit of each layer is given. "
     if any("norms" in each for each in arrays):
         grid.append(
             [Panel(TITLES[key], "Batch norm, from input to output", UNITS[key], by_norm(key)) for key in TITLES]
         )
-        told += DRIFT
-    return sheet("What reaches one unit of each layer", [*found], grid, told.strip(), 2.4)
+        caption += DRIFT
+    return panel_figure("What reaches one unit of each layer", [*found], grid, caption.strip(), 2.4)
 
 
-def quantiles(index: int, label: str, moments: Sequence[Moment]) -> list[Panel]:
+def quantile_panels(index: int, label: str, moments: Sequence[Moment]) -> list[Panel]:
     """Up to three panels of one configuration."""
     names = [str(name) for name in moments[0].arrays["layers"]]
     chosen = sorted({0, (len(names) - 1) // 2, len(names) - 1})
     at = [each.step for each in moments]
 
-    def filling(layer: int) -> Callable[[Axes], None]:
-        def fill(axes: Axes) -> None:
+    def layer_painter(layer: int) -> Callable[[Axes], None]:
+        def paint(axes: Axes) -> None:
             values = np.array([each.arrays["quantiles"][layer] for each in moments])
             colour, marker, dash = look(index)
             if len(at) == 1:
@@ -97,24 +96,24 @@ def quantiles(index: int, label: str, moments: Sequence[Moment]) -> list[Panel]:
                 middle = column == values.shape[1] // 2
                 axes.plot(at, values[:, column], color=colour, linestyle=dash, linewidth=1.7 if middle else 0.9)
 
-        return fill
+        return paint
 
     return [
-        Panel(f"{label}: {names[layer]}", "Step of training", "Input" if place == 0 else "", filling(layer))
+        Panel(f"{label}: {names[layer]}", "Step of training", "Input" if place == 0 else "", layer_painter(layer))
         for place, layer in enumerate(chosen)
     ]
 
 
-def drifts(results: Results, key: str) -> Panel:
+def drift_panel(results: Results, key: str) -> Panel:
     """Mean over norms, by step."""
 
-    def fill(axes: Axes) -> None:
+    def paint(axes: Axes) -> None:
         drawn = []
         for index, moments in enumerate(results.values()):
             known = [(each.step, float(each.arrays[key].mean())) for each in moments if key in each.arrays]
             if known:
-                curve(axes, [step for step, _ in known], [value for _, value in known], index)
+                draw_series(axes, [step for step, _ in known], [value for _, value in known], index)
                 drawn.append(np.array([value for _, value in known]))
-        powers(axes, drawn)
+        log_axis(axes, drawn)
 
-    return Panel(TITLES[key], "Step of training", UNITS[key], fill)
+    return Panel(TITLES[key], "Step of training", UNITS[key], paint)

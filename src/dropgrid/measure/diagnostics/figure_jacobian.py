@@ -6,14 +6,15 @@ from matplotlib.figure import Figure
 
 from dropgrid.measure.lanczos import quantile
 from dropgrid.measure.snapshots import Results, flat
-from dropgrid.measure.spectrum_density import density, places
-from dropgrid.plotting.layout import Panel, powers, sheet
+from dropgrid.measure.spectrum_density import density, density_places
+from dropgrid.plotting.layout import Panel, panel_figure
 from dropgrid.plotting.style import INK, look
+from dropgrid.plotting.value_axes import log_axis
 
 WIDTH = 0.05
 """Decades: the kernel's."""
 
-TOLD = (
+EXPLANATION = (
     "Singular values σ of the Jacobian of the batch's output by its images. Left: their density on a logarithmic axis "
     f"(kernel of {WIDTH:g} decades). Right: from the median (mark) to the highest; beside it σ_max / σ_median. All "
     "σ = 1, the line, is dynamical isometry: no direction of the images is lost or blown up. σ = 0, which a ReLU net "
@@ -22,7 +23,7 @@ TOLD = (
 
 
 def draw(results: Results) -> Figure | None:
-    """Density left, median and highest right; None where all singular values are 0."""
+    """Density left, median and highest right; None if all singular values are 0."""
     found = {label: each for label, each in flat(results).items() if each["values"][-1] > 0}
     if not found:
         return None
@@ -31,7 +32,7 @@ def draw(results: Results) -> Figure | None:
     logs = [np.log10(each["values"][keep]) for each, keep in zip(arrays, above, strict=True)]
     # a stray σ near 0 would take all the room
     low = min(max(float(each[0]), float(each[-1]) - 6) for each in logs)
-    at = places([low, max(float(each[-1]) for each in logs)], 0.08)
+    at = density_places([low, max(float(each[-1]) for each in logs)], 0.08)
 
     def densities(axes: Axes) -> None:
         for index, (each, keep, log) in enumerate(zip(arrays, above, logs, strict=True)):
@@ -39,7 +40,7 @@ def draw(results: Results) -> Figure | None:
             height = density(log, each["weights"][keep], at, WIDTH)
             axes.plot(10**at, height, color=colour, linestyle=dash, linewidth=1.5, zorder=3)
             axes.fill_between(10**at, 0, height, color=colour, alpha=0.12, linewidth=0)
-        powers(axes, [10**at], "x")
+        log_axis(axes, [10**at], "x")
         axes.set_xlim(10 ** at[0], 10 ** at[-1])
         axes.axvline(1, color=INK, linewidth=0.9, zorder=1)
         axes.set_ylim(bottom=0)
@@ -53,9 +54,9 @@ def draw(results: Results) -> Figure | None:
                 axes.plot([middle, top], [y, y], color=colour, linewidth=2.2, solid_capstyle="butt", zorder=3)
                 axes.plot(middle, y, marker, color=colour, markersize=7, mec="white", zorder=4)
             axes.plot(top, y, "|", color=colour, markersize=12, mew=2.2, zorder=4)
-            said = f"{top / middle:.3g}" if middle > 0 else "median 0"
-            axes.annotate(said, (top, y), (7, 0), textcoords="offset points", va="center", fontsize=8.5, color=INK)
-        powers(axes, [10**at], "x")
+            ratio = f"{top / middle:.3g}" if middle > 0 else "median 0"
+            axes.annotate(ratio, (top, y), (7, 0), textcoords="offset points", va="center", fontsize=8.5, color=INK)
+        log_axis(axes, [10**at], "x")
         axes.set_xlim(10 ** at[0], 10 ** (at[-1] + 0.12 * (at[-1] - at[0])))
         axes.axvline(1, color=INK, linewidth=0.9, zorder=1)
         axes.set_ylim(-len(arrays) + 0.4, 0.6)
@@ -65,4 +66,4 @@ def draw(results: Results) -> Figure | None:
         Panel("Density of singular values", "σ", "Density per decade", densities),
         Panel("From σ_median to σ_max, and their ratio", "σ", "", ends),
     ]
-    return sheet("Singular values of the input-output Jacobian", [*found], [panels], TOLD)
+    return panel_figure("Singular values of the input-output Jacobian", [*found], [panels], EXPLANATION)

@@ -7,10 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dropgrid.measure.snapshots import Results, flat
-from dropgrid.plotting.layout import Panel, curve, powers, sheet
+from dropgrid.plotting.layout import Panel, panel_figure
+from dropgrid.plotting.series import draw_series
 from dropgrid.plotting.style import INK, look
+from dropgrid.plotting.value_axes import log_axis
 
-TOLD = (
+EXPLANATION = (
     "A training from the initial weights whose rate rises with each step (Smith 2017): pale, the loss of each batch; "
     "line, smoothed over neighbours on both sides. Filled circle: where it falls fastest, at that rate or somewhat "
     "below it a training learns quickly; cross: where it diverges, which is where the test ended."
@@ -25,15 +27,15 @@ def draw(results: Results) -> Figure | None:
         for index, each in enumerate(found.values()):
             colour, _, _ = look(index)
             axes.plot(each["rates"], each["loss"], color=colour, alpha=0.3, linewidth=0.8, zorder=2)
-            curve(axes, each["rates"], each["smoothed"], index, marker="none")
-        powers(axes, [each["rates"] for each in found.values()], "x")
-        powers(axes, [each["loss"][: len(each["loss"]) - ended(each)] for each in found.values()])
+            draw_series(axes, each["rates"], each["smoothed"], index, marker="none")
+        log_axis(axes, [each["rates"] for each in found.values()], "x")
+        log_axis(axes, [each["loss"][: len(each["loss"]) - ended(each)] for each in found.values()])
         for index, each in enumerate(found.values()):
-            marked(axes, each, look(index)[0])
+            draw_points(axes, each, look(index)[0])
 
-    names = [f"{label}: {points(each)}" for label, each in found.items()]
+    names = [f"{label}: {points_in_words(each)}" for label, each in found.items()]
     panel = Panel("Loss while the rate rises", "Learning rate", "Loss, nats", losses)
-    return sheet("Learning-rate range test", names, [[panel]], TOLD, 3.6)
+    return panel_figure("Learning-rate range test", names, [[panel]], EXPLANATION, 3.6)
 
 
 def ended(arrays: Mapping[str, np.ndarray]) -> int:
@@ -41,7 +43,7 @@ def ended(arrays: Mapping[str, np.ndarray]) -> int:
     return int(np.isfinite(float(arrays["diverges"])) and len(arrays["loss"]) > 1)
 
 
-def points(arrays: Mapping[str, np.ndarray]) -> str:
+def points_in_words(arrays: Mapping[str, np.ndarray]) -> str:
     """The two points in words."""
     steepest, diverges = float(arrays["steepest"]), float(arrays["diverges"])
     falls = f"steepest at {steepest:.2g}" if np.isfinite(steepest) else "the loss never falls"
@@ -49,7 +51,7 @@ def points(arrays: Mapping[str, np.ndarray]) -> str:
     return f"{falls}, {ends}"
 
 
-def marked(axes: Axes, arrays: Mapping[str, np.ndarray], colour: str) -> None:
+def draw_points(axes: Axes, arrays: Mapping[str, np.ndarray], colour: str) -> None:
     """The marks of one configuration; the loss at its divergence, where it is no number, stands at the upper edge."""
     top = axes.get_ylim()[1]
     for key, mark, size in (("steepest", "o", 9), ("diverges", "X", 10)):

@@ -7,10 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dropgrid.measure.snapshots import Results, flat
-from dropgrid.plotting.layout import Panel, curve, powers, sheet
+from dropgrid.plotting.layout import Panel, panel_figure
+from dropgrid.plotting.series import draw_by_layer
 from dropgrid.plotting.style import look
+from dropgrid.plotting.value_axes import log_axis
 
-TOLD = (
+EXPLANATION = (
     "Depth 0 is the images, each further depth what the next convolution or linear layer is given, in the order of a "
     "forward pass; the last is the logits. Forward: √(mean x²) over the batch; backward: ‖∂loss/∂x‖. A level line "
     "keeps the signal, a straight slope loses (or gains) the same factor in each layer. Norms use the batch's "
@@ -19,7 +21,7 @@ TOLD = (
 
 
 def draw(results: Results) -> Figure | None:
-    """Forward and backward by depth; below, units without signal, and the spread of gradients, where there are any."""
+    """Forward and backward by depth; below, units without signal, and the spread of gradients, if there are any."""
     found = flat(results)
     arrays = [*found.values()]
 
@@ -30,54 +32,49 @@ def draw(results: Results) -> Figure | None:
             "weight_gradient": ("The weights' gradient", "norm of gradient"),
         }[key]
 
-        def fill(axes: Axes) -> None:
-            for index, each in enumerate(arrays):
-                curve(axes, np.arange(len(each[key])) + (key == "weight_gradient"), each[key], index)
-            powers(axes, [each[key] for each in arrays])
-            axes.locator_params(axis="x", nbins=8, integer=True)
+        def paint(axes: Axes) -> None:
+            draw_by_layer(axes, [each[key] for each in arrays], first=int(key == "weight_gradient"))
+            log_axis(axes, [each[key] for each in arrays])
 
-        return Panel(title, "Depth" if key != "weight_gradient" else "Weight layer", up, fill)
+        return Panel(title, "Depth" if key != "weight_gradient" else "Weight layer", up, paint)
 
     grid = [[by_depth(key) for key in ("activation", "gradient", "weight_gradient")]]
     below = []
     for key, title in (("dead", "Dead ReLU units"), ("saturated", "Saturated tanh or sigmoid")):
         if any(key in each and each[key].any() for each in arrays):
-            below.append(units(arrays, key, title))
-    told = TOLD
+            below.append(share_panel(arrays, key, title))
+    caption = EXPLANATION
     if len({inverse_widths(each) for each in arrays if len(each["widths"]) > 2}) > 1:
-        below.append(spread(arrays))
-        told += (
+        below.append(spread_panel(arrays))
+        caption += (
             " Spread: standard deviation of ln ‖∂loss/∂x‖ over the depths between images and logits, against Σ 1/width "
             "of the hidden layers."
         )
     if any("dead" in each for each in arrays):
         none = "" if any(each.get("dead", np.zeros(1)).any() for each in arrays) else "; here none is"
-        told += f" A ReLU unit is dead where it gives 0 for every image of the batch, at every place{none}."
+        caption += f" A ReLU unit is dead where it gives 0 for every image of the batch, at every place{none}."
     if any("saturated" in each for each in arrays):
-        told += " An activation is saturated in the outermost part of its range."
+        caption += " An activation is saturated in the outermost part of its range."
     if below:
         grid.append(below)
-    return sheet("What reaches each layer, forward and backward", [*found], grid, told, 2.7)
+    return panel_figure("What reaches each layer, forward and backward", [*found], grid, caption, 2.7)
 
 
-def units(arrays: Sequence[Mapping[str, np.ndarray]], key: str, title: str) -> Panel:
+def share_panel(arrays: Sequence[Mapping[str, np.ndarray]], key: str, title: str) -> Panel:
     """Shares by layer, in percent."""
 
-    def fill(axes: Axes) -> None:
-        for index, each in enumerate(arrays):
-            if key in each:
-                curve(axes, np.arange(1, len(each[key]) + 1), 100 * each[key], index)
+    def paint(axes: Axes) -> None:
+        draw_by_layer(axes, [100 * each[key] if key in each else None for each in arrays])
         top = max(float(each[key].max()) for each in arrays if key in each)
         axes.set_ylim(-4 * max(top, 0.05), 104 * max(top, 0.05))
-        axes.locator_params(axis="x", nbins=8, integer=True)
 
-    return Panel(title, "Activation, from input to output", "%", fill)
+    return Panel(title, "Activation, from input to output", "%", paint)
 
 
-def spread(arrays: Sequence[Mapping[str, np.ndarray]]) -> Panel:
+def spread_panel(arrays: Sequence[Mapping[str, np.ndarray]]) -> Panel:
     """A mark a configuration."""
 
-    def fill(axes: Axes) -> None:
+    def paint(axes: Axes) -> None:
         tops = [0.0, 0.0]
         for index, each in enumerate(arrays):
             between = each["gradient"][1:-1]
@@ -89,7 +86,7 @@ def spread(arrays: Sequence[Mapping[str, np.ndarray]]) -> Panel:
         axes.set_xlim(0, 1.15 * tops[0] or 1)
         axes.set_ylim(0, 1.15 * tops[1] or 1)
 
-    return Panel("Spread of gradients over depth", "Σ 1/width of hidden layers", "std of ln gradient", fill)
+    return Panel("Spread of gradients over depth", "Σ 1/width of hidden layers", "std of ln gradient", paint)
 
 
 def inverse_widths(arrays: Mapping[str, np.ndarray]) -> float:

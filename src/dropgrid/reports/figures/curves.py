@@ -1,18 +1,28 @@
 """figure_curves.png: validation accuracy by epoch, a small panel a row, the baseline in each."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.plotting.style import BLUE, GREY, INK, VERMILLION, canvas, fitting, lines, place, style, wrap, write_text
+from dropgrid.plotting.layout import FigureSection, assemble_figure, small_columns
+from dropgrid.plotting.style import BLUE, GREY, INK, MARGIN, VERMILLION, WIDTH, axes_size, place
+from dropgrid.plotting.text import fit_name
 from dropgrid.reports.table import Table
 from dropgrid.store.cell import Cell
 
-WIDTH, MARGIN = 10.5, 0.3
-PANEL_HEIGHT, GAP, AXIS = 1.35, 0.18, 0.34
+ORDER = 50
+CAPTION = "Validation accuracy by epoch"
+
+HEIGHT, GAP, NAME, NUMBERS, AXIS = 1.35, 0.18, 0.26, 0.4, 0.38
+"""Inches: a panel, between two, a row's name above one, the numbers at the left, the axis under the last."""
+
+EXPLANATION = (
+    "Line: mean over seeds; band: from the lowest seed to the highest. Dashed: the baseline. "
+    "Number: the last epoch's mean. The first epochs may lie below."
+)
 COLUMN = "val/acc"
 BURN_IN = 0.25
 """The share of training whose low accuracies may leave the panel below, so that the rest can be told apart."""
@@ -22,16 +32,21 @@ Curve = tuple[np.ndarray, np.ndarray]
 
 
 def draw(table: Table) -> Figure | None:
-    """Mean over seeds with the band from the lowest to the highest; None where no cell has a curve yet."""
-    found = [(block, {row: curve(cells) for row, cells in block.rows.items()}) for block, _ in table.blocks]
+    """Mean over seeds with the band from the lowest to the highest; None if no cell has a curve yet."""
+    found = [(block, {row: seed_curves(cells) for row, cells in block.rows.items()}) for block, _ in table.blocks]
     known = [each for _, curves in found for each in curves.values() if each is not None]
     if not known:
         return None
-    with style():
-        return compose(table, found, vertical(known))
+    limit = common_limits(known)
+    across = small_columns(max(len(curves) for _, curves in found))
+    sections = [
+        curve_panels(block.label, curves, table.ablation.baseline, across=across, limit=limit)
+        for block, curves in found
+    ]
+    return assemble_figure("Validation accuracy by epoch, %", sections, EXPLANATION)
 
 
-def curve(cells: Sequence[Cell]) -> Curve | None:
+def seed_curves(cells: Sequence[Cell]) -> Curve | None:
     """The epochs that all of a row's cells with a curve have, and their accuracies."""
     columns = [column for cell in cells if (column := cell.curve(COLUMN))]
     epochs = sorted(set.intersection(*(set(column) for column in columns))) if columns else []
@@ -40,7 +55,7 @@ def curve(cells: Sequence[Cell]) -> Curve | None:
     return np.array(epochs), 100 * np.array([[column[epoch] for epoch in epochs] for column in columns])
 
 
-def vertical(known: Sequence[Curve]) -> tuple[float, float]:
+def common_limits(known: Sequence[Curve]) -> tuple[float, float]:
     """Common limits of the vertical axis."""
     late = [values[:, min(math.ceil(BURN_IN * len(epochs)), len(epochs) - 1) :] for epochs, values in known]
     low, high = min(np.nanmin(each) for each in late), max(np.nanmax(values) for _, values in known)
@@ -48,48 +63,28 @@ def vertical(known: Sequence[Curve]) -> tuple[float, float]:
     return low - air, min(100.0, high + air)
 
 
-def compose(table: Table, found: Sequence, limit: tuple[float, float]) -> Figure:
-    """Title, panels in the order of the table, caption."""
-    title = "Validation accuracy by epoch, %"
-    caption = wrap(
-        "Line: mean over seeds; band: from the lowest seed to the highest. Dashed: the baseline. "
-        "Number: the last epoch's mean. The first epochs may lie below.",
-        WIDTH - 2 * MARGIN,
-        8,
-    )
-    left = MARGIN + 0.4
-    across = columns(max(len(curves) for _, curves in found))
+def curve_panels(
+    label: str, curves: Mapping[str, Curve | None], baseline: str, *, across: int, limit: tuple[float, float]
+) -> FigureSection:
+    """A block's panels in the order of the table; their axes are common, so numbers stand at the outer ones alone."""
+    left = MARGIN + NUMBERS
     wide = (WIDTH - MARGIN - left - GAP * (across - 1)) / across
-    heads = [0.3 if block.factors else 0.0 for block, _ in found]
-    deep = [math.ceil(len(curves) / across) * (PANEL_HEIGHT + 0.3) + AXIS for _, curves in found]
-    top = MARGIN + 0.34
-    figure = canvas(WIDTH, top + sum(heads) + sum(deep) + 0.17 * lines(caption) + 0.3)
-    write_text(figure, MARGIN, MARGIN, title, fontsize=13, fontweight="bold")
-    for (block, curves), head, depth in zip(found, heads, deep, strict=True):
-        if block.factors:
-            write_text(figure, MARGIN, top, block.label, fontsize=10, fontstyle="italic")
-        reference = curves[table.ablation.baseline]
+    deep = NAME + HEIGHT
+
+    def paint(figure: Figure, top: float) -> None:
         for index, (row, own) in enumerate(curves.items()):
             down, right = divmod(index, across)
-            axes = place(
-                figure, left + right * (wide + GAP), top + head + 0.26 + down * (PANEL_HEIGHT + 0.3), wide, PANEL_HEIGHT
-            )
-            panel(axes, row, own, reference, baseline=row == table.ablation.baseline)
+            axes = place(figure, left + right * (wide + GAP), top + down * deep + NAME, wide, HEIGHT)
+            draw_curve(axes, row, own, curves[baseline], baseline=row == baseline)
             axes.set_ylim(*limit)
             axes.tick_params(labelleft=right == 0, labelbottom=index + across >= len(curves))
-        top += head + depth
-    write_text(figure, MARGIN, top + 0.1, caption, fontsize=8, color=GREY, linespacing=1.35)
-    return figure
+
+    return FigureSection(label, math.ceil(len(curves) / across) * deep + AXIS, paint)
 
 
-def columns(count: int) -> int:
-    """Four or three panels side by side, whichever leaves fewer places empty."""
-    return min(max(count, 2), 4) if count <= 4 else min((4, 3), key=lambda across: -count % across)
-
-
-def panel(axes: Axes, row: str, own: Curve | None, reference: Curve | None, baseline: bool) -> None:
+def draw_curve(axes: Axes, row: str, own: Curve | None, reference: Curve | None, baseline: bool) -> None:
     """One row's curve before the baseline's."""
-    name, size = fitting(row, axes.get_window_extent().width / axes.figure.dpi)
+    name, size = fit_name(row, axes_size(axes)[0] - 0.05, bold=baseline)
     axes.set_title(name, fontsize=size, color=INK, loc="left", pad=4, fontweight="bold" if baseline else "normal")
     axes.locator_params(axis="x", nbins=5, integer=True)
     axes.locator_params(axis="y", nbins=5)

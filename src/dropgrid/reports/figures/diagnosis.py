@@ -5,6 +5,19 @@ from matplotlib.figure import Figure
 from dropgrid.measure.recorded_figures import pictures
 from dropgrid.reports.table import Table
 
+ORDER = 160
+CAPTION = {
+    "figure_diagnosis_gradient": "Loss and gradient along the gradient, over training",
+    "figure_diagnosis_hessian": "Both ends of the Hessian",
+    "figure_diagnosis_inputs": "What reaches a unit over training, and the drift of batch norm's statistics",
+    "figure_diagnosis_jacobian": "Singular values of the input–output Jacobian",
+    "figure_diagnosis_landscape": "Slices of the loss landscape",
+    "figure_diagnosis_signal": "The signal by depth, forward and backward",
+    "figure_diagnosis_weights_by_depth": "Weight norms by depth",
+    "hessian": "Eigenvalues of the Hessian",
+}
+"""Stem of its file -> what a figure shows."""
+
 
 def draw(table: Table) -> dict[str, Figure]:
     """`figure_diagnosis_X` -> its picture; empty where no cell recorded anything."""

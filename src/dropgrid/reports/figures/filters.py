@@ -9,17 +9,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.plotting.style import BLUE, GREY, INK, VERMILLION, canvas, fitting, lines, place, style, wrap, write_text
+from dropgrid.plotting.layout import FigureSection, assemble_figure, small_columns
+from dropgrid.plotting.style import BLUE, GREY, INK, MARGIN, VERMILLION, WIDTH, place
+from dropgrid.plotting.text import fit_name, write_text
 from dropgrid.reports.columns import plus_minus
-from dropgrid.reports.evaluation_arrays import Left, left
-from dropgrid.reports.figures.cam import read
-from dropgrid.reports.figures.curves import columns
+from dropgrid.reports.evaluation_arrays import AGAIN, Left, left
 from dropgrid.reports.table import Row, Table
+from dropgrid.store.arrays import read_arrays
+
+ORDER = 120
+CAPTION = "First-layer filters and activations of the hidden units"
 
 OPTION = "coadaptation"
-WIDTH, MARGIN, GAP = 10.5, 0.3, 0.3
-AXIS, NUMBERS, DEEP, BELOW = 0.42, 0.82, 0.85, 0.5
-"""Inches: left of a panel, its name and numbers, a histogram, its axis with its name."""
+GAP, AXIS, NUMBERS, DEEP, BELOW = 0.3, 0.42, 0.82, 0.85, 0.5
+"""Inches: between two panels, left of one, its name and numbers, a histogram, its axis with its name."""
 
 LARGEST = 3.0
 """Inches of a panel's width, at most."""
@@ -36,7 +39,7 @@ PIXELS = 480
 
 
 @dataclass(frozen=True)
-class Panel:
+class CellUnits:
     """A row's cell: what filters learned (n, C, h, w) or None, `means` (units,), `counts` (bins,) between `edges`."""
 
     row: Row
@@ -58,85 +61,84 @@ def draw(table: Table) -> Figure | None:
     found = [each for block, rows in table.blocks if (each := left(block, rows, OPTION)) is not None]
     if not found:
         return None
-    with style():
-        return compose([(each, panels(each)) for each in found])
+    blocks = [(each, cells_of(each)) for each in found]
+    across = small_columns(max(len(own) for _, own in blocks))
+    wide = min(LARGEST, (WIDTH - 2 * MARGIN - AXIS * across - GAP * (across - 1)) / across)
+    square = wide if any(each.filters is not None for _, own in blocks for each in own) else 0.0
+    sections = [cell_panels(each, own, across=across, wide=wide, square=square) for each, own in blocks]
+    width = 2 * MARGIN + across * (AXIS + wide) + GAP * (across - 1)
+    title = "First-layer filters and activations of the hidden units"
+    return assemble_figure(title, sections, explanation(blocks), width=width)
 
 
-def panels(measured: Left) -> list[Panel]:
-    """The rows' arrays, of one seed where they share one."""
+def cells_of(measured: Left) -> list[CellUnits]:
+    """The rows' arrays, of one seed if they share one."""
     made = []
     for row, seeds in measured.rows:
         seed = min(seeds) if measured.seed is None else measured.seed
-        arrays = read(seeds[seed])
+        arrays = read_arrays(seeds[seed], AGAIN)
         shown = {key: arrays[key] for key in ("means", "counts", "edges")}
-        made.append(Panel(row, seed, arrays.get("learned", arrays.get("filters")), **shown))
+        made.append(CellUnits(row, seed, arrays.get("learned", arrays.get("filters")), **shown))
     return made
 
 
-def compose(found: Sequence[tuple[Left, Sequence[Panel]]]) -> Figure:
-    """Title, the blocks' panels, caption."""
-    across = columns(max(len(own) for _, own in found))
-    wide = min(LARGEST, (WIDTH - 2 * MARGIN - AXIS * across - GAP * (across - 1)) / across)
-    square = wide if any(each.filters is not None for _, own in found for each in own) else 0.0
+def cell_panels(
+    measured: Left, block: Sequence[CellUnits], *, across: int, wide: float, square: float
+) -> FigureSection:
+    """A block's panels, `wide` inches each, of which the filters take a square with that side if there are any."""
     deep = NUMBERS + square + 0.25 + 2 * (DEEP + BELOW) + 0.1
-    width = 2 * MARGIN + across * (AXIS + wide) + GAP * (across - 1)
-    caption = wrap(explanation(found), width - 2 * MARGIN, 8)
-    heads = [0.3 if each.block.factors else 0.0 for each, _ in found]
-    downs = [math.ceil(len(own) / across) for _, own in found]
-    top = MARGIN + 0.42
-    figure = canvas(width, top + sum(heads) + deep * sum(downs) + 0.17 * lines(caption) + 0.25)
-    title = "First-layer filters and activations of the hidden units"
-    write_text(figure, MARGIN, MARGIN, title, fontsize=13, fontweight="bold")
-    for (each, own), head, down in zip(found, heads, downs, strict=True):
-        if each.block.factors:
-            write_text(figure, MARGIN, top, each.block.label, fontsize=10, fontstyle="italic")
-        for index, panel in enumerate(own):
-            line, column = divmod(index, across)
-            at, upper = MARGIN + AXIS + column * (wide + AXIS + GAP), top + head + line * deep
-            draw_panel(figure, each, own, panel, (at, upper, wide, square))
-        top += head + down * deep
-    write_text(figure, MARGIN, top, caption, fontsize=8, color=GREY, linespacing=1.35)
-    return figure
+
+    def paint(figure: Figure, top: float) -> None:
+        for index, cell in enumerate(block):
+            down, right = divmod(index, across)
+            left, upper = MARGIN + AXIS + right * (wide + AXIS + GAP), top + down * deep
+            write_numbers(figure, measured, cell, left, upper, wide)
+            upper += NUMBERS
+            if cell.filters is not None:
+                axes = place(figure, left, upper, square, square)
+                axes.set_axis_off()
+                axes.imshow(filter_grid(cell.filters), interpolation="nearest")
+            upper += square + 0.25
+            draw_means(place(figure, left, upper, wide, DEEP), cell, block)
+            draw_activations(place(figure, left, upper + DEEP + BELOW, wide, DEEP), cell, block)
+
+    return FigureSection(measured.block.label, math.ceil(len(block) / across) * deep, paint)
 
 
-def draw_panel(
-    figure: Figure, measured: Left, block: Sequence[Panel], panel: Panel, box: tuple[float, float, float, float]
-) -> None:
-    """Name and numbers, filters, and the two histograms, whose axes all panels of the block share."""
-    at, top, wide, square = box
-    name, size = fitting(panel.row.name, wide)
-    weight = "bold" if panel.row.baseline else "normal"
-    write_text(figure, at, top, name, fontsize=size, fontweight=weight, color=INK)
-    text = numbers(measured, panel, alone=measured.seed is None)
-    write_text(figure, at, top + 0.18, text, fontsize=7.8, color=GREY, linespacing=1.3)
-    top += NUMBERS
-    if panel.filters is not None:
-        axes = place(figure, at, top, square, square)
-        axes.set_axis_off()
-        axes.imshow(grid(panel.filters), interpolation="nearest")
-    top += square + 0.25
-    one = place(figure, at, top, wide, DEEP)
+def write_numbers(figure: Figure, measured: Left, cell: CellUnits, left: float, top: float, wide: float) -> None:
+    """Name and numbers of a row."""
+    name, size = fit_name(cell.row.name, wide, bold=cell.row.baseline)
+    weight = "bold" if cell.row.baseline else "normal"
+    write_text(figure, left, top, name, fontsize=size, fontweight=weight, color=INK)
+    text = measures_in_lines(measured, cell, alone=measured.seed is None)
+    write_text(figure, left, top + 0.18, text, fontsize=7.8, color=GREY, linespacing=1.3)
+
+
+def draw_means(axes: Axes, cell: CellUnits, block: Sequence[CellUnits]) -> None:
+    """The histogram of the units' mean activations, on the axes of all cells of a block."""
     reach = [float(end) for each in block for end in (each.means.min(), each.means.max())]
     bins = np.linspace(min(0.0, *reach), max(reach) or 1.0, 31)
-    share = 100 * np.histogram(panel.means, bins)[0] / len(panel.means)
-    one.stairs(share, bins, color=VERMILLION, fill=True, alpha=0.75)
+    share = 100 * np.histogram(cell.means, bins)[0] / len(cell.means)
+    axes.stairs(share, bins, color=VERMILLION, fill=True, alpha=0.75)
     highest = max(np.histogram(each.means, bins)[0].max() / len(each.means) for each in block)
-    one.set_ylim(0, 105 * highest)
-    labelled(one, (bins[0], bins[-1]), "mean activation of a unit", "% of units")
-    other = place(figure, at, top + DEEP + BELOW, wide, DEEP)
-    other.stairs(
-        np.where(panel.counts > 0, panel.density, np.nan), panel.edges, color=BLUE, linewidth=1.3, baseline=None
-    )
-    other.set_yscale("log")
+    axes.set_ylim(0, 105 * highest)
+    small_axes(axes, (bins[0], bins[-1]), "mean activation of a unit", "% of units")
+
+
+def draw_activations(axes: Axes, cell: CellUnits, block: Sequence[CellUnits]) -> None:
+    """The density of all activations, logarithmic, on the axes of all cells of a block."""
+    shown = np.where(cell.counts > 0, cell.density, np.nan)
+    axes.stairs(shown, cell.edges, color=BLUE, linewidth=1.3, baseline=None)
+    axes.set_yscale("log")
     there = [each.density[each.counts > 0] for each in block]
-    other.set_ylim(min(each.min() for each in there) / 2, max(each.max() for each in there) * 2)
+    axes.set_ylim(min(each.min() for each in there) / 2, max(each.max() for each in there) * 2)
     ends = [end for each in block for end in (each.edges[0], each.edges[-1])]
-    labelled(other, (min(ends), max(ends)), "activation", "density")
-    other.grid(which="minor", axis="y", visible=False)
+    small_axes(axes, (min(ends), max(ends)), "activation", "density")
+    axes.grid(which="minor", axis="y", visible=False)
 
 
-def labelled(axes: Axes, limit: tuple[float, float], across: str, up: str) -> None:
-    """Small axes with names."""
+def small_axes(axes: Axes, limit: tuple[float, float], across: str, up: str) -> None:
+    """Names, limits and numbers of a small panel."""
     air = 0.02 * (limit[1] - limit[0])
     axes.set_xlim(limit[0] - air, limit[1] + air)
     axes.set_xlabel(across, fontsize=8, labelpad=1)
@@ -147,19 +149,19 @@ def labelled(axes: Axes, limit: tuple[float, float], across: str, up: str) -> No
         axes.locator_params(axis="y", nbins=4)
 
 
-def numbers(measured: Left, panel: Panel, *, alone: bool) -> str:
+def measures_in_lines(measured: Left, cell: CellUnits, *, alone: bool) -> str:
     """The row's measures over its seeds, a line each."""
     wanted = (
         ("correlation", "mean |r| {}", 3),
         ("sparsity", "{} % of activations off", 1),
         ("effective_rank", "effective rank {}", 1),
     )
-    there = [(text, panel.row.evaluations.get(f"{measured.label}/{name}"), places) for name, text, places in wanted]
+    there = [(text, cell.row.evaluations.get(f"{measured.label}/{name}"), places) for name, text, places in wanted]
     parts = [text.format(plus_minus(each.sample.mean, each.sample.std, n)) for text, each, n in there if each]
-    return "\n".join([*parts, f"seed {panel.seed}"] if alone else parts)
+    return "\n".join([*parts, f"seed {cell.seed}"] if alone else parts)
 
 
-def grid(filters: np.ndarray) -> np.ndarray:
+def filter_grid(filters: np.ndarray) -> np.ndarray:
     """Colours (H, W, 3) of filters (n, C, h, w) in a square grid with grey between.
 
     0 is the middle of the colours, and what 99 % of all |w| stay within their ends.
@@ -176,14 +178,14 @@ def grid(filters: np.ndarray) -> np.ndarray:
     shown = shown.repeat(times, 1).repeat(times, 2)
     gap = max(1, round(0.07 * times * max(height, width)))
     deep, wide = (times * side + gap for side in (height, width))
-    sheet: np.ndarray = np.full((deep * math.ceil(count / across) - gap, wide * across - gap, 3), BETWEEN)
+    found: np.ndarray = np.full((deep * math.ceil(count / across) - gap, wide * across - gap, 3), BETWEEN)
     for index, each in enumerate(shown):
         line, column = divmod(index, across)
-        sheet[line * deep : (line + 1) * deep - gap, column * wide : (column + 1) * wide - gap] = each
-    return sheet
+        found[line * deep : (line + 1) * deep - gap, column * wide : (column + 1) * wide - gap] = each
+    return found
 
 
-def explanation(found: Sequence[tuple[Left, Sequence[Panel]]]) -> str:
+def explanation(found: Sequence[tuple[Left, Sequence[CellUnits]]]) -> str:
     """The caption: which cell, the colours, what the histograms and the numbers are."""
     seeds = {each.seed for _, own in found for each in own}
     one = f", seed {seeds.pop()}" if len(seeds) == 1 else ""

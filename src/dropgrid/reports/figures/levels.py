@@ -7,15 +7,18 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from dropgrid.plotting.mean_lines import MeanPanel, describe_marks, mean_lines_figure
+from dropgrid.plotting.series import Point
 from dropgrid.reports.comparisons import percents
-from dropgrid.reports.figures import panels
-from dropgrid.reports.figures.panels import Panel, Point
 from dropgrid.reports.measurements import Measurement, ordered, split
 from dropgrid.reports.table import Row, Table
 from dropgrid.statistics.samples import describe
 from dropgrid.store.ablation import Block
 from dropgrid.store.cell import Cell
 from dropgrid.store.evaluations import SHARE, evaluation_of
+
+ORDER = 100
+CAPTION = "Accuracy and NLL after training, by level of noise, occlusion, attack, or number of passes"
 
 FEWEST = 3
 """Levels of a line, the plain accuracy among them."""
@@ -32,7 +35,7 @@ WIDE = 16
 
 @dataclass(frozen=True)
 class Kind:
-    """An evaluation at levels: its `name` in the title, what the level is, what the caption tells.
+    """An evaluation at levels: its `name` in the title, what the level is, what the caption says.
 
     `plain`: level 0 is the accuracy on the test images as they are. `doubling`, `tenfold`: the horizontal and the
     vertical axis are logarithmic. `without` is the metric that belongs to no level, and its name on the axis.
@@ -40,7 +43,7 @@ class Kind:
 
     name: str
     across: str
-    told: str
+    caption: str
     plain: bool = False
     doubling: bool = False
     tenfold: bool = False
@@ -90,11 +93,11 @@ def draw(table: Table) -> Figure | None:
     if not found:
         return None
     kinds = list(dict.fromkeys(kind(each.scale) for each in found))
-    interval, aside = panels.marks(found)
+    interval, aside = describe_marks(found)
     zero = ["Level 0: the plain test images."] if any(each.plain for each in kinds) else []
-    told = [each.told for each in kinds if each.told]
+    captions = [each.caption for each in kinds if each.caption]
     title = f"After training: {', '.join(each.name for each in kinds)}"
-    return panels.draw(title, found, " ".join([interval, *told, *zero, aside]))
+    return mean_lines_figure(title, found, " ".join([interval, *captions, *zero, aside]))
 
 
 def kind(label: str) -> Kind:
@@ -103,18 +106,18 @@ def kind(label: str) -> Kind:
     return KINDS.get(option) or Kind(option.replace("_", " "), "", "")
 
 
-def panels_of(block: Block, rows: Sequence[Row]) -> list[Panel]:
+def panels_of(block: Block, rows: Sequence[Row]) -> list[MeanPanel]:
     """A block's panels, in the order of the table's columns."""
     stems: dict[str, dict[float, str]] = {}
     for name in ordered(name for row in rows for name in row.evaluations):
         stem, level = split(name)
         if stem != name and math.isfinite(level) and re.split(r"[\[/]", stem)[0] not in ELSEWHERE:
             stems.setdefault(stem, {})[level] = name
-    found = [panel(block, rows, stem, names) for stem, names in stems.items()]
+    found = [panel_of(block, rows, stem, names) for stem, names in stems.items()]
     return [each for each in found if len(each.values) - (each.alone is not None) >= FEWEST]
 
 
-def panel(block: Block, rows: Sequence[Row], stem: str, names: Mapping[float, str]) -> Panel:
+def panel_of(block: Block, rows: Sequence[Row], stem: str, names: Mapping[float, str]) -> MeanPanel:
     """One measure over its levels (level -> metric), of the rows that have it."""
     label, known = evaluation_of(stem), kind(stem)
     example = next(row.evaluations[name] for name in names.values() for row in rows if name in row.evaluations)
@@ -134,10 +137,10 @@ def panel(block: Block, rows: Sequence[Row], stem: str, names: Mapping[float, st
     for row in rows:
         there = {level: row.evaluations[name] for level, name in names.items() if name in row.evaluations}
         if there:
-            start = plain(block.rows.get(row.name, ()), row, stem, arguments) if add else []
-            curves.append((row, start + points(row, there)))
-    return Panel(
-        block=block,
+            start = undisturbed(block.rows.get(row.name, ()), row, stem, arguments) if add else []
+            curves.append((row.name, start + points(row, there)))
+    return MeanPanel(
+        block=block.label,
         title=", ".join(filter(None, [block.label, what, arguments])),
         across=known.across or symbol or "level",
         up="NLL, nats" if up == "nats" and "nll" in stem else up,
@@ -145,18 +148,18 @@ def panel(block: Block, rows: Sequence[Row], stem: str, names: Mapping[float, st
         curves=curves,
         doubling=doubling,
         tenfold=known.tenfold,
-        alone=alone if any(alone and x == alone[0] for _, each in curves for x, *_ in each) else None,
+        alone=alone if any(alone and point.x == alone[0] for _, each in curves for point in each) else None,
     )
 
 
 def points(row: Row, there: Mapping[float, Measurement]) -> list[Point]:
     """A row's measurements from the lowest level up."""
-    return [(level, there[level].sample, there[level].sample.n == row.planned) for level in sorted(there)]
+    return [Point(level, there[level].sample, there[level].sample.n == row.planned) for level in sorted(there)]
 
 
-def plain(cells: Sequence[Cell], row: Row, stem: str, arguments: str) -> list[Point]:
+def undisturbed(cells: Sequence[Cell], row: Row, stem: str, arguments: str) -> list[Point]:
     """The accuracy on the test images as they are, of the cells that were measured and by the same weights."""
     own = [cell for cell in cells if any(split(name)[0] == stem for name in cell.evaluations)]
     found = percents(own, "test/acc_best" if re.search(r"\bweights=best\b", arguments) else "test/acc_last")
     sample = describe([found[seed] for seed in sorted(found)])
-    return [(0.0, sample, sample.n == row.planned)] if sample.n else []
+    return [Point(0.0, sample, sample.n == row.planned)] if sample.n else []

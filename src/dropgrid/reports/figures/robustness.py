@@ -5,11 +5,14 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from dropgrid.reports.figures import panels
-from dropgrid.reports.figures.panels import Panel
+from dropgrid.plotting.mean_lines import MeanPanel, describe_marks, mean_lines_figure
+from dropgrid.plotting.series import Point
 from dropgrid.reports.table import Row, Table
 from dropgrid.statistics.samples import Sample
 from dropgrid.store.ablation import Block
+
+ORDER = 90
+CAPTION = "Accuracy with DropBlock on at inference, a panel a block size"
 
 METRIC = re.compile(r"(dropblock_inference(?:\[.*\])?)/block_(\d+)_keep_prob_(.+)")
 
@@ -19,15 +22,15 @@ def draw(table: Table) -> Figure | None:
     found = [each for block, rows in table.blocks for each in panels_of(block, rows)]
     if not found:
         return None
-    interval, aside = panels.marks(found)
-    told = (
+    interval, aside = describe_marks(found)
+    caption = (
         f"{interval} Each network is tested with DropBlock on, whatever it was trained with, norms in eval mode; the "
         f"lower keep_prob, the more is dropped, at 1 nothing. {aside}"
     )
-    return panels.draw("Accuracy with DropBlock switched on at inference", found, told)
+    return mean_lines_figure("Accuracy with DropBlock switched on at inference", found, caption)
 
 
-def panels_of(block: Block, rows: Sequence[Row]) -> list[Panel]:
+def panels_of(block: Block, rows: Sequence[Row]) -> list[MeanPanel]:
     """A block's panels, by evaluation and block size; keep_prob falls to the right, where more is dropped."""
     found: dict[tuple[str, int], dict[str, dict[float, Sample]]] = {}
     for row in rows:
@@ -41,9 +44,9 @@ def panels_of(block: Block, rows: Sequence[Row]) -> list[Panel]:
         arguments = label.partition("[")[2].rstrip("]")
         title = ", ".join(filter(None, [block.label, f"block {size} at inference", arguments]))
         points = [
-            (row, [(x, each, each.n == row.planned) for x, each in sorted(curves[row.name].items())])
+            (row.name, [Point(x, each, each.n == row.planned) for x, each in sorted(curves[row.name].items())])
             for row in rows
             if row.name in curves
         ]
-        made.append(Panel(block, title, "keep_prob at inference", "Test accuracy, %", "", points, falls=True))
+        made.append(MeanPanel(block.label, title, "keep_prob at inference", "Test accuracy, %", "", points, falls=True))
     return made

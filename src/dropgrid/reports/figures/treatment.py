@@ -7,25 +7,24 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from dropgrid.plotting.style import (
-    BAND,
-    CYCLE,
-    GREY,
-    INK,
-    MARKERS,
-    VERMILLION,
-    canvas,
-    lines,
-    place,
-    style,
-    wrap,
-    write_text,
-)
+from dropgrid.plotting.layout import AXIS, BELOW, FigureSection, assemble_figure
+from dropgrid.plotting.style import BAND, CYCLE, GREY, INK, MARGIN, MARKERS, VERMILLION, WIDTH, place
+from dropgrid.plotting.text import NAME, fit_lines, text_width
 from dropgrid.reports.table import Row, Table
 from dropgrid.reports.treatment import Site, counted
 from dropgrid.treatment import DROPPED, MOVED, STANDARD_ERRORS
 
-WIDTH, MARGIN, LINE, SQUARE = 10.5, 0.3, 0.32, 3.6
+ORDER = 150
+CAPTION = "What every site dropped, or moved by noise: realised against expected"
+
+LINE, SQUARE = 0.38, 3.6
+"""Inches: a row, and a side of the panel at the left."""
+
+NAMES = (0.8, 2.4)
+"""Inches of the rows' names, at least and at most."""
+
+NAME_LINES = 3
+"""Of a name, at most."""
 
 
 def draw(table: Table) -> Figure | None:
@@ -34,31 +33,23 @@ def draw(table: Table) -> Figure | None:
     blocks = [(label, rows) for label, rows in blocks if rows]
     if not blocks:
         return None
-    with style():
-        return compose(blocks)
-
-
-def compose(blocks: Sequence[tuple[str, Sequence[Row]]]) -> Figure:
-    """Title, a pair of panels a block, caption."""
     found = [site for _, rows in blocks for row in rows for site in row.sites]
-    caption = wrap(explanation(found), WIDTH - 2 * MARGIN, 8)
-    heights = [max(SQUARE, LINE * len(rows)) + 0.75 + (0.28 if label else 0) for label, rows in blocks]
-    top = MARGIN + 0.35
-    figure = canvas(WIDTH, top + sum(heights) + 0.17 * lines(caption) + 0.25)
-    write_text(figure, MARGIN, MARGIN, title(found), fontsize=13, fontweight="bold")
-    left = MARGIN + 0.5
-    for (label, rows), height in zip(blocks, heights, strict=True):
-        head = top
-        if label:
-            write_text(figure, MARGIN, head, label, fontsize=10, fontstyle="italic")
-            head += 0.28
-        diagonal(place(figure, left, head + 0.1, SQUARE, SQUARE), rows)
-        start = left + SQUARE + 2.6
-        body = max(LINE * len(rows), SQUARE)
-        distances(place(figure, start, head + 0.1, WIDTH - MARGIN - start, body), rows)
-        top += height
-    write_text(figure, MARGIN, top, caption, fontsize=8, color=GREY, linespacing=1.35)
-    return figure
+    longest = max(text_width(row.name, NAME) for _, rows in blocks for row in rows)
+    names = min(max(NAMES[0], longest + 0.02), NAMES[1])
+    sections = [site_panels(label, rows, names) for label, rows in blocks]
+    return assemble_figure(title(found), sections, explanation(found))
+
+
+def site_panels(label: str, rows: Sequence[Row], names: float) -> FigureSection:
+    """A pair of panels, the right one beside the rows' names."""
+    body = max(LINE * len(rows), SQUARE)
+    start = MARGIN + AXIS + SQUARE + 0.3 + names
+
+    def paint(figure: Figure, top: float) -> None:
+        draw_diagonal(place(figure, MARGIN + AXIS, top, SQUARE, SQUARE), rows)
+        draw_distances(place(figure, start, top, WIDTH - MARGIN - start, body), rows, names)
+
+    return FigureSection(label, body + BELOW, paint)
 
 
 def title(found: Sequence[Site]) -> str:
@@ -95,7 +86,7 @@ def look(index: int, site: Site) -> dict[str, Any]:
     return {"facecolors": face, "edgecolors": colour, "marker": marker, "s": 36, "linewidths": 1.3, "zorder": 3}
 
 
-def diagonal(axes: Axes, rows: Sequence[Row]) -> None:
+def draw_diagonal(axes: Axes, rows: Sequence[Row]) -> None:
     """Realised against expected, in percent."""
     ran = [
         (i, site, 100 * site.realised) for i, row in enumerate(rows) for site in row.sites if site.realised is not None
@@ -109,7 +100,7 @@ def diagonal(axes: Axes, rows: Sequence[Row]) -> None:
     axes.locator_params(nbins=6)
 
 
-def distances(axes: Axes, rows: Sequence[Row]) -> None:
+def draw_distances(axes: Axes, rows: Sequence[Row], names: float) -> None:
     """(realised - expected) / standard error of each site, a line a row."""
     found = [(i, site, site.errors) for i, row in enumerate(rows) for site in row.sites if site.errors is not None]
     reach = max([1.3 * STANDARD_ERRORS, *(1.1 * abs(errors) for _, _, errors in found)])
@@ -120,6 +111,9 @@ def distances(axes: Axes, rows: Sequence[Row]) -> None:
     for index, site, errors in found:
         axes.scatter(errors, index, **look(index, site))
     axes.set(xlim=(-reach, reach), ylim=(len(rows) - 0.5, -0.5), xlabel="realised − expected, standard errors")
-    axes.set_yticks(range(len(rows)), [wrap(row.name, 2.3) for row in rows], color=INK, fontsize=9)
+    fitted = [fit_lines(row.name, names, NAME_LINES) for row in rows]
+    axes.set_yticks(range(len(rows)), [name for name, _ in fitted], color=INK)
+    for tick, (_, size) in zip(axes.get_yticklabels(), fitted, strict=True):
+        tick.set(fontsize=size, linespacing=1.0)
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)

@@ -9,12 +9,11 @@ from markupsafe import Markup
 from dropgrid.pages import templates
 from dropgrid.paths import tilde
 from dropgrid.reports import provenance
-from dropgrid.reports.columns import MINUS, NOTHING, apart, columns, interval, lines_of, number, signed
+from dropgrid.reports.columns import MINUS, NOTHING, columns, interval, lines_of, number, separate_evaluations, signed
 from dropgrid.reports.comparability import covered_key, own_overrides, row_differences
-from dropgrid.reports.figure_index import CAPTIONS
+from dropgrid.reports.figure_index import captions
 from dropgrid.reports.footnotes import claims, notes
-from dropgrid.reports.questions import plateau_width
-from dropgrid.reports.sections import sections
+from dropgrid.reports.question import sections
 from dropgrid.reports.table import NATS, Row, Table
 from dropgrid.reports.treatment import Site, counted
 from dropgrid.statistics.samples import ABOVE, BELOW
@@ -26,12 +25,13 @@ from dropgrid.treatment import DROPPED, MOVED, STANDARD_ERRORS
 FACTS = ("claim", "cost", "protocol", "scale")
 
 
-def render(table: Table, pictures: Mapping[str, bytes]) -> str:
-    """The page as HTML: pictures and script inlined, no address, the same bytes for the same cells."""
+def render(table: Table, images: Mapping[str, bytes]) -> str:
+    """The page as HTML: images and script inlined, no address, the same bytes for the same cells."""
     environment = templates("reports.formats")
     environment.filters |= {"share": share, "nominal": nominal, "value": value, "metric": metric, "number": number}
     environment.filters |= {"signed": or_nothing(signed), "interval": or_nothing(interval)}
     ablation, stated = table.ablation, claims(table)
+    caption = captions()
     page = environment.get_template("page.html.j2").render(
         table=table,
         about=ablation.about,
@@ -42,13 +42,11 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
         row_class=row_class,
         has_differences=any(row.difference for row in table.rows),
         sections=sections(table),
-        measured=apart(table.rows),
+        measured=separate_evaluations(table.rows),
         lines_of=lines_of,
         figures=[
-            (name, CAPTIONS.get(name.removesuffix(".png"), name), inline(content)) for name, content in pictures.items()
+            (name, caption.get(name.removesuffix(".png"), name), inline(content)) for name, content in images.items()
         ],
-        widths=plateau_width.rows(table) if plateau_width.widths(table) else [],
-        width=plateau_width,
         metrics=list(dict.fromkeys(name for row in table.rows for name in row.metrics)),
         differences=[(block, settings(block), row_differences(block, ablation.baseline)) for block, _ in table.blocks],
         shown=lambda cell: metric(None if (found := cell.value(ablation.metric)) is None else 100 * found),
@@ -68,17 +66,17 @@ def render(table: Table, pictures: Mapping[str, bytes]) -> str:
 
 
 def or_nothing(text: Callable[[Any], str]) -> Callable[[Any], str]:
-    """The same of None too."""
+    """A format that shows None too."""
     return lambda value: NOTHING if value is None else text(value)
 
 
 def inline(png: bytes) -> Markup:
-    """A picture as the address of itself."""
+    """An image as a data address."""
     return Markup("data:image/png;base64,") + Markup(base64.b64encode(png).decode())
 
 
 def row_class(row: Row) -> str:
-    """How a line of the table looks."""
+    """The CSS class of a line of the table."""
     named = {ABOVE: "above", BELOW: "below"}
     return "baseline" if row.baseline else "withheld" if row.withheld else named.get(row.verdict or "", "")
 
@@ -90,7 +88,7 @@ def settings(block: Block) -> dict[str, list[str]]:
 
 
 def seconds(cell: Cell) -> float:
-    """What a finished cell took."""
+    """The seconds that a finished cell took."""
     return cell.found("timing").get("total_seconds") or 0.0
 
 

@@ -8,11 +8,11 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from dropgrid.reports.columns import Column, apart, columns, difference, verdict
+from dropgrid.reports.columns import Column, columns, difference, separate_evaluations, verdict
 from dropgrid.reports.footnotes import notes
 from dropgrid.reports.formats.evaluation_lines import listing
+from dropgrid.reports.question import sections
 from dropgrid.reports.section import Section
-from dropgrid.reports.sections import brief
 from dropgrid.reports.table import Row, Table
 from dropgrid.statistics.samples import ABOVE, BELOW
 
@@ -42,10 +42,10 @@ class Terminal:
             yield rich_table(shown, rows)
         for note in notes(self.table):
             yield bullet(note)
-        for section in brief(self.table):
+        for section in [each for each in sections(self.table) if each.brief]:
             yield small_table(section)
             yield bullet(section.note)
-        for evaluation in apart(self.table.rows):
+        for evaluation in separate_evaluations(self.table.rows):
             yield from listing(self.table, evaluation)
         if left_out:
             yield bullet(f"Left out on this narrow terminal: {', '.join(left_out)}.")
@@ -96,7 +96,7 @@ def bullet(text: str) -> RenderableType:
     return Group(grid)
 
 
-def plain(table: Table, width: int = 160) -> str:
+def plain_text(table: Table, width: int = 160) -> str:
     """The table as plain text."""
     console = Console(width=width, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:

@@ -1,38 +1,35 @@
 """A panel with the layers of a network on the horizontal axis, a line a row."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from dropgrid.plotting.series import MARKED, count_range, draw_series
 from dropgrid.plotting.style import INK, look
-from dropgrid.reports.table import Row
 from dropgrid.statistics.samples import Sample, describe
-
-MARKED = 24
-"""Layers, at most, for each of which there is a mark."""
 
 MANY = 100
 """From the lowest to the highest: from there on powers of ten alone have numbers."""
 
 
-class Curve(NamedTuple):
+class LayerLine(NamedTuple):
     """A row's values: layers from 1, and at each a sample over the seeds."""
 
-    row: Row
+    name: str
     layers: Sequence[int]
     samples: Sequence[Sample]
 
     @property
     def means(self) -> list[float]:
-        """By layer."""
+        """Means over seeds, by layer."""
         return [each.mean for each in self.samples if each.mean is not None]
 
 
-def curve(row: Row, values: Sequence[np.ndarray], where: np.ndarray | None = None) -> Curve | None:
-    """A row's curve of values (L,) of each seed, at the layers where the mask (L,) is true; None where nowhere.
+def layer_line(name: str, values: Sequence[np.ndarray], where: np.ndarray | None = None) -> LayerLine | None:
+    """A row's line of values (L,) of each seed, at the layers where the mask (L,) is true; None if it is nowhere.
 
     Seeds with other layers than the first are left out: they are of another network.
     """
@@ -40,26 +37,25 @@ def curve(row: Row, values: Sequence[np.ndarray], where: np.ndarray | None = Non
     layers = np.arange(len(values[0])) if where is None else np.flatnonzero(where)
     if not len(layers):
         return None
-    return Curve(row, [int(at) + 1 for at in layers], [describe([float(each[at]) for each in alike]) for at in layers])
+    samples = [describe([float(each[at]) for each in alike]) for at in layers]
+    return LayerLine(name, [int(at) + 1 for at in layers], samples)
 
 
-def fill(axes: Axes, curves: Sequence[Curve], names: Sequence[str]) -> None:
+def draw_layer_lines(axes: Axes, curves: Sequence[LayerLine], names: Sequence[str]) -> None:
     """Means joined by layer with a band of their 95 % intervals; each row looks as its place in `names` says."""
     longest = max(each.layers[-1] for each in curves)
     for each in curves:
-        colour, marker, dash = look(names.index(each.row.name))
-        every = 1 if longest <= MARKED else -(-longest // MARKED)
+        index = names.index(each.name)
         bands = [(at, *sample.ci95) for at, sample in zip(each.layers, each.samples, strict=True) if sample.ci95]
         if bands:
-            at, low, high = (list(part) for part in zip(*bands, strict=True))
-            axes.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0, zorder=2)
-        drawn: dict[str, Any] = {"marker": marker, "markersize": 5, "mec": "white", "mew": 0.6, "markevery": every}
-        axes.plot(each.layers, each.means, color=colour, linestyle=dash, linewidth=1.5, zorder=3, **drawn)
+            axes.fill_between(*np.transpose(bands), color=look(index)[0], alpha=0.15, linewidth=0, zorder=2)
+        marked = 1 if longest <= MARKED else -(-longest // MARKED)
+        draw_series(axes, each.layers, each.means, index, markersize=5, mew=0.6, markevery=marked)
     axes.set_xlim(0.5, longest + 0.5)
     axes.locator_params(axis="x", nbins=8, integer=True)
 
 
-def ratios(axes: Axes, curves: Sequence[Curve]) -> None:
+def ratio_axis(axes: Axes, curves: Sequence[LayerLine]) -> None:
     """A vertical axis of ratios, none below 1: it holds all means, and intervals as far as they fit."""
     highest = max(mean for each in curves for mean in each.means)
     ends = [highest] + [sample.ci95[1] for each in curves for sample in each.samples if sample.ci95]
@@ -70,7 +66,7 @@ def ratios(axes: Axes, curves: Sequence[Curve]) -> None:
     axes.axhline(1, color=INK, linewidth=0.9, zorder=1)
 
 
-def logarithmic(axes: Axes, curves: Sequence[Curve]) -> None:
+def log_layer_axis(axes: Axes, curves: Sequence[LayerLine]) -> None:
     """A logarithmic vertical axis: it holds all means, and intervals as far as they fit."""
     means = [mean for each in curves for mean in each.means]
     axes.set_yscale("log")
@@ -82,10 +78,9 @@ def logarithmic(axes: Axes, curves: Sequence[Curve]) -> None:
     axes.grid(which="minor", axis="y", visible=False)
 
 
-def interval(curves: Sequence[Curve]) -> str:
+def describe_bands(curves: Sequence[LayerLine]) -> str:
     """What lines and bands are, as a sentence of the caption."""
-    sizes = sorted({sample.n for each in curves for sample in each.samples})
-    if sizes == [1]:
+    sizes = {sample.n for each in curves for sample in each.samples}
+    if sizes == {1}:
         return "One seed a line: no intervals."
-    n = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-    return f"Line: mean over seeds (n = {n}); band: its 95 % interval (Student t)."
+    return f"Line: mean over seeds (n = {count_range(sizes)}); band: its 95 % interval (Student t)."

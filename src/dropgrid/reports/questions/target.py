@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from dropgrid.errors import UserError
+from dropgrid.reports.columns import plus_minus
+from dropgrid.reports.section import Section, factor_keys, with_interval
+from dropgrid.reports.table import Table
 from dropgrid.statistics.samples import Interval, Sample, describe, paired_ratio
-from dropgrid.store.ablation import Ablation
 from dropgrid.store.cell import Cell
+
+ORDER = 50
+JSON = "targets"
 
 OF = {"val": "validation", "train": "training"}
 """Whose accuracy -> its name."""
+
+SEEN = {"train": ", of its images as they were trained on"}
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,8 @@ class Target:
     ci95: Interval | None
 
 
-def check(asked: Any) -> None:
-    """UserError where `ablation.target` is no accuracy."""
+def check(asked: Any, rows: Mapping[str, Any]) -> None:
+    """Raise UserError if `ablation.target` is no accuracy."""
     if asked is None:
         return
     if isinstance(asked, Mapping) and len(asked) == 1 and set(asked) <= set(OF):
@@ -54,10 +61,11 @@ def parted(asked: Any) -> tuple[str, float]:
     return of, percent
 
 
-def targets(ablation: Ablation) -> list[Target]:
-    """Every row's, block by block; empty where no target is asked for."""
+def compute(table: Table) -> list[Target]:
+    """Every row's way to the target, block by block; empty if none is asked for."""
+    ablation = table.ablation
     asked = ablation.about.get("target")
-    check(asked)
+    check(asked, {})
     found: list[Target] = []
     if asked is None:
         return found
@@ -83,3 +91,28 @@ def steps(cells: Sequence[Cell], column: str, accuracy: float) -> dict[int, int 
             after, own = cell.curve("step"), cell.curve(column)
             found[cell.seed] = next((int(after[epoch]) for epoch in sorted(own) if own[epoch] >= accuracy), None)
     return found
+
+
+def section(table: Table, found: Sequence[Target]) -> Section | None:
+    """A line a row; None if nothing is finished."""
+    if not any(each.n for each in found):
+        return None
+    factors = factor_keys([each.factors for each in found])
+    lines = [["Row", *factors, "n", "Reached it", "Steps", "Steps of the baseline, × [95 % CI]"]]
+    for each in found:
+        where = [each.factors.get(key, "") for key in factors]
+        baseline = each.row == table.ablation.baseline
+        ratio = "baseline" if baseline else with_interval(each.ratio, each.ci95)
+        steps = plus_minus(each.steps.mean, each.steps.std, 0)
+        lines.append([each.row, *where, str(each.n), str(each.reached), steps, ratio])
+    of, percent = parted(table.ablation.about["target"])
+    target = f"{percent:g} % {OF[of]} accuracy"
+    return Section(
+        f"Steps to {target}",
+        lines,
+        1 + len(factors),
+        f"The steps of training after the first epoch with {target} or more{SEEN.get(of, '')}: mean ± standard "
+        "deviation over the cells that reached it. The ratio to the baseline is a geometric mean over seeds, its "
+        "interval Student's of the logarithms; it is not given where some cell of either row never reached the target.",
+        brief=True,
+    )

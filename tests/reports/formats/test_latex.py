@@ -6,8 +6,7 @@ import subprocess
 
 import pytest
 
-from dropgrid.reports.formats import formats
-from dropgrid.reports.formats.tex import tex
+from dropgrid.reports.formats import latex
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -17,7 +16,7 @@ NASTY += "– — … é Größe č α Ω Δ µ ≥ x² aₛ ½ ﬁ ▲ 中 🙂
 
 def test_letters_digits_and_most_signs_stand_for_themselves():
     same = string.ascii_letters + string.digits + " .,:;!?'()*+-/=@"
-    assert tex(same) == " ".join(same.split())
+    assert latex.escaped(same) == " ".join(same.split())
 
 
 @pytest.mark.parametrize(
@@ -34,12 +33,12 @@ def test_letters_digits_and_most_signs_stand_for_themselves():
     ],
 )
 def test_what_latex_lacks_is_made_from_what_it_has(text, shown):
-    assert tex(text) == shown
+    assert latex.escaped(text) == shown
 
 
 def test_every_character_comes_out_in_ascii():
     everything = "".join(map(chr, [*range(32, 0x2FFF), *range(0x1F300, 0x1F600)]))
-    assert tex(everything).isascii()
+    assert latex.escaped(everything).isascii()
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex to compile the table with")
@@ -52,7 +51,7 @@ def test_pdflatex_takes_a_table_of_nasty_names_and_long_notes(fake, tmp_path, no
         fake.add(rows, seeds=2, factors={"optimizer.lr": lr})
     fake.about["published"] = {f"row_{index}": {"mean": 9.0, "note": NASTY * 8} for index in range(12)} if notes else {}
     fake.about["protocol"] = NASTY * notes
-    (tmp_path / "table.tex").write_text(formats.latex(tabulate(read(fake.write(), fake.outputs))))
+    (tmp_path / "table.tex").write_text(latex.render(tabulate(read(fake.write(), fake.outputs))))
     packages = "\\usepackage{booktabs,graphicx}"
     document = f"\\documentclass{{article}}{packages}\\begin{{document}}\\input{{table.tex}}\\end{{document}}"
     (tmp_path / "document.tex").write_text(document)

@@ -1,0 +1,160 @@
+"""How much accuracy varies over seeds, early and late in training, as `ablation.spread` asks.
+
+spread: [1, 2, 4, 15]   # epochs after which validation accuracy is compared
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dropgrid.errors import UserError
+from dropgrid.plotting.layout import Panel, panel_figure
+from dropgrid.plotting.series import draw_series
+from dropgrid.plotting.style import look
+from dropgrid.plotting.value_axes import log_axis
+from dropgrid.reports.columns import number
+from dropgrid.reports.section import Section, factor_keys, with_interval
+from dropgrid.reports.table import Table
+from dropgrid.statistics.samples import Interval
+from dropgrid.statistics.standard_deviations import FEWEST, std_interval, std_ratio
+from dropgrid.store.ablation import Block
+from dropgrid.store.cell import Cell
+
+ORDER = 60
+JSON = "spreads"
+CAPTION = "Mean and standard deviation over seeds of validation accuracy, by epoch"
+
+COLUMN = "val/acc"
+
+FIGURE_NOTE = (
+    "Over the seeds of each row, after each epoch. Bands: 95 % intervals of the standard deviation (Bonett 2006), one "
+    "row and epoch at a time."
+)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A row after `epoch` epochs: mean and standard deviation over its `n` seeds in points, and its 95 % interval.
+
+    `ratio` is the standard deviation over the baseline's at the same epoch, with its interval; None for the baseline.
+    """
+
+    row: str
+    factors: Mapping[str, str]
+    epoch: int
+    n: int
+    mean: float
+    std: float
+    ci95: Interval | None
+    ratio: float | None
+    ratio_ci95: Interval | None
+
+
+def check(asked: Any, rows: Mapping[str, Any]) -> None:
+    """Raise UserError if `ablation.spread` is no list of epochs."""
+    if asked is None:
+        return
+    epochs = asked if isinstance(asked, Sequence) and not isinstance(asked, str) else []
+    if not epochs or any(isinstance(each, bool) or not isinstance(each, int) or each < 1 for each in epochs):
+        raise UserError(f"ablation.spread is a list of epochs such as [1, 2, 4], each 1 or more, got {asked!r}")
+
+
+def compute(table: Table) -> list[Spread]:
+    """The spread of every row at every epoch asked for that two of its finished cells have."""
+    ablation = table.ablation
+    asked = ablation.about.get("spread")
+    check(asked, {})
+    found = []
+    for block in ablation.blocks:
+        read = {row: curves(cells) for row, cells in block.rows.items()} if asked else {}
+        for epoch in asked or ():
+            values = {row: accuracies(each, epoch) for row, each in read.items()}
+            reference = values[ablation.baseline]
+            for row, own in values.items():
+                if len(own) < 2:
+                    continue
+                ratio, interval = None, None
+                if row != ablation.baseline and len(reference) > 1:
+                    ratio, interval = std_ratio(own, reference)
+                std = float(own.std(ddof=1))
+                mean = float(own.mean())
+                found.append(Spread(row, block.factors, epoch, len(own), mean, std, std_interval(own), ratio, interval))
+    return found
+
+
+Curve = Mapping[int, float]
+"""Epoch -> validation accuracy of a cell, as its metrics.csv has them."""
+
+
+def curves(cells: Sequence[Cell]) -> list[Curve]:
+    """The curves of the finished cells."""
+    return [cell.curve(COLUMN) for cell in cells if cell.status == "finished"]
+
+
+def accuracies(read: Sequence[Curve], epoch: int) -> np.ndarray:
+    """Validation accuracies in percent after N epochs, of the curves that have it."""
+    found = [curve.get(epoch - 1) for curve in read]
+    return np.array([100 * each for each in found if each is not None])
+
+
+def section(table: Table, found: Sequence[Spread]) -> Section:
+    """A line a row and epoch."""
+    factors = factor_keys([each.factors for each in found])
+    values = ["Mean, %", "Standard deviation, points [95 % CI]", "Of the baseline’s, × [95 % CI]"]
+    lines = [["Row", *factors, "Epoch", "n", *values]]
+    for each in found:
+        where = [each.factors.get(key, "") for key in factors]
+        baseline = each.row == table.ablation.baseline
+        ratio = "baseline" if baseline else with_interval(each.ratio, each.ratio_ci95)
+        texts = [number(each.mean), with_interval(each.std, each.ci95), ratio]
+        lines.append([each.row, *where, str(each.epoch), str(each.n), *texts])
+    return Section(
+        "Spread over seeds",
+        lines,
+        1 + len(factors),
+        "Standard deviation over seeds of the validation accuracy after that many epochs, and its ratio to the "
+        "baseline’s at the same epoch. Intervals: Bonett’s (2006), which do not lean on normality, one comparison at a "
+        f"time, of {FEWEST} seeds or more; the seeds of two rows count as independent.",
+    )
+
+
+def figure(table: Table, found: Sequence[Spread]) -> Figure:
+    """Mean beside standard deviation, a line a row."""
+    rows = list(dict.fromkeys(each.row for each in found))
+    grid = [panels(block, rows) for block, _ in table.blocks]
+    return panel_figure("Validation accuracy by epoch, and how much it varies over seeds", rows, grid, FIGURE_NOTE)
+
+
+def panels(block: Block, rows: list[str]) -> list[Panel]:
+    """The two panels of a block."""
+    lines = {}
+    for row in rows:
+        read = curves(block.rows.get(row, ()))
+        epochs = sorted({epoch + 1 for each in read for epoch in each})
+        values = {epoch: accuracies(read, epoch) for epoch in epochs}
+        lines[row] = {epoch: each for epoch, each in values.items() if len(each) > 1}
+
+    def means(axes: Axes) -> None:
+        for row, each in lines.items():
+            draw_series(axes, [*each], [values.mean() for values in each.values()], rows.index(row))
+        axes.locator_params(axis="x", integer=True)
+
+    def deviations(axes: Axes) -> None:
+        for row, each in lines.items():
+            index = rows.index(row)
+            draw_series(axes, [*each], [values.std(ddof=1) for values in each.values()], index)
+            bands = [(epoch, *band) for epoch, values in each.items() if (band := std_interval(values)) is not None]
+            if bands:
+                axes.fill_between(*np.transpose(bands), color=look(index)[0], alpha=0.15, linewidth=0)
+        log_axis(axes, [[values.std(ddof=1) for values in each.values()] for each in lines.values() if each])
+        axes.locator_params(axis="x", integer=True)
+
+    of = f" ({block.label})" if block.factors else ""
+    return [
+        Panel(f"Mean{of}", "Epoch", "%", means),
+        Panel(f"Standard deviation over seeds{of}", "Epoch", "points", deviations),
+    ]
