@@ -19,8 +19,10 @@ from dropgrid.planning.evaluations import requested_evaluations
 from dropgrid.planning.plan import plans
 from dropgrid.planning.sequential import grown
 from dropgrid.planning.types import Plan
+from dropgrid.store.earlier_format import advice, is_earlier
+from dropgrid.store.layout import Outputs
 from dropgrid.store.manifest import write_plan
-from dropgrid.store.records import read_failure
+from dropgrid.store.records import read_failure, read_lines
 
 STOPPED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -69,6 +71,9 @@ def run(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
 
 def train_cells(plan: Plan, rules: Policy, engine: AbstractEngine, console: Console) -> bool:
     """Train the cells of a plan that are to be trained; return whether someone asked to stop."""
+    folder = Outputs(plan.outputs).ablation(plan.name)
+    if earlier := sum(is_earlier(folder.outputs.run(line["cell"])) for line in read_lines(folder)):
+        console.print(advice(earlier, plan.outputs), soft_wrap=True, style="yellow")
     write_plan(plan.outputs, plan.name, plan.about, plan.cells)
     cells = todo(plan, rules.outdated)
     for cell in distinct(plan):

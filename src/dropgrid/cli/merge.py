@@ -4,14 +4,18 @@ FROM is such a folder, as copied or mounted from another machine; it is only rea
 would be done. Ours is kept wherever both have something: a finished cell, an ablation's text, an evaluation. A cell of
 ours that is not finished goes to replaced/ and theirs takes its place; one that is being trained is left alone.
 
-Exit code 1 where something could not be merged: a cell of the same config that has other weights there, an ablation
+Finished cells of FORMAT 2 are taken over: their configs are written as they are now, under the id that follows, and
+nothing is trained. FROM may then be the outputs folder itself.
+
+Exit code 1 if something could not be merged: a cell of the same config that has other weights there, an ablation
 whose rows mean other configs there (nothing of that one is merged), a cell that is being trained. All else is merged.
 """
 
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.text import Text
@@ -19,6 +23,7 @@ from rich.text import Text
 from dropgrid.cli import console
 from dropgrid.commands import parser, run
 from dropgrid.errors import UserError
+from dropgrid.store.earlier_format import EARLIER, earlier_cells, take_over
 from dropgrid.store.import_cell import import_cell, import_evaluations, unlike
 from dropgrid.store.inventory import member_label, members, subfolders, tree
 from dropgrid.store.layout import Outputs, RunFolder
@@ -34,16 +39,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def act(given: argparse.Namespace) -> int:
-    """Say what would be merged, or merge it: first cells, then the ablations that name them."""
+    """Report what would be merged, or merge it; cells of an earlier FORMAT under the ids that they have now."""
     origin, outputs, yes = given.origin, given.outputs, given.yes
     if not Outputs(origin).runs.is_dir():
         raise UserError(f"no runs in {origin}; FROM is another outputs folder, the one that has runs/ in it")
-    if outputs.exists() and origin.samefile(outputs):
+    earlier = earlier_cells(Outputs(origin))
+    if not earlier and outputs.exists() and origin.samefile(outputs):
         raise UserError(f"{origin} is where outputs are; FROM is another folder, or say paths.outputs=DIR")
-    joined = merge_plans(origin, outputs)
-    problems = [each.refused for each in joined if each.refused]
+    if not earlier:
+        return merge(origin, outputs, yes)
+    console.show(f"{console.cells(len(earlier))} of FORMAT {EARLIER}: taken over under new ids, without training")
+    with tempfile.TemporaryDirectory(prefix=".merging.", dir=outputs if yes and outputs.exists() else None) as place:
+        renamed, problems = take_over(Outputs(origin), Outputs(Path(place)))
+        return merge(Path(place), outputs, yes, renamed, problems)
+
+
+def merge(
+    origin: Path, outputs: Path, yes: bool, renamed: Mapping[str, str] | None = None, problems: Sequence[str] = ()
+) -> int:
+    """Report or merge: first cells, then the ablations that name them; 1 if something cannot be merged."""
+    joined = merge_plans(origin, outputs, renamed)
+    problems = [*problems, *(each.refused for each in joined if each.refused)]
     problems += cells(origin, outputs, {each.name for each in joined if each.refused}, yes)
-    ablations([each for each in joined if each.added or each.new], yes)
+    ablations([each for each in joined if each.added or each.new or each.renamed], yes)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     if not yes:
@@ -89,7 +107,9 @@ def ablations(joined: Sequence[MergedPlan], yes: bool) -> None:
     """The lines that each ablation gets."""
     for each in joined:
         new = "a new ablation, " if each.new else ""
-        console.show(f"{each.name}: {new}{console.cells(len(each.added))} {'joined' if yes else 'would join'}")
+        parts = [f"{console.cells(len(each.added))} {'joined' if yes else 'would join'}"]
+        parts += [f"{console.cells(each.renamed)} {'renamed' if yes else 'to rename'}"] if each.renamed else []
+        console.show(f"{each.name}: {new}{', '.join(parts)}")
         if yes:
             each.write()
     if yes and joined:

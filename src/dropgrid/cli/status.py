@@ -32,6 +32,7 @@ from dropgrid.execution.live_view import minutes
 from dropgrid.store.ablation import names, read
 from dropgrid.store.ablation_status import AblationStatus, described_failure
 from dropgrid.store.cell import Cell
+from dropgrid.store.earlier_format import advice
 from dropgrid.store.status import STATUSES
 
 COLOURS = {"finished": "green", "running": "cyan", "failed": "red", "interrupted": "yellow", "pending": ""}
@@ -110,6 +111,8 @@ def show_all(found: Sequence[AblationStatus], outputs: Path) -> None:
         rows.append([each.name, str(len(each.cells)), *counts, active(each), to_go(each)])
     if rows:
         console.show(console.table(["ablation", "cells", *STATUSES, "last activity", "to go"], rows))
+        if earlier := len({cell.id for each in found for cell in each.earlier()}):
+            console.show("", Text(advice(earlier, outputs), "yellow"))
     elif not names(outputs):
         console.show(f"nothing was run yet in {outputs}; python scripts/train.py +ablation=demo trains the demo")
 
@@ -155,6 +158,8 @@ def show(status: AblationStatus) -> None:
         console.show(
             Text(f"{more}python scripts/status.py {shlex.quote(status.name)} --failed tells how to train again")
         )
+    if earlier := len(status.earlier()):
+        console.show("", Text(advice(earlier, status.cells[0].run.outputs.root), "yellow"))
     older = len(status.older())
     if older:
         were, them = ("was", "it") if older == 1 else ("were", "them")

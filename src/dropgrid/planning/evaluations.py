@@ -10,11 +10,8 @@ from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.instantiate import by_option
 from dropgrid.planning.types import Plan
-from dropgrid.store.identity import cell_id, divide
+from dropgrid.store.identity import divide, evaluation_id
 from dropgrid.store.layout import Outputs
-
-FORMAT = 1
-"""Raised when an equal evaluation no longer gives equal numbers: all are then measured again."""
 
 WEIGHTS = ("last", "best")
 
@@ -99,7 +96,7 @@ def compose_evaluation(words: Sequence[str], outputs: Path) -> tuple[Evaluation,
     scalars = [f"{key}={value}" for key, value in values.items() if not isinstance(value, list | dict)]
     suffix = f"[{','.join(scalars)}]" if scalars else ""
     arguments = {key: value for key, value in node.items() if key != "weights"}
-    evaluation = Evaluation(name, name + suffix, arguments, node["weights"], evaluation_id(node, outputs))
+    evaluation = Evaluation(name, name + suffix, arguments, node["weights"], identify(node, outputs))
     return evaluation, config["sweep"]["jobs"]
 
 
@@ -116,7 +113,7 @@ def value_at(node: Any, key: str) -> Any:
     return node
 
 
-def evaluation_id(node: Mapping[str, Any], outputs: Path) -> str:
+def identify(node: Mapping[str, Any], outputs: Path) -> str:
     """Return the hash of an evaluation; another data set counts by its content, not by where it lies."""
     config, about_data = dict(node), node.get("data")
     if about_data:
@@ -128,4 +125,4 @@ def evaluation_id(node: Mapping[str, Any], outputs: Path) -> str:
             config["data"]["fingerprint"] = source.fingerprint()
         except ValueError as error:
             raise UserError(f"evaluate.data: {error}") from error
-    return cell_id({"evaluate": config, "format": FORMAT})
+    return evaluation_id(config)

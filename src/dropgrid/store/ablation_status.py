@@ -9,6 +9,7 @@ from typing import Any
 
 from dropgrid.store.ablation import Ablation
 from dropgrid.store.cell import Cell
+from dropgrid.store.earlier_format import EARLIER
 from dropgrid.store.identity import source_fingerprint
 from dropgrid.store.lease import holder
 from dropgrid.store.records import read_state
@@ -38,6 +39,10 @@ class AblationStatus:
         """Return the finished cells that were trained by a different version of the code."""
         now = source_fingerprint()
         return [cell for cell in self.of("finished") if cell.found("provenance").get("source") != now]
+
+    def earlier(self) -> list[Cell]:
+        """Return the finished cells of an earlier FORMAT, which no plan asks for any more."""
+        return [cell for cell in self.of("finished") if (cell.result or {}).get("format") == EARLIER]
 
     def last_activity(self) -> float | None:
         """Return when a cell last gave a sign of life, in Unix time; None if none ever did."""

@@ -88,6 +88,15 @@ def cell_id(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+EVALUATION_FORMAT = 1
+"""Raised when an equal evaluation no longer gives equal numbers: all are then measured again."""
+
+
+def evaluation_id(node: Mapping[str, Any]) -> str:
+    """Return the id of an evaluation: of its option, its values, the weights, and its data, if any, by content."""
+    return cell_id({"evaluate": node, "format": EVALUATION_FORMAT})
+
+
 def treatment_id(config: Mapping[str, Any]) -> str:
     """Return the id of a config without its seed: equal for the cells of a row."""
     return cell_id({k: v for k, v in config.items() if k != "seed"})

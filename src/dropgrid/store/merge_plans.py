@@ -9,6 +9,7 @@ from typing import Any
 from dropgrid.store import schemas
 from dropgrid.store.cell import Cell
 from dropgrid.store.config_difference import differences, listed
+from dropgrid.store.earlier_format import renamed_line
 from dropgrid.store.files import read_yaml, write_json
 from dropgrid.store.layout import AblationFolder, Outputs, RunFolder
 from dropgrid.store.manifest import link_run
@@ -28,6 +29,7 @@ class MergedPlan:
     lines: list[Line]
     new: bool
     added: list[Line] = field(default_factory=list)
+    renamed: int = 0
     refused: str = ""
 
     def write(self) -> None:
@@ -35,21 +37,28 @@ class MergedPlan:
         if self.new:
             write_json(self.folder.about, self.about)
         write_json(self.folder.cells, [*self.lines, *self.added])
-        for line in self.added:
+        for line in [*self.lines, *self.added] if self.renamed else self.added:
             link_run(self.folder, line)
 
 
-def merge_plans(origin: Path, outputs: Path) -> list[MergedPlan]:
-    """Return one merged plan for each ablation there."""
-    return [merge_plan(name, Outputs(origin), Outputs(outputs)) for name in Outputs(origin).ablation_names]
+def merge_plans(origin: Path, outputs: Path, renamed: Mapping[str, str] | None = None) -> list[MergedPlan]:
+    """Return one merged plan for each ablation there.
+
+    Args:
+        renamed: id -> new id of cells that are taken over from an earlier FORMAT; our lines name them by it too.
+    """
+    names = Outputs(origin).ablation_names
+    return [merge_plan(name, Outputs(origin), Outputs(outputs), renamed or {}) for name in names]
 
 
-def merge_plan(name: str, origin: Outputs, outputs: Outputs) -> MergedPlan:
+def merge_plan(name: str, origin: Outputs, outputs: Outputs, renamed: Mapping[str, str]) -> MergedPlan:
     """Return our lines and those that theirs adds; refused if the same place in the table is another config there."""
     ours, theirs = outputs.ablation(name), origin.ablation(name)
     about, other = (schemas.read_checked(each.about, schemas.ABOUT) for each in (ours, theirs))
     made = MergedPlan(name, ours, about or other, [], new=about is None)
-    made.lines = [*read_lines(ours)]
+    lines = read_lines(ours)
+    made.lines = [renamed_line(line, renamed, origin) for line in lines]
+    made.renamed = sum(line["cell"] in renamed for line in lines)
     known = {place_of(line): line for line in made.lines}
     for line in read_lines(theirs):
         mine = known.get(place_of(line))

@@ -9,6 +9,7 @@ from typing import Any
 from dropgrid.errors import UserError
 from dropgrid.store import schemas
 from dropgrid.store.files import REMOVE, read_json, read_text, read_yaml
+from dropgrid.store.identity import complete
 from dropgrid.store.layout import CELL_ID, AblationFolder, RunFolder, WorkerFolder
 
 Result = Mapping[str, Any]
@@ -42,7 +43,7 @@ def read_config(path: Path) -> Mapping[str, Any]:
     if config is None and not path.exists():
         return {}
     schemas.check(path, config, schemas.CONFIG)
-    return config
+    return complete(config)
 
 
 def read_parts(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -52,7 +53,7 @@ def read_parts(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     for path, found in ((run.config, config), (run.local, local)):
         if not isinstance(found, dict):
             raise UserError(f"cannot read {path}: {'nothing is there' if found is None else 'no config'}")
-    return config, local
+    return complete(config), local
 
 
 def read_result(run: RunFolder) -> Result | None:
