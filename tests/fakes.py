@@ -5,6 +5,7 @@ import hashlib
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -54,7 +55,7 @@ class Fake:
 
     def __init__(self, outputs: Path):
         self.outputs = outputs
-        self.about = dict(ABOUT)
+        self.about: dict[str, Any] = dict(ABOUT)
         self.cells: list[dict] = []
 
     def add(self, rows=ROWS, seeds=5, factors=None, status="finished") -> "Fake":

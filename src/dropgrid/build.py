@@ -36,7 +36,8 @@ COMPILERS = (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")
 def source(config: Mapping[str, Any], local: Mapping[str, Any]) -> AbstractSource:
     """The data of a cell, not read yet."""
     node = {k: v for k, v in unite(config, local, "data").items() if k not in OF_THE_LOADER}
-    return instantiate("data", node, cache=Path(local["paths"]["cache"]))
+    found: AbstractSource = instantiate("data", node, cache=Path(local["paths"]["cache"]))
+    return found
 
 
 def options(config: Mapping[str, Any], axis: str) -> dict[str, Any]:

@@ -48,7 +48,8 @@ def number(
     if not high_enough or not (value < below if most is None else value <= most):
         allowed = bounded(what, above, least, below, most) + (also and f", or {also}")
         raise error(f"{name} must be {allowed}, got {value!r}")
-    return value  # type: ignore[no-any-return]
+    found: float = value
+    return found
 
 
 def bounded(what: str, above: float | None, least: float | None, below: float, most: float | None) -> str:
@@ -90,7 +91,8 @@ def whole_number(
     if not whole or (least is not None and value < least) or (most is not None and value > most):
         bounds = "" if least is None else f", {least} or more" if most is None else f" from {least} to {most}"
         raise error(f"{name} must be {what}{bounds}{also and f', or {also}'}, got {value!r}")
-    return value  # type: ignore[no-any-return]
+    found: int = value
+    return found
 
 
 def whole_numbers(name: str, values: Any, least: int = 1, *, error: Error = ValueError) -> Sequence[int]:

@@ -236,7 +236,8 @@ class AbstractNoise(AbstractRandom):
 
     def variance(self, shape: Sequence[int], level: np.ndarray) -> np.ndarray:
         share = self.expected(shape, level)
-        return share * (1 - share) / math.prod(shape)
+        variance: np.ndarray = share * (1 - share) / math.prod(shape)
+        return variance
 
     def extra_repr(self) -> str:
         text = f"std={self.full_level:g}, schedule={self.schedule}"

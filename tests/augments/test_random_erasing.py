@@ -39,11 +39,11 @@ def test_the_law_is_torchvisions(size, changes):
     image = torch.zeros(1, *size)
     with torch.random.fork_rng():
         torch.manual_seed(5)
-        theirs = []
+        drawn = []
         for _ in range(count):
             top, left, high, wide, _ = RandomErasing.get_params(image, arguments["scale"], arguments["ratio"], [0.0])
-            theirs.append((0, 0, 0, 0) if (high, wide) == size else (top, left, high, wide))
-    theirs = torch.tensor(theirs)
+            drawn.append((0, 0, 0, 0) if (high, wide) == size else (top, left, high, wide))
+    theirs = torch.tensor(drawn)
     for number in range(4):
         assert ks_2samp(ours[:, number], theirs[:, number]).pvalue > 1e-3
     area = [each[:, 2] * each[:, 3] for each in (ours, theirs)]

@@ -36,6 +36,6 @@ def learner(monkeypatch):
         classes=2,
         seed=0,
     )
-    made.row = {}
+    made.row = {}  # type: ignore[assignment]  # an attribute of the test's own
     monkeypatch.setattr(Learner, "epoch_metrics", lambda self: self.row)
     return made

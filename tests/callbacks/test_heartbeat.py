@@ -1,15 +1,15 @@
 import json
 import os
+import time
 
 import torch
 
-from dropgrid.callbacks import heartbeat
 from dropgrid.callbacks.heartbeat import Heartbeat
 
 
 def test_it_tells_where_the_cell_stands_and_not_at_every_step(learner, at, tmp_path, monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(heartbeat.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     learner.steps = 40
     beat = Heartbeat(tmp_path)
 

@@ -28,7 +28,7 @@ def diagnose(tmp_path, capsys):
         said = capsys.readouterr()
         return code, said.out, said.err
 
-    run.outputs = tmp_path
+    run.outputs = tmp_path  # type: ignore[attr-defined]  # for the tests to read
     return run
 
 
@@ -83,7 +83,8 @@ def finished(outputs, watch):
     if watch:
         options = {"signal": yaml.safe_load((CONF / "diagnose" / "signal.yaml").read_text())}
         node = {"_target_": f"{Diagnosis.__module__}.Diagnosis", "every": 3, "images": 8, **options}
-        trial.trainer.callbacks.append(instantiate("diagnosis", node, folder=folder, split=trial.splits.train, lr=0.1))
+        watching = instantiate("diagnosis", node, folder=folder, split=trial.splits.train, lr=0.1)
+        trial.trainer.callbacks.append(watching)  # type: ignore[attr-defined]  # Lightning sets it without a type
     trial.fit()
     trial.write(trial.measure())
     return job["id"], trial

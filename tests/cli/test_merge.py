@@ -9,6 +9,7 @@ from fakes import Fake
 
 from dropgrid.cli.merge import main
 from dropgrid.errors import UserError
+from dropgrid.files import write_atomically
 from dropgrid.store import import_cell
 from dropgrid.store.ablation import read
 from dropgrid.store.lease import Lease
@@ -132,9 +133,9 @@ def test_an_evaluation_s_arrays_come_with_it_and_before_it(theirs, ours, capsys,
     (run(theirs, 0) / "evaluations").mkdir()
     for suffix in ("json", "npz"):
         (run(theirs, 0) / "evaluations" / f"ab.{suffix}").write_text(suffix)
-    brought, write = [], import_cell.write_atomically
+    brought = []
     monkeypatch.setattr(
-        import_cell, "write_atomically", lambda path, copy: (brought.append(path.name), write(path, copy))
+        import_cell, "write_atomically", lambda path, copy: (brought.append(path.name), write_atomically(path, copy))
     )
     assert merge(theirs, ours, capsys, "--yes")[0] == 0
     assert brought == ["ab.npz", "ab.json"]

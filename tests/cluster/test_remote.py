@@ -23,10 +23,11 @@ class Job:
 
 
 def test_a_job_that_was_lost_costs_the_others_nothing():
-    console = terminal(file=io.StringIO())
+    printed = io.StringIO()
+    console = terminal(file=printed)
     jobs = [Job([{"cell": "a"}]), Job(RuntimeError("node [7] is gone\nmore")), Job([{"cell": "b"}, {"cell": "c"}])]
     assert [each["cell"] for each in job_results(jobs, console)] == ["a", "b", "c"]
-    assert console.file.getvalue() == "a job was lost: node [7] is gone\n"
+    assert printed.getvalue() == "a job was lost: node [7] is gone\n"
 
 
 def test_a_user_s_mistake_is_no_lost_job():

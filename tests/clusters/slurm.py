@@ -97,7 +97,7 @@ class Slurm:
     def start(self, *line: str) -> None:
         """A daemon, in a session of its own, with a log."""
         with open(self.folder / f"{line[0]}-{len(self.started)}.out", "wb") as log:
-            given = {"stdout": log, "stderr": log, "env": self.environment, "start_new_session": True}
+            given: dict[str, Any] = {"stdout": log, "stderr": log, "env": self.environment, "start_new_session": True}
             self.started.append(subprocess.Popen(line, **given))
 
     def __exit__(

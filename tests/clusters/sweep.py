@@ -41,7 +41,12 @@ class Sweep:
     def start(self) -> subprocess.Popen:
         """The command, begun."""
         line = [self.python, "scripts/train.py", "-m", *self.overrides]
-        given = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "stdin": subprocess.DEVNULL}
+        given: dict[str, Any] = {
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "text": True,
+            "stdin": subprocess.DEVNULL,
+        }
         return subprocess.Popen(line, cwd=ROOT, env=self.environment, **given)
 
     def run(self) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from processes import marked
 from slurm import free_ports, wait_for
@@ -54,13 +55,13 @@ class Ray:
             line = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none "{hidden}" && exec "$@"', "sh", *line]
         environment = {**os.environ, MARK: f"{self.port}-{name}"}
         with open(self.folder / f"node-{name}.out", "wb") as log:
-            given = {"stdout": log, "stderr": log, "env": environment, "stdin": subprocess.DEVNULL}
+            given: dict[str, Any] = {"stdout": log, "stderr": log, "env": environment, "stdin": subprocess.DEVNULL}
             self.started.append(subprocess.Popen(line, **given, start_new_session=True))
 
     def seen(self) -> int:
         """The nodes that the head knows to be alive."""
         line = "import ray,sys; ray.init(sys.argv[1], logging_level=50); print(sum(n['Alive'] for n in ray.nodes()))"
-        given = {"capture_output": True, "text": True, "timeout": 60, "env": dict(os.environ)}
+        given: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 60, "env": dict(os.environ)}
         try:
             done = subprocess.run([str(self.commands / "python"), "-c", line, self.address], **given)
         except subprocess.TimeoutExpired:

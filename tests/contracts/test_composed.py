@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from option_nodes import option_node
 
 from dropgrid.paths import CONF
-from dropgrid.planning.compose import hydra_context, options
+from dropgrid.planning.compose import group_options, hydra_context
 
 SNAPSHOT = Path(__file__).with_name("composed.json")
 BY_SCALE = ("data", "model", "augment", "optimizer", "lr_schedule", "trainer", "report", "scale")
@@ -30,8 +30,8 @@ def found():
     """Option -> its node; scale -> the nodes that it may set."""
     with hydra_context():
         return {
-            "model": {name: option_node("model", name) for name in options("model")},
-            "scale": {name: composed(f"scale={name}", nodes=BY_SCALE) for name in options("scale")},
+            "model": {name: option_node("model", name) for name in group_options("model")},
+            "scale": {name: composed(f"scale={name}", nodes=BY_SCALE) for name in group_options("scale")},
         }
 
 

@@ -105,9 +105,11 @@ def test_it_finds_the_same_each_time_and_leaves_network_and_shared_randomness_al
     assert torch.equal(state, torch.get_rng_state()) and modes == [module.training for module in network.modules()]
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
-    for metric, each in found.measures.items():
-        assert isinstance(each, Measure) and isinstance(each.value, float) and math.isfinite(each.value), metric
-        assert each.unit in ("%", "nats", "") and each.label and (each.unit != "%" or 0 <= each.value <= 1)
+    for metric, measure in found.measures.items():
+        assert isinstance(measure, Measure) and isinstance(measure.value, float) and math.isfinite(measure.value), (
+            metric
+        )
+        assert measure.unit in ("%", "nats", "") and measure.label and (measure.unit != "%" or 0 <= measure.value <= 1)
     assert len({each.label for each in found.measures.values()}) == len(found.measures)
 
 

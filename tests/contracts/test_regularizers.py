@@ -168,7 +168,7 @@ def test_realised_fraction_is_the_expected_one(name):
                 if place == "weight"
                 else (torch.ones(PATHS, 32, 7, 9) if place == "join" else torch.ones(32, 8, 7, 9),)
             )
-            module.example = module.shape(*inputs)
+            module.example = module.shape(*inputs)  # type: ignore[assignment]  # an attribute of the test's own
             for _ in range(50):
                 module(*inputs)
             if module.counts:

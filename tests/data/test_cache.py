@@ -7,6 +7,7 @@ import pytest
 
 from dropgrid.data import cache
 from dropgrid.data.digits import Digits
+from dropgrid.files import write_atomically
 
 
 def numbers():
@@ -86,7 +87,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
 
     (tmp_path / "file").write_text("old")
     with pytest.raises(OSError, match="disk full"):
-        cache.write_atomically(tmp_path / "file", fail)
+        write_atomically(tmp_path / "file", fail)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "old"
 

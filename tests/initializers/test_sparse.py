@@ -28,7 +28,7 @@ def test_every_input_is_as_likely(generator):
     sparse(layer, generator=generator, activation=nn.ReLU, nonzero=3, std=1.0)
     chosen = (layer.weight != 0).double()
     together = chosen.T @ chosen / len(chosen)
-    for share, expected in ((together.diagonal(), 1 / 4), (together[~torch.eye(12, dtype=bool)], 6 / 132)):
+    for share, expected in ((together.diagonal(), 1 / 4), (together[~torch.eye(12, dtype=torch.bool)], 6 / 132)):
         assert (share - expected).abs().max() < 5 * (expected * (1 - expected) / 20_000) ** 0.5
 
 

@@ -56,11 +56,11 @@ def mask_of(bits, width):
 
 
 def mask_case(size, block, seeds, last, rate=0.05, images=40, channels=6):
-    grid = Grid.over(*size, block, seeds)
+    grid = Grid.over(*size, block, seeds)  # type: ignore[call-arg]  # size is (height, width)
     x = laid(torch.ones(images, channels, *size), last)
     bits, dropped = fused.draw(x, gamma(rate), key(2**40 + 3), grid)
     mask = mask_of(bits, size[1])
-    expected = 1 - (1 - rate) ** cover_counts(*size, block, seeds)
+    expected = 1 - (1 - rate) ** cover_counts(*size, block, seeds)  # type: ignore[call-arg]  # size is (height, width)
     realised = mask.double().mean((0, 1)).numpy()
     error = (expected * (1 - expected) / (images * channels)) ** 0.5
     windows = nn.functional.max_pool2d((~mask).float(), block, stride=1) == 0

@@ -57,7 +57,7 @@ def loops(request, monkeypatch):
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
 def test_output_is_input_times_mask_times_scale(loops, size, block, seeds, last, dtype):
-    grid = Grid.over(*size, block, seeds)
+    grid = Grid.over(*size, block, seeds)  # type: ignore[call-arg]  # size is (height, width)
     x = torch.randn(3, 5, *size, dtype=dtype)
     x = x.contiguous(memory_format=torch.channels_last) if last else x
     rate, key = 0.05, torch.tensor(7)
@@ -105,10 +105,10 @@ def test_sliced_input_is_read_where_it_lies(loops):
 def test_dense_way_follows_the_same_law(size, block, seeds, shared):
     """Cells are dropped as often as blocks cover them, and its mask is whole blocks."""
     rate, draws = 0.04, 4000
-    grid = Grid.over(*size, block, seeds, shared)
+    grid = Grid.over(*size, block, seeds, shared)  # type: ignore[call-arg]  # size is (height, width)
     mask, dropped = dense.draw(torch.ones(draws, 2, *size), torch.tensor(rate), torch.tensor(1), grid)
     assert mask.shape == (draws, 1 if shared else 2, *size) and dropped == (mask == 0).sum()
-    expected = (1 - rate) ** cover_counts(*size, block, seeds)
+    expected = (1 - rate) ** cover_counts(*size, block, seeds)  # type: ignore[call-arg]  # size is (height, width)
     assert np.abs(mask[:, 0].double().mean(0).numpy() - expected).max() < 5 * (0.25 / draws) ** 0.5
     if seeds == "fits":
         windows = nn.functional.max_pool2d(mask, block, stride=1) == 0

@@ -44,7 +44,8 @@ def trial(tmp_path):
         if watch:
             option = instantiate("diagnosis", node)
             watching = option(folder=folder, split=made.splits.train, lr=config["optimizer"]["lr"])
-            made.trainer.callbacks.insert(made.trainer.callbacks.index(made.checkpoint), watching)
+            callbacks = made.trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it without a type
+            callbacks.insert(callbacks.index(made.checkpoint), watching)
         return made, folder
 
     return of

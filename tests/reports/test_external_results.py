@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from dropgrid.cli.report import main, write
+from dropgrid.cli.report import main
 from dropgrid.errors import UserError
 from dropgrid.reports import external_results
 from dropgrid.reports.formats import csv as csv_format
 from dropgrid.reports.formats import latex, markdown
+from dropgrid.reports.report import write
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import load, read
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dropgrid.cli.report import main, write
+from dropgrid.cli.report import main
 from dropgrid.errors import UserError
+from dropgrid.reports.report import write
 
 TABLES = ["table.md", "table.csv", "table.tex", "table.json"]
 FIGURES = [f"{name}.{kind}" for name in ("figure", "figure_curves", "figure_treatment") for kind in ("png", "pdf")]

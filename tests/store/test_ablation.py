@@ -10,6 +10,7 @@ import pytest
 from dropgrid.errors import UserError
 from dropgrid.store import records as module
 from dropgrid.store.ablation import load, read
+from dropgrid.store.files import read_yaml
 
 
 def test_load_gives_a_line_a_cell_whatever_its_status(fake):
@@ -100,11 +101,10 @@ def test_configs_of_a_row_are_parsed_once_and_are_those_of_their_files(fake, mon
         cell["config"]["seed"] = cell["line"]["seed"]
     name = fake.write()
     parsed = []
-    real = module.read_yaml
-    monkeypatch.setattr(module, "read_yaml", lambda path: parsed.append(path) or real(path))
+    monkeypatch.setattr(module, "read_yaml", lambda path: parsed.append(path) or read_yaml(path))
     found = read(name, fake.outputs)
     assert parsed == []
-    assert [cell.config for cell in found.cells] == [real(cell.folder / "config.yaml") for cell in found.cells]
+    assert [cell.config for cell in found.cells] == [read_yaml(cell.folder / "config.yaml") for cell in found.cells]
     assert len(parsed) == 2
 
 

@@ -5,12 +5,13 @@ import sys
 import tokenize
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 from dropgrid import instantiate
 from dropgrid.store import identity
 from dropgrid.store.identity import cell_id, code_of, complete, divide, source_fingerprint, treatment_id, unite
 
-RESOLVED = {
+RESOLVED: dict[str, Any] = {
     "seed": 3,
     "data": {
         "option": "x",
@@ -113,7 +114,10 @@ def test_what_would_be_refused_keeps_its_path():
 
 
 def test_a_key_added_later_changes_an_id_only_where_it_says_something_new(monkeypatch):
-    old = {"regularizer": {"option": "dropblock", "keep_prob": 0.9}, "norm": {"option": "batch", "seeds": "fits"}}
+    old: dict[str, Any] = {
+        "regularizer": {"option": "dropblock", "keep_prob": 0.9},
+        "norm": {"option": "batch", "seeds": "fits"},
+    }
     before = cell_id(old)
     monkeypatch.setattr(identity, "AS_BEFORE", {("regularizer", "dropblock", "seeds"): "fits"})
     as_before = {**old, "regularizer": {**old["regularizer"], "seeds": "fits"}}

@@ -35,7 +35,7 @@ def joined(tree):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             texts = node.args if name in JOINING else []
         for text in texts:
-            found.setdefault(node.lineno, set()).update(parts(text))
+            found.setdefault(node.lineno, set()).update(parts(text))  # type: ignore[attr-defined]  # an expression has it, and only those have texts
     return {line: names for line, names in found.items() if names}
 
 

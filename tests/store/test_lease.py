@@ -1,5 +1,6 @@
 """At most one holder, on one machine by its locks, on several by their beats."""
 
+import fcntl
 import json
 import multiprocessing
 import os
@@ -38,7 +39,8 @@ def clock(monkeypatch):
 
 def elsewhere(tmp_path, beat=1, **more):
     """The lease of another machine, whose lock does not reach us."""
-    about = {"machine": "another", "token": "theirs", "host": "far", "pid": 1, "beat": beat, "time": module.time.time()}
+    now = module.time.time()  # type: ignore[attr-defined]  # the fixture's clock
+    about = {"machine": "another", "token": "theirs", "host": "far", "pid": 1, "beat": beat, "time": now}
     (tmp_path / "lease").write_text(json.dumps({**about, **more}))
 
 
@@ -60,7 +62,7 @@ def test_two_that_look_do_not_see_each_other(tmp_path):
     about = {"machine": module.machine_id(), "token": "dead", "host": "here", "pid": 1, "beat": 1, "time": 0.0}
     (tmp_path / "lease").write_text(json.dumps(about))
     with open(tmp_path / "lease") as looking:
-        assert module.lock(looking.fileno(), module.fcntl.LOCK_SH)
+        assert module.lock(looking.fileno(), fcntl.LOCK_SH)
         assert holder(tmp_path) is None
 
 

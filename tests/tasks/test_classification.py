@@ -33,7 +33,7 @@ def test_calibration_error_against_a_slow_reference():
         inside = [i for i in range(500) if low <= float(confidence[i]) < low + 1 / 15]
         if inside:
             right = np.mean([float(predicted[i] == targets[i]) for i in inside])
-            total += len(inside) / 500 * abs(right - np.mean([float(confidence[i]) for i in inside]))
+            total += len(inside) / 500 * float(abs(right - np.mean([float(confidence[i]) for i in inside])))
     assert calibration_error(logits, targets) == pytest.approx(total, abs=1e-6)
 
 

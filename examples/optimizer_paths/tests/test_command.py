@@ -39,7 +39,7 @@ def command(tmp_path, capsys):
         said = capsys.readouterr()
         return code, said.out, said.err
 
-    run.folder = tmp_path / "optimizer_paths"
+    run.folder = tmp_path / "optimizer_paths"  # type: ignore[attr-defined]  # for the tests to read
     return run
 
 
@@ -66,7 +66,7 @@ def test_pictures_animation_numbers_and_statements(command):
     assert one["paths"]["tuned"]["sgd"]["rate"] in RATES
     assert {len(each["loss"]) for each in one["tuning"].values()} == {len(RATES)}
     with Image.open(command.folder / "saddle.gif") as film:
-        assert film.n_frames > 5
+        assert film.n_frames > 5  # type: ignore[attr-defined]  # a GIF has it
 
 
 def test_a_function_in_a_file_of_its_own_is_found_and_drawn(command, tmp_path, monkeypatch):

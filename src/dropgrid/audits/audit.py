@@ -174,7 +174,7 @@ def judged(seen: Watched, scheduled: bool) -> Layer:
     if seen.calls and not seen.known:
         notes.append("its law is not known here")
     if counted:
-        notes.append(f"counted is what was {seen.layer.counts}")  # type: ignore[union-attr]
+        notes.append(f"counted is what was {seen.layer.counts}")
     if isinstance(seen, Own) and seen.layer.schedule != "constant" and not scheduled:
         notes.append(f"its schedule ({seen.layer.schedule}) was not advanced")
     return Layer(

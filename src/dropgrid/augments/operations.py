@@ -128,6 +128,7 @@ def sources(name: str, strength: float, height: int, width: int) -> Tensor:
     degrees = math.degrees(math.atan(strength))
     shear = {"ShearX": [degrees, 0.0], "ShearY": [0.0, degrees]}.get(name, [0.0, 0.0])
     pixels = {"TranslateX": [int(strength), 0], "TranslateY": [0, int(strength)]}.get(name, [0, 0])
+    found: Tensor
     with torch.autocast("cpu", enabled=False):  # the grid would be of 8 bits
         if name == "Rotate":
             found = functional.rotate(numbers, strength)

@@ -91,7 +91,7 @@ def paces(plan: Plan, cells: Sequence[Cell], slots: int) -> dict[str, Pace]:
         while waiting or running:
             while waiting and free:
                 one = Running(plan, waiting.pop(0), free.pop(0), Path(place) / str(len(waiting)))
-                running[one.child.sentinel] = one  # type: ignore[index]
+                running[one.child.sentinel] = one
             tell(count - len(waiting) - len(running), [each.cell.row for each in running.values()])
             for sentinel in wait(list(running)):
                 one = running.pop(sentinel)  # type: ignore[arg-type]

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from dropgrid.data.batches import batch_limit
 from dropgrid.data.split import evenly
 from dropgrid.loggers.csv import Csv
 from dropgrid.predict import predict
 from dropgrid.store.files import write_json
-from dropgrid.training.train import TRAIN_IMAGES_MEASURED, Trial, batch_limit
+from dropgrid.training.train import TRAIN_IMAGES_MEASURED, Trial
 
 WARM_UP = 0.5
 SECONDS = 2.0

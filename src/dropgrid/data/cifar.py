@@ -51,4 +51,5 @@ class AbstractCifar(AbstractOfficial):
         with path.open("rb") as file, warnings.catch_warnings():
             # the published files' dtypes say align=0; numpy 2.4.0 to 2.4.4 warn that it should be False
             warnings.filterwarnings("ignore", message=".*align should be passed", category=Warning)
-            return pickle.load(file, encoding="latin1")
+            content: dict[str, Any] = pickle.load(file, encoding="latin1")
+            return content

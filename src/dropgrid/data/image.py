@@ -22,7 +22,8 @@ def read(path: Path, *, channels: int, fit: Fit) -> Tensor:
         with Image.open(path) as image:
             if image.mode.startswith(("I", "F")):
                 raise ValueError(f"its pixels are {image.mode}, and only 8 bits a channel are read")
-            return F.pil_to_tensor(fit(image.convert(MODES[channels])))
+            pixels: Tensor = F.pil_to_tensor(fit(image.convert(MODES[channels])))
+            return pixels
     except Exception as error:  # PIL raises whatever its decoder happened on: OSError, SyntaxError, struct.error, …
         raise ValueError(f"cannot read the image {path}: {error}") from error
 
@@ -47,7 +48,8 @@ def as_it_is(image: Image.Image, *, size: tuple[int, int]) -> Image.Image:
 
 def resized(image: Image.Image, *, resize: int, crop: int) -> Image.Image:
     """Return the central crop × crop pixels once the shorter side is `resize` (bilinear, antialiased)."""
-    return F.center_crop(F.resize(image, [resize]), [crop])
+    cropped: Image.Image = F.center_crop(F.resize(image, [resize]), [crop])
+    return cropped
 
 
 def constants(name: str, values: Sequence[float], channels: int) -> Tensor:

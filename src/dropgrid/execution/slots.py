@@ -24,12 +24,11 @@ def slots(plan: Plan) -> int:
 
     More CPU threads than cores make every cell several times slower, and are refused; several cells on a GPU are not.
     """
-    per_gpu = plan.sweep["per_gpu"]
-    checks.whole_number("sweep.per_gpu", per_gpu, 1, error=UserError)
+    per_gpu = checks.whole_number("sweep.per_gpu", plan.sweep["per_gpu"], 1, error=UserError)
     on_cpu = plan.cells[0].local["trainer"]["accelerator"] == "cpu"
     ranks = max(ranks_of(cell) for cell in plan.cells)
     threads = ranks * max(cell.config["trainer"]["threads"] for cell in plan.cells)
-    fitting = max(1, cores() // threads)
+    fitting: int = max(1, cores() // threads)
     if plan.jobs == "auto":
         return fitting if on_cpu else max(1, min(per_gpu * len(gpus()) // ranks, fitting))
     jobs = checks.whole_number("sweep.jobs", plan.jobs, 1, also="auto", error=UserError)

@@ -22,7 +22,8 @@ def gain(activation: Callable[[], nn.Module]) -> float:
         z = torch.linspace(-10, 10, 20_001, dtype=torch.float64)
         density = torch.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
         second_moment = torch.trapezoid(activation().to(torch.float64)(z) ** 2 * density, z)
-    return float(second_moment) ** -0.5
+    scale: float = float(second_moment) ** -0.5
+    return scale
 
 
 def kaiming(

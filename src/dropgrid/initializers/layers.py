@@ -75,7 +75,7 @@ def weights(model: nn.Module) -> Iterator[Weight]:
     classifier = next((name for name, module in reversed(found.items()) if isinstance(module, nn.Linear)), None)
     for name, module in found.items():
         beneath = beneath_of(module)
-        shape: Any = (module.weight if beneath is None else beneath).shape  # type: ignore[union-attr]
+        shape: Any = (module.weight if beneath is None else beneath).shape
         groups = module.groups if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d) else 1
         cells = math.prod(shape[2:])
         path = f"{name}.weight" if name else "weight"

@@ -72,8 +72,9 @@ def one_pass(model: nn.Module, found: list[Weight], batch: Tensor, tol: float) -
         variances[name] = variance
         if abs(variance - 1) <= tol:
             return None
-        weight.set(weight.tensor / variance**0.5)
-        return output / variance**0.5
+        deviation: float = variance**0.5
+        weight.set(weight.tensor / deviation)
+        return output / deviation
 
     with ExitStack() as hooks, torch.no_grad():
         for weight in found:

@@ -18,6 +18,7 @@ def orthogonal_matrices(like: Tensor, count: int, rows: int, columns: int, gener
     uniform: Mezzadri, 2007). On the device of a tensor and of its dtype.
     """
     tall = torch.empty(count, max(rows, columns), min(rows, columns), dtype=like.dtype, device=like.device)
+    q: Tensor
     q, r = torch.linalg.qr(tall.normal_(generator=generator))
     q = q * r.diagonal(dim1=1, dim2=2).sign().unsqueeze(1)
     return q if rows >= columns else q.mT

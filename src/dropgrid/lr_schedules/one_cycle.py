@@ -1,11 +1,12 @@
 """One cycle (Smith, Topin, "Super-convergence", 2018)."""
 
 import math
+from collections.abc import Callable
 
 from dropgrid import checks
 from dropgrid.lr_schedules.warmup import warmed
 
-ANNEALS = {
+ANNEALS: dict[str, Callable[[float, float, float], float]] = {
     "linear": lambda low, high, t: low + (high - low) * t,
     "cosine": lambda low, high, t: high + (low - high) * (1 + math.cos(math.pi * t)) / 2,
 }

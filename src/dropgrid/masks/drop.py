@@ -45,7 +45,8 @@ class Apply(torch.autograd.Function):
     def forward(ctx: Any, input: Tensor, mask: Tensor, scale: Number, grid: Grid) -> Tensor:
         ctx.save_for_backward(mask)
         ctx.scale, ctx.grid = scale, grid
-        return way(input, grid).apply(input.detach(), mask, grid, scale)
+        output: Tensor = way(input, grid).apply(input.detach(), mask, grid, scale)
+        return output
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:

@@ -52,7 +52,7 @@ def drop_types(cell: types.Type, scale: types.Type) -> Any:
 
 
 @compiled(types.Tuple((GAPS, I64))(types.Array(types.float64, 1, "C"), types.float64, I64, I64))
-def walk(logarithms, of_failure, count, last):  # type: ignore[no-untyped-def]
+def walk(logarithms, of_failure, count, last):
     """Gaps after position `last` from ln(1 - u) and ln(1 - p), of seeds below `count`, and the last one walked to."""
     gaps = np.empty(len(logarithms) + count // FAR, np.int16)
     found = 0
@@ -72,7 +72,7 @@ def walk(logarithms, of_failure, count, last):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def following(gaps, index, position):  # type: ignore[no-untyped-def]
+def following(gaps, index, position):
     """The seed after this one: how many gaps lie before it, and its position."""
     while index < U64(len(gaps)):
         gap = gaps[index]
@@ -84,13 +84,13 @@ def following(gaps, index, position):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def clipped(at, before, block, size):  # type: ignore[no-untyped-def]
+def clipped(at, before, block, size):
     """First and last + 1 of a line's cells in the block seeded there."""
     return max(at - before, 0), min(at - before + block, size)
 
 
 @register_jitable
-def ones(bits):  # type: ignore[no-untyped-def]
+def ones(bits):
     """Return the number of bits that are 1; the compiler recognises the loop."""
     count = 0
     while bits:
@@ -100,7 +100,7 @@ def ones(bits):  # type: ignore[no-untyped-def]
 
 
 @compiled(I64(GAPS, *(I64,) * 6))
-def covered(gaps, height, width, rows, columns, block, before):  # type: ignore[no-untyped-def]
+def covered(gaps, height, width, rows, columns, block, before):
     """Return the number of cells that the blocks of the seeds cover, each cell counted once."""
     places, cut, words = rows * columns, rows != height - block + 1, (width + 63) // 64
     seen = np.empty((height, words), np.uint64)  # a bit a cell
@@ -131,17 +131,17 @@ def covered(gaps, height, width, rows, columns, block, before):  # type: ignore[
     return total
 
 
-def multiply(cells, out, scale):  # type: ignore[no-untyped-def]
+def multiply(cells, out, scale):
     """out = cells · scale; cells of type uint16 are the bits of bfloat16."""
 
 
 @overload(multiply)
-def _multiply(cells, out, scale):  # type: ignore[no-untyped-def]
-    def floats(cells, out, scale):  # type: ignore[no-untyped-def]
+def _multiply(cells, out, scale):
+    def floats(cells, out, scale):
         for k in range(len(cells)):
             out[k] = cells[k] * scale
 
-    def bfloat16s(cells, out, scale):  # type: ignore[no-untyped-def]
+    def bfloat16s(cells, out, scale):
         for k in range(len(cells)):
             product = np.uint32(np.uint32(cells[k]) << np.uint32(16)).view(np.float32) * scale
             bits = np.float32(product).view(np.uint32)
@@ -152,7 +152,7 @@ def _multiply(cells, out, scale):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def zero(out, first, count):  # type: ignore[no-untyped-def]
+def zero(out, first, count):
     """A run of cells, four at a time."""
     if count < FOUR:
         out[first] = out[first + count // TWO] = out[first + count - ONE] = 0
@@ -165,7 +165,7 @@ def zero(out, first, count):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def drop_planes(cells, out, gaps, planes, height, width, rows, columns, block, before, scale):  # type: ignore[no-untyped-def]
+def drop_planes(cells, out, gaps, planes, height, width, rows, columns, block, before, scale):
     """Contiguous maps, a slab at a time."""
     plane, places, cut = height * width, rows * columns, rows != height - block + 1
     step, side, line = max(1, SLAB // plane), U64(block), U64(width)
@@ -194,7 +194,7 @@ def drop_planes(cells, out, gaps, planes, height, width, rows, columns, block, b
 
 
 @register_jitable
-def drop_images(cells, out, gaps, images, channels, height, width, rows, columns, block, before, scale):  # type: ignore[no-untyped-def]
+def drop_images(cells, out, gaps, images, channels, height, width, rows, columns, block, before, scale):
     """channels_last images, a slab of rows at a time; an image's seeds are first brought into the order of rows."""
     line, places, cut = width * channels, rows * columns, rows != height - block + 1
     step, pixel = max(1, SLAB // line), U64(channels)
@@ -240,9 +240,7 @@ def drop_images(cells, out, gaps, images, channels, height, width, rows, columns
     drop_types(types.float64, types.float64),
     drop_types(types.uint16, types.float32),
 )
-def drop(  # type: ignore[no-untyped-def]
-    cells, out, gaps, images, channels, height, width, last, rows, columns, block, before, scale
-):
+def drop(cells, out, gaps, images, channels, height, width, last, rows, columns, block, before, scale):
     """out = cells · scale, and 0 in the blocks of the seeds."""
     if last:
         drop_images(cells, out, gaps, images, channels, height, width, rows, columns, block, before, scale)

@@ -133,7 +133,7 @@ class BasicBlock(AbstractBlock):
 
     def forward(self, input: Tensor) -> Tensor:
         shifted = self.before1(input)
-        output = self.drop1(self.act1(self.after1(self.bn1(self.conv1(shifted)))))
+        output: Tensor = self.drop1(self.act1(self.after1(self.bn1(self.conv1(shifted)))))
         output = self.drop2(self.bn2(self.conv2(self.before2(output))))
         output = self.act2(self.sum(output, input, shifted))
         return output
@@ -175,7 +175,7 @@ class Bottleneck(AbstractBlock):
 
     def forward(self, input: Tensor) -> Tensor:
         shifted = self.before1(input)
-        output = self.drop1(self.act1(self.after1(self.bn1(self.conv1(shifted)))))
+        output: Tensor = self.drop1(self.act1(self.after1(self.bn1(self.conv1(shifted)))))
         output = self.drop2(self.act2(self.after2(self.bn2(self.conv2(self.before2(output))))))
         output = self.drop3(self.bn3(self.conv3(self.before3(output))))
         output = self.act3(self.sum(output, input, shifted))

@@ -92,7 +92,7 @@ class CifarQuick(nn.Module):
         parts.weight(self.fc, "fc")
 
     def forward(self, input: Tensor) -> Tensor:
-        output = self.drop_input(input)
+        output: Tensor = self.drop_input(input)
         for group in range(1, 4):
             output = getattr(self, f"layer{group}")(output)
         output = self.norm(self.fc(self.drop_head(self.layer4(output.flatten(1)))))

@@ -91,7 +91,7 @@ class DeepPlain(nn.Module):
         parts.weight(self.fc, "fc")
 
     def forward(self, input: Tensor) -> Tensor:
-        output = self.pool(self.act1(self.norm1(self.conv1(self.drop_input(input)))))
+        output: Tensor = self.pool(self.act1(self.norm1(self.conv1(self.drop_input(input)))))
         for group in range(1, self.groups + 1):
             output = getattr(self, f"layer{group}")(output)
         output = self.fc(self.drop_head(output.flatten(1)))

@@ -147,6 +147,6 @@ class DenseNet(nn.Module):
         parts.weight(self.classifier, "classifier")
 
     def forward(self, input: Tensor) -> Tensor:
-        output = self.features(self.drop_input(input))
+        output: Tensor = self.features(self.drop_input(input))
         output = self.classifier(self.drop_head(self.avgpool(output).flatten(1)))
         return output

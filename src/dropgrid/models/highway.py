@@ -133,7 +133,7 @@ class Highway(nn.Module):
         parts.weight(self.fc, "fc")
 
     def forward(self, input: Tensor) -> Tensor:
-        output = self.flatten(self.drop_input(input))
+        output: Tensor = self.flatten(self.drop_input(input))
         for group in range(1, self.groups + 1):
             output = getattr(self, f"layer{group}")(output if group == 1 else self.pool(output))
         output = self.fc(self.drop_head(self.avgpool(output).flatten(1)))

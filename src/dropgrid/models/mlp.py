@@ -75,7 +75,7 @@ class MLP(nn.Module):
         parts.weight(self.fc, "fc")
 
     def forward(self, input: Tensor) -> Tensor:
-        output = self.drop_input(input).flatten(1)
+        output: Tensor = self.drop_input(input).flatten(1)
         for group in range(1, self.groups + 1):
             output = getattr(self, f"layer{group}")(output)
         output = self.norm(self.fc(self.drop_head(output)))

@@ -76,7 +76,8 @@ class PreactBlock(nn.Module):
         self.drop_skip = parts.site(f"{name}.skip", "skip", group, block)
 
     def forward(self, input: Tensor) -> Tensor:
-        output, skip = input, input
+        output: Tensor = input
+        skip = input
         for each in range(1, len(self.branch_layers) + 1):
             for part in ("bn", "shift", "act"):
                 output = getattr(self, f"{part}{each}")(output)
@@ -175,7 +176,7 @@ class PreactResNet(nn.Module):
         parts.weight(self.fc, "fc")
 
     def forward(self, input: Tensor) -> Tensor:
-        output = self.maxpool(self.act1(self.shift1(self.bn1(self.conv1(self.drop_input(input))))))
+        output: Tensor = self.maxpool(self.act1(self.shift1(self.bn1(self.conv1(self.drop_input(input))))))
         for group in range(1, self.groups + 1):
             output = getattr(self, f"layer{group}")(output)
         output = self.avgpool(self.act2(self.shift2(self.bn2(output)))).flatten(1)

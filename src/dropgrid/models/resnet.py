@@ -125,7 +125,8 @@ class ResNet(nn.Module):
                 nn.init.zeros_(gain)
 
     def forward(self, input: Tensor) -> Tensor:
-        output = self.maxpool(self.act1(self.shift1(self.bn1(self.conv1(self.drop_input(input))))))
+        output: Tensor = self.maxpool(self.act1(self.shift1(self.bn1(self.conv1(self.drop_input(input))))))
         for group in range(1, self.groups + 1):
             output = getattr(self, f"layer{group}")(output)
-        return self.fc(self.shift2(self.drop_head(self.avgpool(output).flatten(1))))
+        output = self.fc(self.shift2(self.drop_head(self.avgpool(output).flatten(1))))
+        return output

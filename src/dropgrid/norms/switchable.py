@@ -62,7 +62,7 @@ def joined(mean: Tensor, var: Tensor, dim: int) -> tuple[Tensor, Tensor]:
 
 def mixed(logits: Tensor, values: Sequence[Tensor]) -> Tensor:
     """Return Σ softmax(logits)_k · value_k."""
-    total: Tensor = sum(share * value for share, value in zip(logits.softmax(0), values, strict=True))  # type: ignore[assignment]
+    total: Tensor = sum(share * value for share, value in zip(logits.softmax(0), values, strict=True))
     return total
 
 

@@ -16,7 +16,7 @@ def parameter_groups(model: nn.Module, weight_decay: float, decay_all: bool) -> 
     """
     checks.number("optimizer.weight_decay", weight_decay, least=0)
     checks.boolean("optimizer.decay_all", decay_all)
-    slow = [(module, float(getattr(module, "lr_scale", 1.0))) for module in model.modules()]  # type: ignore[arg-type]
+    slow = [(module, float(getattr(module, "lr_scale", 1.0))) for module in model.modules()]
     scales = {p: scale for module, scale in slow if scale != 1 for p in module.parameters(recurse=False)}
     found = []
     for scale in sorted({1.0, *scales.values()}, reverse=True):

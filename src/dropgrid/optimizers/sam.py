@@ -11,7 +11,7 @@ from dropgrid import checks
 from dropgrid.optimizers.groups import parameter_groups
 
 
-class Sam(SAM):  # type: ignore[misc]
+class Sam(SAM):
     """pytorch_optimizer's SAM; its `step` takes both gradients from the closure and returns the first loss."""
 
     def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]

@@ -87,7 +87,8 @@ class DropConnect(AbstractDropProb):
         return drop_prob
 
     def variance(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
-        return drop_prob * (1 - drop_prob) / (shape[0] * shape[1])
+        variance: np.ndarray = drop_prob * (1 - drop_prob) / (shape[0] * shape[1])
+        return variance
 
 
 class Average(nn.Module):

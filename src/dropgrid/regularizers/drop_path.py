@@ -30,7 +30,8 @@ class DropPath(AbstractDrop):
         return drop_prob
 
     def variance(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
-        return drop_prob * (1 - drop_prob)
+        variance: np.ndarray = drop_prob * (1 - drop_prob)
+        return variance
 
 
 class JoinDropPath(AbstractDrop):
@@ -86,12 +87,14 @@ class JoinDropPath(AbstractDrop):
         return input * scale.view(paths, examples, *[1] * (input.dim() - 2)), count_zeros(mask), mask.numel()
 
     def expected(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
-        local = drop_prob - drop_prob**self.paths / self.paths
-        whole = np.full_like(drop_prob, (self.paths - 1) / self.columns)
-        return {"local": local, "global": whole, "mixed": (local + whole) / 2}[self.mode]
+        local: np.ndarray = drop_prob - drop_prob**self.paths / self.paths
+        whole: np.ndarray = np.full_like(drop_prob, (self.paths - 1) / self.columns)
+        mixed: np.ndarray = (local + whole) / 2
+        return {"local": local, "global": whole, "mixed": mixed}[self.mode]
 
     def variance(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
-        return np.full_like(drop_prob, 0.25) if self.mode != "local" else drop_prob * (1 - drop_prob)
+        local: np.ndarray = drop_prob * (1 - drop_prob)
+        return local if self.mode == "local" else np.full_like(drop_prob, 0.25)
 
     def extra_repr(self) -> str:
         return f"mode={self.mode}, {super().extra_repr()}"

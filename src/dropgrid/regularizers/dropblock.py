@@ -36,7 +36,8 @@ def expected_fraction(seed_rate: np.ndarray, height: int, width: int, block: int
     """The exact expectation of the dropped fraction: mean over cells of 1 - (1 - γ)^(blocks that cover the cell)."""
     counts, cells = np.unique(cover_counts(height, width, block, seeds), return_counts=True)
     kept = (1 - np.asarray(seed_rate, dtype=float)[..., None]) ** counts
-    return 1 - kept @ (cells / (height * width))
+    dropped: np.ndarray = 1 - kept @ (cells / (height * width))
+    return dropped
 
 
 def seed_rate(drop_prob: Any, height: int, width: int, block: int, gamma: str = "paper", seeds: str = "fits") -> Any:
@@ -189,7 +190,8 @@ class DropBlock2d(AbstractDrop):
         masks = shape[0] if self.per_channel else 1
         draws = masks * places(height, block, self.seeds) * places(width, block, self.seeds)
         # a seed drops at most block² cells; overlaps only make the sum vary less
-        return draws * rate * (1 - rate) * (block**2 / (masks * height * width)) ** 2
+        variance: np.ndarray = draws * rate * (1 - rate) * (block**2 / (masks * height * width)) ** 2
+        return variance
 
     def clamped(self, shape: Sequence[int]) -> bool:
         return self.block_size > min(shape[1:])

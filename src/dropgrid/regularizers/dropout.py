@@ -30,7 +30,8 @@ class Dropout(AbstractDrop):
         return drop_prob
 
     def variance(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
-        return drop_prob * (1 - drop_prob) / np.prod(shape)
+        variance: np.ndarray = drop_prob * (1 - drop_prob) / np.prod(shape)
+        return variance
 
 
 def dropout(

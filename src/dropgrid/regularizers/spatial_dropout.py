@@ -30,7 +30,8 @@ class SpatialDropout(AbstractDrop):
         return drop_prob
 
     def variance(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
-        return drop_prob * (1 - drop_prob) / shape[self.dim - 1 if self.dim > 0 else self.dim]
+        variance: np.ndarray = drop_prob * (1 - drop_prob) / shape[self.dim - 1 if self.dim > 0 else self.dim]
+        return variance
 
 
 def spatial_dropout(

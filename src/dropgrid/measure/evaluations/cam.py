@@ -119,7 +119,8 @@ def above(maps: Tensor, threshold: float) -> Tensor:
 
 def regions(lit: Tensor) -> float:
     """How many 4-connected parts the lit cells of a map (N, h, w) have, on average."""
-    return label(lit.numpy(), FOUR)[1] / len(lit)
+    count: int = label(lit.numpy(), FOUR)[1]
+    return count / len(lit)
 
 
 def chosen(targets: Sequence[int] | Tensor, count: int) -> Tensor:
