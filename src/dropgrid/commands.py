@@ -38,7 +38,7 @@ def parser(command: str, doc: str) -> Parser:
     return Parser(
         prog=f"python scripts/{command}.py",
         description=doc,
-        epilog=f"{PLACE}DIR  where outputs lie; else DROPGRID_OUTPUTS says it, else they lie in outputs",
+        epilog=f"{PLACE}DIR  the outputs folder; default: the variable DROPGRID_OUTPUTS, else outputs",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 

@@ -68,7 +68,7 @@ def instantiate(axis: str, node: Mapping[str, Any], /, **extra: Any) -> Any:
         raise UserError(f"{axis} must be one of its options, got {node!r}")
     arguments = {k: v for k, v in node.items() if k not in OWN_KEYS}
     if taken := sorted(str(key) for key in arguments if key in extra or not isinstance(key, str)):
-        raise UserError(f"{axis}.{taken[0]} cannot be set: it is no key of a config")
+        raise UserError(f"{axis}.{taken[0]} cannot be set: it is not a config key")
     target = locate(axis, import_path(axis, node))
     if node.get("_partial_", "option" in node and kind(axis) not in CALLED):
         return partial(target, **arguments, **extra)
@@ -147,8 +147,8 @@ def locate(axis: str, path: object) -> Any:
         raise UserError(f"{axis}: _target_ must be an import path such as package.module.name, got {path!r}")
     if not may(axis, path):
         raise UserError(
-            f"{axis}: _target_={path} is not called; allowed are {', '.join(allowed(axis))}; "
-            f"for one of your own write its import path into a file, and name that in {VARIABLE}"
+            f"{axis}: _target_={path} is not allowed; allowed are {', '.join(allowed(axis))}; "
+            f"to allow your own, write its import path into a file and set {VARIABLE} to the path of that file"
         )
     module, _, name = path.rpartition(".")
     try:
@@ -216,7 +216,7 @@ def of_file(path: str) -> frozenset[str]:
     for line in filter(None, lines):
         parts = line.removesuffix(".*").split(".")
         if not all(part.isidentifier() for part in parts):
-            raise UserError(f"{path}: {line!r} is no import path; a line is package.module.name or package.*")
+            raise UserError(f"{path}: {line!r} is not an import path; a line is package.module.name or package.*")
     return frozenset(filter(None, lines))
 
 

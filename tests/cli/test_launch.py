@@ -58,5 +58,6 @@ def test_the_head_line_counts_what_is_finished_and_by_older_source(tmp_path):
         (tmp_path / "runs" / cell.id).mkdir(parents=True)
         (tmp_path / "runs" / cell.id / "result.json").write_text(json.dumps({"provenance": {"source": source}}))
     assert launch.head(plan) == (
-        "older: 2 cells, 2 already finished, 1 of them by older source: kept (sweep.rerun=stale trains them again)"
+        "older: 2 cells, 2 already finished, 1 of them trained by a different version of the code: kept "
+        "(sweep.rerun=stale trains them again)"
     )

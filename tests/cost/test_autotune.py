@@ -68,7 +68,7 @@ def test_all_rows_have_one_choice(tmp_path, measured):
 
 
 def test_other_keys_have_no_auto(tmp_path, measured):
-    with pytest.raises(UserError, match="trainer.max_epochs has no auto; precision and channels_last have"):
+    with pytest.raises(UserError, match="trainer.max_epochs cannot be auto; only precision and channels_last can"):
         planned(tmp_path, "trainer.max_epochs=auto")
 
 

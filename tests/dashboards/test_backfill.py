@@ -34,9 +34,9 @@ def answered(fake, monkeypatch, capsys):
 def test_a_cell_that_could_not_be_sent_was_not_there(answered):
     code, said = answered("baseline", "dropout", "drop_path")
     assert code == 1 and said.startswith("1 of 3 cells ")
-    assert "1 were there, 1 could not be sent: run the command again" in said
+    assert "1 were already there, 1 could not be sent: run the command again" in said
 
 
 def test_without_failures_nothing_is_said_of_them(answered):
     code, said = answered("baseline", "dropout")
-    assert code == 0 and "1 of 2 cells" in said and said.endswith("1 were there\n")
+    assert code == 0 and "1 of 2 cells" in said and said.endswith("1 were already there\n")

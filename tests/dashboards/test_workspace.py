@@ -111,7 +111,7 @@ def test_the_dry_run_needs_no_key_and_prints_json(fake, without_key, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["demo"], "no W&B API key, --dry-run shows .*: `wandb login`, or WANDB_API_KEY"),
+        (["demo"], "no W&B API key, --dry-run shows .*: run `wandb login` or set WANDB_API_KEY"),
         (["demo", "--sync"], "no W&B API key, nothing was sent"),
         (["dmo", "--dry-run"], "no ablation 'dmo'.*did you mean 'demo'"),
         (["demo", "--weights"], "--weights goes with --from-files"),

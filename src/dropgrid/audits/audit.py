@@ -148,10 +148,11 @@ def judged(seen: Watched, scheduled: bool) -> Layer:
     if off and expected and stderr and (chance := idle(expected, stderr)) > BY_CHANCE:
         off = None
         notes.append(
-            f"it dropped nothing: at {percent(expected)} so do {percent(chance)} of audits; look at more batches"
+            f"it dropped nothing, as {percent(chance)} of audits do at a rate of {percent(expected)}; "
+            "audit more batches"
         )
     elif off is None:
-        notes.append("nothing could be told: its batches were empty or 0, or its output is of another shape")
+        notes.append("inconclusive: its batches were empty or zero, or its output has another shape than its input")
     if not seen.calls:
         flags.append("it never ran")
     elif off and nominal:
@@ -174,7 +175,7 @@ def judged(seen: Watched, scheduled: bool) -> Layer:
     if seen.calls and not seen.known:
         notes.append("its law is not known here")
     if counted:
-        notes.append(f"counted is what was {seen.layer.counts}")  # type: ignore[union-attr]
+        notes.append(f"cells counted are those that were {seen.layer.counts}")  # type: ignore[union-attr]
     if isinstance(seen, Own) and seen.layer.schedule != "constant" and not scheduled:
         notes.append(f"its schedule ({seen.layer.schedule}) was not advanced")
     return Layer(

@@ -79,8 +79,8 @@ class Audit:
         beside = f", and {len(self.functions)} kinds of calls drop beside layers" if self.functions else ""
         wrong = sum(bool(layer.flags) for layer in self.layers)
         judged = f"{wrong} flagged" if wrong else "none is flagged"
-        of = f", of {untold} nothing could be told" if untold else ""
-        return f"{on} of {len(self.layers)} drop layers are on{of}{beside}; {judged}."
+        inconclusive = f" and {untold} inconclusive" if untold else ""
+        return f"{on} of {len(self.layers)} drop layers are on{inconclusive}{beside}; {judged}."
 
     @property
     def text(self) -> str:
@@ -168,7 +168,7 @@ def text(audit: Audit) -> str:
     table = [padded[0], "-" * len(padded[0]), *padded[1:]] if audit.layers else []
     flagged = [f"! {flag}" for flag in audit.flags]
     told = [*flagged, *(f"- {each}" for each in [*functions(audit), *notes(audit)])]
-    parts = ["Treatment audit", seen(audit), "", audit.verdict, "", *table, *([""] if table else []), *told]
+    parts = ["Drop-rate audit", seen(audit), "", audit.verdict, "", *table, *([""] if table else []), *told]
     return "\n".join(each.rstrip() for each in [*parts, "", *textwrap.wrap(METHOD, WIDTH)]) + "\n"
 
 

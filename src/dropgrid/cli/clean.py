@@ -23,32 +23,32 @@ from dropgrid.store.layout import Outputs
 
 FLAGS = {
     "checkpoints": "checkpoints of finished and failed cells",
-    "stale": "cells trained by older source",
+    "stale": "cells trained by a different version of the code",
     "failed": "cells that failed",
-    "orphaned": "cells of no ablation, leftovers of clean and merge",
-    "replaced": "results that a rerun replaced",
+    "orphaned": "cells that belong to no ablation, leftovers of clean and merge",
+    "replaced": "results replaced by a rerun",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     expected = parser("clean", __doc__ or "")
-    expected.add_argument("names", metavar="NAME", nargs="*", help="these ablations only")
+    expected.add_argument("names", metavar="NAME", nargs="*", help="only these ablations")
     for flag, what in FLAGS.items():
         expected.add_argument(f"--{flag}", action="store_true", help=what)
-    expected.add_argument("--yes", action="store_true", help="remove, do not only say so")
+    expected.add_argument("--yes", action="store_true", help="remove the listed folders")
     return run(act, expected, arguments)
 
 
 def act(given: argparse.Namespace) -> int:
     """Show sizes, or what would be removed, or remove it."""
     if not given.outputs.is_dir():
-        raise UserError(f"no outputs in {given.outputs}; paths.outputs=DIR says where they are")
+        raise UserError(f"no outputs in {given.outputs}; name their folder with paths.outputs=DIR")
     flags = [flag for flag in FLAGS if getattr(given, flag)]
     if given.orphaned and given.names:
-        raise UserError("orphaned cells belong to no ablation: --orphaned goes without NAME")
+        raise UserError("orphaned cells belong to no ablation: use --orphaned without NAME")
     if given.yes and not flags:
-        raise UserError(f"--yes needs to know what to remove: {' '.join(f'--{flag}' for flag in FLAGS)}")
+        raise UserError(f"--yes needs at least one of {' '.join(f'--{flag}' for flag in FLAGS)}")
     chosen = {cell.id for _, cell in listed_cells(given.outputs, given.names)} if given.names else None
     found = [each for each in runs(given.outputs) if chosen is None or each.folder.name in chosen]
     if flags:
@@ -76,10 +76,10 @@ def clean(found: Sequence[Removal], yes: bool) -> None:
     if rows:
         console.show(console.table(["removed" if yes else "to remove", "", "size", "path"], rows, left=(0, 1, 3)), "")
     for label, why in left:
-        console.show(Text.assemble(("left  ", "yellow"), f"{label}: {why}"))
+        console.show(Text.assemble(("skipped  ", "yellow"), f"{label}: {why}"))
     what = f"{len(rows)} folder{'' if len(rows) == 1 else 's'}, {console.size(freed)}"
-    told = f"removed {what}" if yes else f"{what}; nothing was removed: --yes does"
-    console.show(Text(told if rows else "nothing to remove", style="bold"))
+    summary = f"removed {what}" if yes else f"{what}; nothing was removed, add --yes to remove"
+    console.show(Text(summary if rows else "nothing to remove", style="bold"))
 
 
 def show_sizes(outputs: Path, found: Sequence[StoredRun], chosen: Sequence[str]) -> None:
@@ -107,7 +107,7 @@ def show_sizes(outputs: Path, found: Sequence[StoredRun], chosen: Sequence[str])
         rows += [[what, "", console.size(size), "", ""] for what, size in others.items() if size]
         total += sum(others.values())
     rows.append([Text("total", style="bold"), str(number), Text(console.size(total), style="bold"), "", ""])
-    headings = ["ablation", "cells", "size", "of it shared", "checkpoints"]
+    headings = ["ablation", "cells", "size", "shared", "checkpoints"]
     console.show(Text(str(outputs), style="bold"), "", console.table(headings, rows))
     if any(len(each.ablations) > 1 for each in found):
         console.show(Text("  Cells that several ablations share count once in the total.", style="dim"))
@@ -123,11 +123,15 @@ def show_flags(outputs: Path, found: Sequence[StoredRun], chosen: set[str] | Non
         rows.append([f"--{flag}", what, str(len(free)), console.size(sum(each.size for each in free))])
     console.show("", console.table(["flag", "removes", "folders", "size"], rows, left=(0, 1)))
     if kept := interrupted(found):
-        console.show(Text(f"  Kept in any case: {kept}.", style="dim"))
+        console.show(Text(f"  Always kept: {kept}.", style="dim"))
 
 
 def interrupted(found: Sequence[StoredRun]) -> str:
     """The checkpoints that no flag but --orphaned removes, in words."""
     kept = [each for each in found if each.status == "interrupted" and each.checkpoints and each.members]
     size = console.size(sum(each.checkpoints for each in kept))
-    return f"the checkpoints of {len(kept)} interrupted, {size}, which go on from them" if kept else ""
+    return (
+        f"checkpoints of {console.cells(len(kept))} that were interrupted, {size}: training continues from them"
+        if kept
+        else ""
+    )

@@ -50,7 +50,7 @@ def act(given: argparse.Namespace) -> int:
     if given.weights and not given.from_files:
         raise UserError("--weights goes with --from-files")
     if given.dry_run and (given.sync or given.from_files or given.sweep):
-        raise UserError("--dry-run is of the workspace and the report: it goes with none of the others")
+        raise UserError("--dry-run prints the workspace and the report; it excludes --sync, --from-files and --sweep")
     if given.sweep:
         write_sweep(given)
     failed = send_files(given) if given.from_files else 0
@@ -69,7 +69,7 @@ def write_sweep(given: argparse.Namespace) -> None:
     text = sweep(read(given.name, given.outputs), project=given.project, file=str(path))
     write(path, text)
     print(path)
-    print(f"make the sweep with: wandb sweep {path}")
+    print(f"create the sweep with: wandb sweep {path}")
 
 
 def send_files(given: argparse.Namespace) -> int:
@@ -87,7 +87,7 @@ def send_files(given: argparse.Namespace) -> int:
         name = f"{member[0][0]}/{cell.label}"
         found[backfill.send(cell, name, member, options)] += 1
     where = "sent" if has_key() else "written offline (no API key), --sync sends them"
-    print(f"{found['sent']} of {len(ended)} cells {where}, {found['there']} were there", end="")
+    print(f"{found['sent']} of {len(ended)} cells {where}, {found['there']} were already there", end="")
     print(f", {found['failed']} could not be sent: run the command again" if found["failed"] else "", end="")
     print(f"; {len(cells) - len(ended)} are not trained yet" if len(cells) > len(ended) else "")
     return found["failed"]
@@ -102,13 +102,15 @@ def upload(given: argparse.Namespace) -> None:
     folders = sync.waiting(ablation.cells, given.outputs)
     if folders:
         sync.upload(folders, project=given.project, entity=given.entity)
-    print(f"{len(folders)} runs uploaded" if folders else "nothing to upload: all that was logged offline is there")
+    print(
+        f"{len(folders)} runs uploaded" if folders else "nothing to upload: everything logged offline is already there"
+    )
 
 
 def keyed(otherwise: str) -> None:
     """UserError without an API key."""
     if not has_key():
-        raise UserError(f"no W&B API key, {otherwise}: `wandb login`, or WANDB_API_KEY")
+        raise UserError(f"no W&B API key, {otherwise}: run `wandb login` or set WANDB_API_KEY")
 
 
 def build(given: argparse.Namespace) -> None:
@@ -131,7 +133,7 @@ def build(given: argparse.Namespace) -> None:
         json.dump(shown, sys.stdout, indent=1, ensure_ascii=False)
         print()
         return
-    keyed("--dry-run shows without one what would be sent")
+    keyed("--dry-run shows what would be sent without one")
     try:
         for said in service.send(table, figures, folder.wandb_memory, project=given.project, entity=given.entity):
             print(said)

@@ -1,7 +1,7 @@
 """Look at what a network does to its signal, before training, after some steps of it, or once it is over:
 `python scripts/diagnose.py [X[,Y…]|all] [diagnose.key=value …] [OVERRIDES…]`; +diagnose=X is the same.
 
-X is one of conf/diagnose: signal (where nothing is said), jacobian, hessian, weights_by_depth, gradient, landscape,
+X is one of conf/diagnose: signal (the default), jacobian, hessian, weights_by_depth, gradient, landscape,
 inputs. OVERRIDES are those of train.py; values with commas are configurations side by side: norm=batch,none. The
 network is as it starts; diagnose.steps=N looks after N steps of its own training, diagnose.every=K at each K-th on the
 way too. --cell takes what is trained: a finished cell's id, or an ablation's NAME, of each row its first finished seed.
@@ -40,9 +40,11 @@ DEFAULT = "signal"
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; 2 and a line for a user's mistake."""
     expected = parser("diagnose", __doc__ or "")
-    expected.add_argument("words", metavar="X OVERRIDES", nargs="*", help="what to look at, and in what")
+    expected.add_argument(
+        "words", metavar="X OVERRIDES", nargs="*", help="diagnostics, and the configurations to measure"
+    )
     expected.add_argument("--cell", metavar="ID|NAME", help="a finished cell, or the cells of an ablation")
-    expected.add_argument("--weights", choices=("last", "best"), help="of a finished cell; last where nothing is said")
+    expected.add_argument("--weights", choices=("last", "best"), help="of a finished cell; default: last")
     return run(act, expected, arguments)
 
 
@@ -55,9 +57,9 @@ def act(given: argparse.Namespace) -> int:
     ahead = [each for each in options if each.images is None]
     sights: Sights = {each.name: {} for each in options}
     if given.cell is None and given.weights:
-        raise UserError("--weights is of a finished cell: --cell ID or NAME")
+        raise UserError("--weights needs a finished cell: --cell ID or NAME")
     if given.cell is not None and ahead:
-        raise UserError(f"{ahead[0].name} is of a training before its first step; --cell takes what is trained")
+        raise UserError(f"{ahead[0].name} examines a training before its first step; --cell takes finished cells")
     if given.cell is not None:
         name = given.cell
         keyed = any("." in word.partition("=")[0] for word in own)
@@ -92,7 +94,9 @@ def asked(words: Sequence[str]) -> list[Asked]:
         keys = [each for each in parsed if each.key_or_group != "diagnose"]
         swept = next((each for each in keys if each.is_sweep_override()), None)
         if swept is not None:
-            raise UserError(f"{swept.input_line}: one value of what is measured; configurations are swept")
+            raise UserError(
+                f"{swept.input_line}: diagnose.* keys take one value each; only configurations can be swept"
+            )
         nodes = {
             name: resolved_config(hydra.compose("train", overrides=[f"+diagnose={name}"]))["diagnose"] for name in names
         }
@@ -152,7 +156,7 @@ def trained(name: str, words: Sequence[str], own: Sequence[str], outputs: Path) 
     timed = [word for word in own if word.lstrip("+").startswith(("diagnose.steps", "diagnose.every"))]
     if words or timed:
         raise UserError(
-            f"{[*words, *timed][0]}: a finished cell is as it is; --cell takes diagnose.… alone, of one moment"
+            f"{[*words, *timed][0]}: only diagnose.* keys, other than steps and every, can be overridden with --cell"
         )
     place = Outputs(outputs)
     if place.run(name).finished:
@@ -160,7 +164,7 @@ def trained(name: str, words: Sequence[str], own: Sequence[str], outputs: Path) 
     known = place.ablation_names
     if name not in known:
         raise UserError(
-            f"no finished cell {name!r} in {place.runs}, and no ablation; those: {', '.join(known) or 'none'}"
+            f"no finished cell or ablation {name!r} in {place.runs}; ablations: {', '.join(known) or 'none'}"
         )
     found: dict[str, Path] = {}
     for cell in finished(name, outputs, 1).cells:
@@ -206,7 +210,7 @@ def look_at(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked], si
         except Enough:
             return
         if visits.reached < last:
-            raise UserError(f"diagnose.steps={last}: the training of {label} has {visits.reached} steps")
+            raise UserError(f"diagnose.steps={last}: the training of {label} has only {visits.reached} steps")
 
 
 def look_ahead(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked], sights: Sights) -> None:

@@ -32,7 +32,7 @@ def act(given: argparse.Namespace) -> int:
     named = [word for word in given.words if "=" not in word or word in known]  # sweeps without a name have = in theirs
     if len(named) != 1:
         there = ", ".join(known) or f"none was run yet in {given.outputs}"
-        raise UserError(f"an evaluation is of one NAME, got {' '.join(named) or 'none'}; NAME is one of: {there}")
+        raise UserError(f"evaluate takes one NAME, got {' '.join(named) or 'none'}; NAME is one of: {there}")
     read(named[0], given.outputs)  # a mistyped NAME is said first
     evaluation, jobs = compose_evaluation([word for word in given.words if word not in named], given.outputs)
     plan = finished(named[0], given.outputs, jobs)

@@ -60,7 +60,7 @@ def run(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
     stopped = train_cells(plan, rules, engine, console)
     while not stopped and (more := grown(plan)) is not None:
         added = len(more.cells) - len(plan.cells)
-        console.print(f"the answer is open in some rows: {added} cells more (sweep.seeds=auto)")
+        console.print(f"some rows are undecided: {added} cells added (sweep.seeds=auto)")
         plan = more
         stopped = train_cells(plan, rules, engine, console)
     code = finish(plan, engine.evaluation_jobs(plan), stopped)
@@ -84,11 +84,11 @@ def train_cells(plan: Plan, rules: Policy, engine: AbstractEngine, console: Cons
 
 
 def head(plan: Plan) -> str:
-    """`demo: 40 cells, 12 already finished, 3 of them by older source (…)`."""
+    """`demo: 40 cells, 12 already finished, 3 of them trained by a different version of the code (…)`."""
     found = [each for each in map(current_result, distinct(plan)) if each is not None]
     old = older(found)
     again = {"stale": "trained again", "all": "all trained again"}.get(plan.sweep["rerun"], "kept")
-    remark = f", {old} of them by older source: {again}" if old else ""
+    remark = f", {old} of them trained by a different version of the code: {again}" if old else ""
     how = " (sweep.rerun=stale trains them again)" if again == "kept" and old else ""
     return f"{plan.name}: {len(distinct(plan))} cells, {len(found)} already finished{remark}{how}"
 

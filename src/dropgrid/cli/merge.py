@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     expected = parser("merge", __doc__ or "")
     expected.add_argument("origin", metavar="FROM", type=Path, help="the other outputs folder")
-    expected.add_argument("--yes", action="store_true", help="do it, do not only say so")
+    expected.add_argument("--yes", action="store_true", help="merge, instead of reporting what would be merged")
     return run(act, expected, arguments)
 
 
@@ -42,10 +42,10 @@ def act(given: argparse.Namespace) -> int:
     """Report what would be merged, or merge it; cells of an earlier FORMAT under the ids that they have now."""
     origin, outputs, yes = given.origin, given.outputs, given.yes
     if not Outputs(origin).runs.is_dir():
-        raise UserError(f"no runs in {origin}; FROM is another outputs folder, the one that has runs/ in it")
+        raise UserError(f"no runs in {origin}; FROM must be an outputs folder, the one that holds runs/")
     earlier = earlier_cells(Outputs(origin))
     if not earlier and outputs.exists() and origin.samefile(outputs):
-        raise UserError(f"{origin} is where outputs are; FROM is another folder, or say paths.outputs=DIR")
+        raise UserError(f"{origin} is the outputs folder itself; FROM must be another one, or set paths.outputs=DIR")
     if not earlier:
         return merge(origin, outputs, yes)
     console.show(f"{console.cells(len(earlier))} of FORMAT {EARLIER}: taken over under new ids, without training")
@@ -65,7 +65,7 @@ def merge(
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     if not yes:
-        console.show(Text("nothing was merged: --yes does", style="bold"))
+        console.show(Text("nothing was merged, add --yes to merge", style="bold"))
     return 1 if problems else 0
 
 
@@ -94,11 +94,11 @@ def cells(origin: Path, outputs: Path, refused: set[str], yes: bool) -> list[str
             copied += size
             rows.append([called, console.size(size), theirs.name])
     if rows:
-        headings = ["brought" if yes else "to bring", "size", "cell"]
+        headings = ["imported" if yes else "to import", "size", "cell"]
         console.show(console.table(headings, rows), "")
-    parts = [f"{console.cells(len(rows))} {'brought' if yes else 'to bring'}, {console.size(copied)}"]
+    parts = [f"{console.cells(len(rows))} {'imported' if yes else 'to import'}, {console.size(copied)}"]
     parts += [f"{measured} evaluation files"] if measured else []
-    parts += [f"{here} finished here already"] if here else []
+    parts += [f"{here} already finished here"] if here else []
     console.show("; ".join(parts))
     return problems
 
@@ -107,11 +107,11 @@ def ablations(joined: Sequence[MergedPlan], yes: bool) -> None:
     """The lines that each ablation gets."""
     for each in joined:
         new = "a new ablation, " if each.new else ""
-        parts = [f"{console.cells(len(each.added))} {'joined' if yes else 'would join'}"]
+        parts = [f"{console.cells(len(each.added))} {'added' if yes else 'to add'}"]
         parts += [f"{console.cells(each.renamed)} {'renamed' if yes else 'to rename'}"] if each.renamed else []
         console.show(f"{each.name}: {new}{', '.join(parts)}")
         if yes:
             each.write()
     if yes and joined:
         again = "; ".join(f"python scripts/report.py {shlex.quote(each.name)}" for each in joined)
-        console.show(f"the tables again, with what was merged: {again}")
+        console.show(f"to renew the tables: {again}")

@@ -95,7 +95,16 @@ def table(price: Price) -> Table:
     factors = any(line.factors for line in price.lines)
     for heading in (*(["factors"] if factors else []), "row"):
         shown.add_column(heading, overflow="fold")
-    for heading in ("seeds", "parameters", "FLOPs an image", "sites", "finished", "older source", "to train", "a cell"):
+    for heading in (
+        "seeds",
+        "parameters",
+        "FLOPs per image",
+        "sites",
+        "finished",
+        "other code",
+        "to train",
+        "per cell",
+    ):
         shown.add_column(heading, justify="right")
     for line in price.lines:
         label = ", ".join(f"{key}={value}" for key, value in line.factors.items())
@@ -122,10 +131,10 @@ def prefixed(number: float) -> str:
 
 
 def total(price: Price) -> str:
-    """`40 cells, 38 distinct, 12 finished (3 by older source), 26 to train: about 3 min 10 s on 2 slots, 85 MB …`."""
+    """`40 cells, 38 distinct, 12 finished, 26 to train: about 3 min 10 s on 2 slots, 85 MB …`."""
     parts = [f"{price.cells} {'cell' if price.cells == 1 else 'cells'}"]
     parts += [f"{price.distinct} distinct"] if price.distinct < price.cells else []
-    older = f" ({price.older} by older source)" if price.older else ""
+    older = f" ({price.older} trained by a different version of the code)" if price.older else ""
     parts += [f"{price.finished} finished{older}"] if price.finished else []
     if not price.todo:
         return ", ".join([*parts, "nothing to train"])
@@ -137,12 +146,12 @@ def total(price: Price) -> str:
 
 
 def places(price: Price, asks: Allocation | None) -> list[str]:
-    """`asks SLURM for an array of 40 jobs, each …; the longest takes about 3 min on cores as here`."""
+    """`asks SLURM for an array of 40 jobs, each …; the longest takes about 3 min on cores like these`."""
     if asks is None or not price.todo:
         return []
     longest = asks.longest([line.seconds for line in price.lines if line.todo and line.seconds])
     over = "; it will be queued again, from its checkpoint" if asks.minutes and longest > 60 * asks.minutes else ""
-    return [f"{asks.text()}; the longest takes about {minutes(longest)} on cores as here{over}"]
+    return [f"{asks.text()}; the longest takes about {minutes(longest)} on cores like these{over}"]
 
 
 def later(plan: Plan) -> list[str]:
@@ -152,7 +161,7 @@ def later(plan: Plan) -> list[str]:
         return [f"then: {rows} rows with what is best on validation, at the sweep's own seeds"]
     looks = plan.about.get("looks")
     most = looks and looks[-1] * len({(str(cell.factors), cell.row) for cell in plan.cells})
-    return [f"then: seeds up to {looks[-1]} where the answer is open, {most} cells at most"] if looks else []
+    return [f"then: up to {looks[-1]} seeds in rows that are undecided, at most {most} cells"] if looks else []
 
 
 def power(price: Price) -> list[str]:

@@ -46,7 +46,7 @@ def one(given: Sequence[str], outputs: Path) -> str:
     if len(given) == 1:
         return given[0]
     if given:
-        raise UserError(f"a report is of one NAME, got {len(given)} names: {' '.join(given)}")
+        raise UserError(f"report takes one NAME, got {len(given)}: {' '.join(given)}")
     known = names(outputs)
     there = f"NAME is one of: {', '.join(known)}" if known else f"none was run yet in {outputs}"
-    raise UserError(f"of which ablation? {there}; usage: python scripts/report.py NAME [paths.outputs=DIR]")
+    raise UserError(f"no NAME given; {there}; usage: python scripts/report.py NAME [paths.outputs=DIR]")

@@ -130,7 +130,7 @@ def to_go(status: AblationStatus) -> str:
 
 
 def show(status: AblationStatus) -> None:
-    """Print one ablation: rows by status, running cells, failures, and how many cells are by older source."""
+    """Print one ablation: rows by status, running cells, failures, and the count of cells trained by other code."""
     words = [f"{number} {status}" for status, number in status.counts().items() if number]
     head = [f"{len(status.cells)} cells: {', '.join(words)}"]
     left, last = to_go(status), active(status)
@@ -156,15 +156,15 @@ def show(status: AblationStatus) -> None:
     if failed:
         more = f"{len(failed) - SHOWN} more failed; " if len(failed) > SHOWN else ""
         console.show(
-            Text(f"{more}python scripts/status.py {shlex.quote(status.name)} --failed tells how to train again")
+            Text(f"{more}python scripts/status.py {shlex.quote(status.name)} --failed shows how to train them again")
         )
     if earlier := len(status.earlier()):
         console.show("", Text(advice(earlier, status.cells[0].run.outputs.root), "yellow"))
     older = len(status.older())
     if older:
         were, them = ("was", "it") if older == 1 else ("were", "them")
-        told = f"{older} of {console.cells(len(status.cells))} {were} trained by older source"
-        console.show("", Text(f"{told}: sweep.rerun=stale trains {them} again", "yellow"))
+        counted = f"{older} of {console.cells(len(status.cells))} {were} trained by a different version of the code"
+        console.show("", Text(f"{counted}: sweep.rerun=stale trains {them} again", "yellow"))
 
 
 def progress(status: AblationStatus, cell: Cell) -> list[str | Text]:

@@ -86,13 +86,13 @@ def verify(plan: Plan, place: Path, console: Console) -> list[str]:
     """What differs between the run left alone and the run killed; empty where nothing does."""
     cell = plan.cells[0]
     alone, killed = place / "alone", place / "killed"
-    with console.status("training, left alone"):
+    with console.status("training without interruption"):
         result = trained(plan, alone)
     steps, epochs = result["steps"], result["epochs"]
     if steps < 4:
-        raise UserError(f"a run of {steps} optimizer steps has too few places to be killed at; it needs 4")
+        raise UserError(f"a run of {steps} optimizer steps is too short to be killed at every point; it needs 4")
     given = quick(plan.supervised(cell), steps)
-    console.print(f"left alone: {steps} steps, {epochs} epochs, weights {result['weights']['last'][:12]}")
+    console.print(f"uninterrupted: {steps} steps, {epochs} epochs, weights {result['weights']['last'][:12]}")
     for name, point in points(steps, epochs, result["metrics"]["val/acc_last"] is not None).items():
         with console.status(f"training, to be killed: {name}"):
             outcome = supervise(given, killed, partial(interrupted, point))
@@ -140,7 +140,7 @@ def differences(alone: Path, killed: Path) -> list[str]:
 def only(cells: Sequence[Cell]) -> None:
     """UserError unless there is one cell."""
     if len(cells) != 1:
-        raise UserError(f"one run at a time: these overrides make {len(cells)} cells; name one row's and one seed")
+        raise UserError(f"one run at a time: these overrides make {len(cells)} cells; select one row and one seed")
 
 
 def act(given: Any) -> int:

@@ -42,7 +42,7 @@ def open_keys(cell: Cell) -> list[str]:
     found = [key for key, value in cell.config["trainer"].items() if value == AUTO]
     for key in found:
         if key not in CHOICES:
-            raise UserError(f"trainer.{key} has no auto; {' and '.join(CHOICES)} have")
+            raise UserError(f"trainer.{key} cannot be auto; only {' and '.join(CHOICES)} can")
     return found
 
 
@@ -77,7 +77,9 @@ def choose(plan: Plan, cell: Cell) -> dict[str, Any]:
         write_json(path, known)
         console = terminal(stderr=True)
         rates = ", ".join(f"{name} {rate:.2f}" for name, rate in known["rates"].items())
-        console.print(f"fastest here, in rates of the first: {rates}; kept in {path}", soft_wrap=True)
+        console.print(
+            f"fastest on this machine, as speed relative to the first: {rates}; saved in {path}", soft_wrap=True
+        )
     return dict(known["chosen"])
 
 

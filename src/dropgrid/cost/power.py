@@ -102,7 +102,7 @@ def advice(plan: Plan) -> str:
     seeds = list(dict.fromkeys(cell.seed for cell in plan.cells))
     chosen = seeds[:PILOT] if len(seeds) >= PILOT else range(PILOT)
     line = shlex.join([*words, f"seed={','.join(map(str, chosen))}"])
-    return f"power: not known before two seeds of a row and of its baseline are finished; a pilot: {line}"
+    return f"power: unknown until two seeds of a row and of its baseline are finished; a pilot: {line}"
 
 
 def command(plan: Plan) -> str:

@@ -24,8 +24,11 @@ SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 @dataclass(frozen=True)
 class Line:
-    """A row within a combination of factors: its cells, of which `older` are finished by older source, and the seconds
-    that one takes: expected, or where none is to be trained as they were; None where neither is known."""
+    """A row within a combination of factors, and its cells.
+
+    `older`: finished cells that were trained by a different version of the code. `seconds` of one cell: expected, or,
+    if none is to be trained, measured; None if neither is known.
+    """
 
     row: str
     factors: Mapping[str, str]

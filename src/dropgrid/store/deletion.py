@@ -60,7 +60,9 @@ def removal_of_cell(flags: Sequence[str], each: StoredRun, outputs: Path, now: s
     if "orphaned" in flags and not each.members:
         return Removal(folder, folder, each.label, f"{each.status}, of no ablation", each.size, orphaned)
     if "stale" in flags and stale():
-        return Removal(folder, folder, each.label, f"trained by older source{also}", each.size, stale)
+        return Removal(
+            folder, folder, each.label, f"trained by a different version of the code{also}", each.size, stale
+        )
     if "failed" in flags and each.status == "failed":
         return Removal(folder, folder, each.label, f"failed{also}", each.size, failed)
     return None

@@ -21,7 +21,9 @@ class OwnOptions(SearchPathPlugin):
             return
         folder = Path(untilde(named)).absolute()
         if not folder.is_dir():
-            raise UserError(f"{VARIABLE}={named} is no folder; it has groups of options, as regularizer/mine.yaml")
+            raise UserError(
+                f"{VARIABLE}={named} is not a folder; it must hold groups of options, such as regularizer/mine.yaml"
+            )
         for path in sorted(folder.rglob("*.yaml")):
             name = path.relative_to(folder)
             if (CONF / name).exists() and not (CONF / name).samefile(path):
