@@ -3,7 +3,7 @@ import json
 import pytest
 
 from dropgrid.cost import autotune
-from dropgrid.cost.probe import Pace, kind
+from dropgrid.cost.probe import Pace, cost_class
 from dropgrid.errors import UserError
 from dropgrid.planning.plan import plans
 
@@ -19,7 +19,7 @@ def measured(monkeypatch):
     def paces(plan, cells, slots):
         trainers = [cell.config["trainer"] for cell in cells]
         probed.extend((each["precision"], each["channels_last"]) for each in trainers)
-        return {kind(cell): Pace(0, seconds[probed[-1]], 0, 10) for cell in cells}
+        return {cost_class(cell): Pace(0, seconds[probed[-1]], 0, 10) for cell in cells}
 
     monkeypatch.setattr(autotune, "paces", paces)
     monkeypatch.setattr(autotune, "warm", lambda modules: None)

@@ -10,7 +10,7 @@ class Told:
     """A logger by the cell's row: `dropout` is at W&B, `drop_path` cannot be sent."""
 
     def __init__(self, *, folder, cell, **_):
-        self.whole, self.failed = cell["row"] == "dropout", cell["row"] == "drop_path"
+        self.complete, self.failed = cell["row"] == "dropout", cell["row"] == "drop_path"
 
     def leave(self):
         pass
@@ -21,7 +21,7 @@ class Told:
 @pytest.fixture
 def answered(fake, monkeypatch, capsys):
     monkeypatch.setattr(backfill, "Wandb", Told)
-    monkeypatch.setattr(backfill, "pictures", lambda cell, name: {})
+    monkeypatch.setattr(backfill, "figures_of_cell", lambda cell, name: {})
 
     def of(*rows):
         fake.add([*rows], seeds=1)

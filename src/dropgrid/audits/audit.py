@@ -54,7 +54,7 @@ def audit(
         raise ValueError("a batch is on the meta device, where tensors have no values")
     modes = {module: module.training for module in model.modules()}
     kept = {name: each.detach().clone() for name, each in model.named_buffers()}
-    run = forward or plain
+    run = forward or default_forward
     devices = sorted({each.device.index or 0 for each in model.parameters() if each.is_cuda})
     with torch.random.fork_rng(devices), torch.no_grad(), Watch(model) as watch:
         try:
@@ -74,10 +74,10 @@ def audit(
             for name, each in model.named_buffers():
                 if name in kept and kept[name].shape == each.shape:
                     put_back(each, kept[name])
-    found = tuple(judged(each, advance is not None) for each in watch.layers)
+    found = tuple(judge_layer(each, advance is not None) for each in watch.layers)
     functions = tuple((name, rate, count) for (name, rate), count in watch.functions.calls.items())
-    examples = sum(size(batch) for batch in taken)
-    return Audit(kind(model), found, functions, len(taken), examples, unseen(model))
+    examples = sum(count_examples(batch) for batch in taken)
+    return Audit(kind(model), found, functions, len(taken), examples, opaque_modules(model))
 
 
 def has_values(model: nn.Module) -> None:
@@ -89,7 +89,7 @@ def has_values(model: nn.Module) -> None:
             raise ValueError(f"{name} is on the meta device: give the model values first, by model.to_empty(device=…)")
 
 
-def unseen(model: nn.Module) -> tuple[str, ...]:
+def opaque_modules(model: nn.Module) -> tuple[str, ...]:
     """What cannot be looked into."""
     found = [
         name or "the model itself" for name, each in model.named_modules() if isinstance(each, torch.jit.ScriptModule)
@@ -108,7 +108,7 @@ def put_back(buffer: Tensor, kept: Tensor) -> None:
     buffer.copy_(kept)
 
 
-def plain(model: nn.Module, batch: Any) -> object:
+def default_forward(model: nn.Module, batch: Any) -> object:
     """model(images), on the model's own device."""
     images = first_tensor(batch)
     parameter = next(model.parameters(), None)
@@ -125,7 +125,7 @@ def first_tensor(batch: Any) -> Tensor:
     raise ValueError(f"a batch is a {type(batch).__name__} without a tensor; say forward=lambda model, batch: …")
 
 
-def size(batch: Any) -> int:
+def count_examples(batch: Any) -> int:
     """How many examples a batch has; 0 where it does not say."""
     try:
         return len(first_tensor(batch))
@@ -133,19 +133,19 @@ def size(batch: Any) -> int:
         return 0
 
 
-def judged(seen: Watched, scheduled: bool) -> Layer:
+def judge_layer(seen: Watched, scheduled: bool) -> Layer:
     """One layer's numbers, and what is wrong with them."""
     realised, expected, nominal = seen.realised, seen.expected, seen.nominal
     levels = (seen.levels[0], seen.levels[-1]) if seen.levels else (None, None)
     likely = next((each for each in (expected, nominal, realised) if each is not None), None)
     stderr = seen.stderr(min(max(likely, 0.0), 1.0)) if realised is not None and likely is not None else None
-    off = seen.identities == seen.told if seen.told else None if seen.calls else False
+    off = seen.identities == seen.informative if seen.informative else None if seen.calls else False
     still = None if not seen.evals else seen.evals_changed == 0
     counted = isinstance(seen, Own) and seen.layer.counts != DROPPED
     flags: list[str] = []
     notes: list[str] = []
     # of an unknown law no chance is known, and nothing excuses a layer that does nothing
-    if off and expected and stderr and (chance := idle(expected, stderr)) > BY_CHANCE:
+    if off and expected and stderr and (chance := chance_of_no_drop(expected, stderr)) > BY_CHANCE:
         off = None
         notes.append(
             f"it dropped nothing, as {percent(chance)} of audits do at a rate of {percent(expected)}; "
@@ -196,7 +196,7 @@ def judged(seen: Watched, scheduled: bool) -> Layer:
     )
 
 
-def idle(rate: float, stderr: float) -> float:
+def chance_of_no_drop(rate: float, stderr: float) -> float:
     """The chance that a layer at a rate drops nothing: (1 - rate)^n, of n draws with rate (1 - rate) / n = stderr²."""
     return float((1 - rate) ** (rate * (1 - rate) / stderr**2)) if rate < 1 else 0.0
 

@@ -62,12 +62,12 @@ def kind(layer: nn.Module) -> str:
     return f"{type(layer).__module__}.{type(layer).__qualname__}"
 
 
-def of(unit: str) -> Callable[[Any, float, Shape], Law]:
+def independent_law(unit: str) -> Callable[[Any, float, Shape], Law]:
     """Independent draws at the nominal rate."""
     return lambda layer, rate, shape: Law(unit, rate)
 
 
-def of_channels(spatial: int) -> Callable[[Any, float, Shape], Law | None]:
+def channel_law(spatial: int) -> Callable[[Any, float, Shape], Law | None]:
     """The same of whole channels (N, C), of inputs that have a batch: (N, C) and so many dimensions."""
     return lambda layer, rate, shape: Law("channel", rate) if len(shape) == 2 + spatial else None
 
@@ -112,15 +112,15 @@ def blocks(gamma: float, height: int, width: int, block: int, seeds: str, asked:
 
 
 LAWS: Mapping[str, Callable[[Any, float, Shape], Law | None]] = {
-    "torch.nn.modules.dropout.Dropout": of("cell"),
-    "torch.nn.modules.dropout.Dropout1d": of_channels(1),
-    "torch.nn.modules.dropout.Dropout2d": of_channels(2),
-    "torch.nn.modules.dropout.Dropout3d": of_channels(3),
+    "torch.nn.modules.dropout.Dropout": independent_law("cell"),
+    "torch.nn.modules.dropout.Dropout1d": channel_law(1),
+    "torch.nn.modules.dropout.Dropout2d": channel_law(2),
+    "torch.nn.modules.dropout.Dropout3d": channel_law(3),
     "torchvision.ops.drop_block.DropBlock2d": torchvision_dropblock,
     "torchvision.ops.stochastic_depth.StochasticDepth": lambda layer, rate, shape: Law(
         "batch" if layer.mode == "batch" else "example", rate
     ),
-    "timm.layers.drop.DropPath": of("example"),
+    "timm.layers.drop.DropPath": independent_law("example"),
     "timm.layers.drop.DropBlock2d": timm_dropblock,
     "dropblock.dropblock.DropBlock2D": miguelvr_dropblock,
 }

@@ -85,12 +85,12 @@ class Audit:
     @property
     def text(self) -> str:
         """The page as plain text."""
-        return text(self)
+        return as_text(self)
 
     @property
     def html(self) -> str:
         """The page as one HTML file."""
-        return html(self)
+        return as_html(self)
 
     def write(self, path: str | Path) -> Path:
         """Write the page: HTML where the name ends so, else text."""
@@ -103,7 +103,7 @@ class Audit:
         return self.text
 
 
-def line(layer: Layer) -> list[str]:
+def table_row(layer: Layer) -> list[str]:
     """A layer's cells of the table."""
     first, last = (None if each is None else f"{each:.4g}" for each in layer.levels)
     rate = "–" if first is None else first if first == last else f"{first} → {last}"
@@ -116,31 +116,31 @@ def line(layer: Layer) -> list[str]:
         shape,
         on,
         rate,
-        share(layer.expected),
-        share(layer.realised),
-        share(layer.stderr),
+        percent(layer.expected),
+        percent(layer.realised),
+        percent(layer.stderr),
         still,
     ]
 
 
-def share(value: float | None) -> str:
+def percent(value: float | None) -> str:
     """Percent with two digits."""
     return "–" if value is None else f"{100 * value:.2f}"
 
 
-def seen(audit: Audit) -> str:
+def summary_line(audit: Audit) -> str:
     """What was looked at."""
     return f"{audit.model}, {audit.batches} batches, {audit.examples} examples"
 
 
-def functions(audit: Audit) -> list[str]:
+def function_lines(audit: Audit) -> list[str]:
     """What drops beside layers, a line each."""
     return [
         f"{name} at p = {rate:g}, outside of any drop layer: {count} calls" for name, rate, count in audit.functions
     ]
 
 
-def notes(audit: Audit) -> list[str]:
+def note_lines(audit: Audit) -> list[str]:
     """What should be known, each once with the layers that it is about."""
     about: dict[str, list[str]] = {}
     for layer in audit.layers:
@@ -154,9 +154,9 @@ def shortened(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
 
 
-def text(audit: Audit) -> str:
+def as_text(audit: Audit) -> str:
     """The page as plain text."""
-    rows = [list(HEADS), *map(line, audit.layers)]
+    rows = [list(HEADS), *map(table_row, audit.layers)]
     sizes = [max(len(row[i]) for row in rows) for i in range(len(HEADS))]
     padded = [
         "  ".join(
@@ -167,21 +167,21 @@ def text(audit: Audit) -> str:
     ]
     table = [padded[0], "-" * len(padded[0]), *padded[1:]] if audit.layers else []
     flagged = [f"! {flag}" for flag in audit.flags]
-    told = [*flagged, *(f"- {each}" for each in [*functions(audit), *notes(audit)])]
-    parts = ["Drop-rate audit", seen(audit), "", audit.verdict, "", *table, *([""] if table else []), *told]
+    remarks = [*flagged, *(f"- {each}" for each in [*function_lines(audit), *note_lines(audit)])]
+    parts = ["Drop-rate audit", summary_line(audit), "", audit.verdict, "", *table, *([""] if table else []), *remarks]
     return "\n".join(each.rstrip() for each in [*parts, "", *textwrap.wrap(METHOD, WIDTH)]) + "\n"
 
 
-def html(audit: Audit) -> str:
+def as_html(audit: Audit) -> str:
     """The page as one file: no script, no address; whatever came from the model is escaped."""
     page = templates("audits").get_template("page.html.j2")
     return page.render(
         audit=audit,
-        seen=seen(audit),
+        seen=summary_line(audit),
         heads=HEADS,
         left=LEFT,
-        lines=[(layer, line(layer)) for layer in audit.layers],
-        functions=functions(audit),
-        notes=notes(audit),
+        lines=[(layer, table_row(layer)) for layer in audit.layers],
+        functions=function_lines(audit),
+        notes=note_lines(audit),
         method=METHOD,
     )

@@ -35,7 +35,7 @@ ENOUGH = 30
 WORDS = ("drop", "stochasticdepth", "shakedrop")
 
 
-def layers(network: nn.Module) -> dict[str, nn.Module]:
+def drop_layers(network: nn.Module) -> dict[str, nn.Module]:
     """What drops in a network by its dotted name: what is of a class, or of a kind of one, that is called so.
 
     A block that holds such a layer is none itself.
@@ -76,7 +76,7 @@ def positional(layer: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, An
     return (*bound.args, *bound.kwargs.values())
 
 
-def tells(before: Tensor) -> Tensor:
+def informative_cells(before: Tensor) -> Tensor:
     """Which cells show whether they were dropped: 0 was 0 already, and what is not finite gives NaN at times."""
     return (before != 0) & before.isfinite()
 
@@ -90,7 +90,7 @@ class Watched:
 
     def __init__(self, name: str, layer: nn.Module):
         self.name, self.layer = name, layer
-        self.calls = self.told = self.identities = self.evals = self.evals_changed = 0
+        self.calls = self.informative = self.identities = self.evals = self.evals_changed = 0
         self.levels: list[float | None] = []
         self.shape: tuple[int, ...] = ()
         self.clamped = False
@@ -115,7 +115,7 @@ class Watched:
             self.evals_changed += same is False
             return
         self.calls += 1
-        self.told += same is not None
+        self.informative += same is not None
         self.identities += same is True
         self.levels.append(self.level())
         self.shape = tuple(before.shape)
@@ -129,7 +129,7 @@ class Watched:
         if after is None or after.shape != before.shape:
             return None
         equal = bool(((before == after) | ((before != before) & (after != after))).all())
-        return True if equal and bool(tells(before).any()) else None if equal else False
+        return True if equal and bool(informative_cells(before).any()) else None if equal else False
 
     def level(self) -> float | None:
         """The probability that the layer says it has now."""
@@ -143,7 +143,7 @@ class Watched:
             return
         if not before.numel():
             return
-        told = tells(before)
+        told = informative_cells(before)
         gone = (told & (after == 0)).double()
         weights = told.double()
         rule = law(layer, self.shape)
@@ -265,7 +265,7 @@ class Watch(AbstractContextManager["Watch"]):
     """The hooks on a network's drop layers, while it lasts."""
 
     def __init__(self, network: nn.Module):
-        found = layers(network)
+        found = drop_layers(network)
         self.layers = [
             Own(name, each) if isinstance(each, AbstractRandom) else Watched(name, each) for name, each in found.items()
         ]

@@ -1,11 +1,11 @@
-"""What takes room, and how to free it: python scripts/clean.py [NAME…] [FLAGS] [--yes]
+"""Show how much disk space outputs take, and free it: python scripts/clean.py [NAME…] [FLAGS] [--yes]
 
-Without flags: sizes by ablation, and what each flag would free. With flags: a list of what would be removed; only with
---yes it is. A cell that is being trained is left alone. A cell that is removed counts as pending: the command that made
-it trains it again, and until then its ablation keeps its place in the table.
+Without flags: sizes by ablation, and what each flag would free. With flags: a list of what would be removed; --yes
+removes it. A cell that is being trained is never removed. A removed cell counts as pending: the command that made it
+trains it again, and until then its ablation keeps its place in the table.
 
-Without its checkpoints a failed cell that is tried again begins at its first step. Those of interrupted cells are all
-that these have: they are kept, until a cell is finished, or orphaned.
+Without checkpoints, a failed cell starts again at its first step. The checkpoints of an interrupted cell are its only
+progress: they are kept until the cell is finished or orphaned.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.text import Text
 
 from dropgrid.cli import console
-from dropgrid.commands import parser, run
+from dropgrid.commands import command_parser, run_command
 from dropgrid.errors import UserError
 from dropgrid.store.deletion import Removal, held, removals, remove
 from dropgrid.store.inventory import StoredRun, listed_cells, runs, subfolders, tree
@@ -31,13 +31,13 @@ FLAGS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
-    expected = parser("clean", __doc__ or "")
+    """Run the command; return its exit code."""
+    expected = command_parser("clean", __doc__ or "")
     expected.add_argument("names", metavar="NAME", nargs="*", help="only these ablations")
     for flag, what in FLAGS.items():
         expected.add_argument(f"--{flag}", action="store_true", help=what)
     expected.add_argument("--yes", action="store_true", help="remove the listed folders")
-    return run(act, expected, arguments)
+    return run_command(act, expected, arguments)
 
 
 def act(given: argparse.Namespace) -> int:
@@ -52,8 +52,8 @@ def act(given: argparse.Namespace) -> int:
     chosen = {cell.id for _, cell in listed_cells(given.outputs, given.names)} if given.names else None
     found = [each for each in runs(given.outputs) if chosen is None or each.folder.name in chosen]
     if flags:
-        clean(removals(flags, found, given.outputs, chosen), given.yes)
-        if given.checkpoints and (kept := interrupted(found)):
+        list_or_remove(removals(flags, found, given.outputs, chosen), given.yes)
+        if given.checkpoints and (kept := interrupted_checkpoints(found)):
             console.show(f"kept: {kept}")
         return 0
     show_sizes(given.outputs, found, given.names)
@@ -61,21 +61,21 @@ def act(given: argparse.Namespace) -> int:
     return 0
 
 
-def clean(found: Sequence[Removal], yes: bool) -> None:
-    """List the removals, and with `yes` remove; say which were left and why."""
-    left: list[tuple[str, str]] = []
+def list_or_remove(found: Sequence[Removal], yes: bool) -> None:
+    """List the removals, and carry them out with `yes`; print which were skipped and why."""
+    skipped: list[tuple[str, str]] = []
     freed = 0
     rows: list[list[str | Text]] = []
     for each in found:
         why = remove(each) if yes else held(each)
         if why:
-            left.append((each.label, why))
+            skipped.append((each.label, why))
         else:
             freed += each.size
             rows.append([each.label, each.why, console.size(each.size), str(each.path)])
     if rows:
         console.show(console.table(["removed" if yes else "to remove", "", "size", "path"], rows, left=(0, 1, 3)), "")
-    for label, why in left:
+    for label, why in skipped:
         console.show(Text.assemble(("skipped  ", "yellow"), f"{label}: {why}"))
     what = f"{len(rows)} folder{'' if len(rows) == 1 else 's'}, {console.size(freed)}"
     summary = f"removed {what}" if yes else f"{what}; nothing was removed, add --yes to remove"
@@ -83,7 +83,7 @@ def clean(found: Sequence[Removal], yes: bool) -> None:
 
 
 def show_sizes(outputs: Path, found: Sequence[StoredRun], chosen: Sequence[str]) -> None:
-    """What takes how much room: a line for each ablation, and for what belongs to none."""
+    """Print the size of each ablation, and of what belongs to none."""
     rows: list[list[str | Text]] = []
     place = Outputs(outputs)
     names = place.ablation_names
@@ -114,7 +114,7 @@ def show_sizes(outputs: Path, found: Sequence[StoredRun], chosen: Sequence[str])
 
 
 def show_flags(outputs: Path, found: Sequence[StoredRun], chosen: set[str] | None) -> None:
-    """What each flag would free."""
+    """Print what each flag would free."""
     rows: list[list[str | Text]] = []
     for flag, what in FLAGS.items():
         if flag == "orphaned" and chosen is not None:
@@ -122,12 +122,12 @@ def show_flags(outputs: Path, found: Sequence[StoredRun], chosen: set[str] | Non
         free = [each for each in removals([flag], found, outputs, chosen) if not held(each)]
         rows.append([f"--{flag}", what, str(len(free)), console.size(sum(each.size for each in free))])
     console.show("", console.table(["flag", "removes", "folders", "size"], rows, left=(0, 1)))
-    if kept := interrupted(found):
+    if kept := interrupted_checkpoints(found):
         console.show(Text(f"  Always kept: {kept}.", style="dim"))
 
 
-def interrupted(found: Sequence[StoredRun]) -> str:
-    """The checkpoints that no flag but --orphaned removes, in words."""
+def interrupted_checkpoints(found: Sequence[StoredRun]) -> str:
+    """Describe the checkpoints of interrupted cells, which no flag but --orphaned removes; empty if there are none."""
     kept = [each for each in found if each.status == "interrupted" and each.checkpoints and each.members]
     size = console.size(sum(each.checkpoints for each in kept))
     return (

@@ -1,15 +1,15 @@
-"""The W&B workspace and report of an ablation: python scripts/dashboard.py NAME [--dry-run] [--project P] [--entity E]
+"""Send an ablation to W&B: python scripts/dashboard.py NAME [--dry-run] [--project P] [--entity E]
 
-Local files stay the truth; this sends them, or says what it would send. Every cell is one run, whose id is the cell's.
+W&B shows a copy of the local files, which stay authoritative. Every cell is one run, with the cell's id.
 
-  NAME alone     the workspace and the report, made or replaced, with the ablation's figures; tags of shared cells
-  --dry-run      print them as JSON instead: no key, no network
-  --sync         upload what was logged offline, in order; again does no harm
-  --from-files   send finished and failed cells that W&B lacks, whatever their logger was; offline without a key
+  NAME alone     create or replace the workspace and the report, with the ablation's figures; tag shared cells
+  --dry-run      print them as JSON instead; needs no API key and no network
+  --sync         upload what was logged offline, in order; may be repeated
+  --from-files   send finished and failed cells that W&B lacks, whatever their logger was; offline without an API key
   --sweep        write a W&B sweep whose agents train the cells
-  --project P    of W&B; else dropgrid
-  --entity E     a W&B team; else your own
-  --weights      with --from-files: the weights too, as artifacts
+  --project P    W&B project; default: dropgrid
+  --entity E     W&B team; default: your own
+  --weights      with --from-files: also send weights, as artifacts
 """
 
 import argparse
@@ -21,9 +21,9 @@ from typing import Any
 
 from rich.progress import track
 
-from dropgrid.commands import parser, run, terminal
+from dropgrid.commands import command_parser, run_command, terminal
 from dropgrid.errors import UserError
-from dropgrid.loggers.wandb import has_key, line
+from dropgrid.loggers.wandb import first_line, has_key
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 from dropgrid.store.files import write
@@ -35,18 +35,18 @@ TIMEOUT = 60
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
-    expected = parser("dashboard", __doc__ or "")
+    """Run the command; return its exit code."""
+    expected = command_parser("dashboard", __doc__ or "")
     expected.add_argument("name", metavar="NAME", help="an ablation or a sweep")
     for flag in ("--dry-run", "--sync", "--from-files", "--sweep", "--weights"):
         expected.add_argument(flag, action="store_true", help=argparse.SUPPRESS)
     expected.add_argument("--project", default="dropgrid", help=argparse.SUPPRESS)
     expected.add_argument("--entity", default=None, help=argparse.SUPPRESS)
-    return run(act, expected, arguments)
+    return run_command(act, expected, arguments)
 
 
 def act(given: argparse.Namespace) -> int:
-    """What was asked for, in the order in which it makes sense."""
+    """Do what the flags request: write the sweep, send files, upload offline runs, else build the workspace."""
     if given.weights and not given.from_files:
         raise UserError("--weights goes with --from-files")
     if given.dry_run and (given.sync or given.from_files or given.sweep):
@@ -55,14 +55,14 @@ def act(given: argparse.Namespace) -> int:
         write_sweep(given)
     failed = send_files(given) if given.from_files else 0
     if given.sync:
-        upload(given)
+        upload_offline_runs(given)
     if not (given.sweep or given.from_files or given.sync):
-        build(given)
+        build_workspace(given)
     return int(failed > 0)
 
 
 def write_sweep(given: argparse.Namespace) -> None:
-    """The YAML, in the ablation's folder."""
+    """Write the W&B sweep into the ablation's folder."""
     from dropgrid.dashboards.agents import sweep
 
     path = Outputs(given.outputs).ablation(given.name).wandb_sweep
@@ -73,7 +73,7 @@ def write_sweep(given: argparse.Namespace) -> None:
 
 
 def send_files(given: argparse.Namespace) -> int:
-    """Backfill, a line for what happened; how many could not be sent."""
+    """Send cells from their files and print a summary; return how many could not be sent."""
     from dropgrid.dashboards import backfill
 
     cells = list({cell.id: cell for cell in read(given.name, given.outputs).cells}.values())
@@ -93,12 +93,12 @@ def send_files(given: argparse.Namespace) -> int:
     return found["failed"]
 
 
-def upload(given: argparse.Namespace) -> None:
-    """Sync, a line for what happened."""
+def upload_offline_runs(given: argparse.Namespace) -> None:
+    """Upload the runs that were logged offline, and print how many."""
     from dropgrid.dashboards import sync
 
     ablation = read(given.name, given.outputs)
-    keyed("nothing was sent")
+    require_key("nothing was sent")
     folders = sync.waiting(ablation.cells, given.outputs)
     if folders:
         sync.upload(folders, project=given.project, entity=given.entity)
@@ -107,14 +107,14 @@ def upload(given: argparse.Namespace) -> None:
     )
 
 
-def keyed(otherwise: str) -> None:
-    """UserError without an API key."""
+def require_key(otherwise: str) -> None:
+    """Raise UserError if there is no API key."""
     if not has_key():
         raise UserError(f"no W&B API key, {otherwise}: run `wandb login` or set WANDB_API_KEY")
 
 
-def build(given: argparse.Namespace) -> None:
-    """The workspace and the report, sent or printed."""
+def build_workspace(given: argparse.Namespace) -> None:
+    """Send the workspace and the report, or print them."""
     try:
         from dropgrid.dashboards import service, workspace
         from dropgrid.dashboards.document import report
@@ -126,16 +126,16 @@ def build(given: argparse.Namespace) -> None:
     place = {"project": given.project, "entity": given.entity or ""}
     if given.dry_run:
         shown = {
-            "workspace": service.data(workspace.workspace(table, **place)),
-            "report": service.data(report(table, list(figures), **place)),
+            "workspace": service.as_plain_data(workspace.workspace(table, **place)),
+            "report": service.as_plain_data(report(table, list(figures), **place)),
             "figures": {key: str(path) for key, path in figures.items()},
         }
         json.dump(shown, sys.stdout, indent=1, ensure_ascii=False)
         print()
         return
-    keyed("--dry-run shows what would be sent without one")
+    require_key("--dry-run shows what would be sent without one")
     try:
-        for said in service.send(table, figures, folder.wandb_memory, project=given.project, entity=given.entity):
-            print(said)
+        for message in service.send(table, figures, folder.wandb_memory, project=given.project, entity=given.entity):
+            print(message)
     except Exception as error:
-        raise UserError(f"W&B: {line(error)}; nothing here is lost, run the command again") from error
+        raise UserError(f"W&B: {first_line(error)}; nothing here is lost, run the command again") from error

@@ -1,14 +1,14 @@
-"""Bring the finished cells of another outputs folder here: python scripts/merge.py FROM [--yes]
+"""Import the finished cells of another outputs folder: python scripts/merge.py FROM [--yes]
 
-FROM is such a folder, as copied or mounted from another machine; it is only read. Without --yes it is only said what
-would be done. Ours is kept wherever both have something: a finished cell, an ablation's text, an evaluation. A cell of
-ours that is not finished goes to replaced/ and theirs takes its place; one that is being trained is left alone.
+FROM is an outputs folder, copied or mounted from another machine; it is only read. Without --yes the command only
+reports what it would do. If both folders have a finished cell, an ablation's text or an evaluation, the one here is
+kept. An unfinished cell here moves to replaced/ and the imported one takes its place, unless it is being trained.
 
 Finished cells of FORMAT 2 are taken over: their configs are written as they are now, under the id that follows, and
 nothing is trained. FROM may then be the outputs folder itself.
 
-Exit code 1 if something could not be merged: a cell of the same config that has other weights there, an ablation
-whose rows mean other configs there (nothing of that one is merged), a cell that is being trained. All else is merged.
+Exit code 1 if something could not be merged: a cell with the same config but different weights, an ablation whose rows
+have different configs (nothing of it is merged), a cell that is being trained. Everything else is merged.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.text import Text
 
 from dropgrid.cli import console
-from dropgrid.commands import parser, run
+from dropgrid.commands import command_parser, run_command
 from dropgrid.errors import UserError
 from dropgrid.store.earlier_format import EARLIER, earlier_cells, take_over
 from dropgrid.store.import_cell import import_cell, import_evaluations, unlike
@@ -31,11 +31,11 @@ from dropgrid.store.merge_plans import MergedPlan, merge_plans
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
-    expected = parser("merge", __doc__ or "")
+    """Run the command; return its exit code."""
+    expected = command_parser("merge", __doc__ or "")
     expected.add_argument("origin", metavar="FROM", type=Path, help="the other outputs folder")
     expected.add_argument("--yes", action="store_true", help="merge, instead of reporting what would be merged")
-    return run(act, expected, arguments)
+    return run_command(act, expected, arguments)
 
 
 def act(given: argparse.Namespace) -> int:
@@ -57,11 +57,11 @@ def act(given: argparse.Namespace) -> int:
 def merge(
     origin: Path, outputs: Path, yes: bool, renamed: Mapping[str, str] | None = None, problems: Sequence[str] = ()
 ) -> int:
-    """Report or merge: first cells, then the ablations that name them; 1 if something cannot be merged."""
+    """Report or merge, first cells, then the ablations that list them; return 1 if something cannot be merged."""
     joined = merge_plans(origin, outputs, renamed)
     problems = [*problems, *(each.refused for each in joined if each.refused)]
-    problems += cells(origin, outputs, {each.name for each in joined if each.refused}, yes)
-    ablations([each for each in joined if each.added or each.new or each.renamed], yes)
+    problems += merge_cells(origin, outputs, {each.name for each in joined if each.refused}, yes)
+    merge_ablations([each for each in joined if each.added or each.new or each.renamed], yes)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     if not yes:
@@ -69,8 +69,8 @@ def merge(
     return 1 if problems else 0
 
 
-def cells(origin: Path, outputs: Path, refused: set[str], yes: bool) -> list[str]:
-    """Bring finished cells and evaluations, but those that only refused ablations have; what went wrong."""
+def merge_cells(origin: Path, outputs: Path, refused: set[str], yes: bool) -> list[str]:
+    """Import finished cells and evaluations, except cells that only refused ablations have; return the problems."""
     named = members(origin)
     problems, here, measured, copied = [], 0, 0, 0
     rows: list[list[str | Text]] = []
@@ -103,8 +103,8 @@ def cells(origin: Path, outputs: Path, refused: set[str], yes: bool) -> list[str
     return problems
 
 
-def ablations(joined: Sequence[MergedPlan], yes: bool) -> None:
-    """The lines that each ablation gets."""
+def merge_ablations(joined: Sequence[MergedPlan], yes: bool) -> None:
+    """Add the imported cells to the ablations, and print what each one gets."""
     for each in joined:
         new = "a new ablation, " if each.new else ""
         parts = [f"{console.cells(len(each.added))} {'added' if yes else 'to add'}"]

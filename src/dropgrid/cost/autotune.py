@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.commands import terminal
-from dropgrid.cost.probe import kind, paces
+from dropgrid.cost.probe import cost_class, paces
 from dropgrid.data.cache import digest
 from dropgrid.errors import UserError
 from dropgrid.execution.slots import slots
@@ -48,18 +48,18 @@ def open_keys(cell: Cell) -> list[str]:
 
 def settle(plans: Sequence[Plan]) -> list[Plan]:
     """Return the plans with what is fastest here in the place of every `auto`, measured in processes of their own."""
-    return [settled(plan) for plan in plans]
+    return [settled_plan(plan) for plan in plans]
 
 
-def settled(plan: Plan) -> Plan:
+def settled_plan(plan: Plan) -> Plan:
     """The plan with what is fastest in the place of every `auto`."""
     if not any(open_keys(cell) for cell in plan.cells):
         return plan
-    chosen = choose(plan, plan.cells[0])
-    return replace(plan, cells=[concrete(cell, chosen) for cell in plan.cells])
+    chosen = fastest_values(plan, plan.cells[0])
+    return replace(plan, cells=[with_values(cell, chosen) for cell in plan.cells])
 
 
-def concrete(cell: Cell, chosen: Mapping[str, Any]) -> Cell:
+def with_values(cell: Cell, chosen: Mapping[str, Any]) -> Cell:
     """The cell with these values where it has `auto`, in its command too."""
     values = {key: chosen[key] for key in open_keys(cell)}
     config = {**cell.config, "trainer": {**cell.config["trainer"], **values}}
@@ -68,12 +68,12 @@ def concrete(cell: Cell, chosen: Mapping[str, Any]) -> Cell:
     return cell.variant(config, line)
 
 
-def choose(plan: Plan, cell: Cell) -> dict[str, Any]:
+def fastest_values(plan: Plan, cell: Cell) -> dict[str, Any]:
     """The fastest values of all keys, from an earlier measurement or a new one."""
-    path = CacheFolder(Path(cell.local["paths"]["cache"])).fastest(digest(kind(cell)))
+    path = CacheFolder(Path(cell.local["paths"]["cache"])).fastest(digest(cost_class(cell)))
     known = read_json(path)
     if known is None:
-        known = measured(plan, cell)
+        known = measure_combinations(plan, cell)
         write_json(path, known)
         console = terminal(stderr=True)
         rates = ", ".join(f"{name} {rate:.2f}" for name, rate in known["rates"].items())
@@ -83,7 +83,7 @@ def choose(plan: Plan, cell: Cell) -> dict[str, Any]:
     return dict(known["chosen"])
 
 
-def measured(plan: Plan, cell: Cell) -> dict[str, Any]:
+def measure_combinations(plan: Plan, cell: Cell) -> dict[str, Any]:
     """Train each combination for seconds, as many side by side as the plan's cells will be; rates of an epoch."""
     trainer = cell.config["trainer"]
     free = open_keys(cell)
@@ -92,10 +92,10 @@ def measured(plan: Plan, cell: Cell) -> dict[str, Any]:
         if key not in free:
             wanted = [{**each, key: trainer[key]} for each in wanted]
     unique = list({json.dumps({key: each[key] for key in free}): each for each in wanted}.values())
-    candidates = [concrete(cell, each) for each in unique]
+    candidates = [with_values(cell, each) for each in unique]
     warm(modules(plan.configs))
     jobs = slots(replace(plan, cells=candidates))
-    turns = [[paces(plan, [each], jobs)[kind(each)].epoch for each in candidates] for _ in range(TURNS)]
+    turns = [[paces(plan, [each], jobs)[cost_class(each)].epoch for each in candidates] for _ in range(TURNS)]
     seconds = [min(each) for each in zip(*turns, strict=True)]
     rates = [seconds[0] / each for each in seconds]
     best = 0

@@ -55,7 +55,7 @@ class Pilot:
         ]
 
     @property
-    def tree(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """As JSON has it."""
         return {"power": POWER, **asdict(self)}
 
@@ -63,7 +63,7 @@ class Pilot:
 def pilot(price: Price) -> Pilot | None:
     """From the finished cells of a plan; None where no row shares two seeds with its baseline."""
     plan, delta = price.plan, difference_to_detect(price.plan.sweep)
-    found = spread(finished(plan), plan.about["baseline"])
+    found = spread(finished_values(plan), plan.about["baseline"])
     if found is None:
         return None
     needed = seeds_needed(delta, found.sd)
@@ -75,7 +75,7 @@ def pilot(price: Price) -> Pilot | None:
     return Pilot(delta, found, needed, (low, high), seconds, seeds, detectable(seeds, found.sd))
 
 
-def finished(plan: Plan) -> list[Values]:
+def finished_values(plan: Plan) -> list[Values]:
     """The headline metric of what is finished, in points, for each combination of factors: seeds of the same rows that
     an earlier command trained are among it."""
     rows = {(str(cell.factors), cell.row, treatment_id(cell.config)) for cell in plan.cells}
@@ -93,10 +93,10 @@ def finished(plan: Plan) -> list[Values]:
     return list(blocks.values())
 
 
-def advice(plan: Plan) -> str:
+def pilot_advice(plan: Plan) -> str:
     """What to run where nothing can be said yet."""
     other = ("seed=", "sweep.seeds=", "sweep.budget=")
-    words = [word for word in shlex.split(command(plan)) if not word.startswith(other)]
+    words = [word for word in shlex.split(train_command(plan)) if not word.startswith(other)]
     if "-m" not in words and not any(word.startswith("+ablation=") for word in words):
         words.insert(2, "-m")
     seeds = list(dict.fromkeys(cell.seed for cell in plan.cells))
@@ -105,7 +105,7 @@ def advice(plan: Plan) -> str:
     return f"power: unknown until two seeds of a row and of its baseline are finished; a pilot: {line}"
 
 
-def command(plan: Plan) -> str:
+def train_command(plan: Plan) -> str:
     """The line that trains the plan where it was asked to lie."""
     places = [each for each in plan.place if each.startswith(("paths.", "logger"))]
     return " ".join([plan.about["command"], *map(shlex.quote, places)])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dropgrid.cost.probe import Pace, kind, paces
+from dropgrid.cost.probe import Pace, cost_class, paces
 from dropgrid.errors import UserError
 from dropgrid.execution.live_view import minutes
 from dropgrid.execution.selection import current_result, distinct, older, outdated, todo
@@ -71,7 +71,7 @@ class Pricing:
         cells = self.waiting(plan)
         seconds = self.expected(plan, cells)
         results = {cell.id: found for cell in distinct(plan) if (found := current_result(cell)) is not None}
-        lines = [self.line(group, results, seconds) for group in grouped(plan)]
+        lines = [self.line(group, results, seconds) for group in cells_by_row(plan)]
         jobs = min(slots(plan), len(cells)) or slots(plan)
         self.trained |= seconds.keys()
         return Price(
@@ -97,7 +97,7 @@ class Pricing:
         jobs = min(slots(plan), len(cells)) or 1
         kinds: dict[str, list[Cell]] = {}
         for cell in cells:
-            kinds.setdefault(f"{jobs} {kind(cell)}", []).append(cell)
+            kinds.setdefault(f"{jobs} {cost_class(cell)}", []).append(cell)
         # of a kind that with the most sites: no other takes longer
         chosen = [max(each, key=lambda c: self.fact(c).sites) for key, each in kinds.items() if key not in self.paces]
         self.paces |= {f"{jobs} {key}": pace for key, pace in paces(plan, chosen, jobs).items()}
@@ -130,7 +130,7 @@ class Pricing:
         )
 
 
-def grouped(plan: Plan) -> list[list[Cell]]:
+def cells_by_row(plan: Plan) -> list[list[Cell]]:
     """The plan's cells by combination of factors and row."""
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in plan.cells:
@@ -175,11 +175,11 @@ def within_budget(plans: Sequence[Plan], measured: Mapping[str, Pace] | None = N
         pricing.trained |= seconds.keys()
         total = spent + makespan(list(seconds.values()), min(slots(plan), len(cells)) or 1)
         if cells and allowed is not None and total > allowed:
-            raise UserError(refusal(plan, cells, seconds, spent, allowed))
+            raise UserError(over_budget(plan, cells, seconds, spent, allowed))
         spent = total
 
 
-def refusal(plan: Plan, cells: Sequence[Cell], seconds: Mapping[str, float], spent: float, allowed: float) -> str:
+def over_budget(plan: Plan, cells: Sequence[Cell], seconds: Mapping[str, float], spent: float, allowed: float) -> str:
     """What is expected, what was allowed, and which of its seeds would fit."""
     jobs = min(slots(plan), len(cells))
     total = spent + makespan([seconds[cell.id] for cell in cells], jobs)

@@ -24,7 +24,7 @@ from dropgrid.store.files import read_json
 from dropgrid.store.layout import WorkerFolder
 from dropgrid.store.records import read_failure
 
-WHOLE = ("model", "data")
+COSTLY_AXES = ("model", "data")
 """Axes whose every value may change what a step costs; of the others only which option it is."""
 
 NOT_COSTLY = ("seed", "lr_schedule")
@@ -51,14 +51,14 @@ class Pace:
         return float(self.start + epochs * self.epoch + self.measure)
 
 
-def kind(cell: Cell) -> str:
+def cost_class(cell: Cell) -> str:
     """What tells apart the cells that take another time an epoch: model, data and batch, precision, threads, memory
     format and the rest of the trainer, device, and which option every other axis has."""
     about: dict[str, Any] = {}
     for axis, node in cell.config.items():
         if axis == "trainer":
             about[axis] = {k: v for k, v in node.items() if k not in TRAINER_NOT_COSTLY}
-        elif axis in WHOLE or not isinstance(node, Mapping):
+        elif axis in COSTLY_AXES or not isinstance(node, Mapping):
             about[axis] = node
         else:
             about[axis] = node.get("option")
@@ -87,17 +87,18 @@ def paces(plan: Plan, cells: Sequence[Cell], slots: int) -> dict[str, Pace]:
     found: dict[str, list[Pace]] = {}
     free = list(range(slots))
     running: dict[int, Running] = {}
-    with tempfile.TemporaryDirectory(prefix="dropgrid-probe-") as place, told(count) as tell, ended(running):
+    folder = tempfile.TemporaryDirectory(prefix="dropgrid-probe-")
+    with folder as place, progress_line(count) as show_progress, killed_at_exit(running):
         while waiting or running:
             while waiting and free:
                 one = Running(plan, waiting.pop(0), free.pop(0), Path(place) / str(len(waiting)))
                 running[one.child.sentinel] = one  # type: ignore[index]
-            tell(count - len(waiting) - len(running), [each.cell.row for each in running.values()])
+            show_progress(count - len(waiting) - len(running), [each.cell.row for each in running.values()])
             for sentinel in wait(list(running)):
                 one = running.pop(sentinel)  # type: ignore[arg-type]
                 free.append(one.slot)
-                found.setdefault(kind(one.cell), []).append(one.pace())
-    return {key: average(each) for key, each in found.items()}
+                found.setdefault(cost_class(one.cell), []).append(one.pace())
+    return {key: mean_pace(each) for key, each in found.items()}
 
 
 class Running:
@@ -124,7 +125,7 @@ class Running:
 
 
 @contextmanager
-def ended(running: Mapping[int, Running]) -> Iterator[None]:
+def killed_at_exit(running: Mapping[int, Running]) -> Iterator[None]:
     """None of them outlives us."""
     try:
         yield
@@ -135,7 +136,7 @@ def ended(running: Mapping[int, Running]) -> Iterator[None]:
 
 
 @contextmanager
-def told(count: int) -> Iterator[Any]:
+def progress_line(count: int) -> Iterator[Any]:
     """A line on stderr about where the probes stand."""
     console = terminal(stderr=True)
     with console.status("measuring") as status:
@@ -144,7 +145,7 @@ def told(count: int) -> Iterator[Any]:
         )
 
 
-def average(paces: Sequence[Pace]) -> Pace:
+def mean_pace(paces: Sequence[Pace]) -> Pace:
     """Of several of one kind."""
     n = len(paces)
     return Pace(

@@ -1,4 +1,4 @@
-"""What `clean` removes, and how: under a cell's lease, whole folders, nothing that has changed meanwhile."""
+"""Removal of folders for `clean`: under a cell's lease, and only if nothing has changed meanwhile."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from dropgrid.store.records import read_source
 
 @dataclass(frozen=True)
 class Removal:
-    """A folder to remove: whose (`run` holds the lease; None for what nobody trains), and whether it still is to be."""
+    """A folder to remove; `run` holds its lease (None: nobody trains it), `still` says whether it is still to go."""
 
     path: Path
     run: Path | None
@@ -69,7 +69,7 @@ def removal_of_cell(flags: Sequence[str], each: StoredRun, outputs: Path, now: s
 
 
 def has_ended(run: RunFolder) -> bool:
-    """Predicate: a cell's files say that it finished or failed, now."""
+    """Predicate: by its files, a cell has finished or failed."""
     return run.ended
 
 

@@ -245,7 +245,7 @@ def show(trial: Trial, loggers: Sequence[AbstractLogger]) -> None:
     found = pictures_of(trial.folder, trial.cell["name"], trial.spec.classes, trial.splits.test)
     for name, png in found.items():
         for logger in showing:
-            logger.picture(name, png)
+            logger.image(name, png)
 
 
 def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
