@@ -8,7 +8,7 @@ SHOWN_KEYS = ("best_epoch", "epochs", "steps", "parameters", "diverged")
 
 
 def summary(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a result's metrics, counts, and the fractions `expected/<site>` and `realised/<site>` over all of training."""
+    """Return a result's metrics and counts, and `expected/<site>` and `realised/<site>`, fractions of all training."""
     found = {**result["metrics"], **{name: result[name] for name in SHOWN_KEYS if name in result}}
     sites = result["treatment"]["sites"]
     for part in ("expected", "realised"):
