@@ -61,7 +61,7 @@ def test_without_flags_sizes_and_what_each_flag_would_free(full, capsys):
     assert lines["(replaced by reruns)"][3:5] == ["300", "B"] and lines["(caches)"][1:3] == ["7.0", "kB"]
     folders = {flag: next(word for word in words if word.isdigit()) for flag, words in lines.items() if "--" in flag}
     assert folders == {"--checkpoints": "3", "--stale": "1", "--failed": "1", "--orphaned": "1", "--replaced": "1"}
-    assert "the checkpoints of 1 interrupted, 1.0 kB" in out
+    assert "the checkpoints of 1 interrupted cell, 1.0 kB" in out
 
 
 def test_cells_that_two_ablations_share_count_once_in_the_total(fake, capsys):

@@ -115,7 +115,7 @@ def test_the_dry_run_needs_no_key_and_prints_json(fake, without_key, capsys):
         (["demo", "--sync"], "no W&B API key, nothing was sent"),
         (["dmo", "--dry-run"], "no ablation 'dmo'.*did you mean 'demo'"),
         (["demo", "--weights"], "--weights goes with --from-files"),
-        (["demo", "--dry-run", "--sync"], "--dry-run is of the workspace and the report"),
+        (["demo", "--dry-run", "--sync"], "--dry-run prints the workspace and the report"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(fake, without_key, capsys, arguments, said):

@@ -129,9 +129,8 @@ def show_flags(outputs: Path, found: Sequence[StoredRun], chosen: set[str] | Non
 def interrupted_checkpoints(found: Sequence[StoredRun]) -> str:
     """Describe the checkpoints of interrupted cells, which no flag but --orphaned removes; empty if there are none."""
     kept = [each for each in found if each.status == "interrupted" and each.checkpoints and each.members]
+    if not kept:
+        return ""
     size = console.size(sum(each.checkpoints for each in kept))
-    return (
-        f"checkpoints of {console.cells(len(kept))} that were interrupted, {size}: training continues from them"
-        if kept
-        else ""
-    )
+    count = f"{len(kept)} interrupted cell{'' if len(kept) == 1 else 's'}"
+    return f"the checkpoints of {count}, {size}: training continues from them"

@@ -42,7 +42,7 @@ def act(given: argparse.Namespace) -> int:
     """Report what would be merged, or merge it; cells of an earlier FORMAT under the ids that they have now."""
     origin, outputs, yes = given.origin, given.outputs, given.yes
     if not Outputs(origin).runs.is_dir():
-        raise UserError(f"no runs in {origin}; FROM must be an outputs folder, the one that holds runs/")
+        raise UserError(f"no runs in {origin}; FROM must be another outputs folder, the one that holds runs/")
     earlier = earlier_cells(Outputs(origin))
     if not earlier and outputs.exists() and origin.samefile(outputs):
         raise UserError(f"{origin} is the outputs folder itself; FROM must be another one, or set paths.outputs=DIR")
