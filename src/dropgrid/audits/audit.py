@@ -1,4 +1,4 @@
-"""What the drop layers of anyone's network really do: `dropgrid.audit(model, loader)`."""
+"""Measure what the drop layers of any network really do: `dropgrid.audit(model, loader)`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain, islice
@@ -16,7 +16,7 @@ from dropgrid.audits.watch import Own, Watch, Watched, tensors
 from dropgrid.treatment import DROPPED, strayed
 
 BY_CHANCE = 1e-3
-"""A layer that dropped nothing is flagged, unless by its law one that is on does so more often than this."""
+"""A layer that dropped nothing is flagged, unless by its law that has a higher probability than this."""
 
 
 def audit(
@@ -29,19 +29,19 @@ def audit(
 ) -> Audit:
     """Pass real batches through a network in train mode and one in eval mode, and compare what its drop layers did.
 
-    The network is left as it was: modes, buffers and random state; nothing is trained, no gradient taken. Attributes
-    of layers that count their own passes are not.
+    Modes, buffers and random state of the network are restored; nothing is trained, no gradient is computed. Attributes
+    in which layers count their own passes are not restored.
 
     Args:
-        loader: gives batches: a tensor, or a tuple, list or mapping whose first tensor is the network's input.
-        batches: how many are looked at in train mode.
-        advance: sets the schedule of the layers to a progress from 0 to 1; called before each batch. With it, a layer
-            whose probability stays is flagged.
-        forward: how the network takes a batch, where `model(images)` does not do.
+        loader: yields batches: a tensor, or a tuple, list or mapping whose first tensor is the network's input.
+        batches: how many to pass through the network in train mode.
+        advance: sets the schedule of the layers to a progress from 0 to 1; called before each batch. If given, a layer
+            whose probability stays constant is flagged.
+        forward: passes a batch to the network, if `model(images)` is not enough.
 
     Raises:
-        ValueError: no batch, or less than 1 wanted; a model or batch without values: lazy, or on the meta device.
-        TypeError: a loader that gives nothing in turn.
+        ValueError: no batch, or `batches` below 1; a model or batch without values: lazy, or on the meta device.
+        TypeError: a loader that cannot be iterated.
     """
     checks.whole_number("batches", batches, 1)
     if not isinstance(loader, Iterable) and not hasattr(loader, "__getitem__"):
@@ -81,7 +81,7 @@ def audit(
 
 
 def has_values(model: nn.Module) -> None:
-    """ValueError for a model whose parameters or buffers have no values yet."""
+    """Raise ValueError if parameters or buffers of a model have no values yet."""
     for name, each in chain(model.named_parameters(), model.named_buffers()):
         if is_lazy(each):
             raise ValueError(f"{name} is lazy and has no shape yet: pass one batch through the model first")
@@ -90,7 +90,7 @@ def has_values(model: nn.Module) -> None:
 
 
 def opaque_modules(model: nn.Module) -> tuple[str, ...]:
-    """What cannot be looked into."""
+    """Return a note on the parts of a model that cannot be inspected; empty if there are none."""
     found = [
         name or "the model itself" for name, each in model.named_modules() if isinstance(each, torch.jit.ScriptModule)
     ]
@@ -101,7 +101,7 @@ def opaque_modules(model: nn.Module) -> tuple[str, ...]:
 
 
 def put_back(buffer: Tensor, kept: Tensor) -> None:
-    """Copy in place; of what was expanded, its one element of each such dimension."""
+    """Copy in place; for expanded dimensions, only their one element."""
     for dim, stride in enumerate(buffer.stride()):
         if stride == 0 and buffer.shape[dim] > 1:
             buffer, kept = buffer.narrow(dim, 0, 1), kept.narrow(dim, 0, 1)
@@ -109,24 +109,24 @@ def put_back(buffer: Tensor, kept: Tensor) -> None:
 
 
 def default_forward(model: nn.Module, batch: Any) -> object:
-    """model(images), on the model's own device."""
+    """Return model(images), on the model's device."""
     images = first_tensor(batch)
     parameter = next(model.parameters(), None)
     return model(images if parameter is None else images.to(parameter.device))
 
 
 def first_tensor(batch: Any) -> Tensor:
-    """The first tensor of a batch."""
+    """Return the first tensor of a batch."""
     if isinstance(batch, Tensor):
         return batch
     for each in batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ():
         if isinstance(each, Tensor):
             return each
-    raise ValueError(f"a batch is a {type(batch).__name__} without a tensor; say forward=lambda model, batch: …")
+    raise ValueError(f"a batch is a {type(batch).__name__} without a tensor; pass forward=lambda model, batch: …")
 
 
 def count_examples(batch: Any) -> int:
-    """How many examples a batch has; 0 where it does not say."""
+    """Return the number of examples in a batch; 0 if it is unknown."""
     try:
         return len(first_tensor(batch))
     except (TypeError, ValueError):
@@ -134,7 +134,7 @@ def count_examples(batch: Any) -> int:
 
 
 def judge_layer(seen: Watched, scheduled: bool) -> Layer:
-    """One layer's numbers, and what is wrong with them."""
+    """Return one layer's numbers, flags and notes."""
     realised, expected, nominal = seen.realised, seen.expected, seen.nominal
     levels = (seen.levels[0], seen.levels[-1]) if seen.levels else (None, None)
     likely = next((each for each in (expected, nominal, realised) if each is not None), None)
@@ -144,7 +144,7 @@ def judge_layer(seen: Watched, scheduled: bool) -> Layer:
     counted = isinstance(seen, Own) and seen.layer.counts != DROPPED
     flags: list[str] = []
     notes: list[str] = []
-    # of an unknown law no chance is known, and nothing excuses a layer that does nothing
+    # without a known law there is no such probability, and a layer that drops nothing is flagged
     if off and expected and stderr and (chance := chance_of_no_drop(expected, stderr)) > BY_CHANCE:
         off = None
         notes.append(
@@ -197,10 +197,13 @@ def judge_layer(seen: Watched, scheduled: bool) -> Layer:
 
 
 def chance_of_no_drop(rate: float, stderr: float) -> float:
-    """The chance that a layer at a rate drops nothing: (1 - rate)^n, of n draws with rate (1 - rate) / n = stderr²."""
+    """Return the probability that a layer at a rate drops nothing: (1 - rate)^n.
+
+    n is the number of draws: rate (1 - rate) / n = stderr².
+    """
     return float((1 - rate) ** (rate * (1 - rate) / stderr**2)) if rate < 1 else 0.0
 
 
 def percent(share: float | None) -> str:
-    """`9.31 %`."""
+    """Return a fraction as `9.31 %`."""
     return "nothing" if share is None else f"{100 * share:.2f} %"

@@ -1,8 +1,8 @@
-"""`trainer.precision=auto`, `trainer.channels_last=auto`: what is fastest here, measured once and written into a plan.
+"""`trainer.precision=auto`, `trainer.channels_last=auto`: the fastest values on this machine, measured once.
 
-Bits depend on these values, so a cell has them as they are: `auto` never reaches one. The choice is made for the
-plan's first row and kept beside the outputs, so that the same command, here or on another machine that shares them,
-means the same cells.
+The bits of training depend on these values, so a cell's config has them and never `auto`. The choice is made for the
+plan's first row and saved beside the outputs, so that the same command gives the same cells on every machine that
+shares the outputs.
 """
 
 import json
@@ -25,20 +25,20 @@ from dropgrid.store.layout import CacheFolder
 
 AUTO = "auto"
 CHOICES: Mapping[str, tuple[Any, ...]] = {"precision": ("32-true", "bf16-mixed"), "channels_last": (False, True)}
-"""What is measured of each key; the first stays where a later one is not faster by `MARGIN`."""
+"""Key -> values to measure; the first is kept unless a later one is faster by `MARGIN`."""
 
 MARGIN = 1.03
-"""Times the rate: less is noise."""
+"""Ratio of rates below which a difference counts as noise."""
 
 TURNS = 2
-"""Each is measured so often, in turn; the best counts."""
+"""Measurements of each combination, in turn; the best counts."""
 
 LIKELY = (("32-true", False), ("32-true", True), ("bf16-mixed", True))
-"""Of the combinations those that may be fastest: bfloat16 is slow in the contiguous format wherever it is fast."""
+"""Combinations that may be fastest: bfloat16 is slow in the contiguous format wherever it is fast."""
 
 
 def open_keys(cell: Cell) -> list[str]:
-    """The keys of its trainer that are still `auto`; UserError where a key may not be."""
+    """Return the keys of a cell's trainer that are still `auto`; UserError for a key that may not be."""
     found = [key for key, value in cell.config["trainer"].items() if value == AUTO]
     for key in found:
         if key not in CHOICES:
@@ -47,12 +47,12 @@ def open_keys(cell: Cell) -> list[str]:
 
 
 def settle(plans: Sequence[Plan]) -> list[Plan]:
-    """Return the plans with what is fastest here in the place of every `auto`, measured in processes of their own."""
+    """Return the plans with the fastest value for every `auto`, measured in separate processes."""
     return [settled_plan(plan) for plan in plans]
 
 
 def settled_plan(plan: Plan) -> Plan:
-    """The plan with what is fastest in the place of every `auto`."""
+    """Return the plan with the fastest value for every `auto`."""
     if not any(open_keys(cell) for cell in plan.cells):
         return plan
     chosen = fastest_values(plan, plan.cells[0])
@@ -60,7 +60,7 @@ def settled_plan(plan: Plan) -> Plan:
 
 
 def with_values(cell: Cell, chosen: Mapping[str, Any]) -> Cell:
-    """The cell with these values where it has `auto`, in its command too."""
+    """Return the cell with the chosen values for its `auto` keys, in its config and in its command."""
     values = {key: chosen[key] for key in open_keys(cell)}
     config = {**cell.config, "trainer": {**cell.config["trainer"], **values}}
     typed = [f"trainer.{key}={str(value).lower()}" for key, value in values.items()]
@@ -69,7 +69,7 @@ def with_values(cell: Cell, chosen: Mapping[str, Any]) -> Cell:
 
 
 def fastest_values(plan: Plan, cell: Cell) -> dict[str, Any]:
-    """The fastest values of all keys, from an earlier measurement or a new one."""
+    """Return the fastest values of all keys, from an earlier measurement or a new one."""
     path = CacheFolder(Path(cell.local["paths"]["cache"])).fastest(digest(cost_class(cell)))
     known = read_json(path)
     if known is None:
@@ -84,7 +84,7 @@ def fastest_values(plan: Plan, cell: Cell) -> dict[str, Any]:
 
 
 def measure_combinations(plan: Plan, cell: Cell) -> dict[str, Any]:
-    """Train each combination for seconds, as many side by side as the plan's cells will be; rates of an epoch."""
+    """Train each combination for seconds, as many at once as cells will train; return the choice and relative rates."""
     trainer = cell.config["trainer"]
     free = open_keys(cell)
     wanted = [dict(zip(CHOICES, values, strict=True)) for values in product(*CHOICES.values()) if values in LIKELY]

@@ -1,4 +1,4 @@
-"""How long the cells of a plan will take, from a short measured probe of each kind of cell."""
+"""Estimates of how long cells take, from a short timed probe of each kind of cell."""
 
 import json
 import math
@@ -25,17 +25,19 @@ from dropgrid.store.layout import WorkerFolder
 from dropgrid.store.records import read_failure
 
 COSTLY_AXES = ("model", "data")
-"""Axes whose every value may change what a step costs; of the others only which option it is."""
+"""Axes whose every value may change the cost of a step; for the others only the option matters."""
 
 NOT_COSTLY = ("seed", "lr_schedule")
 TRAINER_NOT_COSTLY = ("max_epochs", "max_steps")
-"""What changes no step."""
+"""Keys that do not change the cost of a step."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of a cell: `start` to set up, `epoch` with its validation, `measure` after training; `batches` of an
-    epoch."""
+    """Seconds of a cell: `start` to set up, `epoch` with its validation, `measure` after training.
+
+    `batches`: of an epoch.
+    """
 
     start: float
     epoch: float
@@ -43,7 +45,7 @@ class Pace:
     batches: int
 
     def seconds(self, cell: Cell) -> float:
-        """Of a whole cell."""
+        """Return the seconds of a cell from start to end."""
         trainer = cell.config["trainer"]
         epochs = trainer["max_epochs"]
         if trainer.get("max_steps", -1) > 0:
@@ -52,8 +54,11 @@ class Pace:
 
 
 def cost_class(cell: Cell) -> str:
-    """What tells apart the cells that take another time an epoch: model, data and batch, precision, threads, memory
-    format and the rest of the trainer, device, and which option every other axis has."""
+    """Return a key that is equal for cells whose epochs take the same time.
+
+    It holds model, data and batch size, the trainer (precision, memory format, …), threads and device, and the option
+    of every other axis.
+    """
     about: dict[str, Any] = {}
     for axis, node in cell.config.items():
         if axis == "trainer":
@@ -67,15 +72,16 @@ def cost_class(cell: Cell) -> str:
 
 
 def measure_cell(cell: Mapping[str, Any], folder: Path) -> None:
-    """What a probe's process runs."""
+    """Time a cell in a probe's process."""
     from dropgrid.cost.step_timer import measure
 
     measure(cell, folder)
 
 
 def paces(plan: Plan, cells: Sequence[Cell], slots: int) -> dict[str, Pace]:
-    """kind -> pace, from a probe of each cell given: `slots` at a time, the first ones again where they do not fill
-    the slots, so that each is measured among as many others as it will train with.
+    """Return cost class -> pace, from a probe of each cell, `slots` at a time.
+
+    The first cells are probed again to fill the slots, so that each probe runs beside as many others as in training.
 
     Raises:
         UserError: a probe failed, with its last line: the cell would have too.
@@ -102,7 +108,7 @@ def paces(plan: Plan, cells: Sequence[Cell], slots: int) -> dict[str, Pace]:
 
 
 class Running:
-    """A probe in its process."""
+    """A probe and its process."""
 
     def __init__(self, plan: Plan, cell: Cell, slot: int, folder: Path):
         folder.mkdir()
@@ -114,7 +120,7 @@ class Running:
         self.child.start()
 
     def pace(self) -> Pace:
-        """What it measured, once it has ended."""
+        """Wait for the probe to end; return what it measured."""
         self.child.join()
         pace = read_json(self.folder / "pace.json")
         if pace is None:
@@ -126,7 +132,7 @@ class Running:
 
 @contextmanager
 def killed_at_exit(running: Mapping[int, Running]) -> Iterator[None]:
-    """None of them outlives us."""
+    """Kill all running probes on exit."""
     try:
         yield
     finally:
@@ -137,7 +143,7 @@ def killed_at_exit(running: Mapping[int, Running]) -> Iterator[None]:
 
 @contextmanager
 def progress_line(count: int) -> Iterator[Any]:
-    """A line on stderr about where the probes stand."""
+    """Show the progress of the probes on stderr; yield the function that updates it."""
     console = terminal(stderr=True)
     with console.status("measuring") as status:
         yield lambda done, rows: status.update(
@@ -146,7 +152,7 @@ def progress_line(count: int) -> Iterator[Any]:
 
 
 def mean_pace(paces: Sequence[Pace]) -> Pace:
-    """Of several of one kind."""
+    """Return the mean of several paces."""
     n = len(paces)
     return Pace(
         sum(each.start for each in paces) / n,
