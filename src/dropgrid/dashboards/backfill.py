@@ -6,7 +6,7 @@ from typing import Any
 
 from dropgrid.loggers.summary import summary
 from dropgrid.loggers.wandb import Membership, Wandb
-from dropgrid.measure.cell_figures import pictures_of
+from dropgrid.measure.cell_figures import cell_figures
 from dropgrid.store.cell import Cell
 from dropgrid.store.files import read_csv
 from dropgrid.store.layout import RunFolder
@@ -51,9 +51,9 @@ def figures_of_cell(cell: Cell, name: str) -> dict[str, bytes]:
 
     try:
         source = build.source(cell.config, cell.local)
-        return pictures_of(cell.folder, name, source.spec().classes, source.load().test)
+        return cell_figures(cell.folder, name, source.spec().classes, source.load().test)
     except (ValueError, OSError):  # the data are on another machine
-        return pictures_of(cell.folder, name, None, None)
+        return cell_figures(cell.folder, name, None, None)
 
 
 def members(cell: Cell, name: str, named: Sequence[tuple[str, Cell]]) -> list[Membership]:
