@@ -164,7 +164,7 @@ def test_what_is_no_number_is_null_in_json(diagnose):
         (["diagnose.saturated=2", *TINY, *FEW], "saturated must be a number in (0, 1), got 2"),
         (["diagnose.steps=9", *TINY, *FEW], "diagnose.steps=9: the training of"),
         (["norm=batchh"], "norm has no option 'batchh'; did you mean 'batch'?"),
-        (["--cell", "0123"], "no finished cell '0123' in"),
+        (["--cell", "0123"], "no finished cell or ablation '0123' in"),
         (["--cell", "0123", "norm=none"], "norm=none: only diagnose.* keys"),
         (["--cell", "0123", "diagnose.steps=3"], "diagnose.steps=3: only diagnose.* keys"),
         (["--weights", "best"], "--weights needs a finished cell"),
