@@ -278,7 +278,7 @@ def test_a_network_that_fails_is_left_as_it_was_too():
 
 
 @pytest.mark.parametrize(
-    ("batches", "message"), [([], "the loader gave no batch"), ([("a", 1)], "say forward=lambda model, batch")]
+    ("batches", "message"), [([], "the loader gave no batch"), ([("a", 1)], "pass forward=lambda model, batch")]
 )
 def test_no_batch_is_an_error(batches, message):
     with pytest.raises(ValueError, match=message):
