@@ -22,8 +22,8 @@ from dropgrid.data.source import Spec
 from dropgrid.data.split import Split, Splits
 from dropgrid.instantiate import instantiate
 from dropgrid.learner import Batch, Learner
-from dropgrid.load import load_weights
 from dropgrid.predict import predict
+from dropgrid.saved_network import load_weights
 from dropgrid.store.arrays import read_arrays
 from dropgrid.store.layout import RunFolder
 from dropgrid.store.records import read_parts
