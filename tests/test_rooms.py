@@ -20,7 +20,7 @@ ROOMS = [
     {"learner"},
     {"plotting"},
     {"build", "loggers"},
-    {"callbacks", "load", "predict"},
+    {"callbacks", "saved_network", "predict"},
     {"measure"},
     {"training", "reports"},
     {"planning"},
