@@ -10,13 +10,11 @@ from dropgrid.loggers.wandb import of_ablation, short
 from dropgrid.reports.formats import markdown
 from dropgrid.reports.table import Table
 
-SHOWN = ("Accuracy", "Learning curves", "Drop rates")
-"""The workspace's sections that a report repeats."""
-
 
 def report(table: Table, figures: list[str], *, project: str, entity: str, id: str = "") -> wr.Report:
     """The report of an ablation whose figures are logged under those keys; `id` is that of the one to replace."""
     about = table.ablation.about
+    shown = (table.ablation.task.quantity, "Learning curves", "Drop rates")  # sections of the workspace
     name = table.ablation.name
     panels = sections(table)
     blocks: list[Any] = [
@@ -26,7 +24,7 @@ def report(table: Table, figures: list[str], *, project: str, entity: str, id: s
         wr.H1("Runs"),
         wr.PanelGrid(
             runsets=[of_cells(table)],
-            panels=[panel for title in SHOWN for panel in panels.get(title, [])],
+            panels=[panel for title in shown for panel in panels.get(title, [])],
         ),
         wr.H1("Again"),
         wr.MarkdownBlock(text=f"```shell\n{about.get('command') or f'python scripts/train.py +ablation={name}'}\n```"),

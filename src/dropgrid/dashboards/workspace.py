@@ -10,12 +10,10 @@ import wandb_workspaces.workspaces as ws
 from dropgrid.loggers.wandb import key, of_ablation
 from dropgrid.reports.comparability import row_differences
 from dropgrid.reports.table import Table
+from dropgrid.tasks.description import TaskDescription
 
 Panel = Any
 """One of wandb_workspaces' panels, whose own union of them has no public name."""
-
-PINNED = ("test/acc_last", "test/acc_best", "train/acc", "gap", "flagged")
-"""Of a run's summary, what the table of runs shows first."""
 
 SETTINGS = 8
 """Keys across which lines are drawn in parallel, at most."""
@@ -35,11 +33,16 @@ def workspace(table: Table, *, project: str, entity: str, name: str = "", id: st
         runset_settings=ws.RunsetSettings(
             filters=ws.And(ws.Tags().isin([of_ablation(table.ablation.name)])),
             groupby=[ws.Config(each) for each in groups(table)],
-            pinned_columns=[f"summary:{each}" for each in PINNED],
+            pinned_columns=[f"summary:{each}" for each in pinned(table.ablation.task)],
         ),
     )
     made._internal_name, made._internal_id = name, id
     return made
+
+
+def pinned(task: TaskDescription) -> list[str]:
+    """Return what the table of runs shows first of a run's summary."""
+    return [*(task.metric("test", each) for each in ("last", "best")), task.metric("train"), "gap", "flagged"]
 
 
 def spelled(name: str) -> str:
@@ -55,26 +58,17 @@ def groups(table: Table) -> list[str]:
 def sections(table: Table) -> dict[str, list[Panel]]:
     """Title -> panels."""
     sites = list(dict.fromkeys(str(site["site"]) for cell in table.ablation.cells for site in cell.sites))
+    task = table.ablation.task
+    last, best = task.metric("test", "last"), task.metric("test", "best")
     found: dict[str, list[Panel]] = {
-        "Accuracy": [
-            by_row(table, "Validation accuracy", "val/acc"),
+        task.quantity: [
+            by_row(table, task.title(task.selected), task.selected),
             *(
                 wr.BarPlot(title=title, metrics=[metric], groupby=grouped(table), groupby_rangefunc="stddev")
-                for title, metric in (
-                    ("Test accuracy", "test/acc_last"),
-                    ("Test accuracy, best epoch", "test/acc_best"),
-                )
+                for title, metric in ((task.title(last), last), (f"{task.title(last)}, best epoch", best))
             ),
         ],
-        "Learning curves": [
-            by_row(table, title, metric)
-            for title, metric in (
-                ("Training loss", "train/loss"),
-                ("Validation loss", "val/loss"),
-                ("Training accuracy", "train/acc"),
-                ("Learning rate", "lr"),
-            )
-        ],
+        "Learning curves": [by_row(table, title, metric) for metric, title in curves(task).items()],
     }
     if sites:
         found["Drop rates"] = [
@@ -97,6 +91,13 @@ def sections(table: Table) -> dict[str, list[Panel]]:
     return found
 
 
+def curves(task: TaskDescription) -> dict[str, str]:
+    """Return what is drawn by epoch beside the selected metric, with its titles: losses first, the rate last."""
+    losses = {key: title for key, title in task.shown.items() if key.endswith("/loss")}
+    others = {key: title for key, title in task.shown.items() if key != task.selected}
+    return losses | others | {"lr": "Learning rate"}
+
+
 def grouped(table: Table) -> wr.Config | None:
     """The row, as charts group by it; None where there are more keys, and charts follow the table of runs."""
     keys = groups(table)
@@ -116,11 +117,13 @@ def by_row(table: Table, title: str, metric: str) -> wr.LinePlot:
 
 
 def parallel(table: Table) -> wr.ParallelCoordinatesPlot:
-    """A line a run through the settings in which rows differ, to its accuracy."""
+    """A line a run through the settings in which rows differ, to its headline."""
     keys = list(dict.fromkeys([*table.ablation.blocks[0].factors, *differing(table)]))[:SETTINGS]
     columns = [wr.ParallelCoordinatesPlotColumn(metric=wr.Config(each)) for each in keys]
     headline = wr.ParallelCoordinatesPlotColumn(metric=wr.SummaryMetric(table.ablation.metric))
-    return wr.ParallelCoordinatesPlot(title="Settings against accuracy", columns=[*columns, headline])
+    return wr.ParallelCoordinatesPlot(
+        title=f"Settings against {table.ablation.task.quantity.lower()}", columns=[*columns, headline]
+    )
 
 
 def differing(table: Table) -> list[str]:
