@@ -178,7 +178,7 @@ def load(folder: Path, weights: str) -> Subject:
     tensors = load_weights(network, run.weights(weights))
     splits = source.load()
     targets = read_arrays(run.predictions, "train the cell again", ["targets"])["targets"]
-    tested = len(targets)  # fewer where trainer.limit_test_batches said so
+    tested = len(targets)  # fewer with trainer.limit_test_batches
     splits = splits._replace(test=splits.test.select(torch.arange(tested)))
     on_cpu = local["trainer"]["accelerator"] == "cpu" or not torch.cuda.is_available()
     device = torch.device("cpu" if on_cpu else "cuda")

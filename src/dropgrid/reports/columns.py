@@ -198,8 +198,8 @@ def effect(row: Row) -> str:
 
 
 def verdict(row: Row) -> str:
-    """The verdict, or why it is withheld; a baseline has none, but its treatment may be flagged."""
-    why = "treatment flagged" if row.baseline and row.flagged else row.withheld
+    """The verdict, or why it is withheld; a baseline has none, but its drop-rate check may have failed."""
+    why = "drop-rate check failed" if row.baseline and row.flagged else row.withheld
     return row.verdict or (f"({why})" if why else NOTHING)
 
 

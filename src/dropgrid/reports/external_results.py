@@ -106,7 +106,7 @@ def note(file: str, lines: Sequence[Line]) -> str:
     names = ", ".join(dict.fromkeys(f"“{line.row}”" for line in lines))
     missing = sum(line.value is None for line in lines)
     return (
-        f"Imported from {file}: {names}. Neither the configs nor the treatment behind these rows could be checked, so "
+        f"Imported from {file}: {names}. Neither the configs nor the drop rates behind these rows could be checked, so "
         "they have no verdict; a difference is given if the seeds are the baseline's."
         + (f" Lines without a number, left out: {missing}." if missing else "")
     )

@@ -191,9 +191,9 @@ def withheld(
     if difference is None:
         return "baseline incomplete"
     if any(site.flagged for site in own):
-        return "treatment flagged"
+        return "drop-rate check failed"
     if any(site.flagged for site in other):
-        return "baseline's treatment flagged"
+        return "baseline's drop-rate check failed"
     return "one seed" if difference.ci95 is None else None
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dropgrid.errors import UserError, meant
+from dropgrid.errors import UserError, did_you_mean
 from dropgrid.paths import outputs_folder
 from dropgrid.store import schemas
 from dropgrid.store.cell import Cell, mean_over_sites
@@ -126,7 +126,7 @@ def unknown(name: str, known: Sequence[str], outputs: Path) -> str:
     folder = Outputs(outputs).ablations
     if not known:
         return f"no ablation {name!r}: none was run yet in {folder}"
-    return f"no ablation {name!r} in {folder}{meant(name, known)}; there are: {', '.join(known)}"
+    return f"no ablation {name!r} in {folder}{did_you_mean(name, known)}; there are: {', '.join(known)}"
 
 
 def load(name: str, outputs: Path | str | None = None) -> "DataFrame":

@@ -236,16 +236,16 @@ def finite(value: float | None) -> float | None:
 
 
 def show(trial: Trial, loggers: Sequence[AbstractLogger]) -> None:
-    """Hand the pictures of a finished cell to the loggers that show pictures."""
+    """Hand the figures of a finished cell to the loggers that show images."""
     showing = [each for each in loggers if not isinstance(each, Csv)]
     if not showing:
         return
-    from dropgrid.measure.cell_figures import pictures_of  # here: cells that show nothing need no matplotlib
+    from dropgrid.measure.cell_figures import cell_figures  # here: cells that show nothing need no matplotlib
 
-    found = pictures_of(trial.folder, trial.cell["name"], trial.spec.classes, trial.splits.test)
+    found = cell_figures(trial.folder, trial.cell["name"], trial.spec.classes, trial.splits.test)
     for name, png in found.items():
         for logger in showing:
-            logger.picture(name, png)
+            logger.image(name, png)
 
 
 def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
