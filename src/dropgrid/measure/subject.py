@@ -141,7 +141,8 @@ class Subject:
 
     def headline(self, predictions: Any) -> Measure:
         """Return the task's headline of what `predict` returned, labelled by its quantity."""
-        return Measure(self.task.headline_value(predictions), self.task.quantity, self.task.unit)
+        about = self.task.description
+        return Measure(self.task.headline_value(predictions), about.quantity, about.unit)
 
     def images(self, split: Split) -> Tensor:
         """uint8 (N, C, H, W) of a split, on the CPU."""

@@ -12,6 +12,7 @@ from dropgrid.store.cell import Cell, mean_over_sites
 from dropgrid.store.evaluations import evaluation_of
 from dropgrid.store.layout import Outputs
 from dropgrid.store.records import ConfigReader, read_lines
+from dropgrid.tasks.description import TaskDescription, description_of
 from dropgrid.treatment import MOVED
 
 if TYPE_CHECKING:
@@ -64,7 +65,12 @@ class Ablation:
     @property
     def metric(self) -> str:
         """The headline: a key of result.json's metrics."""
-        return self.about.get("metric") or "test/acc_last"
+        return self.about.get("metric") or self.task.metric("test", "last")
+
+    @property
+    def task(self) -> TaskDescription:
+        """What its cells learned: the names of their numbers."""
+        return description_of(self.about)
 
 
 def names(outputs: Path) -> list[str]:

@@ -41,7 +41,7 @@ def test_a_curve_is_read_once_however_many_epochs_it_has(fake, monkeypatch):
     asked = []
     monkeypatch.setattr(Cell, "curve", lambda cell, column: asked.append(cell.id) or {0: 0.5, 1: 0.6, 2: 0.7})
     assert len(spread.compute(table)) == 4 and len(asked) == 6
-    lines = spread.panels(table.ablation.blocks[0], ["baseline", "dropout"])
+    lines = spread.panels(table.ablation.blocks[0], ["baseline", "dropout"], table.ablation.task)
     assert len(lines) == 2 and len(asked) == 12
 
 
