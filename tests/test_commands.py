@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dropgrid.commands import parser, run
+from dropgrid.commands import command_parser, run_command
 from dropgrid.errors import UserError
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -16,10 +16,10 @@ COMMANDS = ["report", "status", "clean", "merge"]
 
 
 def command(act, *given):
-    expected = parser("some", "What it does.")
+    expected = command_parser("some", "What it does.")
     expected.add_argument("name", metavar="NAME", nargs="?")
     expected.add_argument("--yes", action="store_true")
-    return run(act, expected, given)
+    return run_command(act, expected, given)
 
 
 def raises(error):
@@ -75,8 +75,8 @@ def test_a_mistyped_flag_is_one_line_with_the_usage(capsys):
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
     code = (
-        "import sys; from dropgrid.commands import parser, run;"
-        "sys.exit(run(lambda _: print('x' * 10) or 0, parser('some', ''), []))"
+        "import sys; from dropgrid.commands import command_parser, run_command;"
+        "sys.exit(run_command(lambda _: print('x' * 10) or 0, command_parser('some', ''), []))"
     )
     read, write = os.pipe()
     os.close(read)

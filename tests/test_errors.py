@@ -1,6 +1,6 @@
-from dropgrid.errors import meant
+from dropgrid.errors import did_you_mean
 
 
 def test_what_was_meant():
-    assert meant("dropblok", ["dropout", "dropblock"]) == "; did you mean 'dropblock'?"
-    assert meant("zzz", ["dropout"]) == ""
+    assert did_you_mean("dropblok", ["dropout", "dropblock"]) == "; did you mean 'dropblock'?"
+    assert did_you_mean("zzz", ["dropout"]) == ""

@@ -25,9 +25,9 @@ def test_a_partial_is_called_later():
         ({"_target_": "torch"}, "must be an import path such as"),
         (
             {"_target_": "torch.nn.MSELoss"},
-            "loss: _target_=torch.nn.MSELoss is not called; allowed are",
+            "loss: _target_=torch.nn.MSELoss is not allowed; allowed are",
         ),
-        ({"_target_": "builtins.open"}, "loss: _target_=builtins.open is not called"),
+        ({"_target_": "builtins.open"}, "loss: _target_=builtins.open is not allowed"),
         ({"_target_": "dropgrid.losses.none.none"}, "loss: cannot import dropgrid.losses.none.none"),
         ({"_target_": "dropgrid.losses.label_smoothing.torch.load"}, "loss: cannot import"),
         ({"_target_": "torch.nn.CrossEntropyLoss", "axis": 1}, "loss: .*unexpected keyword argument 'axis'"),
@@ -78,12 +78,12 @@ def test_what_a_room_has_imported_is_not_its_own():
 
 def test_a_file_of_the_users_own_adds_to_it(tmp_path, monkeypatch):
     (tmp_path / "targets").write_text("# ours\nfractions.Fraction  # exactly\nstatistics.*\n")
-    with pytest.raises(UserError, match="is not called"):
+    with pytest.raises(UserError, match="is not allowed"):
         locate("loss", "fractions.Fraction")
     monkeypatch.setenv("DROPGRID_TARGETS", str(tmp_path / "targets"))
     assert locate("loss", "fractions.Fraction") is fractions.Fraction
     assert locate("penalty", "statistics.mean") is statistics.mean
-    with pytest.raises(UserError, match="is not called"):
+    with pytest.raises(UserError, match="is not allowed"):
         locate("loss", "fractions.gcd")
 
 
@@ -91,7 +91,7 @@ def test_a_file_of_the_users_own_adds_to_it(tmp_path, monkeypatch):
 def test_a_file_of_anything_else_is_an_error(text, tmp_path, monkeypatch):
     (tmp_path / "targets").write_text(text)
     monkeypatch.setenv("DROPGRID_TARGETS", str(tmp_path / "targets"))
-    with pytest.raises(UserError, match="is no import path"):
+    with pytest.raises(UserError, match="is not an import path"):
         locate("loss", "os.system")
 
 

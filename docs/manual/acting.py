@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from dropgrid import streams
 from dropgrid.build import Stand
-from dropgrid.data.source import Spec
 from dropgrid.sites import PLACES, Site
 from manual.options import Option, read_option
 
@@ -177,12 +176,12 @@ def of_penalty(option: Option) -> str:
 
 def of_augment(option: Option) -> str:
     """What becomes of targets, and which images of a batch change."""
-    spec = Spec(tuple("0123456789"), 1, (28, 28), 8, 8, 8)
     images = torch.rand(64, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     targets = torch.arange(64) % 10
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        stand = Stand(spec)
+        net = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 10))
+    stand = Stand(net, loaded("loss", "cross_entropy"), classes=10)
     _, after = option.built()(images, targets, generator=torch.Generator().manual_seed(0), context=stand)
     if after.is_floating_point():
         return "Targets go in as indices or class probabilities and come out as class probabilities."

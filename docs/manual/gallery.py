@@ -9,6 +9,7 @@ import yaml
 
 from dropgrid.reports.figure_index import captions
 from dropgrid.reports.publish import renewed
+from dropgrid.tasks.description import CLASSIFICATION
 from manual import docstrings
 from manual.options import ROOT
 
@@ -54,7 +55,7 @@ def anchor(heading: str) -> str:
 
 def pictures(folder: Path) -> str:
     """The figures of a folder of results/."""
-    shown = captions()
+    shown = captions(CLASSIFICATION)
     order = list(shown)
     paths = sorted(folder.glob("*.png"), key=lambda path: (order.index(path.stem) if path.stem in order else 99, path))
     return "\n\n".join(

@@ -14,7 +14,7 @@ PUBLIC = {
     "build_model": "dropgrid.cli.train",
     "drop_block2d": "dropgrid.regularizers.dropblock",
     "load": "dropgrid.store.ablation",
-    "load_cell": "dropgrid.load",
+    "load_cell": "dropgrid.saved_network",
 }
 """Name -> the module that defines it."""
 

@@ -1,4 +1,4 @@
-"""What the small commands (report, status, clean, …) share: arguments, where outputs lie, exit codes."""
+"""Arguments, outputs folder, exit codes and terminal of the commands that do not use Hydra (report, status, …)."""
 
 import argparse
 import os
@@ -16,9 +16,9 @@ PLACE = "paths.outputs="
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but a mistake is one line, and `paths.outputs=DIR` may stand anywhere, as in the Hydra commands.
+    """Parse arguments; report a mistake in one line, and accept `paths.outputs=DIR` anywhere, as the Hydra commands do.
 
-    The parsed arguments have `outputs`: that folder, else DROPGRID_OUTPUTS, else `outputs`.
+    The parsed arguments include `outputs`: that folder, else DROPGRID_OUTPUTS, else `outputs`.
     """
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
@@ -33,47 +33,48 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; {' '.join(self.format_usage().split())}")
 
 
-def parser(command: str, doc: str) -> Parser:
-    """A parser whose help is the module's docstring."""
+def command_parser(command: str, doc: str) -> Parser:
+    """Return a parser whose help is the module's docstring."""
     return Parser(
         prog=f"python scripts/{command}.py",
         description=doc,
-        epilog=f"{PLACE}DIR  where outputs lie; else DROPGRID_OUTPUTS says it, else they lie in outputs",
+        epilog=f"{PLACE}DIR  the outputs folder; default: the variable DROPGRID_OUTPUTS, else outputs",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
-def run(act: Callable[[argparse.Namespace], int], arguments: Parser, given: Sequence[str] | None) -> int:
-    """Parse and act; the exit code, 2 and a line on stderr for a user's mistake."""
-    return guarded(lambda: act(arguments.parse_args(given)))
+def run_command(act: Callable[[argparse.Namespace], int], arguments: Parser, given: Sequence[str] | None) -> int:
+    """Parse the arguments and act; return the exit code: 2, with a line on stderr, after a user's mistake."""
+    return run_guarded(lambda: act(arguments.parse_args(given)))
 
 
-def guarded(act: Callable[[], int]) -> int:
-    """Act; the exit code, 2 and a line on stderr for a user's mistake."""
+def run_guarded(act: Callable[[], int]) -> int:
+    """Act; return the exit code: 2, with a line on stderr, after a user's mistake."""
     try:
         code = act()
-        sys.stdout.flush()  # here, where a closed pipe is no trouble
+        sys.stdout.flush()  # here a closed pipe is handled, at exit it is not
         return code
     except UserError as error:
-        return complain(error)
-    except BrokenPipeError:  # `| head` has seen enough
+        return print_error(error)
+    except BrokenPipeError:  # the reader, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        return complain(UserError(f"cannot use {error.filename}: {error.strerror}" if error.filename else str(error)))
+        message = f"cannot use {error.filename}: {error.strerror}" if error.filename else str(error)
+        return print_error(UserError(message))
     except KeyboardInterrupt:
         return 130
 
 
 def terminal(**about: Any) -> "Console":
-    """A terminal's, or a pipe's, that prints texts as they are: names and messages are no markup."""
+    """Return a console that prints text literally: names and messages are not markup."""
     from rich.console import Console
 
     return Console(markup=False, highlight=False, **about)
 
 
-def complain(error: Exception) -> int:
-    """A user's mistake, a line each; the exit code."""
+def print_error(error: Exception) -> int:
+    """Print each line of an error to stderr; return the exit code 2."""
     for line in str(error).splitlines():
         print(f"error: {line}", file=sys.stderr)
     return 2

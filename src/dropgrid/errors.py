@@ -8,10 +8,10 @@ FAILED, STOPPED, DISK_FULL = 3, 4, 5
 
 
 class UserError(Exception):
-    """A mistake in a command, a config or the data: `main` prints its lines and exits with code 2, no traceback."""
+    """A mistake in a command, a config or the data: `main` prints its lines, no traceback, and exits with code 2."""
 
 
-def meant(word: str, words: Sequence[str]) -> str:
-    """`; did you mean 'x'?`, or nothing."""
+def did_you_mean(word: str, words: Sequence[str]) -> str:
+    """Return `; did you mean 'x'?` with the closest of some words; empty if none is close."""
     close = difflib.get_close_matches(word, words, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

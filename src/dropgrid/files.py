@@ -1,4 +1,4 @@
-"""Files that appear whole, or not at all."""
+"""Atomic writes: a file appears complete, or not at all."""
 
 import os
 import tempfile
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then rename it: a reader sees the old file, or all of the new one."""
+    """Let `write` fill a temporary file beside `path`, then rename it: readers see the old file or the new one."""
     with beside(path) as partial:
         write(partial)
         partial.chmod(0o644)
@@ -17,7 +17,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_once(path: Path, write: Callable[[Path], object]) -> None:
-    """The same, durably, and only where there is no such file yet: of two writers the first has written."""
+    """Write atomically and durably, unless the file exists already: the first of two writers wins."""
     with beside(path) as partial:
         write(partial)
         partial.chmod(0o644)
@@ -32,9 +32,9 @@ def write_once(path: Path, write: Callable[[Path], object]) -> None:
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """A hidden file in the same folder, gone where an exception passes.
+    """Yield a hidden file in the same folder; remove it if an exception passes.
 
-    No more operations than it takes: thousands of cells share a file server.
+    Uses as few file operations as possible: thousands of cells share a file server.
     """
     make = partial(tempfile.mkstemp, dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     try:

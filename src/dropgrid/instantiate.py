@@ -1,4 +1,4 @@
-"""The one door from a config node to a Python object, and what may be called through it.
+"""Construct Python objects from config nodes, and decide which constructors a config may call.
 
 A YAML names a constructor by its import path, `_target_`. A cell's config names it by `option`: the constructor's name
 within its axis (`dropblock`), or, for code outside dropgrid, its import path (`torch.nn.ReLU`); so a module of dropgrid
@@ -40,7 +40,7 @@ ROOMS = {
     "task": ("tasks",),
     "trainer": (),
 }
-"""Axis -> where in dropgrid its options are defined."""
+"""Axis -> modules or packages of dropgrid that define its options."""
 
 CALLED = {"average", "data", "loss", "penalty", "task", "trainer"}
 """Axes whose constructor is called with a node's values; those of the others are bound, and called later with more."""
@@ -54,7 +54,7 @@ EXACT = {
     "loss": frozenset({"torch.nn.CrossEntropyLoss"}),
     "trainer": frozenset({"pytorch_lightning.Trainer"}),
 }
-"""Axis -> what of other packages it takes."""
+"""Axis -> import paths outside dropgrid that it may call."""
 
 
 def instantiate(axis: str, node: Mapping[str, Any], /, **extra: Any) -> Any:
@@ -68,9 +68,9 @@ def instantiate(axis: str, node: Mapping[str, Any], /, **extra: Any) -> Any:
         raise UserError(f"{axis} must be one of its options, got {node!r}")
     arguments = {k: v for k, v in node.items() if k not in OWN_KEYS}
     if taken := sorted(str(key) for key in arguments if key in extra or not isinstance(key, str)):
-        raise UserError(f"{axis}.{taken[0]} cannot be set: it is no key of a config")
+        raise UserError(f"{axis}.{taken[0]} cannot be set: it is not a config key")
     target = locate(axis, import_path(axis, node))
-    if node.get("_partial_", "option" in node and kind(axis) not in CALLED):
+    if node.get("_partial_", "option" in node and axis_of(axis) not in CALLED):
         return partial(target, **arguments, **extra)
     return call(axis, target, **arguments, **extra)
 
@@ -86,9 +86,9 @@ def import_path(axis: str, node: Mapping[str, Any]) -> object:
     option = node["option"]
     if not isinstance(option, str) or "." in option:
         return option
-    module = constructors(kind(axis)).get(option)
+    module = constructors(axis_of(axis)).get(option)
     if module is None:
-        known = ", ".join(sorted(constructors(kind(axis)))) or "none"
+        known = ", ".join(sorted(constructors(axis_of(axis)))) or "none"
         raise UserError(f"{axis}: option must be one of {known}, or an import path, got {option!r}")
     return f"{module}.{option}"
 
@@ -110,12 +110,12 @@ def by_option(axis: str, node: Any) -> Any:
 
 def option_of(axis: str, path: object) -> str | None:
     """Return the name within its axis of the constructor at a path; for code outside dropgrid the path itself."""
-    if not isinstance(path, str) or not may(axis, path):
+    if not isinstance(path, str) or not is_allowed(axis, path):
         return None
     module, _, name = path.rpartition(".")
-    if not ours(axis, path):
+    if not in_rooms(axis, path):
         return path
-    return name if constructors(kind(axis)).get(name) == module else None
+    return name if constructors(axis_of(axis)).get(name) == module else None
 
 
 @cache
@@ -142,13 +142,13 @@ DEFINED = re.compile(r"^(?:def|class) ([A-Za-z]\w*)", re.MULTILINE)
 
 
 def locate(axis: str, path: object) -> Any:
-    """The object at a dotted import path that the axis may call; UserError for any other, which is not imported."""
-    if not isinstance(path, str) or not dotted(path):
+    """Import and return the object at a dotted path; UserError, without import, if the axis may not call it."""
+    if not isinstance(path, str) or not is_dotted(path):
         raise UserError(f"{axis}: _target_ must be an import path such as package.module.name, got {path!r}")
-    if not may(axis, path):
+    if not is_allowed(axis, path):
         raise UserError(
-            f"{axis}: _target_={path} is not called; allowed are {', '.join(allowed(axis))}; "
-            f"for one of your own write its import path into a file, and name that in {VARIABLE}"
+            f"{axis}: _target_={path} is not allowed; allowed are {', '.join(allowed(axis))}; "
+            f"to allow your own, write its import path into a file and set {VARIABLE} to the path of that file"
         )
     module, _, name = path.rpartition(".")
     try:
@@ -156,7 +156,7 @@ def locate(axis: str, path: object) -> Any:
     except (Exception, SystemExit) as error:  # a module of the user's own may raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{axis}: cannot import {path}: {reason}") from error
-    if ours(axis, path) and getattr(found, "__module__", None) != module:  # a room's door leads no further
+    if in_rooms(axis, path) and getattr(found, "__module__", None) != module:  # only what the module itself defines
         raise UserError(f"{axis}: cannot import {path}: {module} does not define it")
     return found
 
@@ -167,45 +167,45 @@ def module_of(axis: str, node: object) -> str | None:
         path = import_path(axis, node) if isinstance(node, Mapping) else None
     except UserError:
         return None
-    return path.rpartition(".")[0] if isinstance(path, str) and may(axis, path) else None
+    return path.rpartition(".")[0] if isinstance(path, str) and is_allowed(axis, path) else None
 
 
-def dotted(path: str) -> bool:
-    """Whether a text is names with dots between them."""
+def is_dotted(path: str) -> bool:
+    """Predicate: a text is names separated by dots."""
     return "." in path and all(part.isidentifier() for part in path.split("."))
 
 
-def may(axis: str, path: str) -> bool:
-    """Whether an axis may call what a path names."""
-    return dotted(path) and (ours(axis, path) or path in EXACT.get(kind(axis), ()) or theirs(path))
+def is_allowed(axis: str, path: str) -> bool:
+    """Predicate: an axis may call the object at a path."""
+    return is_dotted(path) and (in_rooms(axis, path) or path in EXACT.get(axis_of(axis), ()) or in_users_file(path))
 
 
-def kind(axis: str) -> str:
-    """The axis of a mount: `regularizer` of `regularizer_2`, `diagnosis` of `diagnosis.signal`."""
+def axis_of(axis: str) -> str:
+    """Return the axis of a mount: `regularizer` of `regularizer_2`, `diagnosis` of `diagnosis.signal`."""
     return axis.partition(".")[0].rstrip("0123456789").removesuffix("_")
 
 
-def ours(axis: str, path: str) -> bool:
-    """Whether a path lies in a room of the axis, and is public."""
+def in_rooms(axis: str, path: str) -> bool:
+    """Predicate: a path is public and lies in a room of the axis."""
     public = not any(part.startswith("_") for part in path.split("."))
-    return public and path.startswith(tuple(f"dropgrid.{room}." for room in ROOMS.get(kind(axis), ())))
+    return public and path.startswith(tuple(f"dropgrid.{room}." for room in ROOMS.get(axis_of(axis), ())))
 
 
-def theirs(path: str) -> bool:
-    """Whether the user's own file names a path."""
-    named = of_file(os.environ.get(VARIABLE, ""))
+def in_users_file(path: str) -> bool:
+    """Predicate: the file that DROPGRID_TARGETS names allows a path."""
+    named = read_targets(os.environ.get(VARIABLE, ""))
     return any(path.startswith(each[:-1]) if each.endswith(".*") else path == each for each in named)
 
 
 def allowed(axis: str) -> list[str]:
-    """What an axis may call, in words."""
-    rooms = [f"dropgrid.{room}.*" for room in ROOMS.get(kind(axis), ())]
-    return [*rooms, *sorted(EXACT.get(kind(axis), ()))] or ["none"]
+    """Return what an axis may call, for messages."""
+    rooms = [f"dropgrid.{room}.*" for room in ROOMS.get(axis_of(axis), ())]
+    return [*rooms, *sorted(EXACT.get(axis_of(axis), ()))] or ["none"]
 
 
 @cache
-def of_file(path: str) -> frozenset[str]:
-    """The import paths of a file, one a line; what follows a # is a comment."""
+def read_targets(path: str) -> frozenset[str]:
+    """Return the import paths of a file, one per line; # starts a comment."""
     if not path:
         return frozenset()
     try:
@@ -216,12 +216,12 @@ def of_file(path: str) -> frozenset[str]:
     for line in filter(None, lines):
         parts = line.removesuffix(".*").split(".")
         if not all(part.isidentifier() for part in parts):
-            raise UserError(f"{path}: {line!r} is no import path; a line is package.module.name or package.*")
+            raise UserError(f"{path}: {line!r} is not an import path; a line is package.module.name or package.*")
     return frozenset(filter(None, lines))
 
 
 def call(axis: str, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """Call a component; what it refuses is the user's error, named by axis."""
+    """Call a constructor; turn ValueError and TypeError into a UserError that names the axis."""
     try:
         return function(*args, **kwargs)
     except (ValueError, TypeError) as error:

@@ -1,10 +1,10 @@
-"""HTML pages that are one file: made from a room's own template."""
+"""Self-contained HTML pages, rendered from the templates beside a room's code."""
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def templates(room: str) -> Environment:
-    """The templates beside a room's code (`reports`, `audits`); what is put into them is escaped, or known to be."""
+    """Return the templates beside a room's code (`reports`, `audits`); values are escaped unless marked as safe."""
     return Environment(
         loader=PackageLoader(f"dropgrid.{room}", ""),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""Where the configs are, the checkout's `conf` or the copy in the wheel; and paths as others may read them."""
+"""The folder of configs, the outputs folder, and paths without the name of the home folder."""
 
 import os
 import re
@@ -12,26 +12,28 @@ CONF = CHECKOUT_CONF if (CHECKOUT_CONF / "train.yaml").exists() else PACKAGE / "
 
 
 def outputs_folder(given: Path | str | None = None) -> Path:
-    """Where outputs lie: as given, else as DROPGRID_OUTPUTS says, else in `outputs`."""
+    """Return the outputs folder: the one given, else that of the variable DROPGRID_OUTPUTS, else `outputs`."""
     return Path(untilde(str(given or os.environ.get("DROPGRID_OUTPUTS", "outputs"))))
 
 
 def tilde(text: str) -> str:
-    """A text for others: ~ where the path of the home folder stood, which has a person's name in it."""
-    return of_home().sub("~", text)
+    """Replace the path of the home folder, which contains a person's name, by ~."""
+    return home_pattern().sub("~", text)
 
 
 def untilde(path: str) -> str:
-    """The path again; UserError for ~NAME of nobody."""
+    """Expand ~ in a path; UserError if there is no such home folder."""
     try:
         return str(Path(path).expanduser()) if path.startswith("~") else path
     except RuntimeError as error:
         raise UserError(f"{path}: there is no home folder to begin from") from error
 
 
-def of_home() -> re.Pattern[str]:
-    """The home folder at the beginning of a path, as it is called and where it really lies; matches nothing where home
-    is / or unknown."""
+def home_pattern() -> re.Pattern[str]:
+    """Return a pattern of the home folder at the beginning of a path, also with links resolved.
+
+    It matches nothing if the home folder is / or unknown.
+    """
     try:
         homes = {str(Path.home()), str(Path.home().resolve())} - {"/", ""}
     except (RuntimeError, OSError):

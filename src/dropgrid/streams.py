@@ -1,4 +1,4 @@
-"""Every random number is a function of (seed, stream, where it is used); nothing draws from a shared state.
+"""Random streams: every random number is a function of (seed, stream, place of use); no state is shared.
 
 Streams in use: `init` (parts: parameter name), `order` (epoch), `augment` (optimizer step, micro-batch),
 `regularizer` (optimizer step, micro-batch, site name), `inference` (batch, site name), `crop` (epoch, image) for images
@@ -16,12 +16,12 @@ import torch
 
 
 def key(seed: int, stream: str, *parts: object) -> int:
-    """A 63-bit integer, the same on every machine, for one use of one stream."""
+    """Return a 63-bit integer for one use of one stream, the same on every machine."""
     text = "\x1f".join([str(seed), stream, *map(str, parts)])
     digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 
 def generator(seed: int, stream: str, *parts: object, device: torch.device | str = "cpu") -> torch.Generator:
-    """A fresh generator at the start of that use's numbers."""
+    """Return a new generator seeded for one use of one stream."""
     return torch.Generator(device).manual_seed(key(seed, stream, *parts))

@@ -61,7 +61,7 @@ def test_without_flags_sizes_and_what_each_flag_would_free(full, capsys):
     assert lines["(replaced by reruns)"][3:5] == ["300", "B"] and lines["(caches)"][1:3] == ["7.0", "kB"]
     folders = {flag: next(word for word in words if word.isdigit()) for flag, words in lines.items() if "--" in flag}
     assert folders == {"--checkpoints": "3", "--stale": "1", "--failed": "1", "--orphaned": "1", "--replaced": "1"}
-    assert "the checkpoints of 1 interrupted, 1.0 kB" in out
+    assert "the checkpoints of 1 interrupted cell, 1.0 kB" in out
 
 
 def test_cells_that_two_ablations_share_count_once_in_the_total(fake, capsys):
@@ -83,7 +83,7 @@ def test_cells_that_two_ablations_share_count_once_in_the_total(fake, capsys):
 def test_a_dry_run_says_what_would_go_and_removes_nothing(full, capsys, flags):
     before = everything(full)
     code, out, _ = clean(full, capsys, *flags)
-    assert code == 0 and "nothing was removed: --yes does" in out and everything(full) == before
+    assert code == 0 and "nothing was removed, add --yes to remove" in out and everything(full) == before
 
 
 def gone(before, after, fake):
@@ -129,7 +129,7 @@ def test_a_cell_whose_lease_is_held_is_left_and_named(full, capsys):
     before = everything(full)
     for yes in ([], ["--yes"]):
         code, out, _ = clean(full, capsys, "--checkpoints", "--failed", "--orphaned", *yes)
-        assert code == 0 and "left  orphan: being trained on" in out
+        assert code == 0 and "skipped  orphan: being trained on" in out
         assert folder(full, full.cells[3]).name in {path.parent.name for path in everything(full)}
     assert gone(before, everything(full), full) == {f"runs/{full.cells[n]['line']['cell']}/checkpoints" for n in (0, 1)}
     lease.release()
@@ -164,7 +164,7 @@ def test_links_to_runs_elsewhere_are_not_followed(full, capsys, tmp_path_factory
     ("given", "said"),
     [
         (["dmeo", "--failed"], "did you mean 'demo'?"),
-        (["--yes"], "--yes needs to know what to remove"),
+        (["--yes"], "--yes needs at least one of"),
         (["demo", "--orphaned"], "belong to no ablation"),
         (["paths.outputs=nowhere"], "no outputs in nowhere"),
     ],

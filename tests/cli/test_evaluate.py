@@ -148,7 +148,7 @@ def test_ctrl_c_ends_it_and_leaves_nothing_behind(outputs):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        slow([], "an evaluation is of one NAME, got none; NAME is one of: tiny"),
+        slow([], "evaluate takes one NAME, got none; NAME is one of: tiny"),
         (["tniy", "evaluate=noise"], "did you mean 'tiny'?"),
         slow(["tiny"], "choose one evaluation: +evaluate=X, X one of: adversarial, calibration"),
         slow(["tiny", "evaluate=corruptoin"], "evaluate has no option 'corruptoin'; did you mean 'corruption'?"),

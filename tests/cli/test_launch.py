@@ -53,10 +53,11 @@ def test_seeds_asked_for_earlier_stay_only_once_finished_and_of_the_same_rows(tm
 
 def test_the_head_line_counts_what_is_finished_and_by_older_source(tmp_path):
     (plan,) = plans([*TINY, "regularizer=none,dropout", "name=older"])
-    assert launch.head(plan) == "older: 2 cells, 0 already finished"
+    assert launch.heading(plan) == "older: 2 cells, 0 already finished"
     for cell, source in zip(plan.cells, (source_fingerprint(), "0ld"), strict=True):
         (tmp_path / "runs" / cell.id).mkdir(parents=True)
         (tmp_path / "runs" / cell.id / "result.json").write_text(json.dumps({"provenance": {"source": source}}))
-    assert launch.head(plan) == (
-        "older: 2 cells, 2 already finished, 1 of them by older source: kept (sweep.rerun=stale trains them again)"
+    assert launch.heading(plan) == (
+        "older: 2 cells, 2 already finished, 1 of them trained by a different version of the code: kept "
+        "(sweep.rerun=stale trains them again)"
     )

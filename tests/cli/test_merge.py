@@ -48,8 +48,8 @@ def test_a_dry_run_says_what_would_come_and_brings_nothing(theirs, ours, capsys)
     theirs.add(["baseline", "dropout"], seeds=2).write()
     code, out, err = merge(theirs, ours, capsys)
     assert code == 0 and not err and not ours.outputs.exists()
-    assert "4 cells to bring" in out and "demo: a new ablation, 4 cells would join" in out
-    assert "nothing was merged: --yes does" in out
+    assert "4 cells to import" in out and "demo: a new ablation, 4 cells to add" in out
+    assert "nothing was merged, add --yes to merge" in out
 
 
 def test_into_an_empty_folder_comes_all_that_is_finished_with_its_links(theirs, ours, capsys):
@@ -82,7 +82,7 @@ def test_more_seeds_join_ours_and_ours_stay_as_they_are(theirs, ours, capsys):
     ours.write()
     before = everything(ours.outputs)
     code, out, _ = merge(theirs, ours, capsys, "--yes")
-    assert code == 0 and "2 cells brought" in out and "4 finished here already" in out
+    assert code == 0 and "2 cells imported" in out and "4 already finished here" in out
     after = everything(ours.outputs)
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"ablations/demo/cells.json"}
@@ -92,7 +92,7 @@ def test_more_seeds_join_ours_and_ours_stay_as_they_are(theirs, ours, capsys):
         "dropout": [0, 1, 2],
     }
     assert all(cell.status == "finished" for cell in found.cells) and found.about["title"] == "ours"
-    assert merge(theirs, ours, capsys, "--yes")[:2] == (0, "0 cells brought, –; 6 finished here already\n")
+    assert merge(theirs, ours, capsys, "--yes")[:2] == (0, "0 cells imported, –; 6 already finished here\n")
 
 
 def test_the_same_cell_with_other_weights_is_named_and_ours_kept(theirs, ours, capsys):
@@ -153,7 +153,7 @@ def test_rows_that_mean_other_configs_stop_that_ablation_alone(theirs, ours, cap
     code, out, err = merge(theirs, ours, capsys, "--yes")
     assert code == 1 and err.count("\n") == 1
     assert "trainer.max_epochs (15 against 3); nothing of this ablation is merged" in err
-    assert "fine: a new ablation, 1 cell joined" in out
+    assert "fine: a new ablation, 1 cell added" in out
     assert {path.name for path in (ours.outputs / "runs").iterdir()} == {run(ours, 0).name, run(theirs, 0).name}
     assert len(read("demo", ours.outputs).cells) == 1
 

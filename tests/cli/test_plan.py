@@ -109,13 +109,13 @@ def test_seeds_of_an_earlier_command_count(outputs):
     write_plan(first.outputs, first.name, first.about, first.cells)
     finish(first, [0.9, 0.91, 0.92, 0.91])
     (more,) = plans([*rows, "seed=2,3,4"])
-    (block,) = power.finished(more)
+    (block,) = power.finished_values(more)
     assert block == {
         "regularizer=none": {0: pytest.approx(90), 1: pytest.approx(91)},
         "regularizer=dropout": {0: pytest.approx(92), 1: pytest.approx(91)},
     }
     (other,) = plans([*rows, "seed=2,3,4", "optimizer.lr=0.5"])
-    assert power.finished(other) == []  # the same names, another treatment
+    assert power.finished_values(other) == []  # the same names, another treatment
 
 
 def test_each_combination_of_factors_has_its_own_baseline(outputs):
@@ -123,14 +123,14 @@ def test_each_combination_of_factors_has_its_own_baseline(outputs):
     (plan,) = plans(asked)
     finish(plan, [0.9 + 0.001 * (index % 7) for index in range(len(plan.cells))])
     found = Pricing().price(plan)
-    assert len(found.lines) == 16 and len(power.finished(plan)) == 2
+    assert len(found.lines) == 16 and len(power.finished_values(plan)) == 2
     assert power.pilot(found).spread.rows == 14
     with pytest.raises(UserError, match="sweep.detect"):
         power.pilot(Pricing().price(plans([*asked, "sweep.detect=.nan"])[0]))
 
 
 def test_prefixes():
-    assert [preview.prefixed(n) for n in (0, 999, 19_475_840, 1.814e9, 4.09e12)] == [
+    assert [preview.with_si_prefix(n) for n in (0, 999, 19_475_840, 1.814e9, 4.09e12)] == [
         "0",
         "999",
         "19.5 M",

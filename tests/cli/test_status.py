@@ -84,7 +84,7 @@ def test_with_a_name_rows_running_cells_failures_and_older_source(mixed, capsys)
     assert all(word in running for word in ("baseline seed 2", "epoch 6/15, 40 %", "0.250", "elsewhere"))
     assert "failed  dropout seed 0: ValueError: loss is not finite at step 31" in lines
     assert str(mixed.outputs / "runs" / mixed.cells[3]["line"]["cell"] / "log.txt") in out
-    assert "1 of 6 cells was trained by older source: sweep.rerun=stale trains it again" in lines
+    assert "1 of 6 cells was trained by a different version of the code: sweep.rerun=stale trains it again" in lines
     assert all(line == line.rstrip() for line in lines)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dropgrid.cli.verify_resume import differences, points
+from dropgrid.cli.verify_resume import differences, kill_points
 
 ROOT = Path(__file__).parents[2]
 TINY = ["data=fake", "data.size=12", "data.train=80", "data.batch_size=8", "model.width=0.25", "trainer.max_epochs=3"]
@@ -50,5 +50,5 @@ def test_a_difference_is_named(tmp_path):
 
 def test_the_points_are_in_the_order_of_training_and_within_it():
     for steps, epochs in ((30, 3), (4, 1), (6, 3), (4, 4), (5, 2)):
-        found = [when for where, when, _ in points(steps, epochs, True).values() if where == "step"]
+        found = [when for where, when, _ in kill_points(steps, epochs, True).values() if where == "step"]
         assert found == sorted(found) and found[-1] < steps, (steps, epochs)

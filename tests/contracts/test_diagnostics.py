@@ -59,7 +59,7 @@ def test_there_are_options():
 def test_one_name_across_conf_source_picture_and_tests(name):
     assert option(name)[1]["_target_"] == f"dropgrid.measure.diagnostics.{name}.{name}"
     assert callable(importlib.import_module(f"dropgrid.measure.diagnostics.figure_{name}").draw)
-    assert (ROOT / "tests" / "diagnostics" / f"test_{name}.py").exists()
+    assert (ROOT / "tests" / "measure" / "diagnostics" / f"test_{name}.py").exists()
 
 
 @pytest.mark.parametrize("name", EVERY)

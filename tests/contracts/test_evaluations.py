@@ -43,7 +43,7 @@ def test_there_are_options():
 @pytest.mark.parametrize("name", OPTIONS)
 def test_one_name_across_conf_source_and_tests(name):
     assert option(name)[1]["_target_"] == f"dropgrid.measure.evaluations.{name}.{name}"
-    assert (ROOT / "tests" / "evaluations" / f"test_{name}.py").exists()
+    assert (ROOT / "tests" / "measure" / "evaluations" / f"test_{name}.py").exists()
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -1,6 +1,7 @@
 """What every model must keep, whichever file it is in: run over each YAML of the axis."""
 
 import inspect
+import re
 from functools import cache
 from pathlib import Path
 
@@ -43,16 +44,16 @@ def built(name):
 
 def cut(name):
     """Changes that leave of many blocks, which are all alike, a few."""
-    depths = option(name)[1].get("depths")
-    if name == "deep_plain":
-        return {"depth": 30}
-    return {"depths": [min(2, depth) for depth in depths]} if depths else {}
+    node = option(name)[1]
+    few = {"depth": min(30, node["depth"])} if "depth" in node else {}
+    return few | ({"depths": [min(2, depth) for depth in node["depths"]]} if "depths" in node else {})
 
 
 def size(name):
-    """The size of images that the model is meant for."""
-    large = option(name)[1].get("stem") == "imagenet" or name.startswith("efficientnet")
-    return (224, 224) if large else (32, 32)
+    """The size of images that the model is meant for, as its YAML says at the top; any can have 32×32."""
+    side = re.search(r"for (\d+)×\1 images", (FOLDER / f"{name}.yaml").read_text())
+    pixels = max(32, int(side[1])) if side else 32
+    return pixels, pixels
 
 
 def images(name):

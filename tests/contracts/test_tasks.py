@@ -62,9 +62,9 @@ def test_arguments_bind_to_the_signature(name):
 @pytest.mark.parametrize("name", OPTIONS)
 def test_headlines_are_measured(name):
     task, _ = option(name)
-    assert task.quantity and task.unit and task.selected.startswith("val/")
-    assert all(title for title in (*task.headlines.values(), *task.shown.values()))
-    assert next(iter(task.headlines)).startswith("test/")
+    assert task.description.quantity and task.description.unit and task.description.selected.startswith("val/")
+    assert all(title for title in (*task.description.headlines.values(), *task.description.shown.values()))
+    assert next(iter(task.description.headlines)).startswith("test/")
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -90,9 +90,9 @@ def test_sums_start_at_nothing_are_added_in_place_and_become_the_numbers_that_ar
         assert torch.equal(sums, 2 * once)  # those of several processes are added
         means = task.means(once.tolist())
         assert means == pytest.approx(task.means(sums.tolist()))
-        shown = {key.partition("/")[2] for key in task.shown if key.startswith(f"{phase}/")}
+        shown = {key.partition("/")[2] for key in task.description.shown if key.startswith(f"{phase}/")}
         assert shown <= means.keys()
-    assert task.selected.partition("/")[2] in means
+    assert task.description.selected.partition("/")[2] in means
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -110,9 +110,9 @@ def test_predictions_become_metrics_and_arrays(name, images):
     train, last, best = (predictions(task, images, range(first, first + 3)) for first in (0, 10, 20))
     metrics = task.measure(train, last, best)
     assert all(isinstance(value, float) for value in metrics.values())
-    phases = {f"{task.selected}_last", f"{task.selected}_best"}
-    assert task.headlines.keys() <= metrics.keys() | phases
-    assert metrics[next(iter(task.headlines))] == task.headline_value(last)
+    phases = {f"{task.description.selected}_last", f"{task.description.selected}_best"}
+    assert task.description.headlines.keys() <= metrics.keys() | phases
+    assert metrics[next(iter(task.description.headlines))] == task.headline_value(last)
     assert not task.diverged(last)
     arrays = task.arrays(last, best)
     assert len(arrays["targets"]) == 6 and all(isinstance(each, np.ndarray) for each in arrays.values())

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from dropgrid.cost import autotune
-from dropgrid.cost.probe import Pace, kind
+from dropgrid.cost.probe import Pace, cost_class
 from dropgrid.errors import UserError
 from dropgrid.planning.plan import plans
 
@@ -19,7 +19,7 @@ def measured(monkeypatch):
     def paces(plan, cells, slots):
         trainers = [cell.config["trainer"] for cell in cells]
         probed.extend((each["precision"], each["channels_last"]) for each in trainers)
-        return {kind(cell): Pace(0, seconds[probed[-1]], 0, 10) for cell in cells}
+        return {cost_class(cell): Pace(0, seconds[probed[-1]], 0, 10) for cell in cells}
 
     monkeypatch.setattr(autotune, "paces", paces)
     monkeypatch.setattr(autotune, "warm", lambda modules: None)
@@ -68,7 +68,7 @@ def test_all_rows_have_one_choice(tmp_path, measured):
 
 
 def test_other_keys_have_no_auto(tmp_path, measured):
-    with pytest.raises(UserError, match="trainer.max_epochs has no auto; precision and channels_last have"):
+    with pytest.raises(UserError, match="trainer.max_epochs cannot be auto; only precision and channels_last can"):
         planned(tmp_path, "trainer.max_epochs=auto")
 
 

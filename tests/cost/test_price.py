@@ -6,7 +6,7 @@ import pytest
 
 from dropgrid.cost import price, probe
 from dropgrid.cost.price import Pricing, budget, makespan, within_budget
-from dropgrid.cost.probe import Pace, kind
+from dropgrid.cost.probe import Pace, cost_class
 from dropgrid.errors import UserError
 from dropgrid.planning.plan import plans
 from dropgrid.store.identity import source_fingerprint
@@ -30,7 +30,7 @@ def probed(monkeypatch):
 
     def paces(plan, cells, slots):
         asked.extend(cells)
-        return {kind(cell): Pace(1.0, 10.0, 3.0, 4) for cell in cells}
+        return {cost_class(cell): Pace(1.0, 10.0, 3.0, 4) for cell in cells}
 
     monkeypatch.setattr(price, "paces", paces)
     return asked
@@ -118,7 +118,7 @@ def test_a_probe_for_each_kind_of_cell_and_the_most_sites_stand_for_it(probed):
 )
 def test_what_makes_another_kind(more, kinds):
     (plan,) = plans([*TINY, *more])
-    assert len(plan.cells) == 2 and len({kind(cell) for cell in plan.cells}) == kinds
+    assert len(plan.cells) == 2 and len({cost_class(cell) for cell in plan.cells}) == kinds
 
 
 def test_steps_end_training_where_they_come_first():

@@ -88,7 +88,7 @@ def test_cells_trained_with_another_logger_are_sent_once_from_their_files(shell,
     assert "2 of 2 cells sent" in shell.run("dashboard", "mine", "--from-files", "--weights").stdout
     check(service, shell)
     assert all(f"weights-{id}" in str(service.runs[id].artifacts) for id in shell.cells)
-    assert "0 of 2 cells sent, 2 were there" in shell.run("dashboard", "mine", "--from-files").stdout
+    assert "0 of 2 cells sent, 2 were already there" in shell.run("dashboard", "mine", "--from-files").stdout
     check(service, shell)
 
 
@@ -99,7 +99,7 @@ def test_what_was_logged_offline_is_uploaded_once_and_tells_the_same(shell, serv
     assert "2 runs uploaded" in shell.run("dashboard", "mine", "--sync").stdout
     check(service, shell)
     assert "nothing to upload" in shell.run("dashboard", "mine", "--sync").stdout
-    assert "0 of 2 cells sent, 2 were there" in shell.run("dashboard", "mine", "--from-files").stdout
+    assert "0 of 2 cells sent, 2 were already there" in shell.run("dashboard", "mine", "--from-files").stdout
     check(service, shell)
 
 

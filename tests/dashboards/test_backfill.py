@@ -10,7 +10,7 @@ class Told:
     """A logger by the cell's row: `dropout` is at W&B, `drop_path` cannot be sent."""
 
     def __init__(self, *, folder, cell, **_):
-        self.whole, self.failed = cell["row"] == "dropout", cell["row"] == "drop_path"
+        self.complete, self.failed = cell["row"] == "dropout", cell["row"] == "drop_path"
 
     def leave(self):
         pass
@@ -21,7 +21,7 @@ class Told:
 @pytest.fixture
 def answered(fake, monkeypatch, capsys):
     monkeypatch.setattr(backfill, "Wandb", Told)
-    monkeypatch.setattr(backfill, "pictures", lambda cell, name: {})
+    monkeypatch.setattr(backfill, "figures_of_cell", lambda cell, name: {})
 
     def of(*rows):
         fake.add([*rows], seeds=1)
@@ -34,9 +34,9 @@ def answered(fake, monkeypatch, capsys):
 def test_a_cell_that_could_not_be_sent_was_not_there(answered):
     code, said = answered("baseline", "dropout", "drop_path")
     assert code == 1 and said.startswith("1 of 3 cells ")
-    assert "1 were there, 1 could not be sent: run the command again" in said
+    assert "1 were already there, 1 could not be sent: run the command again" in said
 
 
 def test_without_failures_nothing_is_said_of_them(answered):
     code, said = answered("baseline", "dropout")
-    assert code == 0 and "1 of 2 cells" in said and said.endswith("1 were there\n")
+    assert code == 0 and "1 of 2 cells" in said and said.endswith("1 were already there\n")

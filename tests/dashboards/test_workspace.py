@@ -7,7 +7,7 @@ import pytest
 
 from dropgrid.cli import dashboard
 from dropgrid.dashboards.document import report
-from dropgrid.dashboards.service import data
+from dropgrid.dashboards.service import as_plain_data
 from dropgrid.dashboards.workspace import workspace
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
@@ -31,12 +31,12 @@ def panels(found):
 
 
 def test_the_workspace_is_of_the_ablations_runs_by_row(fake):
-    found = data(workspace(table_of(fake.add()), **PLACE))
+    found = as_plain_data(workspace(table_of(fake.add()), **PLACE))
     (filtered,) = [found["runset_settings"]["filters"]]
     assert "ablation:demo" in str(filtered) and "tags" in str(filtered).lower()
     assert [each["name"] for each in found["runset_settings"]["groupby"]] == ["rows.demo"]
     assert [each["name"] for each in found["sections"]] == [
-        *("Accuracy", "Learning curves", "Drop rates", "Settings", "Pictures")
+        *("Accuracy", "Learning curves", "Drop rates", "Settings", "Images")
     ]
     accuracy = panels(found)["Validation accuracy"]
     assert (accuracy["groupby"]["name"], accuracy["groupby_aggfunc"]) == ("rows.demo", "mean")
@@ -44,7 +44,7 @@ def test_the_workspace_is_of_the_ablations_runs_by_row(fake):
 
 
 def test_every_site_that_drops_has_its_curve_and_settings_that_differ_their_axis(fake):
-    found = panels(data(workspace(table_of(fake.add()), **PLACE)))
+    found = panels(as_plain_data(workspace(table_of(fake.add()), **PLACE)))
     sites = {str(site["site"]) for cell in fake.cells for site in cell["result"]["treatment"]["sites"]}
     assert sites and all(found[f"Realised fraction at {site}"]["y"] == [f"drop/{site}"] for site in sites)
     assert set(found["Expected, all of training"]["metrics"]) == {f"expected/{site}" for site in sites}
@@ -58,35 +58,35 @@ def test_pictures_are_of_what_the_cells_record(fake):
     node = {"option": "Diagnosis", "every": 10, "images": 64}
     fake.of("baseline")[0]["config"]["diagnosis"] = node | {"hessian": {"option": "x", "images": 128}}
     fake.of("dropout")[0]["config"]["diagnosis"] = node | {"weights_by_depth": {"option": "x", "images": 2}}
-    found = panels(data(workspace(table_of(fake), **PLACE)))
+    found = panels(as_plain_data(workspace(table_of(fake), **PLACE)))
     assert found["Diagnosis"]["media_keys"] == ["diagnosis/hessian", "diagnosis/weights_by_depth"]
     fake.cells.clear()
-    assert "Diagnosis" not in panels(data(workspace(table_of(fake.add(["baseline"])), **PLACE)))
+    assert "Diagnosis" not in panels(as_plain_data(workspace(table_of(fake.add(["baseline"])), **PLACE)))
 
 
 def test_without_sites_there_are_no_drop_rates(fake):
-    found = data(workspace(table_of(fake.add(["baseline"])), **PLACE))
+    found = as_plain_data(workspace(table_of(fake.add(["baseline"])), **PLACE))
     assert "Drop rates" not in [each["name"] for each in found["sections"]]
 
 
 def test_a_factor_groups_too_and_charts_follow_the_table_of_runs(fake):
     for lr in ("0.1", "0.2"):
         fake.add(["baseline", "dropout"], seeds=2, factors={"optimizer.lr": lr})
-    found = data(workspace(table_of(fake), **PLACE))
+    found = as_plain_data(workspace(table_of(fake), **PLACE))
     assert [each["name"] for each in found["runset_settings"]["groupby"]] == ["rows.demo", "optimizer.lr"]
     assert "groupby" not in panels(found)["Validation accuracy"]
 
 
 def test_a_dot_in_a_name_is_no_level_and_signs_are_spelled_otherwise(fake):
     fake.about["name"] = "demo+optimizer.lr=0.1"
-    found = data(workspace(table_of(fake.add(["baseline", "dropout"])), **PLACE))
+    found = as_plain_data(workspace(table_of(fake.add(["baseline", "dropout"])), **PLACE))
     assert [each["name"] for each in found["runset_settings"]["groupby"]] == ["rows.demo+optimizer_lr=0_1"]
     assert found["name"] == "demo-optimizer.lr-0.1"
 
 
 def test_the_report_holds_question_table_figures_and_run_sets(fake):
     made = report(table_of(fake.add()), ["figures/figure"], **PLACE)
-    found = data(made)
+    found = as_plain_data(made)
     text = json.dumps(found, ensure_ascii=False)
     assert found["title"] == fake.about["title"]
     assert fake.about["question"] in text and fake.about["claim"] in text and fake.about["command"] in text
@@ -111,11 +111,11 @@ def test_the_dry_run_needs_no_key_and_prints_json(fake, without_key, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["demo"], "no W&B API key, --dry-run shows .*: `wandb login`, or WANDB_API_KEY"),
+        (["demo"], "no W&B API key, --dry-run shows .*: run `wandb login` or set WANDB_API_KEY"),
         (["demo", "--sync"], "no W&B API key, nothing was sent"),
         (["dmo", "--dry-run"], "no ablation 'dmo'.*did you mean 'demo'"),
         (["demo", "--weights"], "--weights goes with --from-files"),
-        (["demo", "--dry-run", "--sync"], "--dry-run is of the workspace and the report"),
+        (["demo", "--dry-run", "--sync"], "--dry-run prints the workspace and the report"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(fake, without_key, capsys, arguments, said):

@@ -14,8 +14,8 @@ from torch import nn
 from dropgrid import streams
 from dropgrid.errors import UserError
 from dropgrid.initializers.checkpoint import checkpoint
-from dropgrid.load import load_weights
 from dropgrid.reports.predictions import predictions
+from dropgrid.saved_network import load_weights
 from dropgrid.store import checkpoints
 from dropgrid.store.cell import Cell
 

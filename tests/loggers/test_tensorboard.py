@@ -24,7 +24,7 @@ def test_a_picture_reads_back(tmp_path):
     Image.fromarray(pixels).save(png := io.BytesIO(), "png")
     logger = TensorBoard(folder=tmp_path, cell={})
     logger.log({"epoch": 0, "step": 4})
-    logger.picture("diagnosis/signal", png.getvalue())
+    logger.image("diagnosis/signal", png.getvalue())
     logger.close({})
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()

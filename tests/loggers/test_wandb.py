@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dropgrid.loggers.wandb import Wandb, rows, tags
+from dropgrid.loggers.wandb import Wandb, membership_tags, rows_config
 
 ROOT = Path(__file__).parents[2]
 CELL = {"id": "abc123", "name": "demo/baseline seed 0", "ablation": "demo", "row": "baseline", "config": {"seed": 0}}
@@ -168,13 +168,14 @@ def test_what_wandb_raises_is_said_once_and_training_goes_on(tmp_path, monkeypat
 
 def test_memberships_are_tags_and_keys_of_the_config_the_first_in_front():
     member = [("demo", "baseline"), ("table+lr=0.1", "none"), ("demo", "baseline")]
-    assert tags(member) == ["ablation:demo", "row:demo/baseline", "ablation:table+lr=0.1", "row:table+lr=0.1/none"]
-    assert rows(member) == {"demo": "baseline", "table+lr=0_1": "none"}
-    assert rows([("a", "first"), ("a", "second")]) == {"a": "first"}
+    demo, table = ["ablation:demo", "row:demo/baseline"], ["ablation:table+lr=0.1", "row:table+lr=0.1/none"]
+    assert membership_tags(member) == [*demo, *table]
+    assert rows_config(member) == {"demo": "baseline", "table+lr=0_1": "none"}
+    assert rows_config([("a", "first"), ("a", "second")]) == {"a": "first"}
 
 
 def test_a_long_tag_keeps_its_beginning_and_differs_from_others():
-    one, other = (tags([("demo", "x" * 80 + end)])[1] for end in "ab")
+    one, other = (membership_tags([("demo", "x" * 80 + end)])[1] for end in "ab")
     assert len(one) == len(other) == 64 and one != other and one.startswith("row:demo/xxx")
 
 

@@ -39,7 +39,7 @@ def test_weight_sites_act_on_every_layer_and_the_state_dict_is_the_bare_network_
 
 
 def test_two_regularizers_of_one_weight_are_refused(build):
-    with pytest.raises(ValueError, match="2 regularizers act on the weight of conv1"):
+    with pytest.raises(ValueError, match="at most one regularizer can act on the weight of conv1, got 2"):
         build("resnet14", sites=[halved, halved])
 
 

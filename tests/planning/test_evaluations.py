@@ -32,7 +32,7 @@ def plan_of(evaluate, outputs):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["evaluate=noise", "optimizer.lr=1"], "cells are as they are"),
+        (["evaluate=noise", "optimizer.lr=1"], "only evaluate\\.\\* keys can be overridden here"),
         (["evaluate=noise,corruption"], "one evaluation at a time"),
         (["evaluate=noise", "evaluate.seed=1,2"], "one evaluation at a time"),
         (["evaluate=noise", "evaluate.weights=first"], "evaluate.weights must be last or best, got 'first'"),

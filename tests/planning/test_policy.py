@@ -107,5 +107,5 @@ def test_options_of_ones_own_are_known_and_replace_none(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="has regularizer/dropblock.yaml, which dropgrid has too"):
         plans(["data=fake"])
     monkeypatch.setenv("DROPGRID_CONF", str(tmp_path / "nowhere"))
-    with pytest.raises(UserError, match="is no folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         plans(["data=fake"])

@@ -101,7 +101,7 @@ def test_the_note_names_file_and_rows_and_what_was_left_out(ours, tmp_path):
     ablation = read("demo", ours.outputs)
     external_results.remember(path, ablation, folder)
     (note,) = external_results.notes(external_results.added(tabulate(ablation), folder))
-    assert note.startswith("Imported from runs.csv: “old”. Neither the configs nor the treatment")
+    assert note.startswith("Imported from runs.csv: “old”. Neither the configs nor the drop rates")
     assert note.endswith("Lines without a number, left out: 1.")
     assert external_results.notes(tabulate(ablation)) == []
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dropgrid import reports
 from dropgrid.reports import figure_index
+from dropgrid.tasks.description import CLASSIFICATION
 
 FOLDER = Path(reports.__file__).parent
 
@@ -21,4 +22,4 @@ def test_no_two_have_one_place():
 
 
 def test_the_first_is_that_of_all_rows():
-    assert next(iter(figure_index.captions())) == "figure"
+    assert next(iter(figure_index.captions(CLASSIFICATION))) == "figure"

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 def test_the_marked_part_of_a_readme_is_renewed_and_nothing_else():
     text = "a\n<!-- results/x -->\nold\n<!-- end -->\nb\n<!-- results/y -->\nkept\n<!-- end -->\n"
     machine = {"device": "cpu", "processor": "P", "threads": 1, "cells": 4, "seconds_of_all_cells": 90, "date": "today"}
-    new = "| new\\1 |\n- 4 cells, 2 minutes of a slot, P, 1 thread, today."
+    new = "| new\\1 |\n- 4 cells, 2 worker-minutes, P, 1 thread, today."
     assert renewed(text, "x", "# Title\n\nquestion\n\n| new\\1 |\n", machine) == text.replace("old", new)
 
 

@@ -93,7 +93,7 @@ def test_a_flagged_site_withholds_the_verdict_and_is_named(fake):
     site = fake.of("dropblock_last")[2]["result"]["treatment"]["sites"][0]
     site |= {"flagged": True, "expected": 0.042, "realised": 0.09}
     table = table_of(fake)
-    assert row_of(table, "dropblock_last").withheld == "treatment flagged"
+    assert row_of(table, "dropblock_last").withheld == "drop-rate check failed"
     assert row_of(table, "dropout").verdict is not None
     assert any("“dropblock_last” at g3.b1.conv1: 4.20 % expected" in note for note in notes(table))
 
@@ -103,13 +103,13 @@ def test_many_seeds_flag_what_one_seed_cannot_see(fake):
     for cell in fake.of("dropout"):
         site = cell["result"]["treatment"]["sites"][0]
         site["realised"] = site["expected"] + 3 * site["stderr"]  # 3 a seed, 3 √5 = 6.7 over five
-    assert row_of(table_of(fake), "dropout").withheld == "treatment flagged"
+    assert row_of(table_of(fake), "dropout").withheld == "drop-rate check failed"
 
 
 def test_a_flagged_baseline_withholds_all_verdicts(fake):
     fake.about["baseline"] = "dropout"
     fake.add(["baseline", "dropout"]).of("dropout")[0]["result"]["treatment"]["sites"][0]["flagged"] = True
-    assert row_of(table_of(fake), "baseline").withheld == "baseline's treatment flagged"
+    assert row_of(table_of(fake), "baseline").withheld == "baseline's drop-rate check failed"
 
 
 def test_notes_say_that_no_row_beats_the_baseline_exactly_where_none_does(fake):

@@ -118,11 +118,11 @@ def test_without_yes_nothing_changes_and_twice_is_once(old, capsys):
     outputs, _ = old
     before = {path: path.read_bytes() for path in outputs.root.rglob("*") if path.is_file()}
     code, out, _ = taken_over(outputs.root, capsys, outputs.root)
-    assert code == 0 and "1 cell to bring" in out and "nothing was merged" in out
+    assert code == 0 and "1 cell to import" in out and "nothing was merged" in out
     assert before == {path: path.read_bytes() for path in outputs.root.rglob("*") if path.is_file()}
     taken_over(outputs.root, capsys, outputs.root, "--yes")
     code, out, _ = taken_over(outputs.root, capsys, outputs.root, "--yes")
-    assert code == 0 and "0 cells brought" in out and "1 finished here already" in out
+    assert code == 0 and "0 cells imported" in out and "1 already finished here" in out
     assert sorted(each.name for each in outputs.root.iterdir()) == ["ablations", "runs"]
 
 

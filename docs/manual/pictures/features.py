@@ -7,7 +7,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from dropgrid import streams
-from dropgrid.sites import Site
+from dropgrid.sites import AbstractRandom, Site
 from manual.acting import sites_of
 from manual.options import Option
 from manual.pictures.drawing import INK, bare, panel, place, schedules, sheet, style, write_text
@@ -53,7 +53,7 @@ def levels(option: Option) -> dict[str, tuple[Any, Any]]:
     found: dict[float, tuple[str, Any, Any]] = {}
     for site in sites_of("ResNet-20"):
         own = option.built()(site)
-        if hasattr(own, "target"):
+        if isinstance(own, AbstractRandom):
             found.setdefault(own.full_level, (f"group {site.group}", own, option.built(schedule=other)(site)))
     several = len(found) > 1
     return {label if several else "": (own, changed) for label, own, changed in found.values()}

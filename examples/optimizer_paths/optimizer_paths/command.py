@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dropgrid.commands import parser, run
-from dropgrid.errors import UserError, meant
+from dropgrid.commands import command_parser, run_command
+from dropgrid.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from optimizer_paths.paths import Request
@@ -30,7 +30,7 @@ CLOSURE = "its step takes gradients elsewhere than where it stands"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; 2 and a line for a user's mistake."""
-    expected = parser("optimizer_paths", __doc__ or "")
+    expected = command_parser("optimizer_paths", __doc__ or "")
     expected.prog = "python examples/optimizer_paths/run.py"
     expected.add_argument("surfaces", metavar="SURFACE", nargs="*", help="those to draw; all where none is named")
     expected.add_argument("--rate", type=float, help="the common rate; the surface's own where nothing is said")
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     expected.add_argument("--offset", type=float, help="added to the start's y")
     expected.add_argument("--steps", type=int, help="of each path, and of each trial of the tuning")
     expected.add_argument("--publish", action="store_true", help="renew results/ and docs/optimizer_paths.md too")
-    return run(act, expected, arguments)
+    return run_command(act, expected, arguments)
 
 
 def act(given: argparse.Namespace) -> int:
@@ -82,7 +82,7 @@ def chosen(names: Sequence[str], known: "dict[str, Surface]") -> "dict[str, Surf
     """The surfaces that are named, or all."""
     for name in names:
         if name not in known:
-            raise UserError(f"there is no surface {name!r}{meant(name, list(known))}; those: {', '.join(known)}")
+            raise UserError(f"there is no surface {name!r}{did_you_mean(name, list(known))}; those: {', '.join(known)}")
     return {name: known[name] for name in names or known}
 
 

@@ -1,4 +1,4 @@
-"""What the drop layers of anyone's network really do: `dropgrid.audit(model, loader)`."""
+"""Measure what the drop layers of any network really do: `dropgrid.audit(model, loader)`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain, islice
@@ -16,7 +16,7 @@ from dropgrid.audits.watch import Own, Watch, Watched, tensors
 from dropgrid.treatment import DROPPED, strayed
 
 BY_CHANCE = 1e-3
-"""A layer that dropped nothing is flagged, unless by its law one that is on does so more often than this."""
+"""A layer that dropped nothing is flagged, unless by its law that has a higher probability than this."""
 
 
 def audit(
@@ -29,19 +29,19 @@ def audit(
 ) -> Audit:
     """Pass real batches through a network in train mode and one in eval mode, and compare what its drop layers did.
 
-    The network is left as it was: modes, buffers and random state; nothing is trained, no gradient taken. Attributes
-    of layers that count their own passes are not.
+    Modes, buffers and random state of the network are restored; nothing is trained, no gradient is computed. Attributes
+    in which layers count their own passes are not restored.
 
     Args:
-        loader: gives batches: a tensor, or a tuple, list or mapping whose first tensor is the network's input.
-        batches: how many are looked at in train mode.
-        advance: sets the schedule of the layers to a progress from 0 to 1; called before each batch. With it, a layer
-            whose probability stays is flagged.
-        forward: how the network takes a batch, where `model(images)` does not do.
+        loader: yields batches: a tensor, or a tuple, list or mapping whose first tensor is the network's input.
+        batches: how many to pass through the network in train mode.
+        advance: sets the schedule of the layers to a progress from 0 to 1; called before each batch. If given, a layer
+            whose probability stays constant is flagged.
+        forward: passes a batch to the network, if `model(images)` is not enough.
 
     Raises:
-        ValueError: no batch, or less than 1 wanted; a model or batch without values: lazy, or on the meta device.
-        TypeError: a loader that gives nothing in turn.
+        ValueError: no batch, or `batches` below 1; a model or batch without values: lazy, or on the meta device.
+        TypeError: a loader that cannot be iterated.
     """
     checks.whole_number("batches", batches, 1)
     if not isinstance(loader, Iterable) and not hasattr(loader, "__getitem__"):
@@ -54,7 +54,7 @@ def audit(
         raise ValueError("a batch is on the meta device, where tensors have no values")
     modes = {module: module.training for module in model.modules()}
     kept = {name: each.detach().clone() for name, each in model.named_buffers()}
-    run = forward or plain
+    run = forward or default_forward
     devices = sorted({each.device.index or 0 for each in model.parameters() if each.is_cuda})
     with torch.random.fork_rng(devices), torch.no_grad(), Watch(model) as watch:
         try:
@@ -74,14 +74,14 @@ def audit(
             for name, each in model.named_buffers():
                 if name in kept and kept[name].shape == each.shape:
                     put_back(each, kept[name])
-    found = tuple(judged(each, advance is not None) for each in watch.layers)
+    found = tuple(judge_layer(each, advance is not None) for each in watch.layers)
     functions = tuple((name, rate, count) for (name, rate), count in watch.functions.calls.items())
-    examples = sum(size(batch) for batch in taken)
-    return Audit(kind(model), found, functions, len(taken), examples, unseen(model))
+    examples = sum(count_examples(batch) for batch in taken)
+    return Audit(kind(model), found, functions, len(taken), examples, opaque_modules(model))
 
 
 def has_values(model: nn.Module) -> None:
-    """ValueError for a model whose parameters or buffers have no values yet."""
+    """Raise ValueError if parameters or buffers of a model have no values yet."""
     for name, each in chain(model.named_parameters(), model.named_buffers()):
         if is_lazy(each):
             raise ValueError(f"{name} is lazy and has no shape yet: pass one batch through the model first")
@@ -89,8 +89,8 @@ def has_values(model: nn.Module) -> None:
             raise ValueError(f"{name} is on the meta device: give the model values first, by model.to_empty(device=…)")
 
 
-def unseen(model: nn.Module) -> tuple[str, ...]:
-    """What cannot be looked into."""
+def opaque_modules(model: nn.Module) -> tuple[str, ...]:
+    """Return a note on the parts of a model that cannot be inspected; empty if there are none."""
     found = [
         name or "the model itself" for name, each in model.named_modules() if isinstance(each, torch.jit.ScriptModule)
     ]
@@ -101,57 +101,58 @@ def unseen(model: nn.Module) -> tuple[str, ...]:
 
 
 def put_back(buffer: Tensor, kept: Tensor) -> None:
-    """Copy in place; of what was expanded, its one element of each such dimension."""
+    """Copy in place; for expanded dimensions, only their one element."""
     for dim, stride in enumerate(buffer.stride()):
         if stride == 0 and buffer.shape[dim] > 1:
             buffer, kept = buffer.narrow(dim, 0, 1), kept.narrow(dim, 0, 1)
     buffer.copy_(kept)
 
 
-def plain(model: nn.Module, batch: Any) -> object:
-    """model(images), on the model's own device."""
+def default_forward(model: nn.Module, batch: Any) -> object:
+    """Return model(images), on the model's device."""
     images = first_tensor(batch)
     parameter = next(model.parameters(), None)
     return model(images if parameter is None else images.to(parameter.device))
 
 
 def first_tensor(batch: Any) -> Tensor:
-    """The first tensor of a batch."""
+    """Return the first tensor of a batch."""
     if isinstance(batch, Tensor):
         return batch
     for each in batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ():
         if isinstance(each, Tensor):
             return each
-    raise ValueError(f"a batch is a {type(batch).__name__} without a tensor; say forward=lambda model, batch: …")
+    raise ValueError(f"a batch is a {type(batch).__name__} without a tensor; pass forward=lambda model, batch: …")
 
 
-def size(batch: Any) -> int:
-    """How many examples a batch has; 0 where it does not say."""
+def count_examples(batch: Any) -> int:
+    """Return the number of examples in a batch; 0 if it is unknown."""
     try:
         return len(first_tensor(batch))
     except (TypeError, ValueError):
         return 0
 
 
-def judged(seen: Watched, scheduled: bool) -> Layer:
-    """One layer's numbers, and what is wrong with them."""
+def judge_layer(seen: Watched, scheduled: bool) -> Layer:
+    """Return one layer's numbers, flags and notes."""
     realised, expected, nominal = seen.realised, seen.expected, seen.nominal
     levels = (seen.levels[0], seen.levels[-1]) if seen.levels else (None, None)
     likely = next((each for each in (expected, nominal, realised) if each is not None), None)
     stderr = seen.stderr(min(max(likely, 0.0), 1.0)) if realised is not None and likely is not None else None
-    off = seen.identities == seen.told if seen.told else None if seen.calls else False
+    off = seen.identities == seen.informative if seen.informative else None if seen.calls else False
     still = None if not seen.evals else seen.evals_changed == 0
     counted = isinstance(seen, Own) and seen.layer.counts != DROPPED
     flags: list[str] = []
     notes: list[str] = []
-    # of an unknown law no chance is known, and nothing excuses a layer that does nothing
-    if off and expected and stderr and (chance := idle(expected, stderr)) > BY_CHANCE:
+    # without a known law there is no such probability, and a layer that drops nothing is flagged
+    if off and expected and stderr and (chance := chance_of_no_drop(expected, stderr)) > BY_CHANCE:
         off = None
         notes.append(
-            f"it dropped nothing: at {percent(expected)} so do {percent(chance)} of audits; look at more batches"
+            f"it dropped nothing, as {percent(chance)} of audits do at a rate of {percent(expected)}; "
+            "audit more batches"
         )
     elif off is None:
-        notes.append("nothing could be told: its batches were empty or 0, or its output is of another shape")
+        notes.append("inconclusive: its batches were empty or zero, or its output has another shape than its input")
     if not seen.calls:
         flags.append("it never ran")
     elif off and nominal:
@@ -174,7 +175,7 @@ def judged(seen: Watched, scheduled: bool) -> Layer:
     if seen.calls and not seen.known:
         notes.append("its law is not known here")
     if counted:
-        notes.append(f"counted is what was {seen.layer.counts}")
+        notes.append(f"cells counted are those that were {seen.layer.counts}")
     if isinstance(seen, Own) and seen.layer.schedule != "constant" and not scheduled:
         notes.append(f"its schedule ({seen.layer.schedule}) was not advanced")
     return Layer(
@@ -195,11 +196,14 @@ def judged(seen: Watched, scheduled: bool) -> Layer:
     )
 
 
-def idle(rate: float, stderr: float) -> float:
-    """The chance that a layer at a rate drops nothing: (1 - rate)^n, of n draws with rate (1 - rate) / n = stderr²."""
+def chance_of_no_drop(rate: float, stderr: float) -> float:
+    """Return the probability that a layer at a rate drops nothing: (1 - rate)^n.
+
+    n is the number of draws: rate (1 - rate) / n = stderr².
+    """
     return float((1 - rate) ** (rate * (1 - rate) / stderr**2)) if rate < 1 else 0.0
 
 
 def percent(share: float | None) -> str:
-    """`9.31 %`."""
+    """Return a fraction as `9.31 %`."""
     return "nothing" if share is None else f"{100 * share:.2f} %"

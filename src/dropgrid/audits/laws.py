@@ -1,6 +1,6 @@
-"""What a drop layer of a library should drop, in closed form, from the attributes that it has.
+"""Laws: what a drop layer of a library should drop, in closed form, from its attributes.
 
-A law is known by the layer's class, as `module.name`: no library need be installed.
+A law is found by the layer's class, as `module.name`, so no library needs to be installed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +15,12 @@ from dropgrid import checks
 from dropgrid.regularizers.dropblock import cover_counts, seed_rate
 
 NAMES = ("drop_prob", "p", "dropout_p", "drop_rate", "rate", "prob")
-"""Under which attribute layers keep their probability."""
+"""Attributes in which layers keep their probability."""
 
 
 @dataclass(frozen=True)
 class Law:
-    """How a layer draws, and how often each cell of a map (H, W) is dropped; None: all at `rate`.
+    """How a layer draws, and the probability `cells` (H, W) that each cell is dropped; None: all at `rate`.
 
     `unit` is what one draw decides: a `cell`, a `channel`, a `channel's map` (blocks in it), an `example`, the `batch`.
     """
@@ -35,7 +35,7 @@ Shape = Sequence[int]
 
 
 def nominal(layer: nn.Module) -> float | None:
-    """The probability that a layer says it drops with; None where it says none."""
+    """Return the probability in a layer's attributes; None if it has none."""
     for name in NAMES:
         value = getattr(layer, name, None)
         if isinstance(value, Tensor) and value.numel() == 1:
@@ -46,34 +46,34 @@ def nominal(layer: nn.Module) -> float | None:
 
 
 def law(layer: nn.Module, shape: Shape) -> Law | None:
-    """The law of a layer for an input of a shape (N, C, …), at the probability that it has now; None: not known."""
+    """Return the law of a layer for an input (N, C, …), at its current probability; None if it is not known."""
     found = LAWS.get(kind(layer))
     rate = nominal(layer)
     return None if found is None or rate is None else found(layer, rate, shape)
 
 
 def zeroes(layer: nn.Module) -> bool:
-    """Whether what a layer drops becomes 0, so that it can be counted."""
+    """Predicate: what a layer drops becomes 0, so that it can be counted."""
     return "Alpha" not in type(layer).__name__ and not getattr(layer, "with_noise", False)
 
 
 def kind(layer: nn.Module) -> str:
-    """A layer's class."""
+    """Return a layer's class as `module.name`."""
     return f"{type(layer).__module__}.{type(layer).__qualname__}"
 
 
-def of(unit: str) -> Callable[[Any, float, Shape], Law]:
-    """Independent draws at the nominal rate."""
+def independent_law(unit: str) -> Callable[[Any, float, Shape], Law]:
+    """Return the law of independent draws at the nominal rate, one for each unit."""
     return lambda layer, rate, shape: Law(unit, rate)
 
 
-def of_channels(spatial: int) -> Callable[[Any, float, Shape], Law | None]:
-    """The same of whole channels (N, C), of inputs that have a batch: (N, C) and so many dimensions."""
+def channel_law(spatial: int) -> Callable[[Any, float, Shape], Law | None]:
+    """Return the law of independent draws for each channel of inputs (N, C, …) with `spatial` dimensions."""
     return lambda layer, rate, shape: Law("channel", rate) if len(shape) == 2 + spatial else None
 
 
 def torchvision_dropblock(layer: Any, rate: float, shape: Shape) -> Law | None:
-    """The paper's γ, seeded where a block fits, a mask for each channel."""
+    """Return torchvision's law: the paper's γ, seeds where a block fits, a mask for each channel."""
     height, width = shape[-2:]
     block = min(layer.block_size, height, width)
     gamma = seed_rate(rate, height, width, block)
@@ -81,9 +81,9 @@ def torchvision_dropblock(layer: Any, rate: float, shape: Shape) -> Law | None:
 
 
 def timm_dropblock(layer: Any, rate: float, shape: Shape) -> Law | None:
-    """The paper's γ, yet seeded anywhere, the block cut off at the border; one mask for all channels by default.
+    """Return timm's law: the paper's γ, seeds anywhere, blocks cut off at the border, by default one shared mask.
 
-    A block is clamped by side: none is known where that makes it no square, nor of noise in the place of zeros.
+    A block is clamped by side. None if that makes it rectangular, or if noise replaces what is dropped.
     """
     height, width = shape[-2:]
     if layer.with_noise or (height != width and layer.block_size > min(height, width)):
@@ -96,7 +96,7 @@ def timm_dropblock(layer: Any, rate: float, shape: Shape) -> Law | None:
 
 
 def miguelvr_dropblock(layer: Any, rate: float, shape: Shape) -> Law | None:
-    """γ = p / block², seeded anywhere, one mask for all channels."""
+    """Return miguelvr's law: γ = p / block², seeds anywhere, one mask for all channels."""
     height, width = shape[-2:]
     block = layer.block_size
     if block > min(height, width):
@@ -105,22 +105,22 @@ def miguelvr_dropblock(layer: Any, rate: float, shape: Shape) -> Law | None:
 
 
 def blocks(gamma: float, height: int, width: int, block: int, seeds: str, asked: int, *, shared: bool) -> Law:
-    """DropBlock: a cell is dropped with 1 - (1 - γ)^(blocks that cover it)."""
+    """Return the law of DropBlock: a cell is dropped with probability 1 - (1 - γ)^(blocks that cover it)."""
     cells = 1 - (1 - gamma) ** cover_counts(height, width, block, seeds).astype(float)
     unit = "example" if shared else "channel's map"
     return Law(unit, float(np.mean(cells)), torch.from_numpy(cells), clamped=asked > min(height, width))
 
 
 LAWS: Mapping[str, Callable[[Any, float, Shape], Law | None]] = {
-    "torch.nn.modules.dropout.Dropout": of("cell"),
-    "torch.nn.modules.dropout.Dropout1d": of_channels(1),
-    "torch.nn.modules.dropout.Dropout2d": of_channels(2),
-    "torch.nn.modules.dropout.Dropout3d": of_channels(3),
+    "torch.nn.modules.dropout.Dropout": independent_law("cell"),
+    "torch.nn.modules.dropout.Dropout1d": channel_law(1),
+    "torch.nn.modules.dropout.Dropout2d": channel_law(2),
+    "torch.nn.modules.dropout.Dropout3d": channel_law(3),
     "torchvision.ops.drop_block.DropBlock2d": torchvision_dropblock,
     "torchvision.ops.stochastic_depth.StochasticDepth": lambda layer, rate, shape: Law(
         "batch" if layer.mode == "batch" else "example", rate
     ),
-    "timm.layers.drop.DropPath": of("example"),
+    "timm.layers.drop.DropPath": independent_law("example"),
     "timm.layers.drop.DropBlock2d": timm_dropblock,
     "dropblock.dropblock.DropBlock2D": miguelvr_dropblock,
 }

@@ -1,4 +1,4 @@
-"""What an audit found, and its page, of text or of HTML."""
+"""The result of an audit, and its page as text or HTML."""
 
 import textwrap
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from dropgrid.pages import templates
 WIDTH = 120
 HEADS = ("layer", "class", "input", "on", "p", "expected, %", "realised, %", "±", "eval")
 LEFT = 3
-"""Columns of text, the others of numbers."""
+"""The number of leading columns that hold text; the others hold numbers."""
 
 METHOD = (
     "Realised: of the cells that were not 0 before a layer in train mode, the share that was 0 behind it, on real "
@@ -26,9 +26,8 @@ METHOD = (
 class Layer:
     """One drop layer: fractions in [0, 1], of the cells that were not 0 before.
 
-    `nominal` is the mean of what the layer says, `levels` what it said at the first pass and at the last. `expected`
-    is exact where the law of the library is known. None is what could not be said. `flags` say what is wrong, `notes`
-    what should be known.
+    `nominal` is the mean of the layer's own probability, `levels` its first and last value. `expected` is exact if the
+    law of the library's layer is known. Unknown values are None. `flags` are errors, `notes` are remarks.
     """
 
     name: str
@@ -48,13 +47,13 @@ class Layer:
 
     @property
     def on(self) -> bool:
-        """Whether it did anything in training."""
+        """Predicate: the layer changed its input in train mode."""
         return self.calls > 0 and self.identity_in_train is False
 
 
 @dataclass(frozen=True)
 class Audit:
-    """The drop layers of a network, in its order, what drops beside them, and what was looked at."""
+    """The drop layers of a network, in order, calls of functions that drop, and the counts of batches and examples."""
 
     model: str
     layers: tuple[Layer, ...]
@@ -62,38 +61,38 @@ class Audit:
     batches: int
     examples: int
     notes: tuple[str, ...] = ()
-    """What should be known of the whole network."""
+    """Remarks on the network itself."""
 
     @property
     def flags(self) -> list[str]:
-        """All that is wrong, each with its layer's name."""
+        """All flags, each with its layer's name."""
         return [f"{layer.name}: {flag}" for layer in self.layers for flag in layer.flags]
 
     @property
     def verdict(self) -> str:
-        """One line."""
+        """A summary in one line."""
         on = sum(layer.on for layer in self.layers)
-        untold = sum(layer.identity_in_train is None for layer in self.layers)
-        if not on and not self.functions and not untold:
+        unclear = sum(layer.identity_in_train is None for layer in self.layers)
+        if not on and not self.functions and not unclear:
             return "Nothing drops in this network in training." if self.layers else "This network has no drop layer."
         beside = f", and {len(self.functions)} kinds of calls drop beside layers" if self.functions else ""
         wrong = sum(bool(layer.flags) for layer in self.layers)
         judged = f"{wrong} flagged" if wrong else "none is flagged"
-        of = f", of {untold} nothing could be told" if untold else ""
-        return f"{on} of {len(self.layers)} drop layers are on{of}{beside}; {judged}."
+        inconclusive = f" and {unclear} inconclusive" if unclear else ""
+        return f"{on} of {len(self.layers)} drop layers are on{inconclusive}{beside}; {judged}."
 
     @property
     def text(self) -> str:
-        """The page as plain text."""
-        return text(self)
+        """The page as text."""
+        return as_text(self)
 
     @property
     def html(self) -> str:
         """The page as one HTML file."""
-        return html(self)
+        return as_html(self)
 
     def write(self, path: str | Path) -> Path:
-        """Write the page: HTML where the name ends so, else text."""
+        """Write the page: HTML if the name ends in .html or .htm, else text."""
         path = Path(path)
         content = self.html if path.suffix in (".html", ".htm") else self.text
         write_atomically(path, lambda beside: beside.write_text(content, encoding="utf-8"))
@@ -103,8 +102,8 @@ class Audit:
         return self.text
 
 
-def line(layer: Layer) -> list[str]:
-    """A layer's cells of the table."""
+def table_row(layer: Layer) -> list[str]:
+    """Return a layer's row of the table."""
     first, last = (None if each is None else f"{each:.4g}" for each in layer.levels)
     rate = "–" if first is None else first if first == last else f"{first} → {last}"
     still = {True: "identity", False: "random", None: "–"}[layer.identity_in_eval]
@@ -116,32 +115,32 @@ def line(layer: Layer) -> list[str]:
         shape,
         on,
         rate,
-        share(layer.expected),
-        share(layer.realised),
-        share(layer.stderr),
+        percent(layer.expected),
+        percent(layer.realised),
+        percent(layer.stderr),
         still,
     ]
 
 
-def share(value: float | None) -> str:
-    """Percent with two digits."""
+def percent(value: float | None) -> str:
+    """Return a fraction in percent, with two digits."""
     return "–" if value is None else f"{100 * value:.2f}"
 
 
-def seen(audit: Audit) -> str:
-    """What was looked at."""
+def summary_line(audit: Audit) -> str:
+    """Return the model and the counts of batches and examples."""
     return f"{audit.model}, {audit.batches} batches, {audit.examples} examples"
 
 
-def functions(audit: Audit) -> list[str]:
-    """What drops beside layers, a line each."""
+def function_lines(audit: Audit) -> list[str]:
+    """Return a line for each function that drops outside of drop layers."""
     return [
         f"{name} at p = {rate:g}, outside of any drop layer: {count} calls" for name, rate, count in audit.functions
     ]
 
 
-def notes(audit: Audit) -> list[str]:
-    """What should be known, each once with the layers that it is about."""
+def note_lines(audit: Audit) -> list[str]:
+    """Return the notes, each once, with the layers that it concerns."""
     about: dict[str, list[str]] = {}
     for layer in audit.layers:
         for note in layer.notes:
@@ -150,13 +149,13 @@ def notes(audit: Audit) -> list[str]:
 
 
 def shortened(names: Sequence[str]) -> str:
-    """The first few of many."""
+    """Return the names, or the first few and how many more."""
     return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
 
 
-def text(audit: Audit) -> str:
-    """The page as plain text."""
-    rows = [list(HEADS), *map(line, audit.layers)]
+def as_text(audit: Audit) -> str:
+    """Return the page as text."""
+    rows = [list(HEADS), *map(table_row, audit.layers)]
     sizes = [max(len(row[i]) for row in rows) for i in range(len(HEADS))]
     padded = [
         "  ".join(
@@ -167,21 +166,21 @@ def text(audit: Audit) -> str:
     ]
     table = [padded[0], "-" * len(padded[0]), *padded[1:]] if audit.layers else []
     flagged = [f"! {flag}" for flag in audit.flags]
-    told = [*flagged, *(f"- {each}" for each in [*functions(audit), *notes(audit)])]
-    parts = ["Treatment audit", seen(audit), "", audit.verdict, "", *table, *([""] if table else []), *told]
+    remarks = [*flagged, *(f"- {each}" for each in [*function_lines(audit), *note_lines(audit)])]
+    parts = ["Drop-rate audit", summary_line(audit), "", audit.verdict, "", *table, *([""] if table else []), *remarks]
     return "\n".join(each.rstrip() for each in [*parts, "", *textwrap.wrap(METHOD, WIDTH)]) + "\n"
 
 
-def html(audit: Audit) -> str:
-    """The page as one file: no script, no address; whatever came from the model is escaped."""
+def as_html(audit: Audit) -> str:
+    """Return the page as one HTML file without scripts and addresses; names from the model are escaped."""
     page = templates("audits").get_template("page.html.j2")
     return page.render(
         audit=audit,
-        seen=seen(audit),
+        seen=summary_line(audit),
         heads=HEADS,
         left=LEFT,
-        lines=[(layer, line(layer)) for layer in audit.layers],
-        functions=functions(audit),
-        notes=notes(audit),
+        lines=[(layer, table_row(layer)) for layer in audit.layers],
+        functions=function_lines(audit),
+        notes=note_lines(audit),
         method=METHOD,
     )

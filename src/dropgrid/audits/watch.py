@@ -1,4 +1,4 @@
-"""Hooks that see what the drop layers of any network do to what passes through them."""
+"""Hooks that observe what the drop layers of any network do to their inputs."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,19 +26,19 @@ FUNCTIONS: Mapping[Callable[..., Any], tuple[str, int | None, str]] = {
     F.multi_head_attention_forward: ("dropout_p", 10, "training"),
     torch.dropout: ("p", 1, "train"),
 }
-"""What drops without a layer: the name and place of its probability, and of what says that it is on."""
+"""Functions that drop: name and position of the probability, and the name of the flag that switches it on."""
 
 ENOUGH = 30
-"""Draws from whose own spread a standard error is taken."""
+"""The fewest draws from whose own spread a standard error is estimated."""
 
 
 WORDS = ("drop", "stochasticdepth", "shakedrop")
 
 
-def layers(network: nn.Module) -> dict[str, nn.Module]:
-    """What drops in a network by its dotted name: what is of a class, or of a kind of one, that is called so.
+def drop_layers(network: nn.Module) -> dict[str, nn.Module]:
+    """Return dotted name -> drop layer: modules that have a class, or a base class, named after dropping.
 
-    A block that holds such a layer is none itself.
+    A block that contains a drop layer is not one itself.
     """
     called = {
         name: module
@@ -54,13 +54,13 @@ def layers(network: nn.Module) -> dict[str, nn.Module]:
 
 
 def is_drop(module: nn.Module) -> bool:
-    """Whether a class in a module's family is named after dropping."""
+    """Predicate: a module's class or one of its bases is named after dropping."""
     family = [each.__name__.lower() for each in type(module).__mro__]
     return any(word in each for each in family for word in WORDS)
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
-    """The tensors in what a layer takes or gives, in order."""
+    """Yield the tensors in a layer's inputs or output, in order."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping | list | tuple):
@@ -69,28 +69,28 @@ def tensors(value: Any) -> Iterator[Tensor]:
 
 
 def positional(layer: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
-    """A layer's inputs in the order of its arguments."""
+    """Return a layer's inputs in the order of its arguments."""
     if not named:
         return inputs
     bound = signature(layer.forward).bind(*inputs, **named)
     return (*bound.args, *bound.kwargs.values())
 
 
-def tells(before: Tensor) -> Tensor:
-    """Which cells show whether they were dropped: 0 was 0 already, and what is not finite gives NaN at times."""
+def informative_cells(before: Tensor) -> Tensor:
+    """Return which cells show whether they are dropped: those that are finite and not already 0."""
     return (before != 0) & before.isfinite()
 
 
 class Watched:
-    """One layer: what went in and out, pass by pass.
+    """Counts of one layer, pass by pass.
 
-    A cell counts as dropped where it is 0 and was not; cells that were 0 before tell nothing. `expected` weighs the
-    law's cells as they were counted, so that a map whose borders are 0 is held against its own centre.
+    A cell counts as dropped if it is 0 and was not; cells that were 0 before are not counted. `expected` weights the
+    law's cells as they were counted, so that a map whose borders are 0 is compared with the law at its centre.
     """
 
     def __init__(self, name: str, layer: nn.Module):
         self.name, self.layer = name, layer
-        self.calls = self.told = self.identities = self.evals = self.evals_changed = 0
+        self.calls = self.informative = self.identities = self.evals = self.evals_changed = 0
         self.levels: list[float | None] = []
         self.shape: tuple[int, ...] = ()
         self.clamped = False
@@ -101,12 +101,12 @@ class Watched:
         self.before: list[Tensor] = []
 
     def enter(self, layer: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> None:
-        """Keep what went in: a layer may work in place."""
+        """Keep a copy of the input: a layer may work in place."""
         features = next(tensors(positional(layer, inputs, named)), torch.empty(0))
         self.before.append(features.detach().clone())
 
     def leave(self, layer: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any], output: Any) -> None:
-        """Count."""
+        """Count what the layer changed."""
         before = self.before.pop()
         after = next(tensors(output), None)
         same = self.same(before, None if after is None else after.detach())
@@ -115,37 +115,37 @@ class Watched:
             self.evals_changed += same is False
             return
         self.calls += 1
-        self.told += same is not None
+        self.informative += same is not None
         self.identities += same is True
         self.levels.append(self.level())
         self.shape = tuple(before.shape)
         self.count(positional(layer, inputs, named), before, after)
 
     training = True
-    """Whether the network was set to train, whatever the layer says."""
+    """Whether the network is in train mode, whatever the layer's own mode is."""
 
     def same(self, before: Tensor, after: Tensor | None) -> bool | None:
-        """Whether what came out is what went in; None where nothing can be told."""
+        """Predicate: the output equals the input; None if that is inconclusive."""
         if after is None or after.shape != before.shape:
             return None
         equal = bool(((before == after) | ((before != before) & (after != after))).all())
-        return True if equal and bool(tells(before).any()) else None if equal else False
+        return True if equal and bool(informative_cells(before).any()) else None if equal else False
 
     def level(self) -> float | None:
-        """The probability that the layer says it has now."""
+        """Return the layer's current probability, by its attributes."""
         return nominal(self.layer)
 
     def count(self, inputs: tuple[Any, ...], before: Tensor, after: Tensor | None) -> None:
-        """Cells that told, of them those dropped, and what the law expects of them."""
+        """Count informative cells, those dropped among them, and how many the law expects."""
         layer = self.layer
         if after is None or after.shape != before.shape or not zeroes(layer):
             self.known = False
             return
         if not before.numel():
             return
-        told = tells(before)
-        gone = (told & (after == 0)).double()
-        weights = told.double()
+        informative = informative_cells(before)
+        gone = (informative & (after == 0)).double()
+        weights = informative.double()
         rule = law(layer, self.shape)
         self.known = self.known and rule is not None
         if rule is not None:
@@ -158,25 +158,25 @@ class Watched:
 
     @property
     def realised(self) -> float | None:
-        """The dropped fraction; None where nothing told."""
+        """The dropped fraction; None if no cell was informative."""
         return self.dropped / self.seen if self.seen else None
 
     @property
     def expected(self) -> float | None:
-        """That of the law; None where it is not known."""
+        """The dropped fraction by the law; None if it is not known."""
         return self.should / self.seen if self.seen and self.known and self.calls else None
 
     @property
     def nominal(self) -> float | None:
-        """The mean of the probabilities that it said; None where it said none."""
-        told = [level for level in self.levels if level is not None]
-        return math.fsum(told) / len(told) if told and len(told) == len(self.levels) else None
+        """The mean of the layer's own probabilities; None if it has none."""
+        levels = [level for level in self.levels if level is not None]
+        return math.fsum(levels) / len(levels) if levels and len(levels) == len(self.levels) else None
 
     def stderr(self, rate: float) -> float:
-        """The standard error of the realised fraction at a true rate.
+        """Return the standard error of the realised fraction at a true rate.
 
-        √(Σ wᵤ² r (1 - r)) / Σ wᵤ over the draws u of wᵤ cells: exact where a draw drops all of its cells or none, and
-        a bound elsewhere; with many draws of blocks their own spread, √(Σ wᵤ² (fᵤ - f)²) / Σ wᵤ.
+        √(Σ wᵤ² r (1 - r)) / Σ wᵤ over the draws u of wᵤ cells: exact if a draw drops all of its cells or none,
+        otherwise a bound; with many draws of blocks, their own spread, √(Σ wᵤ² (fᵤ - f)²) / Σ wᵤ.
         """
         gone, weights = torch.cat(self.units, dim=1)
         gone, weights = gone[weights > 0], weights[weights > 0]
@@ -187,7 +187,7 @@ class Watched:
 
 
 def per_unit(values: Tensor, rule: Law | None) -> Tensor:
-    """Sums over what one draw decides; of an unknown law, over examples."""
+    """Return sums over what one draw decides; if the law is unknown, over examples."""
     unit = rule.unit if rule is not None else "example"
     if unit == "cell":
         return values.flatten()
@@ -197,7 +197,7 @@ def per_unit(values: Tensor, rule: Law | None) -> Tensor:
 
 
 class Own(Watched):
-    """One of dropgrid's layers, which counts for itself, and whose law is exact."""
+    """Counts of one of dropgrid's layers, which counts by itself, and whose law is exact."""
 
     layer: AbstractRandom
 
@@ -210,7 +210,7 @@ class Own(Watched):
         self.counted = (int(self.layer.dropped), int(self.layer.seen))
 
     def same(self, before: Tensor, after: Tensor | None) -> bool | None:
-        """Whether nothing was random; None where the batch is empty."""
+        """Predicate: nothing was random; None if the batch is empty."""
         if not self.training:
             return not self.layer.active
         if not before.numel():
@@ -233,12 +233,12 @@ class Own(Watched):
         self.variance += float(own.variance(shape, level)[0]) / own.draws(len(before)) * seen**2
 
     def stderr(self, rate: float) -> float:
-        """From what is independent in a draw, as its own law says."""
+        """Return the standard error by the layer's own law."""
         return math.sqrt(self.variance) / self.seen
 
 
 class Functions(TorchFunctionMode):
-    """Notes what drops as a function of torch, outside of any watched layer: probabilities and counts."""
+    """Counts the calls of torch functions that drop, by probability, outside of any watched layer."""
 
     def __init__(self, inside: Sequence[Watched]):
         super().__init__()
@@ -262,10 +262,10 @@ class Functions(TorchFunctionMode):
 
 
 class Watch(AbstractContextManager["Watch"]):
-    """The hooks on a network's drop layers, while it lasts."""
+    """A context in which a network's drop layers have hooks."""
 
     def __init__(self, network: nn.Module):
-        found = layers(network)
+        found = drop_layers(network)
         self.layers = [
             Own(name, each) if isinstance(each, AbstractRandom) else Watched(name, each) for name, each in found.items()
         ]
@@ -283,6 +283,6 @@ class Watch(AbstractContextManager["Watch"]):
             handle.remove()
 
     def training(self, on: bool) -> None:
-        """Tell which mode the network is set to."""
+        """Set the mode that the network is in."""
         for each in self.layers:
             each.training = on

@@ -1,4 +1,4 @@
-"""Averaged weights in the place of the last ones: validated, tested and kept."""
+"""Validate, test and keep averaged weights instead of the last ones."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
@@ -22,10 +22,10 @@ class AverageOption(Protocol):
 
 
 class Average(Callback):
-    """Averages every floating-point number of the network's state_dict; the integers are the last ones'.
+    """Averages the floating-point values of the network's state_dict; integers keep their last values.
 
-    Validation sees the average once there is one; `settle` leaves it in the network when training is over. Stands
-    after `Best`, which keeps what was validated.
+    Validation uses the average once there is one; `settle` leaves it in the network when training is over. Must stand
+    after `Best`, which keeps the validated weights.
     """
 
     def __init__(self, option: AverageOption):
@@ -46,14 +46,14 @@ class Average(Callback):
         micro = trainer.accumulate_grad_batches
         batches = int(trainer.num_training_batches)
         if (batch_idx + 1) % micro and batch_idx + 1 < batches:
-            return  # between two steps
+            return  # the next optimizer step is not complete
         assert isinstance(learner, AbstractLearner)
         if self.option.due(trainer.global_step, learner.steps, -(-batches // micro)):
             self.join(learner.network)
 
     @torch.no_grad()
     def join(self, network: nn.Module) -> None:
-        """Let the network's weights join the average."""
+        """Add the network's weights to the average."""
         current = floating(network)
         if self.count == 0:
             self.averaged = {name: value.detach().clone() for name, value in current.items()}
@@ -66,31 +66,31 @@ class Average(Callback):
         assert isinstance(learner, AbstractLearner)
         if self.count:
             self.last = {name: value.detach().clone() for name, value in floating(learner.network).items()}
-            put(learner.network, self.averaged)
+            copy_weights(learner.network, self.averaged)
 
     def on_validation_end(self, trainer: Trainer, learner: LightningModule) -> None:
         assert isinstance(learner, AbstractLearner)
         if self.count:
-            put(learner.network, self.last)
+            copy_weights(learner.network, self.last)
 
     @property
     def reestimates(self) -> bool:
-        """Whether the norms' moving averages are none of the averaged weights'."""
+        """Predicate: the norms' moving averages do not belong to the averaged weights and must be estimated again."""
         return bool(self.count) and self.option.reestimate
 
     def settle(self, learner: AbstractLearner) -> None:
-        """Leave the average in the network."""
+        """Copy the average into the network."""
         if self.count:
-            put(learner.network, self.averaged)
+            copy_weights(learner.network, self.averaged)
 
 
 def floating(network: nn.Module) -> dict[str, Tensor]:
-    """The floating-point part of a state_dict."""
+    """Return the floating-point part of a network's state_dict."""
     return {name: value for name, value in network.state_dict().items() if value.is_floating_point()}
 
 
 @torch.no_grad()
-def put(network: nn.Module, values: dict[str, Tensor]) -> None:
+def copy_weights(network: nn.Module, values: dict[str, Tensor]) -> None:
     """Copy values into a network, by name."""
     for name, value in floating(network).items():
         value.copy_(values[name])

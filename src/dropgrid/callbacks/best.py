@@ -10,13 +10,14 @@ from dropgrid.learner import AbstractLearner
 
 
 class Best(Callback):
-    """Keeps the network's weights at the highest value of a validation metric; of equals the earliest. Without a
-    validation set it keeps none, and the last stand for them.
+    """Keeps the network's weights at the earliest highest value of a validation metric.
+
+    Without a validation set it keeps none, and the last weights are used.
 
     The test set plays no part in the choice.
 
     Args:
-        metric: a key of the epoch's metrics, more of which is better.
+        metric: a key of the epoch's metrics; higher is better.
     """
 
     def __init__(self, metric: str) -> None:

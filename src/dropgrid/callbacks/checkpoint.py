@@ -1,4 +1,4 @@
-"""Checkpoints from which training goes on as if it had never stopped."""
+"""Checkpoints from which training continues bit-identically."""
 
 import os
 import signal
@@ -15,26 +15,26 @@ from dropgrid.errors import STOPPED
 from dropgrid.store import checkpoints
 
 SHARE = 0.01
-"""Of training time that writing checkpoints by the clock may take; what was asked for by steps is written."""
+"""Fraction of training time that checkpoints by the clock may take; checkpoints by steps are always written."""
 
 TOGETHER = 10.0
-"""Seconds in which a second SIGTERM is the first one again."""
+"""Seconds within which a second SIGTERM counts as the first one, delivered twice."""
 
 
 class Checkpoint(Callback):
     """Writes a checkpoint before a step, when one is due, and when SIGTERM asks the cell to stop.
 
-    Before a step, because there alone Lightning's counters, the optimizer, our accumulators and the place in the data
-    agree; the place is our own count of batches. Between optimizer steps no gradient is under way. Everything random
+    Before a step, because only there do Lightning's counters, the optimizer, our accumulators and the place in the data
+    agree; the place is our own count of batches. Between optimizer steps no gradient is accumulated. Everything random
     is a function of the step, so nothing of it needs saving. A second SIGTERM ends the cell at once, unless it comes
     with the first: a signal to a whole process group or SLURM job reaches the cell, and again by its supervisor.
 
     Args:
         folder: the cell's.
-        stamp: by what it is written (`dropgrid.store.environment.stamp`); only such a one is continued from.
-        order: of the training images; told where to go on.
-        minutes: between checkpoints, or longer where writing one takes more than 1 % of that; None is never.
-        steps: a checkpoint every so many optimizer steps; None is never.
+        stamp: of the code and machine (`dropgrid.store.environment.stamp`); only checkpoints with it are resumed.
+        order: of the training images; set to the place where training continues.
+        minutes: between checkpoints, or longer if writing one takes more than 1 % of that; None is never.
+        steps: optimizer steps between checkpoints; None is never.
     """
 
     def __init__(self, folder: Path, stamp: str, order: Order, *, minutes: float | None, steps: int | None):
@@ -53,7 +53,7 @@ class Checkpoint(Callback):
         signal.signal(signal.SIGTERM, self.stop)  # after Lightning's own; it puts the one before back at the end
 
     def stop(self, *_: Any) -> None:
-        """SIGTERM: stop before the next step; a second one at once."""
+        """Handle SIGTERM: stop before the next step; at a second one, end at once."""
         if self.stopping and time.monotonic() - self.asked > TOGETHER:
             os._exit(STOPPED)
         self.asked = self.asked if self.stopping else time.monotonic()
@@ -67,44 +67,45 @@ class Checkpoint(Callback):
         if batch_idx % trainer.accumulate_grad_batches:
             return
         step, self.batch = trainer.global_step, batch_idx
-        write, stop = self.agreed(trainer, step > self.saved and (self.stopping or self.due(step)), self.stopping)
+        due = step > self.saved and (self.stopping or self.due(step))
+        write, stop = self.decided_by_rank_0(trainer, due, self.stopping)
         if write:
             self.write(trainer)
         if stop:
-            say(trainer, f"stopped before step {step}")
+            print_on_rank_0(trainer, f"stopped before step {step}")
             raise SystemExit(STOPPED)
 
     @staticmethod
-    def agreed(trainer: Trainer, *said: bool) -> tuple[bool, ...]:
-        """What rank 0 says: clocks and signals are its alone, and the ranks write and stop together."""
+    def decided_by_rank_0(trainer: Trainer, *own: bool) -> tuple[bool, ...]:
+        """Return rank 0's decisions to all ranks, which write and stop together: clocks and signals differ."""
         if trainer.world_size == 1:
-            return said
-        told = torch.tensor(said, dtype=torch.uint8, device=trainer.strategy.root_device)
-        torch.distributed.broadcast(told, 0)
-        return tuple(map(bool, told.tolist()))
+            return own
+        decision = torch.tensor(own, dtype=torch.uint8, device=trainer.strategy.root_device)
+        torch.distributed.broadcast(decision, 0)
+        return tuple(map(bool, decision.tolist()))
 
     def due(self, step: int) -> bool:
-        """Whether it is time for a checkpoint before this step."""
+        """Predicate: it is time for a checkpoint before this step."""
         if self.steps is not None and step % self.steps == 0:
             return True
         wait = None if self.minutes is None else max(60 * self.minutes, self.writing / SHARE)
         return wait is not None and time.monotonic() - self.last >= wait
 
     def write(self, trainer: Trainer) -> None:
-        """A checkpoint of now."""
+        """Write a checkpoint."""
         start = time.monotonic()
         step = trainer.global_step
         if trainer.is_global_zero:
             path = checkpoints.write(self.folder, step, self.stamp, trainer.save_checkpoint)
-            say(trainer, f"checkpoint before step {step}: {path.name}")
+            print_on_rank_0(trainer, f"checkpoint before step {step}: {path.name}")
         else:
-            trainer.save_checkpoint(self.folder)  # its part of the sums; rank 0 writes
+            trainer.save_checkpoint(self.folder)  # a collective operation; only rank 0 writes
         self.saved, self.last = step, time.monotonic()
         self.writing = self.last - start
         self.written += self.writing
 
     def trained(self) -> float:
-        """Seconds of training so far, those of earlier attempts that were not lost among them."""
+        """Return the seconds of training so far, including those of earlier attempts that were not lost."""
         return self.seconds + time.monotonic() - self.began
 
     def on_save_checkpoint(self, trainer: Trainer, learner: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -120,10 +121,10 @@ class Checkpoint(Callback):
         self.order.resume(found["epoch"], found["batch"])
         self.seconds = found["seconds"]
         self.attempts = [*found["attempts"], {"host": socket.gethostname(), "step": checkpoint["global_step"]}]
-        say(trainer, f"continues before step {checkpoint['global_step']}")
+        print_on_rank_0(trainer, f"continues before step {checkpoint['global_step']}")
 
 
-def say(trainer: Trainer, text: str) -> None:
-    """A line of the log, by rank 0."""
+def print_on_rank_0(trainer: Trainer, text: str) -> None:
+    """Print a line to the log, on rank 0 only."""
     if trainer.is_global_zero:
         print(text, flush=True)

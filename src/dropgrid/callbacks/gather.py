@@ -1,4 +1,4 @@
-"""What the ranks of a cell have counted, each its own, summed up."""
+"""Sum the counts of a cell's ranks at the end of each epoch."""
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
@@ -8,11 +8,11 @@ from dropgrid.learner import Learner
 
 
 class Gather(Callback):
-    """At an epoch's end every rank gets the totals of all: of its running sums, and of what each site has dropped.
+    """Gives every rank, at an epoch's end, the totals of the running sums and of what each site has dropped.
 
-    Until then each counts its own: DistributedDataParallel, which gives all the buffers of rank 0 before each step (the
-    running statistics of batch norms), is told to leave these. Must stand before the callbacks that read the counts. On
-    one process it does nothing.
+    Until then each rank has its own counts: DistributedDataParallel, which copies rank 0's buffers to all ranks before
+    each step (the running statistics of batch norms), ignores them. Must stand before the callbacks that read the
+    counts. Does nothing in a single process.
     """
 
     def setup(self, trainer: Trainer, learner: LightningModule, stage: str) -> None:
@@ -20,7 +20,7 @@ class Gather(Callback):
             assert isinstance(learner, Learner)
             own = {id(each) for each in (*counts(learner), learner.val_sums)}
             names = [name for name, buffer in learner.named_buffers() if id(buffer) in own]
-            # no public name, and documented in its source as the way
+            # private, but documented in its source as the way to do this
             DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(learner, names)
 
     def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
@@ -31,5 +31,5 @@ class Gather(Callback):
 
 
 def counts(learner: Learner) -> list[Tensor]:
-    """What is counted in training."""
+    """Return the tensors in which training counts."""
     return [learner.train_sums, *(each for drop in learner.drops.values() for each in (drop.dropped, drop.seen))]

@@ -1,4 +1,4 @@
-"""state.json: where a running cell stands, which is all that live views and the watch for hung cells read."""
+"""state.json: the progress of a running cell, which live views and the detection of hung cells read."""
 
 import os
 import socket
@@ -17,9 +17,9 @@ SECONDS_BETWEEN = 0.5
 
 
 class Heartbeat(Callback):
-    """Writes phase, epoch, step, loss, pid and host, every so many seconds: the loss leaves the device only then.
+    """Writes phase, epoch, step, loss, pid and host every N seconds; only then is the loss copied from the device.
 
-    Phases: `training`, `validating`, `measuring`; a validation that ends sooner is passed over.
+    Phases: `training`, `validating`, `measuring`; a shorter validation is not reported.
     """
 
     def __init__(self, folder: Path, every: float = SECONDS_BETWEEN):
@@ -41,17 +41,17 @@ class Heartbeat(Callback):
         self.write(trainer, learner, "measuring", None)
 
     def due(self) -> bool:
-        """Whether the last sign of life is old enough for another."""
+        """Predicate: the last sign of life is old enough for another."""
         return time.monotonic() - self.last >= self.every
 
     def beat(self) -> None:
-        """A sign of life where nothing else has changed."""
+        """Give a sign of life although nothing has changed."""
         if self.due():
             self.last = time.monotonic()
             self.path.touch()
 
     def write(self, trainer: Trainer, learner: LightningModule, phase: str, loss: float | None) -> None:
-        """state.json, whole."""
+        """Write state.json."""
         assert isinstance(learner, AbstractLearner)
         self.last = time.monotonic()
         state = {

@@ -1,4 +1,4 @@
-"""One row of numbers an epoch, to every logger."""
+"""Send one row of numbers per epoch to every logger."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ class Metrics(Callback):
     Must stand after `Treatment` in the trainer's callbacks, whose counts it reads.
 
     Args:
-        shown: numbers of the row that its line of the log shows.
+        shown: keys of the row that the line in the log shows.
     """
 
     def __init__(self, loggers: Sequence[AbstractLogger], treatment: Treatment, shown: Iterable[str]):

@@ -1,11 +1,11 @@
-"""What takes room, and how to free it: python scripts/clean.py [NAME…] [FLAGS] [--yes]
+"""Show how much disk space outputs take, and free it: python scripts/clean.py [NAME…] [FLAGS] [--yes]
 
-Without flags: sizes by ablation, and what each flag would free. With flags: a list of what would be removed; only with
---yes it is. A cell that is being trained is left alone. A cell that is removed counts as pending: the command that made
-it trains it again, and until then its ablation keeps its place in the table.
+Without flags: sizes by ablation, and what each flag would free. With flags: a list of what would be removed; --yes
+removes it. A cell that is being trained is never removed. A removed cell counts as pending: the command that made it
+trains it again, and until then its ablation keeps its place in the table.
 
-Without its checkpoints a failed cell that is tried again begins at its first step. Those of interrupted cells are all
-that these have: they are kept, until a cell is finished, or orphaned.
+Without checkpoints, a failed cell starts again at its first step. The checkpoints of an interrupted cell are its only
+progress: they are kept until the cell is finished or orphaned.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.text import Text
 
 from dropgrid.cli import console
-from dropgrid.commands import parser, run
+from dropgrid.commands import command_parser, run_command
 from dropgrid.errors import UserError
 from dropgrid.store.deletion import Removal, held, removals, remove
 from dropgrid.store.inventory import StoredRun, listed_cells, runs, subfolders, tree
@@ -23,37 +23,37 @@ from dropgrid.store.layout import Outputs
 
 FLAGS = {
     "checkpoints": "checkpoints of finished and failed cells",
-    "stale": "cells trained by older source",
+    "stale": "cells trained by a different version of the code",
     "failed": "cells that failed",
-    "orphaned": "cells of no ablation, leftovers of clean and merge",
-    "replaced": "results that a rerun replaced",
+    "orphaned": "cells that belong to no ablation, leftovers of clean and merge",
+    "replaced": "results replaced by a rerun",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
-    expected = parser("clean", __doc__ or "")
-    expected.add_argument("names", metavar="NAME", nargs="*", help="these ablations only")
+    """Run the command; return its exit code."""
+    expected = command_parser("clean", __doc__ or "")
+    expected.add_argument("names", metavar="NAME", nargs="*", help="only these ablations")
     for flag, what in FLAGS.items():
         expected.add_argument(f"--{flag}", action="store_true", help=what)
-    expected.add_argument("--yes", action="store_true", help="remove, do not only say so")
-    return run(act, expected, arguments)
+    expected.add_argument("--yes", action="store_true", help="remove the listed folders")
+    return run_command(act, expected, arguments)
 
 
 def act(given: argparse.Namespace) -> int:
     """Show sizes, or what would be removed, or remove it."""
     if not given.outputs.is_dir():
-        raise UserError(f"no outputs in {given.outputs}; paths.outputs=DIR says where they are")
+        raise UserError(f"no outputs in {given.outputs}; name their folder with paths.outputs=DIR")
     flags = [flag for flag in FLAGS if getattr(given, flag)]
     if given.orphaned and given.names:
-        raise UserError("orphaned cells belong to no ablation: --orphaned goes without NAME")
+        raise UserError("orphaned cells belong to no ablation: use --orphaned without NAME")
     if given.yes and not flags:
-        raise UserError(f"--yes needs to know what to remove: {' '.join(f'--{flag}' for flag in FLAGS)}")
+        raise UserError(f"--yes needs at least one of {' '.join(f'--{flag}' for flag in FLAGS)}")
     chosen = {cell.id for _, cell in listed_cells(given.outputs, given.names)} if given.names else None
     found = [each for each in runs(given.outputs) if chosen is None or each.folder.name in chosen]
     if flags:
-        clean(removals(flags, found, given.outputs, chosen), given.yes)
-        if given.checkpoints and (kept := interrupted(found)):
+        list_or_remove(removals(flags, found, given.outputs, chosen), given.yes)
+        if given.checkpoints and (kept := interrupted_checkpoints(found)):
             console.show(f"kept: {kept}")
         return 0
     show_sizes(given.outputs, found, given.names)
@@ -61,29 +61,29 @@ def act(given: argparse.Namespace) -> int:
     return 0
 
 
-def clean(found: Sequence[Removal], yes: bool) -> None:
-    """List the removals, and with `yes` remove; say which were left and why."""
-    left: list[tuple[str, str]] = []
+def list_or_remove(found: Sequence[Removal], yes: bool) -> None:
+    """List the removals, and carry them out with `yes`; print which were skipped and why."""
+    skipped: list[tuple[str, str]] = []
     freed = 0
     rows: list[list[str | Text]] = []
     for each in found:
         why = remove(each) if yes else held(each)
         if why:
-            left.append((each.label, why))
+            skipped.append((each.label, why))
         else:
             freed += each.size
             rows.append([each.label, each.why, console.size(each.size), str(each.path)])
     if rows:
         console.show(console.table(["removed" if yes else "to remove", "", "size", "path"], rows, left=(0, 1, 3)), "")
-    for label, why in left:
-        console.show(Text.assemble(("left  ", "yellow"), f"{label}: {why}"))
+    for label, why in skipped:
+        console.show(Text.assemble(("skipped  ", "yellow"), f"{label}: {why}"))
     what = f"{len(rows)} folder{'' if len(rows) == 1 else 's'}, {console.size(freed)}"
-    told = f"removed {what}" if yes else f"{what}; nothing was removed: --yes does"
-    console.show(Text(told if rows else "nothing to remove", style="bold"))
+    summary = f"removed {what}" if yes else f"{what}; nothing was removed, add --yes to remove"
+    console.show(Text(summary if rows else "nothing to remove", style="bold"))
 
 
 def show_sizes(outputs: Path, found: Sequence[StoredRun], chosen: Sequence[str]) -> None:
-    """What takes how much room: a line for each ablation, and for what belongs to none."""
+    """Print the size of each ablation, and of what belongs to none."""
     rows: list[list[str | Text]] = []
     place = Outputs(outputs)
     names = place.ablation_names
@@ -107,14 +107,14 @@ def show_sizes(outputs: Path, found: Sequence[StoredRun], chosen: Sequence[str])
         rows += [[what, "", console.size(size), "", ""] for what, size in others.items() if size]
         total += sum(others.values())
     rows.append([Text("total", style="bold"), str(number), Text(console.size(total), style="bold"), "", ""])
-    headings = ["ablation", "cells", "size", "of it shared", "checkpoints"]
+    headings = ["ablation", "cells", "size", "shared", "checkpoints"]
     console.show(Text(str(outputs), style="bold"), "", console.table(headings, rows))
     if any(len(each.ablations) > 1 for each in found):
         console.show(Text("  Cells that several ablations share count once in the total.", style="dim"))
 
 
 def show_flags(outputs: Path, found: Sequence[StoredRun], chosen: set[str] | None) -> None:
-    """What each flag would free."""
+    """Print what each flag would free."""
     rows: list[list[str | Text]] = []
     for flag, what in FLAGS.items():
         if flag == "orphaned" and chosen is not None:
@@ -122,12 +122,15 @@ def show_flags(outputs: Path, found: Sequence[StoredRun], chosen: set[str] | Non
         free = [each for each in removals([flag], found, outputs, chosen) if not held(each)]
         rows.append([f"--{flag}", what, str(len(free)), console.size(sum(each.size for each in free))])
     console.show("", console.table(["flag", "removes", "folders", "size"], rows, left=(0, 1)))
-    if kept := interrupted(found):
-        console.show(Text(f"  Kept in any case: {kept}.", style="dim"))
+    if kept := interrupted_checkpoints(found):
+        console.show(Text(f"  Always kept: {kept}.", style="dim"))
 
 
-def interrupted(found: Sequence[StoredRun]) -> str:
-    """The checkpoints that no flag but --orphaned removes, in words."""
+def interrupted_checkpoints(found: Sequence[StoredRun]) -> str:
+    """Describe the checkpoints of interrupted cells, which no flag but --orphaned removes; empty if there are none."""
     kept = [each for each in found if each.status == "interrupted" and each.checkpoints and each.members]
+    if not kept:
+        return ""
     size = console.size(sum(each.checkpoints for each in kept))
-    return f"the checkpoints of {len(kept)} interrupted, {size}, which go on from them" if kept else ""
+    count = f"{len(kept)} interrupted cell{'' if len(kept) == 1 else 's'}"
+    return f"the checkpoints of {count}, {size}: training continues from them"

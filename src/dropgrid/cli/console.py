@@ -1,4 +1,4 @@
-"""What status, clean and merge print: in colour on a terminal; plain, and never wrapped, elsewhere."""
+"""Text and tables that commands print: coloured on a terminal, uncoloured and never wrapped elsewhere."""
 
 from collections.abc import Collection, Sequence
 
@@ -10,15 +10,15 @@ from rich.text import Text
 from dropgrid.commands import terminal
 
 WIDE = 10_000
-"""Characters a line where the output is no terminal: more than any line has."""
+"""Characters per line if the output is not a terminal: more than any line has."""
 
 NOTHING = "–"
 
 
 def show(*parts: RenderableType) -> None:
-    """Print texts, which a terminal wraps as it likes, so that they can be copied, and tables, one under another."""
+    """Print texts and tables, one below the other; only the terminal wraps texts, so that they can be copied."""
     console = terminal()
-    texts = [Text(part) if isinstance(part, str) else part for part in parts]  # a [word] in them is no markup
+    texts = [Text(part) if isinstance(part, str) else part for part in parts]  # a [word] in a text is not markup
     if console.is_terminal:
         for part in texts:
             console.print(part, soft_wrap=isinstance(part, Text))
@@ -34,7 +34,7 @@ def show(*parts: RenderableType) -> None:
 def table(
     headings: Sequence[str], rows: Sequence[Sequence[str | Text]], left: Collection[int] = (0,)
 ) -> RenderableType:
-    """Columns under dim headings: those of the indices `left` to the left, the others, numbers, to the right."""
+    """Return a table with dim headings; columns whose index is in `left` are left-aligned, the others right-aligned."""
     made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
     for index, heading in enumerate(headings):
         made.add_column(heading, justify="left" if index in left else "right", overflow="fold")
@@ -44,17 +44,17 @@ def table(
 
 
 def count(number: int, style: str = "") -> Text:
-    """A number, in its colour where there is something to see."""
+    """Return a number in a style; a dim dash for 0."""
     return Text(str(number), style=style) if number else Text(NOTHING, style="dim")
 
 
 def cells(number: int) -> str:
-    """`1 cell`, `2 cells`."""
+    """Return a count of cells: `1 cell`, `2 cells`."""
     return f"{number} cell{'' if number == 1 else 's'}"
 
 
 def size(number: float) -> str:
-    """Bytes as people say them: `45.1 MB`."""
+    """Return bytes with a unit: `45.1 MB`."""
     if not number:
         return NOTHING
     for unit in ("B", "kB", "MB", "GB"):
@@ -65,7 +65,7 @@ def size(number: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """`3 min ago`."""
+    """Return a past time: `3 min ago`."""
     for span, unit in ((86400, "days"), (3600, "h"), (60, "min")):
         if seconds >= 2 * span:
             return f"{seconds / span:.0f} {unit} ago"

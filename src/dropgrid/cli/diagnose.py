@@ -1,15 +1,16 @@
-"""Look at what a network does to its signal, before training, after some steps of it, or once it is over:
+"""Measure what a network does to its signal before training, after some steps, or once training is over:
 `python scripts/diagnose.py [X[,Y…]|all] [diagnose.key=value …] [OVERRIDES…]`; +diagnose=X is the same.
 
-X is one of conf/diagnose: signal (where nothing is said), jacobian, hessian, weights_by_depth, gradient, landscape,
+X is one of conf/diagnose: signal (the default), jacobian, hessian, weights_by_depth, gradient, landscape,
 inputs. OVERRIDES are those of train.py; values with commas are configurations side by side: norm=batch,none. The
-network is as it starts; diagnose.steps=N looks after N steps of its own training, diagnose.every=K at each K-th on the
-way too. --cell takes what is trained: a finished cell's id, or an ablation's NAME, of each row its first finished seed.
+network is measured at its initial weights; diagnose.steps=N measures it after N steps of its own training,
+diagnose.every=K also at every K-th step until then. --cell measures what is trained: a finished cell by its id, or the
+first finished seed of each row of the ablation NAME.
 
-Two more X, not among all, are of the learning rate: lr draws it by step and trains nothing; lr_find trains while it
-rises, from diagnose.low to diagnose.high, and names where the loss falls fastest and where it diverges.
+Two more X concern the learning rate and are not part of all: lr draws it by step and trains nothing; lr_find trains
+while it rises from diagnose.low to diagnose.high, and reports where the loss falls fastest and where it diverges.
 
-Pictures and numbers are left under outputs/diagnostics/<name>.
+Figures and numbers are written to outputs/diagnostics/<name>.
 """
 
 import argparse
@@ -22,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dropgrid import checks
-from dropgrid.commands import parser, run
-from dropgrid.errors import UserError, meant
+from dropgrid.commands import command_parser, run_command
+from dropgrid.errors import UserError, did_you_mean
 from dropgrid.measure.output import Asked, Seen, Sights, tell
 from dropgrid.store.layout import Outputs, RunFolder
 
@@ -38,16 +39,18 @@ DEFAULT = "signal"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; 2 and a line for a user's mistake."""
-    expected = parser("diagnose", __doc__ or "")
-    expected.add_argument("words", metavar="X OVERRIDES", nargs="*", help="what to look at, and in what")
+    """Run the command; return 2 after a user's mistake."""
+    expected = command_parser("diagnose", __doc__ or "")
+    expected.add_argument(
+        "words", metavar="X OVERRIDES", nargs="*", help="diagnostics, and the configurations to measure"
+    )
     expected.add_argument("--cell", metavar="ID|NAME", help="a finished cell, or the cells of an ablation")
-    expected.add_argument("--weights", choices=("last", "best"), help="of a finished cell; last where nothing is said")
-    return run(act, expected, arguments)
+    expected.add_argument("--weights", choices=("last", "best"), help="of a finished cell; default: last")
+    return run_command(act, expected, arguments)
 
 
 def act(given: argparse.Namespace) -> int:
-    """Compose, measure, write, tell."""
+    """Compose the configurations, measure them, write the figures and print the numbers."""
     words = [word if "=" in word or word[0] in "+~" else f"+diagnose={word}" for word in given.words if word]
     own = [word for word in words if word.lstrip("+~").startswith(("diagnose=", "diagnose."))]
     rest = [word for word in words if word not in own]
@@ -55,9 +58,9 @@ def act(given: argparse.Namespace) -> int:
     ahead = [each for each in options if each.images is None]
     sights: Sights = {each.name: {} for each in options}
     if given.cell is None and given.weights:
-        raise UserError("--weights is of a finished cell: --cell ID or NAME")
+        raise UserError("--weights needs a finished cell: --cell ID or NAME")
     if given.cell is not None and ahead:
-        raise UserError(f"{ahead[0].name} is of a training before its first step; --cell takes what is trained")
+        raise UserError(f"{ahead[0].name} examines a training before its first step; --cell takes finished cells")
     if given.cell is not None:
         name = given.cell
         keyed = any("." in word.partition("=")[0] for word in own)
@@ -74,7 +77,7 @@ def act(given: argparse.Namespace) -> int:
 
 
 def asked(words: Sequence[str]) -> list[Asked]:
-    """The diagnostics that the overrides name; UserError for one, or a key, that there is not."""
+    """Return the diagnostics that the overrides name; UserError for an unknown diagnostic or key."""
     import hydra
 
     from dropgrid.planning.compose import group_options, hydra_context, resolved_config
@@ -88,22 +91,25 @@ def asked(words: Sequence[str]) -> list[Asked]:
         names = known if named == ["all"] else named or [DEFAULT]
         for name in names:
             if name not in known:
-                raise UserError(f"there is no diagnostic {name!r}{meant(name, known)}; all, or: {', '.join(known)}")
+                close = did_you_mean(name, known)
+                raise UserError(f"there is no diagnostic {name!r}{close}; all, or: {', '.join(known)}")
         keys = [each for each in parsed if each.key_or_group != "diagnose"]
         swept = next((each for each in keys if each.is_sweep_override()), None)
         if swept is not None:
-            raise UserError(f"{swept.input_line}: one value of what is measured; configurations are swept")
+            raise UserError(
+                f"{swept.input_line}: diagnose.* keys take one value each; only configurations can be swept"
+            )
         nodes = {
             name: resolved_config(hydra.compose("train", overrides=[f"+diagnose={name}"]))["diagnose"] for name in names
         }
-        if named == ["all"]:  # that look at a network
+        if named == ["all"]:  # those that measure a network
             nodes = {name: node for name, node in nodes.items() if "images" in node}
         for each in keys:
             key = key_of(each).removeprefix("diagnose.")
             there = list(dict.fromkeys(k for node in nodes.values() for k in node if not k.startswith("_")))
             if key not in there:
                 raise UserError(
-                    f"there is no key diagnose.{key}{meant(key, there)}; keys: {', '.join(there) or 'none'}"
+                    f"there is no key diagnose.{key}{did_you_mean(key, there)}; keys: {', '.join(there) or 'none'}"
                 )
         made = []
         for name, node in nodes.items():
@@ -122,7 +128,7 @@ def asked(words: Sequence[str]) -> list[Asked]:
 
 
 def planned(words: Sequence[str], outputs: Path) -> "Plan":
-    """The configurations of train.py's overrides, checked as a launch checks them."""
+    """Plan the configurations of train.py's overrides, checked as a launch checks them."""
     from dropgrid import build
     from dropgrid.cost.autotune import settle
     from dropgrid.planning.plan import plans
@@ -136,7 +142,7 @@ def planned(words: Sequence[str], outputs: Path) -> "Plan":
 
 
 def labelled(plan: "Plan", words: Sequence[str]) -> dict[str, "Cell"]:
-    """The cells by what tells them apart."""
+    """Return label -> cell; the label names the seed only if there are several."""
     several = len({cell.seed for cell in plan.cells}) > 1
     found = {}
     for cell in plan.cells:
@@ -146,13 +152,13 @@ def labelled(plan: "Plan", words: Sequence[str]) -> dict[str, "Cell"]:
 
 
 def trained(name: str, words: Sequence[str], own: Sequence[str], outputs: Path) -> dict[str, Path]:
-    """The folders of the finished cells that are meant, by label."""
+    """Return label -> folder of the finished cells that --cell selects."""
     from dropgrid.execution.run_evaluations import finished
 
     timed = [word for word in own if word.lstrip("+").startswith(("diagnose.steps", "diagnose.every"))]
     if words or timed:
         raise UserError(
-            f"{[*words, *timed][0]}: a finished cell is as it is; --cell takes diagnose.… alone, of one moment"
+            f"{[*words, *timed][0]}: only diagnose.* keys, other than steps and every, can be overridden with --cell"
         )
     place = Outputs(outputs)
     if place.run(name).finished:
@@ -160,7 +166,7 @@ def trained(name: str, words: Sequence[str], own: Sequence[str], outputs: Path) 
     known = place.ablation_names
     if name not in known:
         raise UserError(
-            f"no finished cell {name!r} in {place.runs}, and no ablation; those: {', '.join(known) or 'none'}"
+            f"no finished cell or ablation {name!r} in {place.runs}; ablations: {', '.join(known) or 'none'}"
         )
     found: dict[str, Path] = {}
     for cell in finished(name, outputs, 1).cells:
@@ -170,7 +176,7 @@ def trained(name: str, words: Sequence[str], own: Sequence[str], outputs: Path) 
 
 
 def look_at(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked], sights: Sights) -> None:
-    """Measure a configuration at each moment that is asked for, in a training of its own that leaves nothing."""
+    """Measure a configuration at each requested step, in a training of its own that leaves no files."""
     if not options:
         return
     from dropgrid.commands import terminal
@@ -200,17 +206,17 @@ def look_at(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked], si
             visit(0)
             return
         try:
-            warnings.simplefilter("ignore")  # Lightning's, of its own code
+            warnings.simplefilter("ignore")  # Lightning warns of its own code
             with console.status(f"training {last:,} steps of {label}"):
                 trial.fit()
         except Enough:
             return
         if visits.reached < last:
-            raise UserError(f"diagnose.steps={last}: the training of {label} has {visits.reached} steps")
+            raise UserError(f"diagnose.steps={last}: the training of {label} has only {visits.reached} steps")
 
 
 def look_ahead(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked], sights: Sights) -> None:
-    """What is found of a configuration's training before its first step."""
+    """Measure a configuration's training before its first step."""
     from dropgrid.commands import terminal
     from dropgrid.instantiate import call, instantiate
 
@@ -221,7 +227,7 @@ def look_ahead(plan: "Plan", cell: "Cell", label: str, options: Sequence[Asked],
 
 
 def course(plan: "Plan", cell: "Cell") -> "Course":
-    """The training of a cell; one that is run leaves nothing."""
+    """Return the training of a cell; running it leaves no files."""
     from dropgrid import build
     from dropgrid.instantiate import instantiate
     from dropgrid.measure.training_setup import Course, Schedule, Watch, optimizer_steps
@@ -242,7 +248,7 @@ def course(plan: "Plan", cell: "Cell") -> "Course":
             trial = Trial(job, Path(folder), [], [Losses(watch)])
             assert isinstance(trial.learner, Learner)
             trial.learner.lr_schedule = schedule
-            warnings.simplefilter("ignore")  # Lightning's, of its own code
+            warnings.simplefilter("ignore")  # Lightning warns of its own code
             with suppress(Enough):
                 trial.fit()
 
@@ -254,7 +260,7 @@ def course(plan: "Plan", cell: "Cell") -> "Course":
 def look_back(
     folder: Path, options: Sequence[Asked], weights: str, label: str, *, recorded: bool
 ) -> dict[str, list[Seen]]:
-    """What is seen of a finished cell by each option; `recorded`: with what its training kept, where it did."""
+    """Measure a finished cell; `recorded` adds what its training recorded, if it did."""
     from dropgrid.commands import terminal
     from dropgrid.measure.probe import Probe, probe
     from dropgrid.measure.snapshots import read
@@ -274,19 +280,19 @@ def look_back(
     for each in options:
         now = [Seen(steps, found) for found in measured(each, on, console, label)]
         kept = [Seen(moment.step, Found({}, dict(moment.arrays))) for moment in history.get(each.name, [])]
-        if kept and now:  # its measures are told of the last moment
+        if kept and now:  # measures are reported for the last moment only
             kept[-1] = Seen(kept[-1].step, Found(now[0].found.measures, kept[-1].found.arrays))
         seen[each.name] = kept or now
     return seen
 
 
 def measured(each: Asked, on: Callable[[int], "Probe"], console: Any, label: str) -> "list[Found]":
-    """What it found, or nothing and a line where it does not apply."""
+    """Return the result of a diagnostic; empty, with a printed line, if it does not apply."""
     from dropgrid.instantiate import call, instantiate
     from dropgrid.measure.probe import Probe
     from dropgrid.measure.subject import DoesNotApply
 
-    assert each.images is not None, "it looks at a network"
+    assert each.images is not None, "it measures a network"
     looked: Probe = call("diagnose", on, each.images)
     try:
         return [call("diagnose", instantiate("diagnose", each.node), looked)]

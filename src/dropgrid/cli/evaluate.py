@@ -3,14 +3,14 @@
 
 X is one of conf/evaluate: adversarial, calibration, cam, coadaptation, corruption, dropblock_inference,
 gradient_variance, monte_carlo, noise, occlusion, other_data, variance_shift, weights.
-evaluate.weights=best takes the weights of the best validation epoch. What was measured before is found again, under
+evaluate.weights=best takes the weights of the best validation epoch. Earlier measurements are reused from
 outputs/runs/<id>/evaluations; the numbers are columns of the table.
 """
 
 import argparse
 from collections.abc import Sequence
 
-from dropgrid.commands import parser, run
+from dropgrid.commands import command_parser, run_command
 from dropgrid.errors import UserError
 from dropgrid.execution.run_evaluations import finished, measure, refuse
 from dropgrid.planning.evaluations import compose_evaluation
@@ -18,24 +18,24 @@ from dropgrid.store.ablation import names, read
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; 1 when a cell failed, 2 and a line for a user's mistake."""
-    expected = parser("evaluate", __doc__ or "")
+    """Run the command; return 1 if a cell failed, 2 after a user's mistake."""
+    expected = command_parser("evaluate", __doc__ or "")
     expected.add_argument("words", metavar="NAME +evaluate=X", nargs="*", help="an ablation or a sweep, and overrides")
-    return run(act, expected, arguments)
+    return run_command(act, expected, arguments)
 
 
 def act(given: argparse.Namespace) -> int:
     """Measure what is missing, then write and print the report."""
-    from dropgrid.cli.launch import conclude
+    from dropgrid.cli.launch import show_results
 
     known = names(given.outputs)
     named = [word for word in given.words if "=" not in word or word in known]  # sweeps without a name have = in theirs
     if len(named) != 1:
         there = ", ".join(known) or f"none was run yet in {given.outputs}"
-        raise UserError(f"an evaluation is of one NAME, got {' '.join(named) or 'none'}; NAME is one of: {there}")
-    read(named[0], given.outputs)  # a mistyped NAME is said first
+        raise UserError(f"evaluate takes one NAME, got {' '.join(named) or 'none'}; NAME is one of: {there}")
+    read(named[0], given.outputs)  # a mistyped NAME is reported first
     evaluation, jobs = compose_evaluation([word for word in given.words if word not in named], given.outputs)
     plan = finished(named[0], given.outputs, jobs)
     failed = measure(plan, evaluation)
     refuse(plan, evaluation, failed)
-    return conclude(plan, [(evaluation.label, failed)])
+    return show_results(plan, [(evaluation.label, failed)])

@@ -1,4 +1,4 @@
-"""Run a plan's cells on an engine, show them, and hand back the table."""
+"""Run a plan's cells on an engine, evaluate them, and show the table."""
 
 import sys
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ STOPPED = 130
 
 
 def launch(plans: Sequence[Plan], engine: AbstractEngine) -> int:
-    """Check every cell of all plans, then run them; the exit code: 0, 1 when a cell failed, 130 when stopped."""
+    """Check every cell of all plans, then run them; return 0, 1 if a cell failed, 130 if stopped."""
     plans = settle(plans)
     begun = [(plan, policy(plan)) for plan in plans]
     engine.ready(plans, waiting=any(todo(plan, rules.outdated) for plan, rules in begun))
@@ -37,16 +37,16 @@ def launch(plans: Sequence[Plan], engine: AbstractEngine) -> int:
     engine.afford(plans)
     codes = []
     for plan, rules in begun:
-        codes.append(run(plan, rules, engine))
+        codes.append(run_plan(plan, rules, engine))
         if codes[-1] == STOPPED or (codes[-1] and plan.sweep["on_error"] == "stop"):
             break
         if plan.then is not None:
-            codes.append(launch(tuned(plan, plan.then), engine))
+            codes.append(launch(tuned_plans(plan, plan.then), engine))
     return max(codes, default=0)
 
 
-def tuned(trials: Plan, overrides: Sequence[str]) -> list[Plan]:
-    """The plan that the trials were for, with what they chose."""
+def tuned_plans(trials: Plan, overrides: Sequence[str]) -> list[Plan]:
+    """Return the plans of the overrides with the settings that the trials chose."""
     chosen = tune.best_settings(trials)
     console = terminal()
     for row, found in chosen.items():
@@ -54,16 +54,16 @@ def tuned(trials: Plan, overrides: Sequence[str]) -> list[Plan]:
     return plans(overrides, chosen)
 
 
-def run(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
-    """One plan, from its files to its table."""
+def run_plan(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
+    """Train a plan's cells, add seeds while rows are undecided, and report; return the exit code."""
     console = terminal()
     stopped = train_cells(plan, rules, engine, console)
     while not stopped and (more := grown(plan)) is not None:
         added = len(more.cells) - len(plan.cells)
-        console.print(f"the answer is open in some rows: {added} cells more (sweep.seeds=auto)")
+        console.print(f"some rows are undecided: {added} cells added (sweep.seeds=auto)")
         plan = more
         stopped = train_cells(plan, rules, engine, console)
-    code = finish(plan, engine.evaluation_jobs(plan), stopped)
+    code = evaluate_and_report(plan, engine.evaluation_jobs(plan), stopped)
     if stopped:
         console.print("stopped; the same command continues with what is not finished", style="yellow")
     return code if code and plan.sweep["on_error"] == "stop" else STOPPED if stopped else code
@@ -79,42 +79,42 @@ def train_cells(plan: Plan, rules: Policy, engine: AbstractEngine, console: Cons
     for cell in distinct(plan):
         if cell.run.finished:
             tidy(cell.run)
-    console.print(head(plan), soft_wrap=True)
+    console.print(heading(plan), soft_wrap=True)
     return bool(cells) and engine.run(plan, cells, rules, console)
 
 
-def head(plan: Plan) -> str:
-    """`demo: 40 cells, 12 already finished, 3 of them by older source (…)`."""
+def heading(plan: Plan) -> str:
+    """Return the first line: `demo: 40 cells, 12 already finished`, and how many of these other code trained."""
     found = [each for each in map(current_result, distinct(plan)) if each is not None]
     old = older(found)
     again = {"stale": "trained again", "all": "all trained again"}.get(plan.sweep["rerun"], "kept")
-    remark = f", {old} of them by older source: {again}" if old else ""
+    remark = f", {old} of them trained by a different version of the code: {again}" if old else ""
     how = " (sweep.rerun=stale trains them again)" if again == "kept" and old else ""
     return f"{plan.name}: {len(distinct(plan))} cells, {len(found)} already finished{remark}{how}"
 
 
-def finish(plan: Plan, jobs: int | str, stopped: bool = False) -> int:
-    """Measure what the ablation asks for, unless stopped; then the table, and what failed; 1 when something did."""
+def evaluate_and_report(plan: Plan, jobs: int | str, stopped: bool = False) -> int:
+    """Run the evaluations that the ablation requests, unless stopped, then show the results; return 1 if any failed."""
     found = [(cell, read_failure(cell.run)) for cell in unfinished(plan)]
     failed: list[tuple[str, Failed]] = [("", [(cell, why) for cell, why in found if why is not None])]
     if not stopped and len(found) < len(distinct(plan)):
         failed += [
             (each.label, measure(finished(plan.name, plan.outputs, jobs), each)) for each in requested_evaluations(plan)
         ]
-    return conclude(plan, failed)
+    return show_results(plan, failed)
 
 
-def conclude(plan: Plan, failed: Sequence[tuple[str, Failed]]) -> int:
-    """The table, and what failed of each part: training has no name, an evaluation its label; 1 when something did."""
-    show(plan, [name for name, _ in failed if name])
+def show_results(plan: Plan, failed: Sequence[tuple[str, Failed]]) -> int:
+    """Show the table and the failures of training (no name) and of each evaluation (its label); return 1 if any."""
+    show_report(plan, [name for name, _ in failed if name])
     for name, each in failed:
         if each:
             show_failures(plan, each, name)
     return 1 if any(each for _, each in failed) else 0
 
 
-def show(plan: Plan, evaluations: Sequence[str]) -> None:
-    """The table on the terminal, under it what was measured (there may be no room for it there), and the paths."""
+def show_report(plan: Plan, evaluations: Sequence[str]) -> None:
+    """Write the report; print its table, below it the evaluations that the table has no room for, and the paths."""
     from dropgrid.reports.columns import separate_evaluations
     from dropgrid.reports.formats.evaluation_lines import listing as metrics
     from dropgrid.reports.report import PIPE_WIDTH, write  # pandas and matplotlib: once there is something to show
@@ -134,7 +134,7 @@ def show(plan: Plan, evaluations: Sequence[str]) -> None:
 
 
 def show_failures(plan: Plan, failed: Failed, name: str) -> None:
-    """The cells that failed: class and last line, and where the whole log is."""
+    """Print the failed cells: class and last line of each failure, and the path of its log."""
     lines = [(cell.label, f"{why['class']}: {why['message']}", str(cell.folder / why["log"])) for cell, why in failed]
     heading = f"{name}: {len(failed)} failed" if name else f"{len(failed)} failed"
     listing.show(heading, listing.table(("cell", "failure", "log"), lines, left=(0, 1, 2)))

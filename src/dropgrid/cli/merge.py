@@ -1,14 +1,14 @@
-"""Bring the finished cells of another outputs folder here: python scripts/merge.py FROM [--yes]
+"""Import the finished cells of another outputs folder: python scripts/merge.py FROM [--yes]
 
-FROM is such a folder, as copied or mounted from another machine; it is only read. Without --yes it is only said what
-would be done. Ours is kept wherever both have something: a finished cell, an ablation's text, an evaluation. A cell of
-ours that is not finished goes to replaced/ and theirs takes its place; one that is being trained is left alone.
+FROM is an outputs folder, copied or mounted from another machine; it is only read. Without --yes the command only
+reports what it would do. If both folders have a finished cell, an ablation's text or an evaluation, the one here is
+kept. An unfinished cell here moves to replaced/ and the imported one takes its place, unless it is being trained.
 
 Finished cells of FORMAT 2 are taken over: their configs are written as they are now, under the id that follows, and
 nothing is trained. FROM may then be the outputs folder itself.
 
-Exit code 1 if something could not be merged: a cell of the same config that has other weights there, an ablation
-whose rows mean other configs there (nothing of that one is merged), a cell that is being trained. All else is merged.
+Exit code 1 if something could not be merged: a cell with the same config but different weights, an ablation whose rows
+have different configs (nothing of it is merged), a cell that is being trained. Everything else is merged.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.text import Text
 
 from dropgrid.cli import console
-from dropgrid.commands import parser, run
+from dropgrid.commands import command_parser, run_command
 from dropgrid.errors import UserError
 from dropgrid.store.earlier_format import EARLIER, earlier_cells, take_over
 from dropgrid.store.import_cell import import_cell, import_evaluations, unlike
@@ -31,21 +31,21 @@ from dropgrid.store.merge_plans import MergedPlan, merge_plans
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
-    expected = parser("merge", __doc__ or "")
+    """Run the command; return its exit code."""
+    expected = command_parser("merge", __doc__ or "")
     expected.add_argument("origin", metavar="FROM", type=Path, help="the other outputs folder")
-    expected.add_argument("--yes", action="store_true", help="do it, do not only say so")
-    return run(act, expected, arguments)
+    expected.add_argument("--yes", action="store_true", help="merge, instead of reporting what would be merged")
+    return run_command(act, expected, arguments)
 
 
 def act(given: argparse.Namespace) -> int:
     """Report what would be merged, or merge it; cells of an earlier FORMAT under the ids that they have now."""
     origin, outputs, yes = given.origin, given.outputs, given.yes
     if not Outputs(origin).runs.is_dir():
-        raise UserError(f"no runs in {origin}; FROM is another outputs folder, the one that has runs/ in it")
+        raise UserError(f"no runs in {origin}; FROM must be another outputs folder, the one that holds runs/")
     earlier = earlier_cells(Outputs(origin))
     if not earlier and outputs.exists() and origin.samefile(outputs):
-        raise UserError(f"{origin} is where outputs are; FROM is another folder, or say paths.outputs=DIR")
+        raise UserError(f"{origin} is the outputs folder itself; FROM must be another one, or set paths.outputs=DIR")
     if not earlier:
         return merge(origin, outputs, yes)
     console.show(f"{console.cells(len(earlier))} of FORMAT {EARLIER}: taken over under new ids, without training")
@@ -57,20 +57,20 @@ def act(given: argparse.Namespace) -> int:
 def merge(
     origin: Path, outputs: Path, yes: bool, renamed: Mapping[str, str] | None = None, problems: Sequence[str] = ()
 ) -> int:
-    """Report or merge: first cells, then the ablations that name them; 1 if something cannot be merged."""
+    """Report or merge, first cells, then the ablations that list them; return 1 if something cannot be merged."""
     joined = merge_plans(origin, outputs, renamed)
     problems = [*problems, *(each.refused for each in joined if each.refused)]
-    problems += cells(origin, outputs, {each.name for each in joined if each.refused}, yes)
-    ablations([each for each in joined if each.added or each.new or each.renamed], yes)
+    problems += merge_cells(origin, outputs, {each.name for each in joined if each.refused}, yes)
+    merge_ablations([each for each in joined if each.added or each.new or each.renamed], yes)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     if not yes:
-        console.show(Text("nothing was merged: --yes does", style="bold"))
+        console.show(Text("nothing was merged, add --yes to merge", style="bold"))
     return 1 if problems else 0
 
 
-def cells(origin: Path, outputs: Path, refused: set[str], yes: bool) -> list[str]:
-    """Bring finished cells and evaluations, but those that only refused ablations have; what went wrong."""
+def merge_cells(origin: Path, outputs: Path, refused: set[str], yes: bool) -> list[str]:
+    """Import finished cells and evaluations, except cells that only refused ablations have; return the problems."""
     named = members(origin)
     problems, here, measured, copied = [], 0, 0, 0
     rows: list[list[str | Text]] = []
@@ -94,24 +94,24 @@ def cells(origin: Path, outputs: Path, refused: set[str], yes: bool) -> list[str
             copied += size
             rows.append([called, console.size(size), theirs.name])
     if rows:
-        headings = ["brought" if yes else "to bring", "size", "cell"]
+        headings = ["imported" if yes else "to import", "size", "cell"]
         console.show(console.table(headings, rows), "")
-    parts = [f"{console.cells(len(rows))} {'brought' if yes else 'to bring'}, {console.size(copied)}"]
+    parts = [f"{console.cells(len(rows))} {'imported' if yes else 'to import'}, {console.size(copied)}"]
     parts += [f"{measured} evaluation files"] if measured else []
-    parts += [f"{here} finished here already"] if here else []
+    parts += [f"{here} already finished here"] if here else []
     console.show("; ".join(parts))
     return problems
 
 
-def ablations(joined: Sequence[MergedPlan], yes: bool) -> None:
-    """The lines that each ablation gets."""
+def merge_ablations(joined: Sequence[MergedPlan], yes: bool) -> None:
+    """Add the imported cells to the ablations, and print what each one gets."""
     for each in joined:
         new = "a new ablation, " if each.new else ""
-        parts = [f"{console.cells(len(each.added))} {'joined' if yes else 'would join'}"]
+        parts = [f"{console.cells(len(each.added))} {'added' if yes else 'to add'}"]
         parts += [f"{console.cells(each.renamed)} {'renamed' if yes else 'to rename'}"] if each.renamed else []
         console.show(f"{each.name}: {new}{', '.join(parts)}")
         if yes:
             each.write()
     if yes and joined:
         again = "; ".join(f"python scripts/report.py {shlex.quote(each.name)}" for each in joined)
-        console.show(f"the tables again, with what was merged: {again}")
+        console.show(f"to renew the tables: {again}")

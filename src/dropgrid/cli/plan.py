@@ -1,8 +1,8 @@
-"""What would run and what it costs; trains nothing: `python scripts/plan.py +ablation=NAME [OVERRIDES] [--json]`.
+"""Show what would run and its cost, without training: `python scripts/plan.py +ablation=NAME [OVERRIDES] [--json]`.
 
-Takes what train.py takes. Every cell is checked, and those that are not finished are timed in a few seconds of real
-training of each kind. sweep.budget=2h says whether they would fit; sweep.detect=0.3 is the difference, in points, for
-which it says how many seeds are needed.
+Takes the arguments of train.py. Checks every cell, and times a few seconds of real training for each kind of
+unfinished cell. With sweep.budget=2h, reports whether the cells would fit. sweep.detect=0.3 is the difference, in
+points, for which the number of seeds needed is estimated.
 """
 
 import json
@@ -18,9 +18,9 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from dropgrid.cluster.allocation import OURS, Allocation, allocation
-from dropgrid.commands import guarded, terminal
+from dropgrid.commands import run_guarded, terminal
 from dropgrid.cost.autotune import settle
-from dropgrid.cost.power import advice, command, pilot
+from dropgrid.cost.power import pilot, pilot_advice, train_command
 from dropgrid.cost.price import Line, Price, Pricing, budget, within_budget
 from dropgrid.execution.live_view import minutes
 from dropgrid.execution.pool import policy
@@ -32,21 +32,21 @@ from dropgrid.planning.tune import SEPARATOR
 from dropgrid.planning.types import Plan
 
 PIPE_WIDTH = 180
-"""Characters a line where the output is no terminal."""
+"""Characters per line if the output is not a terminal."""
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """The command; 2 and a line on stderr for each mistake, and where `sweep.budget` would be exceeded."""
+    """Run the command; return 2, with a line on stderr, after a mistake or if `sweep.budget` would be exceeded."""
     given = list(sys.argv[1:] if given is None else given)
     if any(each in ("-h", "--help") for each in given):
         print(__doc__)
         return 0
     words = [each for each in given if each != "--json"]
-    return guarded(lambda: preview(read_command_line(words).overrides, as_json="--json" in given))
+    return run_guarded(lambda: preview(read_command_line(words).overrides, as_json="--json" in given))
 
 
 def preview(overrides: Sequence[Override], *, as_json: bool) -> int:
-    """Plan, check as a launch does, measure, and show."""
+    """Plan, check as a launch does, measure, and print."""
     from dropgrid.execution.check import check
     from dropgrid.execution.slots import slots
     from dropgrid.execution.supervisor import warm
@@ -54,8 +54,10 @@ def preview(overrides: Sequence[Override], *, as_json: bool) -> int:
     from dropgrid.planning.types import modules
 
     made = settle(plans(overrides))
-    asks = asked(made, launcher_config(overrides))
-    found = [replace(plan, jobs="auto") for plan in made] if asks else made  # jobs of an allocation; it is timed here
+    asks = requested_allocations(made, launcher_config(overrides))
+    found = (
+        [replace(plan, jobs="auto") for plan in made] if asks else made
+    )  # a launcher has its own jobs; timing happens here
     for plan in found:
         _ = slots(plan), budget(plan), difference_to_detect(plan.sweep)  # errors in `sweep.` before all else
     if any([todo(plan, policy(plan).outdated) for plan in found]):
@@ -64,7 +66,8 @@ def preview(overrides: Sequence[Override], *, as_json: bool) -> int:
     pricing = Pricing()
     prices = [pricing.price(plan) for plan in found]
     if as_json:
-        print(json.dumps({"plans": [tree(each, asks[n] if asks else None) for n, each in enumerate(prices)]}, indent=1))
+        priced = [price_as_json(each, asks[n] if asks else None) for n, each in enumerate(prices)]
+        print(json.dumps({"plans": priced}, indent=1))
     else:
         console = terminal(width=None if sys.stdout.isatty() else PIPE_WIDTH)
         for number, each in enumerate(prices):
@@ -73,47 +76,57 @@ def preview(overrides: Sequence[Override], *, as_json: bool) -> int:
     return 0
 
 
-def asked(plans: Sequence[Plan], launcher: Mapping[str, Any]) -> list[Allocation]:
-    """What a launcher would be asked for, for each plan; nothing where the cells train on this machine."""
+def requested_allocations(plans: Sequence[Plan], launcher: Mapping[str, Any]) -> list[Allocation]:
+    """Return what each plan would request of a launcher; empty if the cells train on this machine."""
     if launcher["_target_"] == OURS:
         return []
     return [allocation(plan, todo(plan, policy(plan).outdated), launcher) for plan in plans]
 
 
 def show(price: Price, console: Console, asks: Allocation | None = None) -> None:
-    """The table, the totals, what a launcher would be asked for, and what is known of power."""
+    """Print the table, the totals, the request to a launcher, and the estimate of power."""
     console.print(f"{price.plan.name}: {price.plan.about.get('question') or 'a sweep'}", style="bold")
     console.print(table(price))
-    to_train = [f"to train: {command(price.plan)}"] if price.todo else []
-    for line in [total(price), *places(price, asks), *later(price.plan), *power(price), *to_train]:
+    to_train = [f"to train: {train_command(price.plan)}"] if price.todo else []
+    lines = [totals_line(price), *allocation_lines(price, asks), *followup_lines(price.plan), *power_lines(price)]
+    for line in [*lines, *to_train]:
         console.print(line, soft_wrap=True)
 
 
 def table(price: Price) -> Table:
-    """A line a row and combination of factors."""
+    """Return the table: a line for each row and combination of factors."""
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     factors = any(line.factors for line in price.lines)
     for heading in (*(["factors"] if factors else []), "row"):
         shown.add_column(heading, overflow="fold")
-    for heading in ("seeds", "parameters", "FLOPs an image", "sites", "finished", "older source", "to train", "a cell"):
+    for heading in (
+        "seeds",
+        "parameters",
+        "FLOPs per image",
+        "sites",
+        "finished",
+        "other code",
+        "to train",
+        "per cell",
+    ):
         shown.add_column(heading, justify="right")
     for line in price.lines:
         label = ", ".join(f"{key}={value}" for key, value in line.factors.items())
-        shown.add_row(*([label] if factors else []), line.row, *numbers(line))
+        shown.add_row(*([label] if factors else []), line.row, *row_values(line))
     shown.caption = "FLOPs of the forward pass in convolutions and matrix products, a multiply-add counted as 2."
     shown.caption_justify = "left"
     return shown
 
 
-def numbers(line: Line) -> list[str]:
-    """The line's, as the table shows them."""
+def row_values(line: Line) -> list[str]:
+    """Return the numbers of a line of the table."""
     counts = [str(each) if each else "–" for each in (line.facts.sites, line.finished, line.older, line.todo)]
     seconds = "–" if line.seconds is None else minutes(line.seconds) if line.seconds >= 10 else f"{line.seconds:.1f} s"
-    return [str(len(line.seeds)), f"{line.facts.parameters:,}", prefixed(line.facts.flops), *counts, seconds]
+    return [str(len(line.seeds)), f"{line.facts.parameters:,}", with_si_prefix(line.facts.flops), *counts, seconds]
 
 
-def prefixed(number: float) -> str:
-    """Three digits and k, M, G, T or P."""
+def with_si_prefix(number: float) -> str:
+    """Return a number with three digits and k, M, G, T or P."""
     for prefix in ("", "k", "M", "G", "T"):
         if number < 999.5:
             return f"{number:.3g} {prefix}".strip()
@@ -121,11 +134,11 @@ def prefixed(number: float) -> str:
     return f"{number:,.3g} P"
 
 
-def total(price: Price) -> str:
-    """`40 cells, 38 distinct, 12 finished (3 by older source), 26 to train: about 3 min 10 s on 2 slots, 85 MB …`."""
+def totals_line(price: Price) -> str:
+    """Return `40 cells, 38 distinct, 12 finished, 26 to train: about 3 min 10 s on 2 slots, 85 MB …`."""
     parts = [f"{price.cells} {'cell' if price.cells == 1 else 'cells'}"]
     parts += [f"{price.distinct} distinct"] if price.distinct < price.cells else []
-    older = f" ({price.older} by older source)" if price.older else ""
+    older = f" ({price.older} trained by a different version of the code)" if price.older else ""
     parts += [f"{price.finished} finished{older}"] if price.finished else []
     if not price.todo:
         return ", ".join([*parts, "nothing to train"])
@@ -136,37 +149,37 @@ def total(price: Price) -> str:
     )
 
 
-def places(price: Price, asks: Allocation | None) -> list[str]:
-    """`asks SLURM for an array of 40 jobs, each …; the longest takes about 3 min on cores as here`."""
+def allocation_lines(price: Price, asks: Allocation | None) -> list[str]:
+    """Return `asks SLURM for an array of 40 jobs, each …; the longest takes about 3 min on cores like these`."""
     if asks is None or not price.todo:
         return []
     longest = asks.longest([line.seconds for line in price.lines if line.todo and line.seconds])
     over = "; it will be queued again, from its checkpoint" if asks.minutes and longest > 60 * asks.minutes else ""
-    return [f"{asks.text()}; the longest takes about {minutes(longest)} on cores as here{over}"]
+    return [f"{asks.text()}; the longest takes about {minutes(longest)} on cores like these{over}"]
 
 
-def later(plan: Plan) -> list[str]:
-    """What the same command trains after these cells, which depends on them."""
+def followup_lines(plan: Plan) -> list[str]:
+    """Describe what the same command trains after these cells, depending on their results."""
     if plan.then is not None:
         rows = len({cell.row.partition(SEPARATOR)[0] for cell in plan.cells})
         return [f"then: {rows} rows with what is best on validation, at the sweep's own seeds"]
     looks = plan.about.get("looks")
     most = looks and looks[-1] * len({(str(cell.factors), cell.row) for cell in plan.cells})
-    return [f"then: seeds up to {looks[-1]} where the answer is open, {most} cells at most"] if looks else []
+    return [f"then: up to {looks[-1]} seeds in rows that are undecided, at most {most} cells"] if looks else []
 
 
-def power(price: Price) -> list[str]:
-    """Lines about the seeds that a difference takes; none where there is nothing to compare."""
+def power_lines(price: Price) -> list[str]:
+    """Return lines about the seeds needed to detect a difference; none if there is nothing to compare."""
     if len({line.row for line in price.lines}) < 2 or price.plan.then is not None:
         return []
     found = pilot(price)
-    return [advice(price.plan)] if found is None else found.lines
+    return [pilot_advice(price.plan)] if found is None else found.lines
 
 
-def tree(price: Price, asks: Allocation | None = None) -> dict[str, Any]:
-    """As JSON has it; seconds, bytes and FLOPs as plain numbers."""
+def price_as_json(price: Price, asks: Allocation | None = None) -> dict[str, Any]:
+    """Return a price for `--json`: seconds, bytes and FLOPs without units."""
     found = pilot(price)
     plain = {key: value for key, value in vars(price).items() if key not in ("plan", "lines")}
     plain |= {"allocation": asks and vars(asks)}
-    about = {"name": price.plan.name, "command": command(price.plan), "budget_seconds": budget(price.plan)}
-    return {**about, **plain, "rows": [asdict(line) for line in price.lines], "power": found and found.tree}
+    about = {"name": price.plan.name, "command": train_command(price.plan), "budget_seconds": budget(price.plan)}
+    return {**about, **plain, "rows": [asdict(line) for line in price.lines], "power": found and found.as_json}

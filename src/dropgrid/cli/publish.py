@@ -3,19 +3,19 @@
 import argparse
 from collections.abc import Sequence
 
-from dropgrid.commands import parser, run
+from dropgrid.commands import command_parser, run_command
 from dropgrid.paths import CHECKOUT_CONF
 from dropgrid.reports.publish import publish
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
-    expected = parser("publish", __doc__ or "")
+    """Run the command; return its exit code."""
+    expected = command_parser("publish", __doc__ or "")
     expected.add_argument("name", metavar="NAME")
-    return run(act, expected, arguments)
+    return run_command(act, expected, arguments)
 
 
 def act(given: argparse.Namespace) -> int:
-    """Publish into the checkout, and print the folder."""
+    """Copy the results into the checkout, and print the folder."""
     print(publish(given.name, given.outputs, CHECKOUT_CONF.parent))
     return 0

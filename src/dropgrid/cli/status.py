@@ -1,9 +1,9 @@
-"""Where sweeps stand, from another shell: python scripts/status.py [NAME] [--failed] [--json] [--follow CELL]
+"""Show the progress of sweeps, from any shell: python scripts/status.py [NAME] [--failed] [--json] [--follow CELL]
 
-Without NAME a line for each ablation. With it: its rows by status, the cells that are running, the time to go, the
-failures. It reads files only, and may be asked at any time, on any machine that sees the folder.
+Without NAME, a line for each ablation. With it: its rows by status, the running cells, the time to go, the failures.
+Reads files only, and may run at any time, on any machine that sees the folder.
 
-  --failed        only the failures, each with its log and the command that trains it again; exit code 1 if there are
+  --failed        only the failures, each with its log and the command that trains it again; exit code 1 if any
   --follow CELL   a cell's log until the cell ends; CELL is an id, its beginning, or ROW/seed0; exit code 1 if it failed
   --json          for programs. Without NAME: {outputs, ablations}; with NAME: {outputs, ablations, rows, cells}.
                   ablations: name, cells, finished, running, failed, interrupted, pending, older_source, last_activity
@@ -26,7 +26,7 @@ from rich.text import Text
 
 from dropgrid.cli import console
 from dropgrid.cli.tail import find, follow
-from dropgrid.commands import parser, run
+from dropgrid.commands import command_parser, run_command
 from dropgrid.errors import UserError
 from dropgrid.execution.live_view import minutes
 from dropgrid.store.ablation import names, read
@@ -44,17 +44,17 @@ SHOWN = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
-    expected = parser("status", __doc__ or "")
+    """Run the command; return its exit code."""
+    expected = command_parser("status", __doc__ or "")
     expected.add_argument("name", metavar="NAME", nargs="?", help="an ablation or a sweep")
     expected.add_argument("--failed", action="store_true", help="only the failures")
     expected.add_argument("--json", action="store_true", help="for programs")
     expected.add_argument("--follow", metavar="CELL", help="a cell's log as it grows")
-    return run(act, expected, arguments)
+    return run_command(act, expected, arguments)
 
 
 def act(given: argparse.Namespace) -> int:
-    """Read, and show what was asked for; 1 if cells failed and failures were asked for."""
+    """Print what the flags request; return 1 for --failed if cells failed."""
     if given.follow is not None:
         return follow(*find(given.follow, given.outputs, given.name), given.outputs)
     found, unreadable = statuses(given.outputs, given.name)
@@ -130,7 +130,7 @@ def to_go(status: AblationStatus) -> str:
 
 
 def show(status: AblationStatus) -> None:
-    """Print one ablation: rows by status, running cells, failures, and how many cells are by older source."""
+    """Print one ablation: rows by status, running cells, failures, and the count of cells trained by other code."""
     words = [f"{number} {status}" for status, number in status.counts().items() if number]
     head = [f"{len(status.cells)} cells: {', '.join(words)}"]
     left, last = to_go(status), active(status)
@@ -156,15 +156,15 @@ def show(status: AblationStatus) -> None:
     if failed:
         more = f"{len(failed) - SHOWN} more failed; " if len(failed) > SHOWN else ""
         console.show(
-            Text(f"{more}python scripts/status.py {shlex.quote(status.name)} --failed tells how to train again")
+            Text(f"{more}python scripts/status.py {shlex.quote(status.name)} --failed shows how to train them again")
         )
     if earlier := len(status.earlier()):
         console.show("", Text(advice(earlier, status.cells[0].run.outputs.root), "yellow"))
     older = len(status.older())
     if older:
         were, them = ("was", "it") if older == 1 else ("were", "them")
-        told = f"{older} of {console.cells(len(status.cells))} {were} trained by older source"
-        console.show("", Text(f"{told}: sweep.rerun=stale trains {them} again", "yellow"))
+        counted = f"{older} of {console.cells(len(status.cells))} {were} trained by a different version of the code"
+        console.show("", Text(f"{counted}: sweep.rerun=stale trains {them} again", "yellow"))
 
 
 def progress(status: AblationStatus, cell: Cell) -> list[str | Text]:

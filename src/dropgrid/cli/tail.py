@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dropgrid.errors import UserError, meant
+from dropgrid.errors import UserError, did_you_mean
 from dropgrid.store.inventory import listed_cells, member_label, subfolders
 from dropgrid.store.layout import Outputs, RunFolder
 from dropgrid.store.records import read_failure
@@ -16,10 +16,10 @@ SECONDS_BETWEEN = 0.25
 
 
 def find(given: str, outputs: Path, name: str | None = None) -> tuple[str, str]:
-    """A cell's id and how people call it, from its id, the beginning of one, or `[factors/]row/seed<k>`.
+    """Return the id and the label of a cell, given its id, the beginning of its id, or `[factors/]row/seed<k>`.
 
     Raises:
-        UserError: none is called that, or several.
+        UserError: no cell matches, or several do.
     """
     known = list(listed_cells(outputs, [name] if name else []))
     called = {cell.id: member_label(ablation, cell) for ablation, cell in known}
@@ -38,17 +38,17 @@ def find(given: str, outputs: Path, name: str | None = None) -> tuple[str, str]:
         raise UserError(f"{given!r} is a row; which of its cells? {', '.join(dict.fromkeys(rows))}")
     where = f"in {name}" if name else f"in {outputs}"
     known_as = [*dict.fromkeys(each for each, _ in paths), *called]
-    raise UserError(f"no cell {given!r} {where}{meant(given, known_as)} (an id, its beginning, or ROW/seed0)")
+    raise UserError(f"no cell {given!r} {where}{did_you_mean(given, known_as)} (an id, its beginning, or ROW/seed0)")
 
 
 def listed(ids: Sequence[str], called: dict[str, str]) -> str:
-    """The first few ids with their names."""
+    """Return the first few ids with their labels."""
     shown = [each if called[each] == each else f"{each} ({called[each]})" for each in ids[:5]]
     return ", ".join(shown) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
 
 
 def follow(cell: str, name: str, outputs: Path) -> int:
-    """Print a cell's log, and go on while it runs; 1 where it ends as failed."""
+    """Print a cell's log, and follow it while the cell runs; return 1 if the cell failed."""
     run = Outputs(outputs).run(cell)
     for text in growing(run):
         sys.stdout.write(text)
@@ -61,7 +61,7 @@ def follow(cell: str, name: str, outputs: Path) -> int:
 
 
 def growing(run: RunFolder) -> Iterator[str]:
-    """The text of a cell's log, piece by piece, from its beginning until nobody trains the cell any more.
+    """Yield a cell's log piece by piece, from its beginning until nobody trains the cell any more.
 
     A log that was cut or replaced is read from its beginning again.
     """
@@ -78,7 +78,7 @@ def growing(run: RunFolder) -> Iterator[str]:
         except FileNotFoundError:
             content = b""
         if running and content and not content.endswith(b"\n"):
-            content = content[: content.rfind(b"\n") + 1]  # whole lines, so whole characters
+            content = content[: content.rfind(b"\n") + 1]  # only complete lines, so only complete characters
         at += len(content)
         if content:
             yield content.decode(errors="replace")

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from dropgrid.commands import complain, guarded
+from dropgrid.commands import print_error, run_guarded
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
 from dropgrid.planning import policy
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def build_model(cfg: DictConfig | dict[str, Any]) -> "nn.Module":
-    """The bare network of a composed config, initialised from its seed."""
+    """Return the network of a composed config, initialised from its seed."""
     from dropgrid import build
     from dropgrid.planning.compose import resolved_config
     from dropgrid.store.identity import divide
@@ -38,7 +38,7 @@ def build_model(cfg: DictConfig | dict[str, Any]) -> "nn.Module":
 
 
 def train_cell(cell: Mapping[str, Any], folder: Path) -> None:
-    """What a cell's process runs."""
+    """Train in a cell's process."""
     from dropgrid.training.train import train
 
     train(cell, folder)
@@ -46,7 +46,7 @@ def train_cell(cell: Mapping[str, Any], folder: Path) -> None:
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
 def task(cfg: DictConfig) -> dict[str, Any] | None:
-    """Hydra's task: alone a sweep of one cell; under a foreign launcher it supervises its cell, never raises."""
+    """Run Hydra's task: a sweep of one cell; under another sweeper's launcher, supervise the cell and never raise."""
     from dropgrid.cli.launch import launch
     from dropgrid.cost.autotune import settle
     from dropgrid.cost.price import within_budget
@@ -60,7 +60,7 @@ def task(cfg: DictConfig) -> dict[str, Any] | None:
             engine = LocalEngine(train_cell, within_budget)
             sys.exit(launch(plans(overrides, expect=engine.expect), engine))
         except UserError as error:
-            sys.exit(complain(error))
+            sys.exit(print_error(error))
     (plan,) = settle(plans(overrides)[:1])
     outcome = run_only_cell(plan, train_cell)
     if outcome.status == "stopped":
@@ -69,13 +69,13 @@ def task(cfg: DictConfig) -> dict[str, Any] | None:
 
 
 def main() -> None:
-    """Run Hydra so that whatever the user got wrong ends in one clear line and exit code 2."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, and does not print and exit
-    sys.exit(guarded(run_hydra))
+    """Run Hydra; a user's mistake ends in one line and exit code 2."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and exiting
+    sys.exit(run_guarded(run_hydra))
 
 
 def run_hydra() -> int:
-    """Check the command line and have Hydra run it; what Hydra refuses is explained."""
+    """Check the command line and have Hydra run it; explain what Hydra refuses."""
     line = read_command_line(sys.argv[1:])
     sys.argv[1:] = line.arguments
     RUNNING.set(line)

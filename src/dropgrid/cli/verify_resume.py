@@ -1,8 +1,9 @@
-"""Kill a run wherever it hurts, let it go on, and compare it to the bit with the same run left alone:
+"""Verify that a killed run resumes exactly, by comparing it bit for bit with an uninterrupted run:
 `python scripts/verify_resume.py [OVERRIDES]`, the overrides of one run.
 
-Killed before its first step, in the middle of an epoch, at an epoch's first and last batch, inside validation, and
-between the last step and the result; asked to stop in between. All in one run, each time from the last checkpoint.
+The run is killed before its first step, in the middle of an epoch, at an epoch's first and last batch, inside
+validation, and between the last step and the result, and is asked to stop once. Each time it resumes from its last
+checkpoint.
 """
 
 import os
@@ -17,7 +18,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 
-from dropgrid.commands import Parser, parser, run, terminal
+from dropgrid.commands import Parser, command_parser, run_command, terminal
 from dropgrid.cost.autotune import settle
 from dropgrid.errors import UserError
 from dropgrid.execution.check import check
@@ -31,22 +32,22 @@ from dropgrid.store.layout import Outputs, RunFolder
 from dropgrid.training.train import train
 
 FILES = ("last.safetensors", "best.safetensors", "metrics.csv", "predictions.npz")
-"""Compared byte by byte; result.json but for its parts in APART."""
+"""Compared byte by byte; result.json is compared except for the parts in NOT_COMPARED."""
 
-APART = ("timing", "provenance")
+NOT_COMPARED = ("timing", "provenance")
 
 Point = tuple[str, int, signal.Signals]
-"""Where (`step`, `validation` or `end`), at which step or epoch, and how."""
+"""Place (`step`, `validation` or `end`), step or epoch, and signal."""
 
 
 class Interrupt(Callback):
-    """Sends this process a signal at a point: before a step, in an epoch's validation, or when training has ended."""
+    """Sends this process a signal before a step, during an epoch's validation, or when training has ended."""
 
     def __init__(self, point: Point):
         self.where, self.when, self.signal = point
 
     def strike(self, where: str, when: int) -> None:
-        """Now, if this is the point."""
+        """Send the signal if this is the point."""
         if where == self.where and when >= self.when:
             self.when = sys.maxsize
             os.kill(os.getpid(), self.signal)
@@ -61,13 +62,13 @@ class Interrupt(Callback):
         self.strike("end", 0)
 
 
-def interrupted(point: Point, cell: Mapping[str, Any], folder: Path) -> None:
-    """What the process that is to be killed runs."""
+def train_until_killed(point: Point, cell: Mapping[str, Any], folder: Path) -> None:
+    """Train in the process that is to be killed."""
     train(cell, folder, callbacks=[Interrupt(point)])
 
 
-def points(steps: int, epochs: int, validates: bool) -> dict[str, Point]:
-    """Name -> point, in the order in which a run comes to them."""
+def kill_points(steps: int, epochs: int, validates: bool) -> dict[str, Point]:
+    """Return name -> point, in the order in which a run reaches them."""
     kill, term, each = signal.SIGKILL, signal.SIGTERM, steps // epochs
     middle = max(1, each // 2)
     found: dict[str, Point] = {
@@ -83,71 +84,71 @@ def points(steps: int, epochs: int, validates: bool) -> dict[str, Point]:
 
 
 def verify(plan: Plan, place: Path, console: Console) -> list[str]:
-    """What differs between the run left alone and the run killed; empty where nothing does."""
+    """Return what differs between the uninterrupted run and the killed run; empty if nothing does."""
     cell = plan.cells[0]
     alone, killed = place / "alone", place / "killed"
-    with console.status("training, left alone"):
-        result = trained(plan, alone)
+    with console.status("training without interruption"):
+        result = train_uninterrupted(plan, alone)
     steps, epochs = result["steps"], result["epochs"]
     if steps < 4:
-        raise UserError(f"a run of {steps} optimizer steps has too few places to be killed at; it needs 4")
-    given = quick(plan.supervised(cell), steps)
-    console.print(f"left alone: {steps} steps, {epochs} epochs, weights {result['weights']['last'][:12]}")
-    for name, point in points(steps, epochs, result["metrics"]["val/acc_last"] is not None).items():
+        raise UserError(f"a run of {steps} optimizer steps is too short to be killed at every point; it needs 4")
+    given = with_frequent_checkpoints(plan.supervised(cell), steps)
+    console.print(f"uninterrupted: {steps} steps, {epochs} epochs, weights {result['weights']['last'][:12]}")
+    for name, point in kill_points(steps, epochs, result["metrics"]["val/acc_last"] is not None).items():
         with console.status(f"training, to be killed: {name}"):
-            outcome = supervise(given, killed, partial(interrupted, point))
+            outcome = supervise(given, killed, partial(train_until_killed, point))
         if outcome.status != "failed" or point[2].name not in outcome.failure:
             raise UserError(f"{name}: expected to end by {point[2].name}, got {outcome.status} {outcome.failure}")
-        console.print(f"{point[2].name} {name}: {last_words(Outputs(killed).run(cell.id))}")
+        console.print(f"{point[2].name} {name}: {resumed_from(Outputs(killed).run(cell.id))}")
     with console.status("training to the end"):
-        demand(supervise(given, killed, train))
+        require_finished(supervise(given, killed, train))
     return differences(Outputs(alone).run(cell.id).folder, Outputs(killed).run(cell.id).folder)
 
 
-def trained(plan: Plan, outputs: Path) -> dict[str, Any]:
-    """The result of the cell, left alone."""
-    demand(supervise(plan.supervised(plan.cells[0]), outputs, train))
+def train_uninterrupted(plan: Plan, outputs: Path) -> dict[str, Any]:
+    """Train the cell without interruption; return its result."""
+    require_finished(supervise(plan.supervised(plan.cells[0]), outputs, train))
     found: dict[str, Any] = read_json(Outputs(outputs).run(plan.cells[0].id).result)
     return found
 
 
-def demand(outcome: Outcome) -> None:
-    """UserError unless the cell finished."""
+def require_finished(outcome: Outcome) -> None:
+    """Raise UserError unless the cell finished."""
     if outcome.status != "finished":
         raise UserError(f"the cell {outcome.status}: {outcome.failure}\nlog: {outcome.log}")
 
 
-def quick(cell: dict[str, Any], steps: int) -> dict[str, Any]:
-    """The same cell with a checkpoint every few steps, unless it says how often itself."""
+def with_frequent_checkpoints(cell: dict[str, Any], steps: int) -> dict[str, Any]:
+    """Return the cell with a checkpoint every few steps, unless its config sets `sweep.checkpoint.steps`."""
     sweep = cell["local"]["sweep"]
     every = sweep["checkpoint"]["steps"] or max(2, steps // 13)
     return {**cell, "local": {**cell["local"], "sweep": {**sweep, "checkpoint": {"minutes": None, "steps": every}}}}
 
 
-def last_words(run: RunFolder) -> str:
-    """Where the attempt that was just killed had started from."""
+def resumed_from(run: RunFolder) -> str:
+    """Return the line of the log that names where the killed attempt had started."""
     log = run.log.read_text().rpartition("\n--- ")[2]
     return next((line for line in log.splitlines() if line.startswith("continues ")), "began at the first step")
 
 
 def differences(alone: Path, killed: Path) -> list[str]:
-    """The files, and keys of the result, that are not the same."""
+    """Return the files, and keys of the result, that differ."""
     found = [name for name in FILES if (alone / name).read_bytes() != (killed / name).read_bytes()]
     one, two = (read_json(RunFolder(each).result) for each in (alone, killed))
-    return found + [f"result.json: {key}" for key in one if key not in APART and one[key] != two.get(key)]
+    return found + [f"result.json: {key}" for key in one if key not in NOT_COMPARED and one[key] != two.get(key)]
 
 
-def only(cells: Sequence[Cell]) -> None:
-    """UserError unless there is one cell."""
+def require_single_cell(cells: Sequence[Cell]) -> None:
+    """Raise UserError unless there is exactly one cell."""
     if len(cells) != 1:
-        raise UserError(f"one run at a time: these overrides make {len(cells)} cells; name one row's and one seed")
+        raise UserError(f"one run at a time: these overrides make {len(cells)} cells; select one row and one seed")
 
 
 def act(given: Any) -> int:
-    """The command."""
+    """Verify the run; return 1 if it differs."""
     console = terminal(soft_wrap=True)
     (plan, *more) = settle(plans(read_command_line(given.overrides).overrides))
-    only([*plan.cells, *(cell for each in more for cell in each.cells)])
+    require_single_cell([*plan.cells, *(cell for each in more for cell in each.cells)])
     warm([])
     check([plan])
     with tempfile.TemporaryDirectory(prefix="verify-resume-") as place:
@@ -160,7 +161,7 @@ def act(given: Any) -> int:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """0 where the bits are the same, 1 where not."""
-    command: Parser = parser("verify_resume", __doc__ or "")
+    """Run the command; return 0 if the runs are bit-identical, else 1."""
+    command: Parser = command_parser("verify_resume", __doc__ or "")
     command.add_argument("overrides", nargs="*", help="as for train.py")
-    return run(act, command, given)
+    return run_command(act, command, given)

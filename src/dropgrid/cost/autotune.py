@@ -1,8 +1,8 @@
-"""`trainer.precision=auto`, `trainer.channels_last=auto`: what is fastest here, measured once and written into a plan.
+"""`trainer.precision=auto`, `trainer.channels_last=auto`: the fastest values on this machine, measured once.
 
-Bits depend on these values, so a cell has them as they are: `auto` never reaches one. The choice is made for the
-plan's first row and kept beside the outputs, so that the same command, here or on another machine that shares them,
-means the same cells.
+The bits of training depend on these values, so a cell's config has them and never `auto`. The choice is made for the
+plan's first row and saved beside the outputs, so that the same command gives the same cells on every machine that
+shares the outputs.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.commands import terminal
-from dropgrid.cost.probe import kind, paces
+from dropgrid.cost.probe import cost_class, paces
 from dropgrid.data.cache import digest
 from dropgrid.errors import UserError
 from dropgrid.execution.slots import slots
@@ -25,42 +25,42 @@ from dropgrid.store.layout import CacheFolder
 
 AUTO = "auto"
 CHOICES: Mapping[str, tuple[Any, ...]] = {"precision": ("32-true", "bf16-mixed"), "channels_last": (False, True)}
-"""What is measured of each key; the first stays where a later one is not faster by `MARGIN`."""
+"""Key -> values to measure; the first is kept unless a later one is faster by `MARGIN`."""
 
 MARGIN = 1.03
-"""Times the rate: less is noise."""
+"""Ratio of rates below which a difference counts as noise."""
 
 TURNS = 2
-"""Each is measured so often, in turn; the best counts."""
+"""Measurements of each combination, in turn; the best counts."""
 
 LIKELY = (("32-true", False), ("32-true", True), ("bf16-mixed", True))
-"""Of the combinations those that may be fastest: bfloat16 is slow in the contiguous format wherever it is fast."""
+"""Combinations that may be fastest: bfloat16 is slow in the contiguous format wherever it is fast."""
 
 
 def open_keys(cell: Cell) -> list[str]:
-    """The keys of its trainer that are still `auto`; UserError where a key may not be."""
+    """Return the keys of a cell's trainer that are still `auto`; UserError for a key that may not be."""
     found = [key for key, value in cell.config["trainer"].items() if value == AUTO]
     for key in found:
         if key not in CHOICES:
-            raise UserError(f"trainer.{key} has no auto; {' and '.join(CHOICES)} have")
+            raise UserError(f"trainer.{key} cannot be auto; only {' and '.join(CHOICES)} can")
     return found
 
 
 def settle(plans: Sequence[Plan]) -> list[Plan]:
-    """Return the plans with what is fastest here in the place of every `auto`, measured in processes of their own."""
-    return [settled(plan) for plan in plans]
+    """Return the plans with the fastest value for every `auto`, measured in separate processes."""
+    return [settled_plan(plan) for plan in plans]
 
 
-def settled(plan: Plan) -> Plan:
-    """The plan with what is fastest in the place of every `auto`."""
+def settled_plan(plan: Plan) -> Plan:
+    """Return the plan with the fastest value for every `auto`."""
     if not any(open_keys(cell) for cell in plan.cells):
         return plan
-    chosen = choose(plan, plan.cells[0])
-    return replace(plan, cells=[concrete(cell, chosen) for cell in plan.cells])
+    chosen = fastest_values(plan, plan.cells[0])
+    return replace(plan, cells=[with_values(cell, chosen) for cell in plan.cells])
 
 
-def concrete(cell: Cell, chosen: Mapping[str, Any]) -> Cell:
-    """The cell with these values where it has `auto`, in its command too."""
+def with_values(cell: Cell, chosen: Mapping[str, Any]) -> Cell:
+    """Return the cell with the chosen values for its `auto` keys, in its config and in its command."""
     values = {key: chosen[key] for key in open_keys(cell)}
     config = {**cell.config, "trainer": {**cell.config["trainer"], **values}}
     typed = [f"trainer.{key}={str(value).lower()}" for key, value in values.items()]
@@ -68,21 +68,23 @@ def concrete(cell: Cell, chosen: Mapping[str, Any]) -> Cell:
     return cell.variant(config, line)
 
 
-def choose(plan: Plan, cell: Cell) -> dict[str, Any]:
-    """The fastest values of all keys, from an earlier measurement or a new one."""
-    path = CacheFolder(Path(cell.local["paths"]["cache"])).fastest(digest(kind(cell)))
+def fastest_values(plan: Plan, cell: Cell) -> dict[str, Any]:
+    """Return the fastest values of all keys, from an earlier measurement or a new one."""
+    path = CacheFolder(Path(cell.local["paths"]["cache"])).fastest(digest(cost_class(cell)))
     known = read_json(path)
     if known is None:
-        known = measured(plan, cell)
+        known = measure_combinations(plan, cell)
         write_json(path, known)
         console = terminal(stderr=True)
         rates = ", ".join(f"{name} {rate:.2f}" for name, rate in known["rates"].items())
-        console.print(f"fastest here, in rates of the first: {rates}; kept in {path}", soft_wrap=True)
+        console.print(
+            f"fastest on this machine, as speed relative to the first: {rates}; saved in {path}", soft_wrap=True
+        )
     return dict(known["chosen"])
 
 
-def measured(plan: Plan, cell: Cell) -> dict[str, Any]:
-    """Train each combination for seconds, as many side by side as the plan's cells will be; rates of an epoch."""
+def measure_combinations(plan: Plan, cell: Cell) -> dict[str, Any]:
+    """Train each combination for seconds, as many at once as cells will train; return the choice and relative rates."""
     trainer = cell.config["trainer"]
     free = open_keys(cell)
     wanted = [dict(zip(CHOICES, values, strict=True)) for values in product(*CHOICES.values()) if values in LIKELY]
@@ -90,10 +92,10 @@ def measured(plan: Plan, cell: Cell) -> dict[str, Any]:
         if key not in free:
             wanted = [{**each, key: trainer[key]} for each in wanted]
     unique = list({json.dumps({key: each[key] for key in free}): each for each in wanted}.values())
-    candidates = [concrete(cell, each) for each in unique]
+    candidates = [with_values(cell, each) for each in unique]
     warm(modules(plan.configs))
     jobs = slots(replace(plan, cells=candidates))
-    turns = [[paces(plan, [each], jobs)[kind(each)].epoch for each in candidates] for _ in range(TURNS)]
+    turns = [[paces(plan, [each], jobs)[cost_class(each)].epoch for each in candidates] for _ in range(TURNS)]
     seconds = [min(each) for each in zip(*turns, strict=True)]
     rates = [seconds[0] / each for each in seconds]
     best = 0

@@ -1,4 +1,4 @@
-"""How many seeds a plan needs, from those of its rows that are finished, and the pilot to run where there are none."""
+"""The number of seeds a plan needs, estimated from its finished cells; a pilot to run if there are none."""
 
 import math
 import shlex
@@ -17,12 +17,12 @@ from dropgrid.store.layout import Outputs
 from dropgrid.store.records import read_lines
 
 PILOT = 3
-"""Seeds."""
+"""Seeds of a pilot."""
 
 
 @dataclass(frozen=True)
 class Pilot:
-    """What the finished seeds say: differences in points, `seconds` of all rows at the seeds needed, from none."""
+    """The estimate from finished seeds: differences in points; `seconds` to train all rows at the seeds needed."""
 
     detect: float
     spread: Spread
@@ -34,7 +34,7 @@ class Pilot:
 
     @property
     def lines(self) -> list[str]:
-        """In words."""
+        """The estimate in sentences."""
         found = self.spread
         needed = f"{self.seeds_needed:,} seeds" if self.seeds_needed else "more than a million seeds"
         time = f", about {minutes(self.seconds)} in all" if self.seconds else ""
@@ -55,15 +55,15 @@ class Pilot:
         ]
 
     @property
-    def tree(self) -> dict[str, Any]:
-        """As JSON has it."""
+    def as_json(self) -> dict[str, Any]:
+        """The estimate for `--json`."""
         return {"power": POWER, **asdict(self)}
 
 
 def pilot(price: Price) -> Pilot | None:
-    """From the finished cells of a plan; None where no row shares two seeds with its baseline."""
+    """Return the estimate from a plan's finished cells; None if no row shares two seeds with its baseline."""
     plan, delta = price.plan, difference_to_detect(price.plan.sweep)
-    found = spread(finished(plan), plan.about["baseline"])
+    found = spread(finished_values(plan), plan.about["baseline"])
     if found is None:
         return None
     needed = seeds_needed(delta, found.sd)
@@ -75,9 +75,11 @@ def pilot(price: Price) -> Pilot | None:
     return Pilot(delta, found, needed, (low, high), seconds, seeds, detectable(seeds, found.sd))
 
 
-def finished(plan: Plan) -> list[Values]:
-    """The headline metric of what is finished, in points, for each combination of factors: seeds of the same rows that
-    an earlier command trained are among it."""
+def finished_values(plan: Plan) -> list[Values]:
+    """Return the headline metric of finished cells, in points, for each combination of factors.
+
+    Includes seeds of the same rows that an earlier command trained.
+    """
     rows = {(str(cell.factors), cell.row, treatment_id(cell.config)) for cell in plan.cells}
     cells = {(str(cell.factors), cell.row, cell.seed): cell.id for cell in plan.cells}
     outputs = Outputs(plan.outputs)
@@ -93,19 +95,19 @@ def finished(plan: Plan) -> list[Values]:
     return list(blocks.values())
 
 
-def advice(plan: Plan) -> str:
-    """What to run where nothing can be said yet."""
+def pilot_advice(plan: Plan) -> str:
+    """Return the advice, with the command of a pilot, if there is no estimate yet."""
     other = ("seed=", "sweep.seeds=", "sweep.budget=")
-    words = [word for word in shlex.split(command(plan)) if not word.startswith(other)]
+    words = [word for word in shlex.split(train_command(plan)) if not word.startswith(other)]
     if "-m" not in words and not any(word.startswith("+ablation=") for word in words):
         words.insert(2, "-m")
     seeds = list(dict.fromkeys(cell.seed for cell in plan.cells))
     chosen = seeds[:PILOT] if len(seeds) >= PILOT else range(PILOT)
     line = shlex.join([*words, f"seed={','.join(map(str, chosen))}"])
-    return f"power: not known before two seeds of a row and of its baseline are finished; a pilot: {line}"
+    return f"power: unknown until two seeds of a row and of its baseline are finished; a pilot: {line}"
 
 
-def command(plan: Plan) -> str:
-    """The line that trains the plan where it was asked to lie."""
+def train_command(plan: Plan) -> str:
+    """Return the command that trains the plan in its outputs folder."""
     places = [each for each in plan.place if each.startswith(("paths.", "logger"))]
     return " ".join([plan.about["command"], *map(shlex.quote, places)])

@@ -1,4 +1,4 @@
-"""What a sweep costs before it starts: its cells, their time and their disk; and whether that is within its budget."""
+"""Cost estimate before training: cells, time and disk space of a sweep, and whether it is within its budget."""
 
 import heapq
 import re
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dropgrid.cost.probe import Pace, kind, paces
+from dropgrid.cost.probe import Pace, cost_class, paces
 from dropgrid.errors import UserError
 from dropgrid.execution.live_view import minutes
 from dropgrid.execution.selection import current_result, distinct, older, outdated, todo
@@ -24,8 +24,11 @@ SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 @dataclass(frozen=True)
 class Line:
-    """A row within a combination of factors: its cells, of which `older` are finished by older source, and the seconds
-    that one takes: expected, or where none is to be trained as they were; None where neither is known."""
+    """A row within a combination of factors, and its cells.
+
+    `older`: finished cells that were trained by a different version of the code. `seconds` of one cell: expected, or,
+    if none is to be trained, measured; None if neither is known.
+    """
 
     row: str
     factors: Mapping[str, str]
@@ -39,8 +42,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Price:
-    """A plan's: its lines in the order of the table, counts of cells, expected seconds on so many slots side by side,
-    bytes that the cells to train leave, and those of checkpoints while they train."""
+    """The cost of a plan.
+
+    `lines`: in the order of the table. `seconds`: expected, on `slots` cells side by side. `files`: bytes that the
+    cells to train leave. `checkpoints`: bytes of checkpoints while they train.
+    """
 
     plan: Plan
     lines: Sequence[Line]
@@ -57,18 +63,18 @@ class Price:
 
 @dataclass
 class Pricing:
-    """Prices plans that run one after the other: what one has trained the next need not, nor measure again."""
+    """Prices plans that run in sequence: a cell or kind of cell that one plan covers costs the next ones nothing."""
 
     paces: dict[str, Pace] = field(default_factory=dict)
     facts: dict[str, "Facts"] = field(default_factory=dict)
     trained: set[str] = field(default_factory=set)
 
     def price(self, plan: Plan) -> Price:
-        """Of the next plan, after a probe of each kind of cell that was not measured yet."""
+        """Return the price of the next plan, after a probe of each kind of cell that is not measured yet."""
         cells = self.waiting(plan)
         seconds = self.expected(plan, cells)
         results = {cell.id: found for cell in distinct(plan) if (found := current_result(cell)) is not None}
-        lines = [self.line(group, results, seconds) for group in grouped(plan)]
+        lines = [self.line(group, results, seconds) for group in cells_by_row(plan)]
         jobs = min(slots(plan), len(cells)) or slots(plan)
         self.trained |= seconds.keys()
         return Price(
@@ -86,24 +92,24 @@ class Pricing:
         )
 
     def waiting(self, plan: Plan) -> list[Cell]:
-        """The cells that it will train."""
+        """Return the cells that a plan will train."""
         return [cell for cell in todo(plan, outdated(plan)) if cell.id not in self.trained]
 
     def expected(self, plan: Plan, cells: Sequence[Cell]) -> dict[str, float]:
-        """id -> seconds of each of those cells."""
+        """Return id -> expected seconds of each cell."""
         jobs = min(slots(plan), len(cells)) or 1
         kinds: dict[str, list[Cell]] = {}
         for cell in cells:
-            kinds.setdefault(f"{jobs} {kind(cell)}", []).append(cell)
-        # of a kind that with the most sites: no other takes longer
+            kinds.setdefault(f"{jobs} {cost_class(cell)}", []).append(cell)
+        # the cell with the most sites: no other of its kind takes longer
         chosen = [max(each, key=lambda c: self.fact(c).sites) for key, each in kinds.items() if key not in self.paces]
         self.paces |= {f"{jobs} {key}": pace for key, pace in paces(plan, chosen, jobs).items()}
         found = {cell.id: self.paces[key].seconds(cell) for key, each in kinds.items() for cell in each}
         return {cell.id: found[cell.id] for cell in cells}
 
     def fact(self, cell: Cell) -> "Facts":
-        """A cell's size, found once a row."""
-        from dropgrid.cost.profile import facts  # torch: not for a command that is wrong
+        """Return a cell's size, computed once for each row."""
+        from dropgrid.cost.profile import facts  # imports torch, which a mistaken command need not wait for
 
         key = treatment_id(cell.config)
         if key not in self.facts:
@@ -111,7 +117,7 @@ class Pricing:
         return self.facts[key]
 
     def line(self, cells: Sequence[Cell], results: Mapping[str, Result], seconds: Mapping[str, float]) -> Line:
-        """Of the cells of one row and combination."""
+        """Return the line of the cells of one row and combination of factors."""
         found = [results[cell.id] for cell in cells if cell.id in results]
         expected = [seconds[cell.id] for cell in cells if cell.id in seconds]
         taken = expected or [each["timing"]["total_seconds"] for each in found]
@@ -127,8 +133,8 @@ class Pricing:
         )
 
 
-def grouped(plan: Plan) -> list[list[Cell]]:
-    """The plan's cells by combination of factors and row."""
+def cells_by_row(plan: Plan) -> list[list[Cell]]:
+    """Return the plan's cells, grouped by combination of factors and row."""
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in plan.cells:
         groups.setdefault((str(cell.factors), cell.row), []).append(cell)
@@ -136,8 +142,7 @@ def grouped(plan: Plan) -> list[list[Cell]]:
 
 
 def makespan(seconds: Sequence[float], slots: int) -> float:
-    """When the last ends, where each begins in the slot that is free first: their sum / slots, and the wait for the
-    last ones."""
+    """Return when the last cell ends if each one starts in the slot that is free first."""
     ends = [0.0] * slots
     for each in seconds:
         heapq.heappush(ends, heapq.heappop(ends) + each)
@@ -145,7 +150,7 @@ def makespan(seconds: Sequence[float], slots: int) -> float:
 
 
 def budget(plan: Plan) -> float | None:
-    """`sweep.budget` in seconds; None where there is none."""
+    """Return `sweep.budget` in seconds; None if it is null."""
     given: Any = plan.sweep["budget"]
     if given is None:
         return None
@@ -158,9 +163,9 @@ def budget(plan: Plan) -> float | None:
 
 
 def within_budget(plans: Sequence[Plan], measured: Mapping[str, Pace] | None = None) -> None:
-    """UserError where a plan is expected to end after its `sweep.budget`, counted from the start of the first.
+    """Raise UserError if a plan is expected to end after its `sweep.budget`, counted from the start of the first.
 
-    Nothing is measured where no plan has a budget, nor what is `measured` already (`Pricing.paces`).
+    Measures nothing if no plan has a budget, and no kind of cell that is in `measured` (`Pricing.paces`).
     """
     budgets = [budget(plan) for plan in plans]
     if all(each is None for each in budgets):
@@ -172,12 +177,12 @@ def within_budget(plans: Sequence[Plan], measured: Mapping[str, Pace] | None = N
         pricing.trained |= seconds.keys()
         total = spent + makespan(list(seconds.values()), min(slots(plan), len(cells)) or 1)
         if cells and allowed is not None and total > allowed:
-            raise UserError(refusal(plan, cells, seconds, spent, allowed))
+            raise UserError(over_budget(plan, cells, seconds, spent, allowed))
         spent = total
 
 
-def refusal(plan: Plan, cells: Sequence[Cell], seconds: Mapping[str, float], spent: float, allowed: float) -> str:
-    """What is expected, what was allowed, and which of its seeds would fit."""
+def over_budget(plan: Plan, cells: Sequence[Cell], seconds: Mapping[str, float], spent: float, allowed: float) -> str:
+    """Return the error: the expected time, the budget, and which seeds would fit."""
     jobs = min(slots(plan), len(cells))
     total = spent + makespan([seconds[cell.id] for cell in cells], jobs)
     seeds = list(dict.fromkeys(cell.seed for cell in plan.cells))

@@ -1,4 +1,4 @@
-"""How long the cells of a plan will take, from a short measured probe of each kind of cell."""
+"""Estimates of how long cells take, from a short timed probe of each kind of cell."""
 
 import json
 import math
@@ -24,18 +24,20 @@ from dropgrid.store.files import read_json
 from dropgrid.store.layout import WorkerFolder
 from dropgrid.store.records import read_failure
 
-WHOLE = ("model", "data")
-"""Axes whose every value may change what a step costs; of the others only which option it is."""
+COSTLY_AXES = ("model", "data")
+"""Axes whose every value may change the cost of a step; for the others only the option matters."""
 
 NOT_COSTLY = ("seed", "lr_schedule")
 TRAINER_NOT_COSTLY = ("max_epochs", "max_steps")
-"""What changes no step."""
+"""Keys that do not change the cost of a step."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of a cell: `start` to set up, `epoch` with its validation, `measure` after training; `batches` of an
-    epoch."""
+    """Seconds of a cell: `start` to set up, `epoch` with its validation, `measure` after training.
+
+    `batches`: of an epoch.
+    """
 
     start: float
     epoch: float
@@ -43,7 +45,7 @@ class Pace:
     batches: int
 
     def seconds(self, cell: Cell) -> float:
-        """Of a whole cell."""
+        """Return the seconds of a cell from start to end."""
         trainer = cell.config["trainer"]
         epochs = trainer["max_epochs"]
         if trainer.get("max_steps", -1) > 0:
@@ -51,14 +53,17 @@ class Pace:
         return float(self.start + epochs * self.epoch + self.measure)
 
 
-def kind(cell: Cell) -> str:
-    """What tells apart the cells that take another time an epoch: model, data and batch, precision, threads, memory
-    format and the rest of the trainer, device, and which option every other axis has."""
+def cost_class(cell: Cell) -> str:
+    """Return a key that is equal for cells whose epochs take the same time.
+
+    It holds model, data and batch size, the trainer (precision, memory format, …), threads and device, and the option
+    of every other axis.
+    """
     about: dict[str, Any] = {}
     for axis, node in cell.config.items():
         if axis == "trainer":
             about[axis] = {k: v for k, v in node.items() if k not in TRAINER_NOT_COSTLY}
-        elif axis in WHOLE or not isinstance(node, Mapping):
+        elif axis in COSTLY_AXES or not isinstance(node, Mapping):
             about[axis] = node
         else:
             about[axis] = node.get("option")
@@ -67,15 +72,16 @@ def kind(cell: Cell) -> str:
 
 
 def measure_cell(cell: Mapping[str, Any], folder: Path) -> None:
-    """What a probe's process runs."""
+    """Time a cell in a probe's process."""
     from dropgrid.cost.step_timer import measure
 
     measure(cell, folder)
 
 
 def paces(plan: Plan, cells: Sequence[Cell], slots: int) -> dict[str, Pace]:
-    """kind -> pace, from a probe of each cell given: `slots` at a time, the first ones again where they do not fill
-    the slots, so that each is measured among as many others as it will train with.
+    """Return cost class -> pace, from a probe of each cell, `slots` at a time.
+
+    The first cells are probed again to fill the slots, so that each probe runs beside as many others as in training.
 
     Raises:
         UserError: a probe failed, with its last line: the cell would have too.
@@ -87,21 +93,22 @@ def paces(plan: Plan, cells: Sequence[Cell], slots: int) -> dict[str, Pace]:
     found: dict[str, list[Pace]] = {}
     free = list(range(slots))
     running: dict[int, Running] = {}
-    with tempfile.TemporaryDirectory(prefix="dropgrid-probe-") as place, told(count) as tell, ended(running):
+    folder = tempfile.TemporaryDirectory(prefix="dropgrid-probe-")
+    with folder as place, progress_line(count) as show_progress, killed_at_exit(running):
         while waiting or running:
             while waiting and free:
                 one = Running(plan, waiting.pop(0), free.pop(0), Path(place) / str(len(waiting)))
                 running[one.child.sentinel] = one
-            tell(count - len(waiting) - len(running), [each.cell.row for each in running.values()])
+            show_progress(count - len(waiting) - len(running), [each.cell.row for each in running.values()])
             for sentinel in wait(list(running)):
                 one = running.pop(sentinel)  # type: ignore[arg-type]
                 free.append(one.slot)
-                found.setdefault(kind(one.cell), []).append(one.pace())
-    return {key: average(each) for key, each in found.items()}
+                found.setdefault(cost_class(one.cell), []).append(one.pace())
+    return {key: mean_pace(each) for key, each in found.items()}
 
 
 class Running:
-    """A probe in its process."""
+    """A probe and its process."""
 
     def __init__(self, plan: Plan, cell: Cell, slot: int, folder: Path):
         folder.mkdir()
@@ -113,7 +120,7 @@ class Running:
         self.child.start()
 
     def pace(self) -> Pace:
-        """What it measured, once it has ended."""
+        """Wait for the probe to end; return what it measured."""
         self.child.join()
         pace = read_json(self.folder / "pace.json")
         if pace is None:
@@ -124,8 +131,8 @@ class Running:
 
 
 @contextmanager
-def ended(running: Mapping[int, Running]) -> Iterator[None]:
-    """None of them outlives us."""
+def killed_at_exit(running: Mapping[int, Running]) -> Iterator[None]:
+    """Kill all running probes on exit."""
     try:
         yield
     finally:
@@ -135,8 +142,8 @@ def ended(running: Mapping[int, Running]) -> Iterator[None]:
 
 
 @contextmanager
-def told(count: int) -> Iterator[Any]:
-    """A line on stderr about where the probes stand."""
+def progress_line(count: int) -> Iterator[Any]:
+    """Show the progress of the probes on stderr; yield the function that updates it."""
     console = terminal(stderr=True)
     with console.status("measuring") as status:
         yield lambda done, rows: status.update(
@@ -144,8 +151,8 @@ def told(count: int) -> Iterator[Any]:
         )
 
 
-def average(paces: Sequence[Pace]) -> Pace:
-    """Of several of one kind."""
+def mean_pace(paces: Sequence[Pace]) -> Pace:
+    """Return the mean of several paces."""
     n = len(paces)
     return Pace(
         sum(each.start for each in paces) / n,

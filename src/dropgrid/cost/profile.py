@@ -1,4 +1,4 @@
-"""What is known of a cell before anything is computed: parameters, FLOPs, sites, bytes."""
+"""The size of a cell, known before anything is computed: parameters, FLOPs, sites, bytes."""
 
 import contextlib
 from collections.abc import Mapping
@@ -18,15 +18,16 @@ from dropgrid.tasks.task import Task
 
 TEXT_BYTES = 30_000
 EPOCH_BYTES = 200
-"""Of a cell's text files, and of a line of metrics.csv."""
+"""Bytes of a cell's text files, and of a line of metrics.csv."""
 
 
 @dataclass(frozen=True)
 class Facts:
     """A cell's size.
 
-    `flops`: of the forward pass of one image in convolutions and matrix products, a multiply-add counted as 2.
-    `sites`: at which something drops. `files`: bytes that it leaves, at most; `checkpoints`: bytes while it trains.
+    `flops`: convolutions and matrix products of the forward pass of one image, a multiply-add counted as 2.
+    `sites`: number of sites that drop something. `files`: bytes that it leaves, at most. `checkpoints`: bytes while it
+    trains.
     """
 
     parameters: int
@@ -37,7 +38,7 @@ class Facts:
 
 
 def facts(cell: Cell) -> Facts:
-    """Built on the meta device: nothing is computed, no image read."""
+    """Return a cell's size, from its network on the meta device: nothing is computed, no image is read."""
     config = cell.config
     spec = build.source(config, cell.local).spec()
     with torch.device("meta"):
@@ -54,7 +55,8 @@ def facts(cell: Cell) -> Facts:
 
 
 def flops(net: nn.Module, spec: Spec) -> int:
-    """FLOPs of the forward pass of one image, in eval mode: half of two images', as a norm may need more than one."""
+    """Return the FLOPs of the forward pass of one image, in eval mode: half those of two,
+    as a norm may need more than one image."""
     counter = FlopCounterMode(display=False)
     with torch.device("meta"), torch.no_grad(), counter:
         net.eval()(torch.zeros(2, spec.channels, *spec.size))
@@ -62,15 +64,15 @@ def flops(net: nn.Module, spec: Spec) -> int:
 
 
 def optimizer_bytes(cell: Cell, net: nn.Module) -> int:
-    """What the optimizer keeps, from a step on the meta device."""
+    """Return the bytes that the optimizer keeps, from a step on the meta device."""
     optimizer = call("optimizer", instantiate("optimizer", cell.config["optimizer"]), net)
     for parameter in net.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    with contextlib.suppress(RuntimeError):  # one that looks at values cannot step here, and counts as keeping nothing
+    with contextlib.suppress(RuntimeError):  # an optimizer that reads values cannot step here; counted as 0
         optimizer.step()
     return sum(size(kept) for kept in optimizer.state.values())
 
 
 def size(tensors: Mapping[str, Tensor | object]) -> int:
-    """Bytes of the tensors of a mapping."""
+    """Return the bytes of the tensors of a mapping."""
     return sum(each.numel() * each.itemsize for each in tensors.values() if isinstance(each, Tensor))

@@ -1,4 +1,4 @@
-"""How long a cell's parts take: the beginning of its real training, timed in its own process."""
+"""Time the beginning of a cell's real training, in a separate process."""
 
 import time
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ from dropgrid.training.train import TRAIN_IMAGES_MEASURED, Trial
 WARM_UP = 0.5
 SECONDS = 2.0
 PATIENCE = 3.0
-"""Of steps that do not count, of those that do, and of waiting for an epoch's end."""
+"""Seconds of steps that do not count, of steps that do, and of waiting for an epoch's end."""
 
 LEAST = 2
-"""Steps that are timed, however long they take."""
+"""The fewest steps that are timed, however long they take."""
 
 EVALUATION = 0.5
-"""Seconds of evaluation that are timed, about."""
+"""Seconds of evaluation that are timed, approximately."""
 
 
 class Enough(Exception):
@@ -32,8 +32,10 @@ class Enough(Exception):
 
 
 class Stopwatch(Callback):
-    """Times from one batch's start to the next: within an epoch a step, else a turn: a step, and all that an epoch's
-    end does (validation, our callbacks, Lightning)."""
+    """Times from one batch's start to the next: a step, or, across the end of an epoch, a turn.
+
+    A turn is a step and all that happens at an epoch's end: validation, our callbacks, Lightning.
+    """
 
     def __init__(self) -> None:
         self.steps: list[float] = []
@@ -63,23 +65,23 @@ class Stopwatch(Callback):
             raise Enough
 
     def over(self, now: float) -> bool:
-        """Whether enough was seen: an epoch's end too, where one is near."""
+        """Predicate: enough was timed, including an epoch's end if it comes within `PATIENCE` seconds."""
         assert self.begun is not None
         timed = len(self.steps) + len(self.turns) >= LEAST
         return timed and now - self.begun >= (SECONDS if self.turns else PATIENCE)
 
 
 def synchronized(device: torch.device) -> float:
-    """Now, once the device has done all it was given."""
+    """Wait until the device has finished its work; return the time."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
 
 
 def measure(cell: Mapping[str, Any], folder: Path) -> None:
-    """Train for seconds and leave `pace.json`: seconds of setting up, of an epoch, and of the last measurements.
+    """Train for seconds and write `pace.json`: seconds of setup, of an epoch, and of the last measurements.
 
-    The training and validation images alone are read; the test set's pass is reckoned by its count of images.
+    Reads only training and validation images; the time of the test set is computed from its count of images.
     """
     start = time.perf_counter()
     about = {k: cell[k] for k in ("id", "name", "ablation", "row", "config")}
@@ -107,7 +109,7 @@ def measure(cell: Mapping[str, Any], folder: Path) -> None:
 
 
 def batches_of(trial: Trial) -> tuple[int, int]:
-    """Batches of an epoch of training, and images of one of validation."""
+    """Return the batches of an epoch of training, and the images of one validation."""
     trainer = trial.config["trainer"]
     size, eval_size = trial.data["batch_size"], trial.data["eval_batch_size"]
     steps = batch_limit(trainer["limit_train_batches"], trial.spec.train // size)
@@ -117,7 +119,7 @@ def batches_of(trial: Trial) -> tuple[int, int]:
 
 
 def evaluation(trial: Trial, most: float) -> float:
-    """Seconds to evaluate an image, on images of the training set; `most` is what one takes in training."""
+    """Return the seconds to evaluate an image of the training set; `most` is the time of one in training."""
     trial.learner.to(trial.device)
     size = max(1, min(trial.data["eval_batch_size"], int(EVALUATION / most)))
     split = evenly(trial.splits.train, size)
@@ -132,5 +134,5 @@ def evaluation(trial: Trial, most: float) -> float:
 
 
 def mean(values: list[float]) -> float:
-    """Their mean: what was slow now and then will be again."""
+    """Return the mean, not the median: occasional slow steps will occur again."""
     return sum(values) / len(values)

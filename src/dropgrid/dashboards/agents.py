@@ -1,4 +1,4 @@
-"""A W&B sweep whose agents train an ablation's cells."""
+"""The W&B sweep whose agents train an ablation's cells."""
 
 import shlex
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ HEAD = """# Agents that train the cells of {name}: make the sweep once, then sta
 
 
 def sweep(ablation: Ablation, *, project: str, file: str) -> str:
-    """The YAML: a grid over the cells, each by its path (`ROW/seed0`), at the command that planned the ablation."""
+    """Return the YAML of a grid over the cells' paths (`ROW/seed0`), run by the command that planned the ablation."""
     command = shlex.split(str(ablation.about.get("command") or f"python scripts/train.py +ablation={ablation.name}"))
     value: dict[str, Any] = {
         "name": ablation.name,
@@ -33,10 +33,10 @@ def sweep(ablation: Ablation, *, project: str, file: str) -> str:
 
 
 def paths(ablation: Ablation) -> Sequence[str]:
-    """Each cell as `sweep.only` names it."""
+    """Return each cell's path, as `sweep.only` takes it."""
     return [cell.path for cell in ablation.cells]
 
 
 def quoted(text: str) -> str:
-    """A value as Hydra's overrides want it."""
+    """Return a value quoted for Hydra's overrides."""
     return "'" + text.replace("'", "\\'") + "'"

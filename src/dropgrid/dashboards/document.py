@@ -1,4 +1,4 @@
-"""An ablation's W&B report: what the local page says, beside charts of the runs themselves."""
+"""The W&B report of an ablation: the content of the local page, beside charts of the runs."""
 
 from typing import Any
 
@@ -6,26 +6,26 @@ import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
 
 from dropgrid.dashboards.workspace import groups, sections
-from dropgrid.loggers.wandb import of_ablation, short
+from dropgrid.loggers.wandb import ablation_tag, short_tag
 from dropgrid.reports.formats import markdown
 from dropgrid.reports.table import Table
 
 SHOWN = ("Accuracy", "Learning curves", "Drop rates")
-"""The workspace's sections that a report repeats."""
+"""Sections of the workspace that the report repeats."""
 
 
 def report(table: Table, figures: list[str], *, project: str, entity: str, id: str = "") -> wr.Report:
-    """The report of an ablation whose figures are logged under those keys; `id` is that of the one to replace."""
+    """Return the report of an ablation whose figures are logged under the given keys; `id` names one to replace."""
     about = table.ablation.about
     name = table.ablation.name
     panels = sections(table)
     blocks: list[Any] = [
         *paragraphs(table),
         wr.MarkdownBlock(text=without_heading(markdown.render(table))),
-        *([wr.H1("Figures"), wr.PanelGrid(runsets=[of_figures(name)], panels=[gallery(figures)])] if figures else []),
+        *([wr.H1("Figures"), wr.PanelGrid(runsets=[figure_run(name)], panels=[gallery(figures)])] if figures else []),
         wr.H1("Runs"),
         wr.PanelGrid(
-            runsets=[of_cells(table)],
+            runsets=[cell_runs(table)],
             panels=[panel for title in SHOWN for panel in panels.get(title, [])],
         ),
         wr.H1("Again"),
@@ -44,39 +44,39 @@ def report(table: Table, figures: list[str], *, project: str, entity: str, id: s
 
 
 def paragraphs(table: Table) -> list[wr.P]:
-    """What was asked, and what was claimed."""
+    """Return paragraphs of the question, the claim and the cost."""
     about = table.ablation.about
-    said = [("Question", table.question), ("Claim", about.get("claim")), ("Cost", about.get("cost"))]
-    return [wr.P(f"{head}: {text}") for head, text in said if text]
+    parts = [("Question", table.question), ("Claim", about.get("claim")), ("Cost", about.get("cost"))]
+    return [wr.P(f"{head}: {text}") for head, text in parts if text]
 
 
 def without_heading(text: str) -> str:
-    """Markdown from its first table on: title and question stand above."""
+    """Return Markdown from its first table on, without title and question."""
     lines = text.splitlines()
     start = next((number for number, line in enumerate(lines) if line.startswith("|")), 0)
     return "\n".join(lines[start:])
 
 
-def of_cells(table: Table) -> wr.Runset:
-    """The ablation's cells, by row."""
+def cell_runs(table: Table) -> wr.Runset:
+    """Return the set of runs of the ablation's cells, grouped by row."""
     name = table.ablation.name
     return wr.Runset(
         name=name,
-        filters=ws.And(ws.Tags().isin([of_ablation(name)])),
+        filters=ws.And(ws.Tags().isin([ablation_tag(name)])),
         groupby=[f"config.{each}" for each in groups(table)],
     )
 
 
-def of_figures(name: str) -> wr.Runset:
-    """The one run that holds the ablation's figures."""
-    return wr.Runset(name="figures", filters=ws.And(ws.Tags().isin([of_report(name)])))
+def figure_run(name: str) -> wr.Runset:
+    """Return the set of the one run that holds the ablation's figures."""
+    return wr.Runset(name="figures", filters=ws.And(ws.Tags().isin([report_tag(name)])))
 
 
-def of_report(name: str) -> str:
-    """The tag of that run."""
-    return short(f"report:{name}")
+def report_tag(name: str) -> str:
+    """Return the tag of the run that holds an ablation's figures."""
+    return short_tag(f"report:{name}")
 
 
 def gallery(figures: list[str]) -> wr.MediaBrowser:
-    """The figures, one below the other."""
+    """Return a panel of the figures, one below the other."""
     return wr.MediaBrowser(media_keys=figures, num_columns=1, layout=wr.Layout(w=24, h=18))

@@ -1,4 +1,4 @@
-"""What is sent to W&B of an ablation as a whole: figures, tags of its runs, workspace, report."""
+"""Send an ablation's figures, tags, workspace and report to W&B."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from dropgrid.dashboards.document import of_report, report
+from dropgrid.dashboards.document import report, report_tag
 from dropgrid.dashboards.workspace import workspace
 from dropgrid.loggers import wandb as runs
 from dropgrid.reports.table import Table
@@ -14,15 +14,15 @@ from dropgrid.store.files import read_json, write_json
 from dropgrid.store.layout import AblationFolder
 
 
-def data(specification: Any) -> Any:
-    """A workspace or report as plain data: classes by name, and what they were given."""
+def as_plain_data(specification: Any) -> Any:
+    """Return a workspace or report as lists and dictionaries: class names and arguments."""
     if isinstance(specification, list):
-        return [data(each) for each in specification]
+        return [as_plain_data(each) for each in specification]
     if not is_dataclass(specification):
         return specification
     given = {each.name: getattr(specification, each.name) for each in fields(specification)}
     kept = {
-        key: data(value)
+        key: as_plain_data(value)
         for key, value in given.items()
         if key[0] != "_" and value not in (None, "", (), (None, None), [], {})
     }
@@ -30,9 +30,9 @@ def data(specification: Any) -> Any:
 
 
 def send(table: Table, figures: Mapping[str, Path], memory: Path, *, project: str, entity: str | None) -> Iterator[str]:
-    """Figures, tags, workspace, report, each said once it is there.
+    """Send figures, tags, workspace and report; yield a line after each.
 
-    `memory` is the file that remembers, by project, what is replaced the next time.
+    `memory` is the file that records, by project, what the next call replaces.
     """
     import wandb
 
@@ -46,7 +46,7 @@ def send(table: Table, figures: Mapping[str, Path], memory: Path, *, project: st
         known["figures"] = digest
         yield f"{len(figures)} figures"
     tagged = tag(api, table, **place)
-    yield f"{tagged} runs tagged {runs.of_ablation(table.ablation.name)}"
+    yield f"{tagged} runs tagged {runs.ablation_tag(table.ablation.name)}"
     made = workspace(table, **place, **known.get("workspace", {}))
     made.save()
     known["workspace"] = {"name": made._internal_name, "id": made._internal_id}
@@ -59,14 +59,14 @@ def send(table: Table, figures: Mapping[str, Path], memory: Path, *, project: st
 
 
 def send_figures(name: str, figures: Mapping[str, Path], folder: Path, *, project: str, entity: str) -> None:
-    """The ablation's figures as one run of its own."""
+    """Send the ablation's figures as a separate run."""
     import wandb
 
     about: dict[str, Any] = {
         "id": f"report-{hashlib.sha256(name.encode()).hexdigest()[:16]}",
         "name": f"{name}: figures",
     }
-    about |= {"group": runs.short(name), "job_type": "report", "tags": [of_report(name)], "resume": "allow"}
+    about |= {"group": runs.short_tag(name), "job_type": "report", "tags": [report_tag(name)], "resume": "allow"}
     settings = wandb.Settings(console="off", silent=True, x_disable_stats=True)
     place = str(AblationFolder(folder).outputs.root)
     with wandb.init(**about, project=project, entity=entity, dir=place, settings=settings) as run:
@@ -74,16 +74,16 @@ def send_figures(name: str, figures: Mapping[str, Path], folder: Path, *, projec
 
 
 def tag(api: Any, table: Table, *, project: str, entity: str) -> int:
-    """Give those of the ablation's runs that lack them its tags and its row; how many runs there are."""
+    """Add tags and row to the ablation's runs that lack them; return how many runs there are."""
     rows = {cell.id: cell.row for cell in table.ablation.cells}
     name = table.ablation.name
     found = 0
     for run in api.runs(f"{entity}/{project}", filters={"name": {"$in": list(rows)}}):
-        wanted = runs.tags([(name, rows[run.id])])
+        wanted = runs.membership_tags([(name, rows[run.id])])
         here = dict(run.config.get("rows") or {})
-        if not set(wanted) <= set(run.tags) or here.get(runs.key(name)) != rows[run.id]:
+        if not set(wanted) <= set(run.tags) or here.get(runs.rows_key(name)) != rows[run.id]:
             run.tags = list(dict.fromkeys([*run.tags, *wanted]))
-            run.config["rows"] = {**here, **runs.rows([(name, rows[run.id])])}
+            run.config["rows"] = {**here, **runs.rows_config([(name, rows[run.id])])}
             run.update()
         found += 1
     return found

@@ -1,4 +1,4 @@
-"""Runs that were logged offline, uploaded."""
+"""Upload runs that were logged offline."""
 
 import os
 import subprocess
@@ -11,14 +11,14 @@ from dropgrid.store.cell import Cell
 from dropgrid.store.layout import Outputs
 
 EMPTY = 7
-"""Bytes of a file whose run was killed before anything was written: `wandb sync` would fail at it."""
+"""Bytes of a file whose run was killed before it wrote anything: `wandb sync` would fail on it."""
 
 
 def waiting(cells: Sequence[Cell], outputs: Path) -> list[Path]:
-    """Each cell's last offline folder, those not uploaded yet, in the order in which they began.
+    """Return each cell's last offline folder that is not uploaded yet, in the order of their start.
 
-    The last alone, of those that hold anything: a run that goes on from a checkpoint has logged what came before it
-    too, and from both together the service would get rows twice. One whose cell still trains is left for later.
+    Only the last one that is not empty: a run that continues from a checkpoint logs the earlier rows again, and
+    uploading both would duplicate them. Folders of cells that still train are skipped.
     """
     newest: dict[str, Path] = {}
     for folder in sorted(Outputs(outputs).wandb.glob("offline-run-*-*")):  # the names begin with the time
@@ -31,15 +31,15 @@ def waiting(cells: Sequence[Cell], outputs: Path) -> list[Path]:
 
 
 def uploaded(folder: Path) -> bool:
-    """Whether W&B's client has marked it so."""
+    """Predicate: W&B's client has marked a folder as uploaded."""
     return any(folder.glob("run-*.wandb.synced"))
 
 
 def upload(folders: Sequence[Path], *, project: str, entity: str | None) -> None:
-    """All of them by W&B's own client, which shows how far it is; what it leaves undone it does not always say.
+    """Upload folders with W&B's client, which shows progress but does not always report what it could not upload.
 
     Raises:
-        UserError: one was not uploaded; those before it were.
+        UserError: not every run was uploaded.
     """
     place = ["--project", project, *(["--entity", entity] if entity else [])]
     logs = {**os.environ, "WANDB_DIR": str(folders[0].parent.parent)}

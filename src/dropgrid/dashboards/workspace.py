@@ -1,4 +1,4 @@
-"""An ablation's W&B workspace: its runs by row, in charts that group seeds."""
+"""The W&B workspace of an ablation: its runs by row, in charts that group seeds."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -7,33 +7,33 @@ from typing import Any
 import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
 
-from dropgrid.loggers.wandb import key, of_ablation
+from dropgrid.loggers.wandb import ablation_tag, rows_key
 from dropgrid.reports.comparability import row_differences
 from dropgrid.reports.table import Table
 
 Panel = Any
-"""One of wandb_workspaces' panels, whose own union of them has no public name."""
+"""A panel of wandb_workspaces, whose union type has no public name."""
 
 PINNED = ("test/acc_last", "test/acc_best", "train/acc", "gap", "flagged")
-"""Of a run's summary, what the table of runs shows first."""
+"""Keys of a run's summary that the table of runs shows first."""
 
 SETTINGS = 8
-"""Keys across which lines are drawn in parallel, at most."""
+"""The most keys in the chart of parallel coordinates."""
 
 
 def workspace(table: Table, *, project: str, entity: str, name: str = "", id: str = "") -> ws.Workspace:
-    """The workspace of an ablation; `name` and `id` are those of the one to replace."""
+    """Return the workspace of an ablation; `name` and `id` are those of an existing one to replace."""
     made = ws.Workspace(
         entity=entity,
         project=project,
-        name=spelled(table.ablation.name),
+        name=without_signs(table.ablation.name),
         sections=[
             ws.Section(name=title, panels=panels, is_open=number < 2)
             for number, (title, panels) in enumerate(sections(table).items())
         ],
         settings=ws.WorkspaceSettings(x_axis="step", max_runs=50),
         runset_settings=ws.RunsetSettings(
-            filters=ws.And(ws.Tags().isin([of_ablation(table.ablation.name)])),
+            filters=ws.And(ws.Tags().isin([ablation_tag(table.ablation.name)])),
             groupby=[ws.Config(each) for each in groups(table)],
             pinned_columns=[f"summary:{each}" for each in PINNED],
         ),
@@ -42,18 +42,18 @@ def workspace(table: Table, *, project: str, entity: str, name: str = "", id: st
     return made
 
 
-def spelled(name: str) -> str:
-    """A name without signs (`+`, `=`), which a workspace's may not have."""
+def without_signs(name: str) -> str:
+    """Replace signs (`+`, `=`), which a workspace's name may not contain, by hyphens."""
     return "".join("-" if unicodedata.category(each).startswith("S") else each for each in name)
 
 
 def groups(table: Table) -> list[str]:
-    """The keys of the config whose values make the rows of the table: the row, and each swept key."""
-    return [f"rows.{key(table.ablation.name)}", *table.ablation.blocks[0].factors]
+    """Return the keys of the config that define the table's rows: the row, and each swept key."""
+    return [f"rows.{rows_key(table.ablation.name)}", *table.ablation.blocks[0].factors]
 
 
 def sections(table: Table) -> dict[str, list[Panel]]:
-    """Title -> panels."""
+    """Return title -> panels."""
     sites = list(dict.fromkeys(str(site["site"]) for cell in table.ablation.cells for site in cell.sites))
     found: dict[str, list[Panel]] = {
         "Accuracy": [
@@ -86,11 +86,11 @@ def sections(table: Table) -> dict[str, list[Panel]]:
             ),
         ]
     found["Settings"] = [parallel(table), wr.RunComparer(diff_only="split")]
-    found["Pictures"] = [
+    found["Images"] = [
         wr.MediaBrowser(title=title, media_keys=keys, num_columns=4)
         for title, keys in (
             ("Predictions", ["predictions/confusion", "predictions/examples"]),
-            ("Diagnosis", diagnoses(table)),
+            ("Diagnosis", diagnosis_keys(table)),
         )
         if keys
     ]
@@ -98,13 +98,13 @@ def sections(table: Table) -> dict[str, list[Panel]]:
 
 
 def grouped(table: Table) -> wr.Config | None:
-    """The row, as charts group by it; None where there are more keys, and charts follow the table of runs."""
+    """Return the row, by which charts group; None if there are more keys, and charts follow the table of runs."""
     keys = groups(table)
     return wr.Config(keys[0]) if len(keys) == 1 else None
 
 
 def by_row(table: Table, title: str, metric: str) -> wr.LinePlot:
-    """A curve a row: mean over seeds, with a band of a standard deviation."""
+    """Return a chart of one curve per row: the mean over seeds, with a band of one standard deviation."""
     return wr.LinePlot(
         title=title,
         x="step",
@@ -116,15 +116,15 @@ def by_row(table: Table, title: str, metric: str) -> wr.LinePlot:
 
 
 def parallel(table: Table) -> wr.ParallelCoordinatesPlot:
-    """A line a run through the settings in which rows differ, to its accuracy."""
-    keys = list(dict.fromkeys([*table.ablation.blocks[0].factors, *differing(table)]))[:SETTINGS]
+    """Return a chart of one line per run through the settings in which rows differ, to its accuracy."""
+    keys = list(dict.fromkeys([*table.ablation.blocks[0].factors, *differing_keys(table)]))[:SETTINGS]
     columns = [wr.ParallelCoordinatesPlotColumn(metric=wr.Config(each)) for each in keys]
     headline = wr.ParallelCoordinatesPlotColumn(metric=wr.SummaryMetric(table.ablation.metric))
     return wr.ParallelCoordinatesPlot(title="Settings against accuracy", columns=[*columns, headline])
 
 
-def differing(table: Table) -> list[str]:
-    """Keys of the config in which some row differs from the baseline; those of constructors and fingerprints aside."""
+def differing_keys(table: Table) -> list[str]:
+    """Return the config keys in which a row differs from the baseline, except constructors and fingerprints."""
     baseline = table.ablation.baseline
     found = [
         each for block in table.ablation.blocks for pairs in row_differences(block, baseline).values() for each in pairs
@@ -132,8 +132,8 @@ def differing(table: Table) -> list[str]:
     return [each for each in dict.fromkeys(found) if not each.endswith((".option", ".fingerprint"))]
 
 
-def diagnoses(table: Table) -> list[str]:
-    """The pictures that its cells' diagnoses made: of what each config of a diagnosis has of options."""
-    asked = [(cell.config or {}).get("diagnosis") or {} for cell in table.ablation.cells]
-    found = dict.fromkeys(name for each in asked for name, node in each.items() if isinstance(node, Mapping))
+def diagnosis_keys(table: Table) -> list[str]:
+    """Return the keys of the figures that the cells' diagnoses log, one for each diagnostic."""
+    configs = [(cell.config or {}).get("diagnosis") or {} for cell in table.ablation.cells]
+    found = dict.fromkeys(name for each in configs for name, node in each.items() if isinstance(node, Mapping))
     return [f"diagnosis/{each}" for each in found]

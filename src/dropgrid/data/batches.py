@@ -194,7 +194,7 @@ class FileBatches(AbstractBatches):
 
 
 def _deaf(_: int) -> None:
-    """A worker ends when it is told to: SIGTERM to a whole job is for the training, whose checkpoint needs it alive."""
+    """Ignore SIGTERM in a worker: sent to a whole job it is for the training, whose checkpoint needs its workers."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 

@@ -28,7 +28,7 @@ AT_ONCE = 2000
 """Files that one thread looks at in turn."""
 
 THREADS, WAIT = 16, 20e-6
-"""Many threads look where a file takes longer than so many seconds: there a look is a wait for a server or a disk.
+"""Seconds per file above which many threads read: each read then waits for a server or a disk.
 Where it takes 2 µs, they would only wait for each other."""
 
 OTHER, IMAGE = -1, -2

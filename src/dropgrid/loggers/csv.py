@@ -10,14 +10,14 @@ from dropgrid.store.layout import RunFolder
 
 
 class Csv(AbstractLogger):
-    """A line an epoch in `metrics.csv`, flushed as it is written; holds no times, so equal runs write equal bytes."""
+    """Writes a line per epoch to `metrics.csv`, flushed at once; without times, so equal runs write equal bytes."""
 
     def __init__(self, *, folder: Path, cell: Mapping[str, Any]):
         self.file = open(RunFolder(folder).metrics, "w", newline="")
         self.writer: csv.DictWriter[str] | None = None
 
     def resume(self, rows: Sequence[Mapping[str, float]]) -> None:
-        for row in rows:  # the file began anew: what was logged after the checkpoint is logged again
+        for row in rows:  # the file is new: rows before the checkpoint are written again
             self.log(row)
 
     def log(self, row: Mapping[str, float]) -> None:
@@ -27,8 +27,8 @@ class Csv(AbstractLogger):
         self.writer.writerow(dict(row))
         self.file.flush()
 
-    def picture(self, name: str, png: bytes) -> None:
-        """Nothing: the report draws them from what lies beside."""
+    def image(self, name: str, png: bytes) -> None:
+        """Do nothing: the report draws the figures from the cell's files."""
 
     def close(self, summary: Mapping[str, Any] | None) -> None:
         self.file.close()

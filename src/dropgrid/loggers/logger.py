@@ -1,4 +1,4 @@
-"""What a logger is."""
+"""The interface of loggers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -6,23 +6,23 @@ from typing import Any
 
 
 class AbstractLogger(ABC):
-    """Receives a row of numbers an epoch, pictures once training is over, and the end of the run.
+    """Receives a row of numbers per epoch, images after training, and the end of the run.
 
-    Options are constructed with `folder` (the cell's) and `cell`: its id, name, ablation, row, config.
+    Loggers are constructed with `folder` (the cell's) and `cell`: its id, name, ablation, row, config.
     """
 
     @abstractmethod
     def resume(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Training goes on from a checkpoint, before which these rows were logged; called before any `log`."""
+        """Continue from a checkpoint, before which these rows were logged; called before any `log`."""
 
     @abstractmethod
     def log(self, row: Mapping[str, float]) -> None:
-        """One epoch's numbers, `epoch` and `step` among them."""
+        """Log one epoch's numbers, including `epoch` and `step`."""
 
     @abstractmethod
-    def picture(self, name: str, png: bytes) -> None:
-        """A picture of what was recorded in training, such as `diagnosis/signal`; called before `close`."""
+    def image(self, name: str, png: bytes) -> None:
+        """Log a figure of what training recorded, such as `diagnosis/signal`; called before `close`."""
 
     @abstractmethod
     def close(self, summary: Mapping[str, Any] | None) -> None:
-        """The end: the result's metrics, or None where the run failed. Called exactly once, whatever happened."""
+        """End the run, with the result's summary, or None if it failed; called exactly once in any case."""

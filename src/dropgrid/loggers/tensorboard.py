@@ -15,7 +15,7 @@ from dropgrid.store.layout import RunFolder
 
 
 class TensorBoard(AbstractLogger):
-    """Scalars by step under `tensorboard/`; the summary's metrics at the last step."""
+    """Writes scalars by step under `tensorboard/`; the summary's metrics at the last step."""
 
     def __init__(self, *, folder: Path, cell: Mapping[str, Any]):
         try:
@@ -23,7 +23,7 @@ class TensorBoard(AbstractLogger):
         except ImportError as error:
             raise UserError("logger=tensorboard needs tensorboard: pip install 'dropgrid[tensorboard]'") from error
         place = RunFolder(folder).tensorboard
-        shutil.rmtree(place, ignore_errors=True)  # of an attempt before
+        shutil.rmtree(place, ignore_errors=True)  # from an earlier attempt
         self.writer = SummaryWriter(str(place))
         self.step = 0
 
@@ -36,7 +36,7 @@ class TensorBoard(AbstractLogger):
         for name, value in row.items():
             self.writer.add_scalar(name, value, self.step)
 
-    def picture(self, name: str, png: bytes) -> None:
+    def image(self, name: str, png: bytes) -> None:
         image = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
         self.writer.add_image(name, image, self.step, dataformats="HWC")
 

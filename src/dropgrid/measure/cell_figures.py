@@ -8,19 +8,19 @@ import torch
 
 from dropgrid.data.split import Memory, Split
 from dropgrid.measure import prediction_figures
-from dropgrid.measure.recorded_figures import pictures
+from dropgrid.measure.recorded_figures import recorded_figures
 from dropgrid.plotting.style import png
 from dropgrid.store.arrays import read_arrays
 from dropgrid.store.layout import RunFolder
 
 
-def pictures_of(folder: Path, name: str, classes: Sequence[str] | None, tests: Split | None) -> dict[str, bytes]:
+def cell_figures(folder: Path, name: str, classes: Sequence[str] | None, tests: Split | None) -> dict[str, bytes]:
     """PNGs by name: what a diagnosis recorded, and of a finished cell its confusion matrix.
 
     With the test images (`tests`) examples too, if the net was tested on all of them and every logit is finite.
     Classes that have no names here (`classes` None) are shown by number.
     """
-    found = {f"diagnosis/{option}": png(figure) for option, figure in pictures({name: folder}).items()}
+    found = {f"diagnosis/{option}": png(figure) for option, figure in recorded_figures({name: folder}).items()}
     path = RunFolder(folder).predictions
     if not path.exists():
         return found

@@ -22,7 +22,7 @@ from dropgrid.store.layout import RunFolder
 
 
 class Diagnosis(Callback):
-    """Measures diagnostics before a step, every so many, and after the last, into `diagnosis.npz`.
+    """Measures diagnostics every N steps, before the step, and after the last one, into `diagnosis.npz`.
 
     They compute with copies of the network and draw nothing: training has the bits that it has without. Stands before
     `Checkpoint` in the trainer's callbacks: a checkpoint of a step then holds what was measured before it, and resuming

@@ -17,7 +17,7 @@ LINES = 8
 """Lines, at most, with which the first moment of each cell is drawn beside its last."""
 
 
-def pictures(folders: Mapping[str, Path]) -> dict[str, Figure]:
+def recorded_figures(folders: Mapping[str, Path]) -> dict[str, Figure]:
     """Diagnostic -> its figure, of the cells' folders by label; empty if none recorded anything.
 
     A diagnostic without a figure here, of another version or of a user's own, is left out, and a line says so.

@@ -39,7 +39,7 @@ class Visits(Callback):
 class Losses(Callback):
     """Calls `watch` with each optimizer step and the loss of its batch before it; raises Enough when it says so.
 
-    Of an optimizer that asks for a step's loss more than once the first is told.
+    If an optimizer evaluates a step's loss more than once, the first value is reported.
     """
 
     def __init__(self, watch: Callable[[int, float], bool]):

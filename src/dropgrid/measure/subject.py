@@ -22,8 +22,8 @@ from dropgrid.data.source import Spec
 from dropgrid.data.split import Split, Splits
 from dropgrid.instantiate import instantiate
 from dropgrid.learner import Batch, Learner
-from dropgrid.load import load_weights
 from dropgrid.predict import predict
+from dropgrid.saved_network import load_weights
 from dropgrid.store.arrays import read_arrays
 from dropgrid.store.layout import RunFolder
 from dropgrid.store.records import read_parts
@@ -141,7 +141,8 @@ class Subject:
 
     def headline(self, predictions: Any) -> Measure:
         """Return the task's headline of what `predict` returned, labelled by its quantity."""
-        return Measure(self.task.headline_value(predictions), self.task.quantity, self.task.unit)
+        about = self.task.description
+        return Measure(self.task.headline_value(predictions), about.quantity, about.unit)
 
     def images(self, split: Split) -> Tensor:
         """uint8 (N, C, H, W) of a split, on the CPU."""
@@ -177,7 +178,7 @@ def load(folder: Path, weights: str) -> Subject:
     tensors = load_weights(network, run.weights(weights))
     splits = source.load()
     targets = read_arrays(run.predictions, "train the cell again", ["targets"])["targets"]
-    tested = len(targets)  # fewer where trainer.limit_test_batches said so
+    tested = len(targets)  # fewer with trainer.limit_test_batches
     splits = splits._replace(test=splits.test.select(torch.arange(tested)))
     on_cpu = local["trainer"]["accelerator"] == "cpu" or not torch.cuda.is_available()
     device = torch.device("cpu" if on_cpu else "cuda")

@@ -25,8 +25,8 @@ class Course:
         schedule: the configuration's own.
         steps: of the whole training.
         train: (schedule, steps, watch): trains from the initial weights as the configuration does, but at the rates of
-            that schedule, and for so many steps where its own training is shorter, until `watch` has seen enough; what
-            was trained is thrown away.
+            that schedule, and for `steps` even if its own training is shorter, until `watch` has seen enough; what
+            was trained is discarded.
     """
 
     lr: float
@@ -36,5 +36,5 @@ class Course:
 
 
 def optimizer_steps(images: int, batch_size: int, limit: int | float, micro: int, epochs: int) -> int:
-    """Of a training on so many images: whole batches, `limit` of them (a count or a share), `micro` to a step."""
+    """Return the optimizer steps of `epochs`: full batches, `limit` of them (count or fraction), `micro` per step."""
     return -(-batch_limit(limit, images // batch_size) // micro) * epochs

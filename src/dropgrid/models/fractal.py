@@ -51,7 +51,7 @@ class Fractal(nn.Module):
                 self.add_module(f"join{end}", parts.site(f"{name}.join{end}", "join", group, group, **about))
 
     def ending(self, end: int) -> range:
-        """The columns of which a layer ends after so many layers of the deepest."""
+        """Return the columns in which a layer ends after a number of layers of the deepest column."""
         first = next(column for column in range(self.columns) if end % 2 ** (self.columns - 1 - column) == 0)
         return range(first, self.columns)
 

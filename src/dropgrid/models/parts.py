@@ -99,5 +99,5 @@ class Parts:
         linear = isinstance(layer, Linear) and not recurrent
         module = self.site(f"{name}.weight", "weight", group, block, linear=linear)
         if isinstance(module, nn.Sequential):
-            raise ValueError(f"{len(module)} regularizers act on the weight of {name}; one at a time can")
+            raise ValueError(f"at most one regularizer can act on the weight of {name}, got {len(module)}")
         layer.through = module

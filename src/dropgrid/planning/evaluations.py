@@ -81,9 +81,7 @@ def compose_evaluation(words: Sequence[str], outputs: Path) -> tuple[Evaluation,
                 raise UserError(f"choose one evaluation: +evaluate=X, X one of: {', '.join(group_options('evaluate'))}")
             for each in parsed:
                 if not f"{key_of(each)}.".startswith("evaluate.") and key_of(each) != "sweep.jobs":
-                    raise UserError(
-                        f"{each.input_line}: cells are as they are; an evaluation has keys evaluate.… alone"
-                    )
+                    raise UserError(f"{each.input_line}: only evaluate.* keys can be overridden here")
                 if each.is_sweep_override():
                     raise UserError(f"{each.input_line}: one evaluation at a time")
             keys = [key_of(each) for each in parsed if not group_options(each.key_or_group)]

@@ -11,7 +11,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dropgrid.errors import UserError, meant
+from dropgrid.errors import UserError, did_you_mean
 from dropgrid.planning.compose import config_groups, group_options, hydra_context
 from dropgrid.planning.overrides import sweep_elements, unreadable, values_of
 from dropgrid.reports import question
@@ -89,7 +89,8 @@ def cause(error: Exception, overrides: Sequence[Override]) -> str:
         if allowed and not each.is_delete():
             wrong = next((value for value in values_of(each) if value not in (*allowed, "null")), None)
             if wrong is not None:
-                return f"{key} has no option {wrong!r}{meant(str(wrong), allowed)}; options: {', '.join(allowed)}"
+                close = did_you_mean(str(wrong), allowed)
+                return f"{key} has no option {wrong!r}{close}; options: {', '.join(allowed)}"
     known = known_keys(overrides)
     words = [*(key for key in known if not key.rpartition(".")[2].startswith("_")), *config_groups()]
     for each in overrides:
@@ -100,7 +101,7 @@ def cause(error: Exception, overrides: Sequence[Override]) -> str:
             group = key.partition(".")[0]
             others = [word for word in words if word != group]
             there = f"there is no key {key!r}{with_option(group, overrides)}"
-            return f"{there}{meant(key, others)}; a new key is written +{key}=…"
+            return f"{there}{did_you_mean(key, others)}; a new key is written +{key}=…"
     return one_line(error)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 
 from dropgrid.errors import UserError
+from dropgrid.instantiate import instantiate
 from dropgrid.paths import tilde
 from dropgrid.planning import rows as ablation_rows
 from dropgrid.planning import seeds as seeding
@@ -197,11 +198,13 @@ class Planner:
         baseline = self.resolved["report"]["baseline"] or about.get("baseline") or next(iter(found))
         if baseline not in found:
             raise UserError(f"report.baseline={baseline} is no row; rows: {', '.join(found)}")
+        task = instantiate("task", self.resolved["task"]).description  # torch, which the fingerprints have imported
         about = {
             **about,
             "name": name,
             "baseline": baseline,
-            "metric": ablation_rows.headline_metric(self.resolved["report"]["metric"] or about.get("metric")),
+            "task": task.to_json(),
+            "metric": ablation_rows.headline_metric(self.resolved["report"]["metric"] or about.get("metric"), task),
             "swept": [*self.swept],
         }
         about = {**about, "scale": scale, "command": self.command_text()}

@@ -1,6 +1,6 @@
 """What a composed config may reach beside training: nothing.
 
-Hydra itself calls what `hydra.callbacks` names, sets the environment, opens logs and makes folders where it is told;
+Hydra itself calls what `hydra.callbacks` names, sets the environment, opens logs and makes folders as configured;
 OmegaConf's resolvers read the environment. A config may come from anywhere, so all of that is refused but what a run
 needs: `${key}`, and `${oc.env:DROPGRID_…}`.
 """

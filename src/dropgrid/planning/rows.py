@@ -9,9 +9,7 @@ from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.planning.overrides import check_count, key_of, parse_override
 from dropgrid.reports import claims, question
-
-HEADLINES = ("test/acc_last", "test/acc_best", "test/top5_last", "val/acc_last", "val/acc_best", "train/acc")
-"""Metrics that a table may compare: fractions, in percent."""
+from dropgrid.tasks.description import TaskDescription
 
 
 def expand_rows(rows: Any) -> dict[str, list[str]]:
@@ -88,8 +86,8 @@ def check_questions(about: Mapping[str, Any], rows: Mapping[str, Sequence[str]])
     question.check(about, rows)
 
 
-def headline_metric(metric: Any) -> str:
-    """Return the metric that the table compares, the default if none is named."""
+def headline_metric(metric: Any, task: TaskDescription) -> str:
+    """Return the metric that the table compares: a headline of the task, its default if none is named."""
     if metric is not None:
-        checks.one_of("report.metric", metric, HEADLINES, error=UserError)
-    return metric or HEADLINES[0]
+        checks.one_of("report.metric", metric, tuple(task.headlines), error=UserError)
+    return metric or next(iter(task.headlines))

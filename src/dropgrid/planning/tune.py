@@ -1,7 +1,7 @@
 """`sweep.tune=N`: every row tries N settings on validation, then trains fresh seeds with its best.
 
 A row's settings are the first N combinations of what `ablation.tune` lists for it (`default` for the rows not named).
-They are trained with seeds of their own as a sweep of its own, `<NAME>+tuning`, and judged by validation accuracy.
+They are trained with seeds of their own as a sweep of its own, `<NAME>+tuning`, and judged on validation images.
 """
 
 import math
@@ -13,6 +13,7 @@ from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.planning.overrides import key_of, parse_override
 from dropgrid.store.files import read_json
+from dropgrid.tasks.description import description_of
 
 if TYPE_CHECKING:
     from dropgrid.planning.types import Plan
@@ -23,7 +24,7 @@ FIRST_SEED = 1000
 SEPARATOR = " | "
 
 Tuned = dict[str, dict[str, Any]]
-"""Row -> its setting, `chosen`, and the validation accuracy of each that was `tried`."""
+"""Row -> its setting, `chosen`, and the validation score of each that was `tried`."""
 
 
 def tuning_trials(rows: Mapping[str, Sequence[str]], space: Any, count: Any) -> dict[str, list[str]]:
@@ -68,12 +69,14 @@ def tuning_seeds(sweep: Mapping[str, Any]) -> list[int]:
 
 
 def best_settings(plan: "Plan") -> Tuned:
-    """Return each row's setting with the best mean validation accuracy, the first of equals.
+    """Return each row's setting with the best mean validation score, the first of equals.
 
     Raises:
         UserError: a row none of whose settings has all its trials finished.
     """
-    metric = "val/acc_best" if plan.about["metric"] == "test/acc_best" else "val/acc_last"
+    task = description_of(plan.about)
+    weights = "best" if plan.about["metric"] == task.metric("test", "best") else "last"
+    metric = task.metric("val", weights)
     scores: dict[str, dict[str, list[float]]] = {}
     for cell in plan.cells:
         row, _, setting = cell.row.partition(SEPARATOR)

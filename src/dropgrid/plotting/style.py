@@ -6,23 +6,19 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 
+from dropgrid.plotting.palette import palette_png
 from dropgrid.plotting.text import FAMILY
 from dropgrid.statistics.samples import ABOVE, BELOW, NEITHER
 
 WIDTH, MARGIN = 10.5, 0.3
 """Inches: a figure as wide as a page, and the margin of any."""
 
-DPI, COLOURS = 130, 256
-"""Resolution and palette of a PNG."""
-
-VISIBLE = 24
-"""Of 255: how far a colour may be from the palette's; a figure with many further away keeps all its colours."""
+DPI = 130
+"""Pixels an inch of a PNG."""
 
 INK, GREY, PALE, BAND = "#222222", "#767676", "#d8d8d8", "#f5f5f3"
 BLUE, GREEN, VERMILLION, ORANGE, PURPLE, SKY = "#0072B2", "#009E73", "#D55E00", "#E69F00", "#CC79A7", "#56B4E9"
@@ -148,20 +144,10 @@ def png(figure: Figure, dpi: int = DPI, *, small: bool = False) -> bytes:
         dpi: pixels an inch.
         small: it has a palette in any case.
     """
-    drawn, file = io.BytesIO(), io.BytesIO()
+    drawn = io.BytesIO()
     with matplotlib.rc_context(FILES):
         figure.savefig(drawn, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
-    with Image.open(drawn) as image:
-        colours = image.convert("RGB")
-    few = colours.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    (few if small or shows_all(few, colours) else colours).save(file, format="png", optimize=True)
-    return file.getvalue()
-
-
-def shows_all(few: Image.Image, colours: Image.Image) -> bool:
-    """Predicate: an image with a palette differs in few of its pixels from one with all colours."""
-    apart = np.abs(np.asarray(few.convert("RGB"), dtype=np.int16) - np.asarray(colours, dtype=np.int16)).max(-1)
-    return bool((apart > VISIBLE).mean() < 1e-3)
+    return palette_png(drawn.getvalue(), width=None, always=small)
 
 
 def pdf(figure: Figure) -> bytes:

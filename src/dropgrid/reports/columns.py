@@ -19,15 +19,12 @@ FEW = 3
 EVALUATIONS = 7
 """The rank of the first column of an evaluation: after all others."""
 
-HEADLINES = {
-    "test/acc_last": "Test accuracy",
-    "test/acc_best": "Test accuracy at best validation epoch",
-    "test/top5_last": "Top-5",
+FURTHER = {
     "test/nll_last": "NLL, test",
     "test/ece_last": "Calibration error",
-    "train/acc": "Train accuracy",
     "train/nll": "NLL, training images",
 }
+"""Metrics that are no headline of a task -> their titles."""
 
 
 @dataclass(frozen=True)
@@ -48,33 +45,33 @@ class Column:
 
 def columns(table: Table) -> list[Column]:
     """The columns that this table has something to say in."""
-    metric = table.ablation.metric
+    task = table.ablation.task
     rows = table.rows
-    best = "test/acc_best"
+    best, train = task.metric("test", "best"), task.metric("train")
     found = [
         Column("Row", "", lambda row: row.name, left=True),
         Column("n", "", count),
-        Column(headline(table), "%", accuracy),
+        Column(headline(table), task.unit, mean_and_std),
         Column("Difference to baseline", "points [95 % CI]", difference),
     ]
     if any(row.comparison is not None for row in rows):
         found.append(Column("Simultaneous", "[95 % CI]", simultaneous, 1))
     found.append(Column("Verdict", "", verdict, 2, left=True))
     if any(row.published for row in rows):
-        found.append(Column("Published", "%", partial(published, None), 1))
+        found.append(Column("Published", task.unit, partial(published, None), 1))
     if any(row.effect for row in rows):
         found.append(Column("Published difference", "points", effect, 2))
     if any(row.against for row in rows):
         found.append(Column("Against published", "", lambda row: row.against or NOTHING, 2, left=True))
     for also in rows[0].also:
-        unit = "nats" if also in NATS else "%"
-        found.append(Column(HEADLINES.get(also, also), unit, partial(further, also), 3))
+        unit, title = "nats" if also in NATS else task.unit, FURTHER.get(also) or task.title(also)
+        found.append(Column(title, unit, partial(further, also), 3))
         if any((row.published or {}).get(also) for row in rows):
-            found.append(Column(f"Published {HEADLINES.get(also, also).lower()}", unit, partial(published, also), 4))
-    if metric != best and any(row.metrics.get(best) is not None for row in rows):
-        found.append(Column("At best val. epoch", "%", lambda row: number(row.metrics.get(best)), 5))
-    if any(row.metrics.get("train/acc") is not None for row in rows):
-        found.append(Column("Train accuracy", "%", lambda row: number(row.metrics.get("train/acc")), 3))
+            found.append(Column(f"Published {title.lower()}", unit, partial(published, also), 4))
+    if table.ablation.metric != best and any(row.metrics.get(best) is not None for row in rows):
+        found.append(Column("At best val. epoch", task.unit, lambda row: number(row.metrics.get(best)), 5))
+    if any(row.metrics.get(train) is not None for row in rows):
+        found.append(Column(task.title(train), task.unit, lambda row: number(row.metrics.get(train)), 3))
     if any(row.keep_prob is not None for row in rows):
         found.append(Column("keep_prob", "", keep_prob, 6))
     if any(row.noise_std is not None for row in rows):
@@ -123,7 +120,12 @@ def evaluated(name: str, row: Row) -> str:
 
 def headline(table: Table) -> str:
     """What the table's metric is called."""
-    return HEADLINES.get(table.ablation.metric, table.ablation.metric)
+    return table.ablation.task.title(table.ablation.metric)
+
+
+def headline_axis(table: Table) -> str:
+    """What an axis of the table's metric is called, with its unit."""
+    return f"{headline(table)}, {table.ablation.task.unit}"
 
 
 def count(row: Row) -> str:
@@ -131,7 +133,7 @@ def count(row: Row) -> str:
     return str(row.sample.n) if row.complete else f"{row.sample.n}/{row.planned}"
 
 
-def accuracy(row: Row) -> str:
+def mean_and_std(row: Row) -> str:
     """Mean ± standard deviation over the seeds."""
     return plus_minus(row.sample.mean, row.sample.std)
 
@@ -196,8 +198,8 @@ def effect(row: Row) -> str:
 
 
 def verdict(row: Row) -> str:
-    """The verdict, or why it is withheld; a baseline has none, but its treatment may be flagged."""
-    why = "treatment flagged" if row.baseline and row.flagged else row.withheld
+    """The verdict, or why it is withheld; a baseline has none, but its drop-rate check may have failed."""
+    why = "drop-rate check failed" if row.baseline and row.flagged else row.withheld
     return row.verdict or (f"({why})" if why else NOTHING)
 
 

@@ -1,7 +1,8 @@
 """Older results beside ours: `python scripts/report.py NAME --import runs.csv`, remembered until `--forget runs.csv`.
 
-The file has a line a run with the columns `row`, `seed` and the ablation's metric (`test/acc_last`, or `accuracy`;
-fractions, or percent as `accuracy_percent`), and `factor:<key>` for each factor of the ablation; others are ignored.
+The file has a line a run with the columns `row`, `seed` and the ablation's metric (by its key, or by the task's
+quantity such as `accuracy`; fractions, or percent as `accuracy_percent`), and `factor:<key>` for each factor of the
+ablation; others are ignored.
 What `dropgrid.load(…).to_csv` writes is such a file. Lines without a number are runs that were not finished.
 """
 
@@ -23,7 +24,6 @@ from dropgrid.store.layout import AblationFolder
 IMPORTED = "imported"
 """The key of an ablation's `about` under which `added` puts its notes."""
 
-PERCENT = "accuracy_percent"
 FACTOR = "factor:"
 
 
@@ -48,7 +48,7 @@ def remember(path: Path, ablation: Ablation, folder: Path) -> None:
     text = read_text(path)
     if text is None:
         raise UserError(f"no file {path} to import")
-    for line in parse(path.name, text, ablation.metric):
+    for line in parse(path.name, text, ablation):
         block_of(ablation.blocks, line, path.name)
     copy = AblationFolder(folder).imported / f"{path.stem}.csv"
     if read_text(copy) not in (None, text):
@@ -79,7 +79,7 @@ def added(table: Table, folder: Path) -> Table:
     found: dict[str, list[Row]] = {}
     notes = []
     for path in files(folder):
-        lines = parse(path.name, read_text(path) or "", table.ablation.metric)
+        lines = parse(path.name, read_text(path) or "", table.ablation)
         rows: dict[tuple[str, str], list[Line]] = {}
         for line in lines:
             if line.value is not None:
@@ -106,7 +106,7 @@ def note(file: str, lines: Sequence[Line]) -> str:
     names = ", ".join(dict.fromkeys(f"“{line.row}”" for line in lines))
     missing = sum(line.value is None for line in lines)
     return (
-        f"Imported from {file}: {names}. Neither the configs nor the treatment behind these rows could be checked, so "
+        f"Imported from {file}: {names}. Neither the configs nor the drop rates behind these rows could be checked, so "
         "they have no verdict; a difference is given if the seeds are the baseline's."
         + (f" Lines without a number, left out: {missing}." if missing else "")
     )
@@ -143,14 +143,16 @@ def block_of(blocks: Sequence[Block], line: Line, file: str) -> Block:
     raise UserError(f"{file}, line {line.number}: no block has the factors {own}; there are: {there}")
 
 
-def parse(file: str, text: str, metric: str) -> list[Line]:
+def parse(file: str, text: str, ablation: Ablation) -> list[Line]:
     """The lines of a file; UserError names the column that it lacks, or the line that makes no sense."""
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
     columns = [column or "" for column in reader.fieldnames or []]
-    column = next((each for each in (metric, "accuracy", PERCENT) if each in columns), None)
+    quantity = ablation.task.quantity.lower().replace(" ", "_")
+    in_percent = f"{quantity}_percent"
+    column = next((each for each in (ablation.metric, quantity, in_percent) if each in columns), None)
     lacking = [each for each in ("row", "seed") if each not in columns]
     if column is None:
-        lacking.append(f"{metric} (or accuracy, or {PERCENT})")
+        lacking.append(f"{ablation.metric} (or {quantity}, or {in_percent})")
     if lacking or column is None:
         raise UserError(f"{file} lacks the column {lacking[0]}; it has: {', '.join(columns) or 'none'}")
     found: dict[tuple[str, tuple[tuple[str, str], ...], int], Line] = {}
@@ -160,7 +162,8 @@ def parse(file: str, text: str, metric: str) -> list[Line]:
         name = (fields["row"] or "").strip()
         if not name:
             raise UserError(f"{where}: no row is named")
-        line = Line(reader.line_num, name, factors, seed(fields["seed"], where), value(fields[column], column, where))
+        number = value(fields[column], column, in_percent, where)
+        line = Line(reader.line_num, name, factors, seed(fields["seed"], where), number)
         key = (name, tuple(factors.items()), line.seed)
         if key in found:
             raise UserError(f"{where}: row {name!r} has seed {line.seed} already, in line {found[key].number}")
@@ -189,8 +192,8 @@ def seed(text: str | None, where: str) -> int:
     raise UserError(f"{where}: a seed is a whole number, got {text!r}")
 
 
-def value(text: str | None, column: str, where: str) -> float | None:
-    """A fraction in [0, 1], or percent in a column that says so; None for a run without one."""
+def value(text: str | None, column: str, in_percent: str, where: str) -> float | None:
+    """Return a fraction in [0, 1], from percent if the column is the one `in_percent`; None for a run without one."""
     if not (text or "").strip():
         return None
     try:
@@ -199,8 +202,8 @@ def value(text: str | None, column: str, where: str) -> float | None:
         raise UserError(f"{where}: {column} is a number, got {text!r}") from None
     if math.isnan(number):
         return None
-    top = 100 if column == PERCENT else 1
+    top = 100 if column == in_percent else 1
     if not 0 <= number <= top:
-        hint = f"; percent stand in a column {PERCENT}" if top == 1 and 1 < number <= 100 else ""
+        hint = f"; percent stand in a column {in_percent}" if top == 1 and 1 < number <= 100 else ""
         raise UserError(f"{where}: {column} lies between 0 and {top}, got {text}{hint}")
     return number / top

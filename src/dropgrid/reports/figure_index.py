@@ -2,7 +2,9 @@
 
 A module of `figures/` that has a CAPTION draws a figure. It exports
 
-    CAPTION = "…"                       what it shows, in a line; of several a mapping name to caption
+    CAPTION = "…"                       what it shows, in a line; of several a mapping name to caption.
+                                        {quantity}, {selected} and {of_selected} stand for the task's words:
+                                        Accuracy, Validation accuracy, validation accuracy
     ORDER = 10                          its place among them
     draw(table) -> Figure | None        None if there is nothing to draw; of several a mapping name to figure
     STEM = "figure"                     the stem of its file; by default figure_<module>
@@ -19,6 +21,7 @@ from matplotlib.figure import Figure
 
 from dropgrid.reports import figures, question
 from dropgrid.reports.table import Table
+from dropgrid.tasks.description import TaskDescription
 
 
 def modules() -> list[ModuleType]:
@@ -40,12 +43,14 @@ def short_name(module: ModuleType) -> str:
     return module.__name__.rpartition(".")[2]
 
 
-def captions() -> dict[str, str]:
-    """Stem of its file -> what it shows, in the order of the figures."""
+def captions(task: TaskDescription) -> dict[str, str]:
+    """Stem of its file -> what it shows, in the order of the figures and the words of a task."""
     found: dict[str, str] = {}
     for module in modules():
         found |= module.CAPTION if isinstance(module.CAPTION, Mapping) else {stem(module): module.CAPTION}
-    return found
+    selected = task.title(task.selected)
+    words = {"quantity": task.quantity, "selected": selected, "of_selected": selected.lower()}
+    return {name: text.format(**words) for name, text in found.items()}
 
 
 def draw(table: Table) -> dict[str, Figure]:

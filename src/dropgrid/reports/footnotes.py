@@ -50,12 +50,13 @@ def notes(table: Table) -> list[str]:
 def diverged(table: Table) -> list[str]:
     """The rows with cells that ended with a loss that is no number."""
     found = []
+    quantity = table.ablation.task.quantity.lower()
     for block, _ in table.blocks:
         for row, cells in block.rows.items():
             count = sum(cell.result is not None and bool(cell.result.get("diverged")) for cell in cells)
             where = f" ({block.label})" if block.factors else ""
             if count:
-                found.append(f"Diverged: {count} of {len(cells)} cells of “{row}”{where}; their accuracy is chance.")
+                found.append(f"Diverged: {count} of {len(cells)} cells of “{row}”{where}; their {quantity} is chance.")
     return found
 
 

@@ -61,7 +61,7 @@ def renewed(text: str, name: str, table: str, machine: Mapping[str, Any]) -> str
     """A page with the part marked for an ablation replaced by its table and notes, without heading, and by what on."""
     where = machine["device"] if machine["device"] != "cpu" else f"{machine['processor']}, {machine['threads']} thread"
     minutes = machine["seconds_of_all_cells"] / 60
-    made = f"- {machine['cells']} cells, {minutes:.0f} minutes of a slot, {where}, {machine['date']}."
+    made = f"- {machine['cells']} cells, {minutes:.0f} worker-minutes, {where}, {machine['date']}."
     body = f"{table[table.index('|') :].strip()}\n{made}"
     return filled(text, name, body)
 

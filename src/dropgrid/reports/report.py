@@ -63,7 +63,7 @@ def write(name: str, outputs: Path | str) -> Report:
     }
     for file, content in contents.items():
         write_file(folder / file, content)
-    ours = captions()
+    ours = captions(ablation.task)
     for path in [*place.figures("png"), *place.figures("pdf")]:
         if path.stem in ours and path.name not in contents:
             path.unlink()

@@ -24,7 +24,7 @@ NATS = ("test/nll_last", "train/nll")
 
 @dataclass(frozen=True)
 class Row:
-    """One line. Accuracies in percent, differences in points, fractions of sites in [0, 1].
+    """One line. Values of the headline in percent, differences in points, fractions of sites in [0, 1].
 
     `withheld` says in a word why there is no difference or no verdict; None if there is one, or the row is the
     baseline. `accuracies` and `differences` are by seed. `difference` is paired by seed, `welch` its
@@ -191,9 +191,9 @@ def withheld(
     if difference is None:
         return "baseline incomplete"
     if any(site.flagged for site in own):
-        return "treatment flagged"
+        return "drop-rate check failed"
     if any(site.flagged for site in other):
-        return "baseline's treatment flagged"
+        return "baseline's drop-rate check failed"
     return "one seed" if difference.ci95 is None else None
 
 

@@ -94,7 +94,7 @@ def compare(
         error = math.sqrt(variance) if variance > ROUNDING**2 else 0.0
         share = float(seeds_part[index, index]) / variance if error else 1.0
         own = by_row[index].sum() ** 2 / (by_row[index] ** 2 / freedoms).sum() if error and share else freedom
-        # test images are so many that only the seeds' degrees of freedom count
+        # with this many test images only the seeds' degrees of freedom count
         free = min(float(own), freedom) / max(share, 1e-3) ** 2
         limit = critical(len(pairs), rounded(free), correlation, confidence)
         ends = (mean - limit * error, mean + limit * error)

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dropgrid.errors import UserError, meant
+from dropgrid.errors import UserError, did_you_mean
 from dropgrid.paths import outputs_folder
 from dropgrid.store import schemas
 from dropgrid.store.cell import Cell, mean_over_sites
 from dropgrid.store.evaluations import evaluation_of
 from dropgrid.store.layout import Outputs
 from dropgrid.store.records import ConfigReader, read_lines
+from dropgrid.tasks.description import TaskDescription, description_of
 from dropgrid.treatment import MOVED
 
 if TYPE_CHECKING:
@@ -64,7 +65,12 @@ class Ablation:
     @property
     def metric(self) -> str:
         """The headline: a key of result.json's metrics."""
-        return self.about.get("metric") or "test/acc_last"
+        return self.about.get("metric") or self.task.metric("test", "last")
+
+    @property
+    def task(self) -> TaskDescription:
+        """What its cells learned: the names of their numbers."""
+        return description_of(self.about)
 
 
 def names(outputs: Path) -> list[str]:
@@ -120,7 +126,7 @@ def unknown(name: str, known: Sequence[str], outputs: Path) -> str:
     folder = Outputs(outputs).ablations
     if not known:
         return f"no ablation {name!r}: none was run yet in {folder}"
-    return f"no ablation {name!r} in {folder}{meant(name, known)}; there are: {', '.join(known)}"
+    return f"no ablation {name!r} in {folder}{did_you_mean(name, known)}; there are: {', '.join(known)}"
 
 
 def load(name: str, outputs: Path | str | None = None) -> "DataFrame":

@@ -1,4 +1,4 @@
-"""A cell's checkpoints as files: each whole or absent, the last two kept, a damaged one known by its name.
+"""Files of a cell's checkpoints: written atomically, the last two kept, damage detected by the digest in the name.
 
 `checkpoints/step-<step>-<stamp>-<digest>.ckpt`: the optimizer steps taken, by what it was written, and the sha256 of
 the file's bytes.

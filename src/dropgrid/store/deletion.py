@@ -1,4 +1,4 @@
-"""What `clean` removes, and how: under a cell's lease, whole folders, nothing that has changed meanwhile."""
+"""Removal of folders for `clean`: under a cell's lease, and only if nothing has changed meanwhile."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from dropgrid.store.records import read_source
 
 @dataclass(frozen=True)
 class Removal:
-    """A folder to remove: whose (`run` holds the lease; None for what nobody trains), and whether it still is to be."""
+    """A folder to remove; `run` holds its lease (None: nobody trains it), `still` says whether it is still to go."""
 
     path: Path
     run: Path | None
@@ -60,14 +60,16 @@ def removal_of_cell(flags: Sequence[str], each: StoredRun, outputs: Path, now: s
     if "orphaned" in flags and not each.members:
         return Removal(folder, folder, each.label, f"{each.status}, of no ablation", each.size, orphaned)
     if "stale" in flags and stale():
-        return Removal(folder, folder, each.label, f"trained by older source{also}", each.size, stale)
+        return Removal(
+            folder, folder, each.label, f"trained by a different version of the code{also}", each.size, stale
+        )
     if "failed" in flags and each.status == "failed":
         return Removal(folder, folder, each.label, f"failed{also}", each.size, failed)
     return None
 
 
 def has_ended(run: RunFolder) -> bool:
-    """Predicate: a cell's files say that it finished or failed, now."""
+    """Predicate: by its files, a cell has finished or failed."""
     return run.ended
 
 

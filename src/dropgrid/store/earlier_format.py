@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dropgrid.instantiate import OWN_KEYS, ROOMS, constructors, kind
+from dropgrid.instantiate import OWN_KEYS, ROOMS, axis_of, constructors
 from dropgrid.store.files import read_json, read_yaml, write_json, write_yaml
 from dropgrid.store.identity import FORMAT, cell_id, evaluation_id, treatment_id
 from dropgrid.store.inventory import subfolders
@@ -54,7 +54,7 @@ def todays_node(axis: str, node: Any) -> Any:
         return values
     name = str(path).rpartition(".")[2]
     ours = str(path).startswith("dropgrid.")
-    if ours and name not in constructors(kind(axis)):
+    if ours and name not in constructors(axis_of(axis)):
         raise ValueError(f"{axis}: {path} is not defined any more")
     return {"option": name if ours else path, **values}
 

@@ -1,4 +1,4 @@
-"""What a cell ran on: environment.json, and the few facts of it that reports guard."""
+"""The environment of a cell: environment.json, and the parts of it that comparability checks use."""
 
 import os
 import platform
@@ -14,13 +14,13 @@ import torch
 from dropgrid.store.identity import source_fingerprint
 
 SOURCE = source_fingerprint()
-"""Of the code as it was loaded: files may change while a sweep runs."""
+"""Fingerprint of the code as it was loaded: files may change while a sweep runs."""
 
 PACKAGES = ("dropgrid", "torch", "torchvision", "pytorch-lightning", "hydra-core", "omegaconf", "numpy")
 
 
 def processor() -> str:
-    """The CPU's model, as the system names it."""
+    """Return the model of the CPU, as the system names it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
@@ -29,7 +29,7 @@ def processor() -> str:
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """Versions, machine and threads; no paths, no variables."""
+    """Return versions, machine and threads, without paths and environment variables."""
     return {
         "python": sys.version.split()[0],
         "versions": {name: metadata.version(name) for name in PACKAGES},
@@ -45,11 +45,11 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def stamp(device: torch.device) -> str:
-    """12 hex digits of what the bits of training depend on besides the cell's config: source, packages, device."""
+    """Return 12 hex digits of what determines the bits of training besides the config: source, packages, device."""
     about = [SOURCE, device_class(device), *(metadata.version(name) for name in PACKAGES if name != "dropgrid")]
     return sha256("\0".join(about).encode()).hexdigest()[:12]
 
 
 def device_class(device: torch.device) -> str:
-    """What kind of device gave the bits: `cpu`, or the GPU's name."""
+    """Return the kind of device that determines the bits: `cpu`, or the GPU's name."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dropgrid.instantiate import by_option, kind
+from dropgrid.instantiate import axis_of, by_option
 
 FORMAT = 3
 """Raised when equal configs no longer mean equal training: all cells then get new ids."""
@@ -54,7 +54,7 @@ def divide(resolved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
 def added_since(axis: str, node: Any) -> dict[str, Any]:
     """Return the keys added to an axis' option since this FORMAT, each at the value that means what absence meant."""
     option = node.get("option") if isinstance(node, Mapping) else None
-    return {path[2]: value for path, value in AS_BEFORE.items() if path[:-1] == (kind(axis), option)}
+    return {path[2]: value for path, value in AS_BEFORE.items() if path[:-1] == (axis_of(axis), option)}
 
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What lies under an outputs folder: runs, the ablations that they belong to, and how big all is."""
+"""The content of an outputs folder: runs, the ablations that they belong to, and sizes."""
 
 import os
 from collections.abc import Iterator, Sequence

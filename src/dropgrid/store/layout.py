@@ -152,7 +152,7 @@ class RunFolder(WorkerFolder):
         return self.folder / "evaluations"
 
     def weights(self, which: str) -> Path:
-        """Return the file of the `last` weights, or of the `best` by validation accuracy."""
+        """Return the file of the `last` weights, or of the `best` validation epoch."""
         return self.folder / f"{which}.safetensors"
 
     def evaluation(self, id: str) -> "EvaluationFolder":

@@ -65,6 +65,9 @@ MEASURED = {
 }
 """Of the result of an evaluation."""
 
+TASK = {"headlines": {"*": TEXT}, "quantity": TEXT, "unit": TEXT, "selected": TEXT, "shown": {"*": TEXT}}
+"""The schema of a `dropgrid.tasks.description.TaskDescription`."""
+
 ABOUT = {
     **dict.fromkeys(("ablation?", "baseline?", "claim?", "command?", "cost?", "metric?", "name?"), TEXT),
     **dict.fromkeys(("question?", "scale?", "title?"), TEXT),
@@ -74,6 +77,7 @@ ABOUT = {
     "looks?": [WHOLE],
     "published?": {"*": ANY},
     "swept?": [TEXT],
+    "task?": TASK,
 }
 
 

@@ -1,4 +1,4 @@
-"""Where a cell stands, from its folder alone."""
+"""The status of a cell, from its folder alone."""
 
 from pathlib import Path
 

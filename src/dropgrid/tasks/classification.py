@@ -4,14 +4,15 @@ Outputs are logits (N, classes), targets class indices (N,); in the loss, class 
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dropgrid.data.source import Spec
+from dropgrid.tasks.description import CLASSIFICATION
 from dropgrid.tasks.objective import Loss, Objective
 
 if TYPE_CHECKING:
@@ -23,23 +24,7 @@ CALIBRATION_BINS = 15
 class Classification(Objective[tuple[Tensor, Tensor]]):
     """Predictions are the logits (N, classes), float32, and the targets (N,) of a split."""
 
-    headlines: ClassVar[Mapping[str, str]] = {
-        "test/acc_last": "Test accuracy",
-        "test/acc_best": "Test accuracy at best validation epoch",
-        "test/top5_last": "Top-5",
-        "val/acc_last": "Validation accuracy",
-        "val/acc_best": "Validation accuracy at best epoch",
-        "train/acc": "Train accuracy",
-    }
-    quantity = "Accuracy"
-    unit = "%"
-    selected = "val/acc"
-    shown: ClassVar[Mapping[str, str]] = {
-        "train/loss": "Training loss",
-        "train/acc": "Training accuracy",
-        "val/loss": "Validation loss",
-        "val/acc": "Validation accuracy",
-    }
+    description = CLASSIFICATION
 
     def learner(self, network: nn.Module, make: "Callable[..., LightningModule]") -> "LightningModule":
         return make(network, objective=self)

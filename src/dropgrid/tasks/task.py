@@ -8,25 +8,26 @@ How others would implement it:
 
 - Semantic segmentation: outputs (N, classes, H, W) and targets (N, H, W). `collect` adds each batch to one confusion
   matrix per image and keeps no logits, which would be gigabytes; `measure` reads mean IoU from their sum and `arrays`
-  keeps the matrices, from which intervals over images can be had later. `headlines` begins with `test/miou_last`,
+  keeps the matrices, from which intervals over images can be had later. The headlines begin with `test/miou_last`,
   `selected` is `val/miou`.
 - Detection: the targets of a batch are a list of N dictionaries (boxes, labels), and so are the outputs. `collect`
   keeps both lists on the CPU; `measure` computes COCO AP of them; `arrays` joins the boxes of all images to one array
-  each, beside an array of the image that each box is in; `targets` counts the boxes of each image. `headlines` begins
-  with `test/ap_last`, `selected` is `val/ap`.
+  each, beside an array of the image that each box is in; `targets` counts the boxes of each image. The headlines
+  begin with `test/ap_last`, `selected` is `val/ap`.
 - A stranger's own LightningModule: `learner` wraps it in an `AbstractLearner` that hands on its `training_step`,
   `validation_step` and `configure_optimizers`, and takes `epoch_metrics` from what it logs. `collect` and `measure`
   take whatever its `predict_step` gives. There is no `Objective`: loss, optimizer and augmentation are the module's.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from torch import nn
 
 from dropgrid.data.source import Spec
+from dropgrid.tasks.description import TaskDescription
 
 if TYPE_CHECKING:
     from pytorch_lightning import LightningModule
@@ -40,21 +41,8 @@ class Task(ABC, Generic[Predictions]):
     `Predictions` is whatever `collect` returns for a split.
     """
 
-    headlines: ClassVar[Mapping[str, str]]
-    """Metrics of `measure` (and of validation: `<selected>_last`, `<selected>_best`) that a table may be about, with
-    their names; the first is the default."""
-
-    quantity: str
-    """What the headlines measure, to begin a label with: `Accuracy`."""
-
-    unit: str
-    """The unit of the headlines: `%` for values in [0, 1], else as it is shown."""
-
-    selected: str
-    """The number of an epoch, more of which is better, that chooses the best epoch: a key of `epoch_metrics`."""
-
-    shown: ClassVar[Mapping[str, str]]
-    """The numbers of an epoch that logs and dashboards show, with their titles."""
+    description: ClassVar[TaskDescription]
+    """Its headline metrics, their unit, and the titles of its numbers."""
 
     @abstractmethod
     def learner(self, network: nn.Module, make: "Callable[..., LightningModule]") -> "LightningModule":

@@ -112,10 +112,10 @@ class Trial:
             self.network.compile()
         self.treatment = Treatment(shapes, self.data["batch_size"])
         self.rank, self.ranks = int(os.environ.get("LOCAL_RANK", "0")), config["trainer"].get("ranks", 1)
-        self.best = Best(self.task.selected)
+        self.best = Best(self.task.description.selected)
         self.heartbeat = Heartbeat(folder, local["sweep"]["beat_seconds"] or SECONDS_BETWEEN)
         self.average = Average(instantiate("average", config["average"]))
-        metrics = Metrics(loggers, self.treatment, self.task.shown)
+        metrics = Metrics(loggers, self.treatment, self.task.description.shown)
         ours = [Gather(), self.best, self.average, self.treatment, metrics]
         ours += [self.heartbeat] if self.rank == 0 else []
         self.trainer = make_trainer(config, local, default_root_dir=folder, callbacks=ours)
@@ -168,7 +168,7 @@ class Trial:
             self.reestimate()
             self.best.weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
             best = predict(self.learner, self.task, tests, limit, beat)
-        selected = self.task.selected
+        selected = self.task.description.selected
         metrics: dict[str, float | None] = {
             **self.task.measure(train, last, best),
             f"{selected}_last": self.learner.epoch_metrics().get(selected),
@@ -236,16 +236,16 @@ def finite(value: float | None) -> float | None:
 
 
 def show(trial: Trial, loggers: Sequence[AbstractLogger]) -> None:
-    """Hand the pictures of a finished cell to the loggers that show pictures."""
+    """Hand the figures of a finished cell to the loggers that show images."""
     showing = [each for each in loggers if not isinstance(each, Csv)]
     if not showing:
         return
-    from dropgrid.measure.cell_figures import pictures_of  # here: cells that show nothing need no matplotlib
+    from dropgrid.measure.cell_figures import cell_figures  # here: cells that show nothing need no matplotlib
 
-    found = pictures_of(trial.folder, trial.cell["name"], trial.spec.classes, trial.splits.test)
+    found = cell_figures(trial.folder, trial.cell["name"], trial.spec.classes, trial.splits.test)
     for name, png in found.items():
         for logger in showing:
-            logger.picture(name, png)
+            logger.image(name, png)
 
 
 def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:

@@ -1,1 +1,1 @@
-"""The plugins that Hydra finds here: sweeper, launcher, and options of one's own."""
+"""Hydra plugins: sweeper, launcher, and the search path of a user's own options."""

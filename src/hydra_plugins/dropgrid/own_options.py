@@ -1,4 +1,4 @@
-"""Options of one's own: DROPGRID_CONF names a folder of config groups, which every command then knows."""
+"""A user's own options: every command searches the config groups of the folder that DROPGRID_CONF names."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ VARIABLE = "DROPGRID_CONF"
 
 
 class OwnOptions(SearchPathPlugin):
-    """Add the folder's YAML files to dropgrid's, none of which they may replace."""
+    """Adds the folder's YAML files to dropgrid's, without replacing any of them."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         named = os.environ.get(VARIABLE)
@@ -21,9 +21,11 @@ class OwnOptions(SearchPathPlugin):
             return
         folder = Path(untilde(named)).absolute()
         if not folder.is_dir():
-            raise UserError(f"{VARIABLE}={named} is no folder; it has groups of options, as regularizer/mine.yaml")
+            raise UserError(
+                f"{VARIABLE}={named} is not a folder; it must hold groups of options, such as regularizer/mine.yaml"
+            )
         for path in sorted(folder.rglob("*.yaml")):
             name = path.relative_to(folder)
             if (CONF / name).exists() and not (CONF / name).samefile(path):
-                raise UserError(f"{VARIABLE}={named} has {name}, which dropgrid has too; give it another name")
+                raise UserError(f"{VARIABLE}={named} has {name}, which dropgrid has as well; give it another name")
         search_path.append(provider=VARIABLE, path=f"file://{folder}")

@@ -1,4 +1,4 @@
-"""The planner as a Hydra sweeper, which runs for `-m` and `+ablation=…`."""
+"""A Hydra sweeper that runs dropgrid's planner, for `-m` and `+ablation=…`."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ class DropgridSweeper(Sweeper):
         sys.exit(launch(plans(RUNNING.get().overrides_of_cells, expect=engine.expect), engine))
 
     def launch(self, jobs: Sequence[Sequence[str]], settings: Mapping[str, Any]) -> Any:
-        """Hand jobs to the launcher that was chosen, with our settings of what was left open."""
+        """Hand jobs to the chosen launcher, with our values for the settings left open."""
         from dropgrid.cluster.job import train_pack
 
         config = self.config.copy()

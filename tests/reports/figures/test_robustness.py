@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from drawn import check_drawn
 
 from dropgrid.plotting import style
 from dropgrid.reports.figures import robustness
@@ -128,7 +129,7 @@ def test_many_rows_have_names_in_several_lines_within_the_figure(fake):
 def test_a_report_has_it_once_it_was_measured(measured):
     write(measured.write(), measured.outputs)
     folder = measured.outputs / "ablations" / "demo"
-    assert (folder / "figure_robustness.png").stat().st_size > 1000
+    check_drawn(folder / "figure_robustness.png")
     assert "loss" in (folder / "table.md").read_text()
     for path in measured.outputs.glob("runs/*/evaluations/*"):
         path.unlink()

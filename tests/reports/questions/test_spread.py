@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from drawn import check_drawn
 
 from dropgrid.errors import UserError
 from dropgrid.reports import question
@@ -31,7 +32,7 @@ def test_a_report_has_what_is_asked_for(fake):
     folder = fake.outputs / "ablations" / fake.about["name"]
     assert "## Spread over seeds" in (folder / "table.md").read_text()
     assert len(json.loads((folder / "table.json").read_text())["spreads"]) == 4
-    assert (folder / "figure_spread.png").stat().st_size > 10_000
+    check_drawn(folder / "figure_spread.png")
 
 
 def test_a_curve_is_read_once_however_many_epochs_it_has(fake, monkeypatch):
@@ -40,7 +41,7 @@ def test_a_curve_is_read_once_however_many_epochs_it_has(fake, monkeypatch):
     asked = []
     monkeypatch.setattr(Cell, "curve", lambda cell, column: asked.append(cell.id) or {0: 0.5, 1: 0.6, 2: 0.7})
     assert len(spread.compute(table)) == 4 and len(asked) == 6
-    lines = spread.panels(table.ablation.blocks[0], ["baseline", "dropout"])
+    lines = spread.panels(table.ablation.blocks[0], ["baseline", "dropout"], table.ablation.task)
     assert len(lines) == 2 and len(asked) == 12
 
 

@@ -19,7 +19,7 @@ def hessian(probe: Probe, *, vectors: int, iterations: int) -> Found:
     that of the piece on which w lies.
 
     Args:
-        vectors, iterations: random starts, and steps of each; memory holds so many vectors of the size of w.
+        vectors, iterations: random starts, and steps of each; memory holds `iterations` vectors of the size of w.
 
     Arrays: `values` (m,) nodes from lowest to highest, `weights` (m,) their shares; `size` () how many parameters.
 

@@ -30,7 +30,7 @@ def cam(subject: Subject, *, of: str, threshold: float, smallest: int, images: i
         of: the map of the class `target` (the true one) or `predicted`.
         threshold: in [0, 1).
         smallest: cells on the shorter side, at least: the area of a smaller map says little.
-        images: so many test images, as many of each class as of any other, are kept with their maps: uint8 `images`
+        images: number of test images, equally many of each class, kept with their maps: uint8 `images`
             (N, C, H, W), float32 `maps` (N, h, w), `targets`, `predicted` (N,), `places` (N,) in the test set, and the
             names of all `classes`.
 

@@ -37,8 +37,8 @@ def coadaptation(subject: Subject, *, layer: str, threshold: float, examples: in
     Args:
         layer: `first` or `last` activation in the order of a forward pass.
         threshold: in [0, 1).
-        examples: at most so many: evenly spaced images, and of each as many places as fit.
-        filters: so many units' weights of the first layer are kept, evenly spaced.
+        examples: at most this many: evenly spaced images, and of each as many places as fit.
+        filters: number of units, evenly spaced, whose weights in the first layer are kept.
         seed: of the places, the same for all cells.
 
     Arrays: `means` (units,), the mean activation of each; `counts` (bins,) of activations between `edges` (bins + 1,);
@@ -50,7 +50,7 @@ def coadaptation(subject: Subject, *, layer: str, threshold: float, examples: in
         ValueError: an argument outside these.
 
     Source: Srivastava et al., JMLR 2014, §7.1 (features, Fig. 7) and §7.2 (sparsity, Fig. 8); effective rank: Roy and
-    Vetterli, EUSIPCO 2007. Differs from the paper: its claims on co-adaptation are read off pictures; the correlations
+    Vetterli, EUSIPCO 2007. Differs from the paper: its claims on co-adaptation are read off figures; the correlations
     are ours.
     """
     checks.one_of("layer", layer, LAYERS)

@@ -74,7 +74,7 @@ def gradient_variance(subject: Subject, *, sizes: Sequence[int], draws: int, ima
 
 
 def chosen(split: Split, most: int, seed: int) -> Split:
-    """At most so many of a split's images, each class its share."""
+    """Return at most `most` images of a split, each class in proportion."""
     order = torch.from_numpy(stratified(np.asarray(split.labels), seed))
     return split.select(order[:most])
 
@@ -87,7 +87,7 @@ def apart(learner: Learner, split: Split, whole: Tensor, size: int, draw: int, s
 
 
 def gradient(learner: Learner, split: Split, at_once: int) -> Tensor:
-    """Of the mean loss over a split, float64 (parameters,), from batches of so many images."""
+    """Return the gradient of the mean loss over a split, float64 (parameters,), from batches of `at_once`."""
     parameters = [each for each in learner.network.parameters() if each.requires_grad]
     total = torch.zeros(sum(each.numel() for each in parameters), dtype=torch.float64, device=learner.device)
     for images, labels in batches(split, at_once, order=None, drop_last=False, workers=0, device=learner.device):

@@ -1,4 +1,4 @@
-"""figure.png: every row's accuracy, seed by seed, and its paired difference to the baseline."""
+"""figure.png: every row's headline metric, seed by seed, and its paired difference to the baseline."""
 
 from collections.abc import Sequence
 
@@ -18,13 +18,13 @@ from dropgrid.plotting.series import count_range
 from dropgrid.plotting.style import BLUE, GREY, INK, MARGIN, VERDICTS, WIDTH, place
 from dropgrid.plotting.text import NAME, fit_lines, text_width, write_text
 from dropgrid.plotting.value_axes import percent_limits, value_limits
-from dropgrid.reports.columns import difference, headline
+from dropgrid.reports.columns import difference, headline_axis
 from dropgrid.reports.table import Row, Table
 from dropgrid.statistics.samples import Interval
 
 ORDER = 10
 STEM = "figure"
-CAPTION = "Accuracy of every row, and its difference to the baseline, paired by seed"
+CAPTION = "{quantity} of every row, and its difference to the baseline, paired by seed"
 
 LINE, NAMES, GAP = 0.38, (1.0, 2.8), 0.26
 """Inches: a row, the names at least and at most, the gap between panels."""
@@ -55,7 +55,7 @@ def block_section(table: Table, label: str, rows: Sequence[Row]) -> FigureSectio
     body = LINE * len(rows)
 
     def paint(figure: Figure, top: float) -> None:
-        for offset, text in ((0, f"{headline(table)}, %"), (panel + gap, "Difference to baseline, points")):
+        for offset, text in ((0, headline_axis(table)), (panel + gap, "Difference to baseline, points")):
             write_text(figure, left + offset, top, text, fontsize=NAME, fontweight="bold")
         accuracy = place(figure, left, top + HEADING, panel, body)
         paired = place(figure, left + panel + gap, top + HEADING, panel, body)

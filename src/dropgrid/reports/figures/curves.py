@@ -1,4 +1,4 @@
-"""figure_curves.png: validation accuracy by epoch, a small panel a row, the baseline in each."""
+"""figure_curves.png: the selected validation metric by epoch, a small panel a row, the baseline in each."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from dropgrid.reports.table import Table
 from dropgrid.store.cell import Cell
 
 ORDER = 50
-CAPTION = "Validation accuracy by epoch"
+CAPTION = "{selected} by epoch"
 
 HEIGHT, GAP, NAME, NUMBERS, AXIS = 1.35, 0.18, 0.26, 0.4, 0.38
 """Inches: a panel, between two, a row's name above one, the numbers at the left, the axis under the last."""
@@ -23,17 +23,20 @@ EXPLANATION = (
     "Line: mean over seeds; band: from the lowest seed to the highest. Dashed: the baseline. "
     "Number: the last epoch's mean. The first epochs may lie below."
 )
-COLUMN = "val/acc"
 BURN_IN = 0.25
-"""The share of training whose low accuracies may leave the panel below, so that the rest can be told apart."""
+"""The share of training whose low values may leave the panel below, so that the rest can be told apart."""
 
 Curve = tuple[np.ndarray, np.ndarray]
-"""Epochs (E,), and accuracies in percent (seeds, E)."""
+"""Epochs (E,), and the metric in percent (seeds, E)."""
 
 
 def draw(table: Table) -> Figure | None:
     """Mean over seeds with the band from the lowest to the highest; None if no cell has a curve yet."""
-    found = [(block, {row: seed_curves(cells) for row, cells in block.rows.items()}) for block, _ in table.blocks]
+    task = table.ablation.task
+    found = [
+        (block, {row: seed_curves(cells, task.selected) for row, cells in block.rows.items()})
+        for block, _ in table.blocks
+    ]
     known = [each for _, curves in found for each in curves.values() if each is not None]
     if not known:
         return None
@@ -43,12 +46,12 @@ def draw(table: Table) -> Figure | None:
         curve_panels(block.label, curves, table.ablation.baseline, across=across, limit=limit)
         for block, curves in found
     ]
-    return assemble_figure("Validation accuracy by epoch, %", sections, EXPLANATION)
+    return assemble_figure(f"{task.title(task.selected)} by epoch, {task.unit}", sections, EXPLANATION)
 
 
-def seed_curves(cells: Sequence[Cell]) -> Curve | None:
-    """The epochs that all of a row's cells with a curve have, and their accuracies."""
-    columns = [column for cell in cells if (column := cell.curve(COLUMN))]
+def seed_curves(cells: Sequence[Cell], metric: str) -> Curve | None:
+    """Return the epochs that all of a row's cells with a curve have, and the metric there."""
+    columns = [column for cell in cells if (column := cell.curve(metric))]
     epochs = sorted(set.intersection(*(set(column) for column in columns))) if columns else []
     if not epochs:
         return None

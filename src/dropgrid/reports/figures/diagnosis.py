@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from dropgrid.measure.recorded_figures import pictures
+from dropgrid.measure.recorded_figures import recorded_figures
 from dropgrid.reports.table import Table
 
 ORDER = 160
@@ -28,4 +28,4 @@ def draw(table: Table) -> dict[str, Figure]:
             if finished:
                 first = min(finished, key=lambda cell: cell.seed)
                 folders[f"{row} ({block.label})" if block.factors else row] = first.folder
-    return {f"figure_diagnosis_{name}": figure for name, figure in pictures(folders).items()}
+    return {f"figure_diagnosis_{name}": figure for name, figure in recorded_figures(folders).items()}

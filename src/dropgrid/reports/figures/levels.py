@@ -16,12 +16,13 @@ from dropgrid.statistics.samples import describe
 from dropgrid.store.ablation import Block
 from dropgrid.store.cell import Cell
 from dropgrid.store.evaluations import SHARE, evaluation_of
+from dropgrid.tasks.description import TaskDescription
 
 ORDER = 100
-CAPTION = "Accuracy and NLL after training, by level of noise, occlusion, attack, or number of passes"
+CAPTION = "{quantity} and NLL after training, by level of noise, occlusion, attack, or number of passes"
 
 FEWEST = 3
-"""Levels of a line, the plain accuracy among them."""
+"""Levels of a line, the unchanged test images among them."""
 
 ELSEWHERE = ("dropblock_inference",)
 """Evaluations that have a figure of their own."""
@@ -37,7 +38,7 @@ WIDE = 16
 class Kind:
     """An evaluation at levels: its `name` in the title, what the level is, what the caption says.
 
-    `plain`: level 0 is the accuracy on the test images as they are. `doubling`, `tenfold`: the horizontal and the
+    `plain`: level 0 is the headline on the test images as they are. `doubling`, `tenfold`: the horizontal and the
     vertical axis are logarithmic. `without` is the metric that belongs to no level, and its name on the axis.
     """
 
@@ -89,7 +90,7 @@ KINDS: Mapping[str, Kind] = {
 
 def draw(table: Table) -> Figure | None:
     """Means with 95 % intervals over the level; None where nothing was measured at three levels."""
-    found = [each for block, rows in table.blocks for each in panels_of(block, rows)]
+    found = [each for block, rows in table.blocks for each in panels_of(block, rows, table.ablation.task)]
     if not found:
         return None
     kinds = list(dict.fromkeys(kind(each.scale) for each in found))
@@ -106,25 +107,28 @@ def kind(label: str) -> Kind:
     return KINDS.get(option) or Kind(option.replace("_", " "), "", "")
 
 
-def panels_of(block: Block, rows: Sequence[Row]) -> list[MeanPanel]:
+def panels_of(block: Block, rows: Sequence[Row], task: TaskDescription) -> list[MeanPanel]:
     """A block's panels, in the order of the table's columns."""
     stems: dict[str, dict[float, str]] = {}
     for name in ordered(name for row in rows for name in row.evaluations):
         stem, level = split(name)
         if stem != name and math.isfinite(level) and re.split(r"[\[/]", stem)[0] not in ELSEWHERE:
             stems.setdefault(stem, {})[level] = name
-    found = [panel_of(block, rows, stem, names) for stem, names in stems.items()]
+    found = [panel_of(block, rows, stem, names, task) for stem, names in stems.items()]
     return [each for each in found if len(each.values) - (each.alone is not None) >= FEWEST]
 
 
-def panel_of(block: Block, rows: Sequence[Row], stem: str, names: Mapping[float, str]) -> MeanPanel:
+def panel_of(
+    block: Block, rows: Sequence[Row], stem: str, names: Mapping[float, str], task: TaskDescription
+) -> MeanPanel:
     """One measure over its levels (level -> metric), of the rows that have it."""
     label, known = evaluation_of(stem), kind(stem)
     example = next(row.evaluations[name] for name in names.values() for row in rows if name in row.evaluations)
     arguments = label.partition("[")[2].rstrip("]")
     part = HEADING.fullmatch(example.heading.removesuffix(f" ({arguments})"))
     what, symbol = (part["what"], part["symbol"]) if part else (stem.rpartition("/")[2].replace("_", " "), None)
-    up = "Test accuracy, %" if known.across and example.unit == SHARE else example.unit
+    test = f"{task.title(task.metric('test', 'last'))}, {task.unit}"
+    up = test if known.across and example.unit == SHARE else example.unit
     doubling = known.doubling or (not known.plain and min(names) > 0 and max(names) >= WIDE * min(names))
     alone = None
     if known.without:
@@ -133,11 +137,12 @@ def panel_of(block: Block, rows: Sequence[Row], stem: str, names: Mapping[float,
         alone = (least / 2, text) if doubling else (least - 1, text)
         names = {alone[0]: f"{stem}_{metric}", **names}
     add = known.plain and 0 not in names and example.unit == SHARE
+    weights = "best" if re.search(r"\bweights=best\b", arguments) else "last"
     curves = []
     for row in rows:
         there = {level: row.evaluations[name] for level, name in names.items() if name in row.evaluations}
         if there:
-            start = undisturbed(block.rows.get(row.name, ()), row, stem, arguments) if add else []
+            start = undisturbed(block.rows.get(row.name, ()), row, stem, task.metric("test", weights)) if add else []
             curves.append((row.name, start + points(row, there)))
     return MeanPanel(
         block=block.label,
@@ -157,9 +162,9 @@ def points(row: Row, there: Mapping[float, Measurement]) -> list[Point]:
     return [Point(level, there[level].sample, there[level].sample.n == row.planned) for level in sorted(there)]
 
 
-def undisturbed(cells: Sequence[Cell], row: Row, stem: str, arguments: str) -> list[Point]:
-    """The accuracy on the test images as they are, of the cells that were measured and by the same weights."""
+def undisturbed(cells: Sequence[Cell], row: Row, stem: str, metric: str) -> list[Point]:
+    """Return the metric on the test images as they are, of the cells that were measured."""
     own = [cell for cell in cells if any(split(name)[0] == stem for name in cell.evaluations)]
-    found = percents(own, "test/acc_best" if re.search(r"\bweights=best\b", arguments) else "test/acc_last")
+    found = percents(own, metric)
     sample = describe([found[seed] for seed in sorted(found)])
     return [Point(0.0, sample, sample.n == row.planned)] if sample.n else []

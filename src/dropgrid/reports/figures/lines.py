@@ -1,4 +1,4 @@
-"""figure_lines.png: accuracy against a setting, a line a series; drawn where the ablation's YAML has `figure`."""
+"""figure_lines.png: the headline against a setting, a line a series; drawn if the ablation's YAML has `figure`."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -19,12 +19,12 @@ from dropgrid.plotting.value_axes import (
     value_ticks,
 )
 from dropgrid.reports import line_series
-from dropgrid.reports.columns import headline
+from dropgrid.reports.columns import headline_axis
 from dropgrid.reports.line_series import Lines, Series
 from dropgrid.reports.table import Row, Table
 
 ORDER = 20
-CAPTION = "Accuracy against a setting, a line a series"
+CAPTION = "{quantity} against a setting, a line a series"
 
 LABELS, HEIGHTS = (0.9, 1.9), (3.3, 3.9)
 """Inches: the names of the lines at least and at most; a panel among others, and one that is alone."""
@@ -93,7 +93,7 @@ def painted_panels(
         Panel(
             panel.title,
             line_series.label(figure),
-            f"{headline(table)}, %" if index % across == 0 else "",
+            headline_axis(table) if index % across == 0 else "",
             partial(paint, panel=panel),
         )
         for index, panel in enumerate(panels)

@@ -1,4 +1,4 @@
-"""figure_robustness.png: accuracy with DropBlock on at inference, a panel a block size, a line a row."""
+"""figure_robustness.png: the headline metric with DropBlock on at inference, a panel a block size, a line a row."""
 
 import re
 from collections.abc import Sequence
@@ -10,16 +10,18 @@ from dropgrid.plotting.series import Point
 from dropgrid.reports.table import Row, Table
 from dropgrid.statistics.samples import Sample
 from dropgrid.store.ablation import Block
+from dropgrid.tasks.description import TaskDescription
 
 ORDER = 90
-CAPTION = "Accuracy with DropBlock on at inference, a panel a block size"
+CAPTION = "{quantity} with DropBlock on at inference, a panel a block size"
 
 METRIC = re.compile(r"(dropblock_inference(?:\[.*\])?)/block_(\d+)_keep_prob_(.+)")
 
 
 def draw(table: Table) -> Figure | None:
     """Means with 95 % intervals over keep_prob on its true scale; None where nothing of it was measured."""
-    found = [each for block, rows in table.blocks for each in panels_of(block, rows)]
+    task = table.ablation.task
+    found = [each for block, rows in table.blocks for each in panels_of(block, rows, task)]
     if not found:
         return None
     interval, aside = describe_marks(found)
@@ -27,10 +29,10 @@ def draw(table: Table) -> Figure | None:
         f"{interval} Each network is tested with DropBlock on, whatever it was trained with, norms in eval mode; the "
         f"lower keep_prob, the more is dropped, at 1 nothing. {aside}"
     )
-    return mean_lines_figure("Accuracy with DropBlock switched on at inference", found, caption)
+    return mean_lines_figure(f"{task.quantity} with DropBlock switched on at inference", found, caption)
 
 
-def panels_of(block: Block, rows: Sequence[Row]) -> list[MeanPanel]:
+def panels_of(block: Block, rows: Sequence[Row], task: TaskDescription) -> list[MeanPanel]:
     """A block's panels, by evaluation and block size; keep_prob falls to the right, where more is dropped."""
     found: dict[tuple[str, int], dict[str, dict[float, Sample]]] = {}
     for row in rows:
@@ -40,6 +42,7 @@ def panels_of(block: Block, rows: Sequence[Row]) -> list[MeanPanel]:
                 curves = found.setdefault((part[1], int(part[2])), {})
                 curves.setdefault(row.name, {})[float(part[3])] = each.sample
     made = []
+    up = f"{task.title(task.metric('test', 'last'))}, {task.unit}"
     for (label, size), curves in sorted(found.items()):
         arguments = label.partition("[")[2].rstrip("]")
         title = ", ".join(filter(None, [block.label, f"block {size} at inference", arguments]))
@@ -48,5 +51,5 @@ def panels_of(block: Block, rows: Sequence[Row]) -> list[MeanPanel]:
             for row in rows
             if row.name in curves
         ]
-        made.append(MeanPanel(block.label, title, "keep_prob at inference", "Test accuracy, %", "", points, falls=True))
+        made.append(MeanPanel(block.label, title, "keep_prob at inference", up, "", points, falls=True))
     return made

@@ -13,20 +13,21 @@ from dropgrid.reports.footnotes import notes
 from dropgrid.reports.measurements import Measurement
 from dropgrid.reports.table import NATS, Row, Table
 from dropgrid.store.evaluations import SHARE
+from dropgrid.tasks.description import PERCENT
 
 
 def render(table: Table) -> str:
     """Everything the table knows, numbers unrounded."""
-    about = table.ablation.about
+    ablation, about = table.ablation, table.ablation.about
     value = {
-        "name": table.ablation.name,
+        "name": ablation.name,
         "title": table.title,
         "question": about.get("question"),
         "claim": about.get("claim"),
-        "metric": table.ablation.metric,
-        "unit": "percent",
+        "metric": ablation.metric,
+        "unit": "percent" if ablation.task.unit == PERCENT else ablation.task.unit,
         "units": {name: "nats" for name in NATS if any(name in row.metrics for row in table.rows)},
-        "baseline": table.ablation.baseline,
+        "baseline": ablation.baseline,
         "claims": [claim_values(each) for each in table.claims],
         "rows": [row_values(row) for row in table.rows],
         **question.as_json(table),
@@ -42,7 +43,7 @@ def claim_values(judged: Judged) -> dict[str, Any]:
 
 
 def row_values(row: Row) -> dict[str, Any]:
-    """One row of table.json: accuracies in percent, differences in points, dropped fractions in percent."""
+    """One row of table.json: the headline in percent, differences in points, dropped fractions in percent."""
     difference = row.difference
     return {
         "row": row.name,

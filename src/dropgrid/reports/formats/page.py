@@ -31,9 +31,10 @@ def render(table: Table, images: Mapping[str, bytes]) -> str:
     environment.filters |= {"share": share, "nominal": nominal, "value": value, "metric": metric, "number": number}
     environment.filters |= {"signed": or_nothing(signed), "interval": or_nothing(interval)}
     ablation, stated = table.ablation, claims(table)
-    caption = captions()
+    caption = captions(ablation.task)
     page = environment.get_template("page.html.j2").render(
         table=table,
+        task=ablation.task,
         about=ablation.about,
         facts=[(key.capitalize(), ablation.about[key]) for key in FACTS if ablation.about.get(key)],
         columns=columns(table),

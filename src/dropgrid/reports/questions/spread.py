@@ -1,6 +1,6 @@
-"""How much accuracy varies over seeds, early and late in training, as `ablation.spread` asks.
+"""How much the selected metric varies over seeds, early and late in training, as `ablation.spread` asks.
 
-spread: [1, 2, 4, 15]   # epochs after which validation accuracy is compared
+spread: [1, 2, 4, 15]   # epochs after which it is compared
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,12 +23,11 @@ from dropgrid.statistics.samples import Interval
 from dropgrid.statistics.standard_deviations import FEWEST, std_interval, std_ratio
 from dropgrid.store.ablation import Block
 from dropgrid.store.cell import Cell
+from dropgrid.tasks.description import TaskDescription
 
 ORDER = 60
 JSON = "spreads"
-CAPTION = "Mean and standard deviation over seeds of validation accuracy, by epoch"
-
-COLUMN = "val/acc"
+CAPTION = "Mean and standard deviation over seeds of {of_selected}, by epoch"
 
 FIGURE_NOTE = (
     "Over the seeds of each row, after each epoch. Bands: 95 % intervals of the standard deviation (Bonett 2006), one "
@@ -70,9 +69,9 @@ def compute(table: Table) -> list[Spread]:
     check(asked, {})
     found = []
     for block in ablation.blocks:
-        read = {row: curves(cells) for row, cells in block.rows.items()} if asked else {}
+        read = {row: curves(cells, ablation.task.selected) for row, cells in block.rows.items()} if asked else {}
         for epoch in asked or ():
-            values = {row: accuracies(each, epoch) for row, each in read.items()}
+            values = {row: values_after(each, epoch) for row, each in read.items()}
             reference = values[ablation.baseline]
             for row, own in values.items():
                 if len(own) < 2:
@@ -87,16 +86,16 @@ def compute(table: Table) -> list[Spread]:
 
 
 Curve = Mapping[int, float]
-"""Epoch -> validation accuracy of a cell, as its metrics.csv has them."""
+"""Epoch -> the selected metric of a cell, as its metrics.csv has it."""
 
 
-def curves(cells: Sequence[Cell]) -> list[Curve]:
-    """The curves of the finished cells."""
-    return [cell.curve(COLUMN) for cell in cells if cell.status == "finished"]
+def curves(cells: Sequence[Cell], metric: str) -> list[Curve]:
+    """Return the curves of the finished cells."""
+    return [cell.curve(metric) for cell in cells if cell.status == "finished"]
 
 
-def accuracies(read: Sequence[Curve], epoch: int) -> np.ndarray:
-    """Validation accuracies in percent after N epochs, of the curves that have it."""
+def values_after(read: Sequence[Curve], epoch: int) -> np.ndarray:
+    """Return the values in percent after N epochs, of the curves that have them."""
     found = [curve.get(epoch - 1) for curve in read]
     return np.array([100 * each for each in found if each is not None])
 
@@ -104,7 +103,11 @@ def accuracies(read: Sequence[Curve], epoch: int) -> np.ndarray:
 def section(table: Table, found: Sequence[Spread]) -> Section:
     """A line a row and epoch."""
     factors = factor_keys([each.factors for each in found])
-    values = ["Mean, %", "Standard deviation, points [95 % CI]", "Of the baseline’s, × [95 % CI]"]
+    values = [
+        f"Mean, {table.ablation.task.unit}",
+        "Standard deviation, points [95 % CI]",
+        "Of the baseline’s, × [95 % CI]",
+    ]
     lines = [["Row", *factors, "Epoch", "n", *values]]
     for each in found:
         where = [each.factors.get(key, "") for key in factors]
@@ -116,26 +119,31 @@ def section(table: Table, found: Sequence[Spread]) -> Section:
         "Spread over seeds",
         lines,
         1 + len(factors),
-        "Standard deviation over seeds of the validation accuracy after that many epochs, and its ratio to the "
-        "baseline’s at the same epoch. Intervals: Bonett’s (2006), which do not lean on normality, one comparison at a "
-        f"time, of {FEWEST} seeds or more; the seeds of two rows count as independent.",
+        f"Standard deviation over seeds of the {selected_title(table).lower()} after that many epochs, and its ratio "
+        "to the baseline’s at the same epoch. Intervals: Bonett’s (2006), which do not lean on normality, one "
+        f"comparison at a time, of {FEWEST} seeds or more; the seeds of two rows count as independent.",
     )
 
 
 def figure(table: Table, found: Sequence[Spread]) -> Figure:
     """Mean beside standard deviation, a line a row."""
     rows = list(dict.fromkeys(each.row for each in found))
-    grid = [panels(block, rows) for block, _ in table.blocks]
-    return panel_figure("Validation accuracy by epoch, and how much it varies over seeds", rows, grid, FIGURE_NOTE)
+    grid = [panels(block, rows, table.ablation.task) for block, _ in table.blocks]
+    return panel_figure(f"{selected_title(table)} by epoch, and how much it varies over seeds", rows, grid, FIGURE_NOTE)
 
 
-def panels(block: Block, rows: list[str]) -> list[Panel]:
+def selected_title(table: Table) -> str:
+    """Return the title of the metric by which the best epoch is selected."""
+    return table.ablation.task.title(table.ablation.task.selected)
+
+
+def panels(block: Block, rows: list[str], task: TaskDescription) -> list[Panel]:
     """The two panels of a block."""
     lines = {}
     for row in rows:
-        read = curves(block.rows.get(row, ()))
+        read = curves(block.rows.get(row, ()), task.selected)
         epochs = sorted({epoch + 1 for each in read for epoch in each})
-        values = {epoch: accuracies(read, epoch) for epoch in epochs}
+        values = {epoch: values_after(read, epoch) for epoch in epochs}
         lines[row] = {epoch: each for epoch, each in values.items() if len(each) > 1}
 
     def means(axes: Axes) -> None:
@@ -155,6 +163,6 @@ def panels(block: Block, rows: list[str]) -> list[Panel]:
 
     of = f" ({block.label})" if block.factors else ""
     return [
-        Panel(f"Mean{of}", "Epoch", "%", means),
+        Panel(f"Mean{of}", "Epoch", task.unit, means),
         Panel(f"Standard deviation over seeds{of}", "Epoch", "points", deviations),
     ]

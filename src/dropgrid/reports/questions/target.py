@@ -1,4 +1,4 @@
-"""How many steps a row's cells take to an accuracy, as `ablation.target` asks.
+"""How many steps a row's cells take to a level of the selected metric, as `ablation.target` asks.
 
 target: 90            # percent, of validation
 target: {train: 99}   # of training
@@ -18,8 +18,7 @@ from dropgrid.store.cell import Cell
 ORDER = 50
 JSON = "targets"
 
-OF = {"val": "validation", "train": "training"}
-"""Whose accuracy -> its name."""
+PHASES = ("val", "train")
 
 SEEN = {"train": ", of its images as they were trained on"}
 
@@ -42,10 +41,10 @@ class Target:
 
 
 def check(asked: Any, rows: Mapping[str, Any]) -> None:
-    """Raise UserError if `ablation.target` is no accuracy."""
+    """Raise UserError if `ablation.target` is no percentage."""
     if asked is None:
         return
-    if isinstance(asked, Mapping) and len(asked) == 1 and set(asked) <= set(OF):
+    if isinstance(asked, Mapping) and len(asked) == 1 and set(asked) <= set(PHASES):
         ((_, percent),) = asked.items()
     else:
         percent = asked
@@ -56,7 +55,7 @@ def check(asked: Any, rows: Mapping[str, Any]) -> None:
 
 
 def parted(asked: Any) -> tuple[str, float]:
-    """Whose accuracy, a key of `OF`, and how high, in percent."""
+    """Return the phase whose metric is meant, and how high it should be, in percent."""
     ((of, percent),) = asked.items() if isinstance(asked, Mapping) else [("val", asked)]
     return of, percent
 
@@ -71,7 +70,7 @@ def compute(table: Table) -> list[Target]:
         return found
     of, percent = parted(asked)
     for block in ablation.blocks:
-        taken = {row: steps(cells, f"{of}/acc", percent / 100) for row, cells in block.rows.items()}
+        taken = {row: steps(cells, ablation.task.metric(of), percent / 100) for row, cells in block.rows.items()}
         reference = taken[ablation.baseline]
         for row, own in taken.items():
             there = {seed: step for seed, step in own.items() if step is not None}
@@ -83,13 +82,13 @@ def compute(table: Table) -> list[Target]:
     return found
 
 
-def steps(cells: Sequence[Cell], column: str, accuracy: float) -> dict[int, int | None]:
-    """Seed -> the steps after which a finished cell first had that accuracy by epoch; None where it never had."""
+def steps(cells: Sequence[Cell], column: str, level: float) -> dict[int, int | None]:
+    """Return seed -> the steps after which a finished cell first reached the level, by epoch; None if it never did."""
     found = {}
     for cell in cells:
         if cell.status == "finished":
             after, own = cell.curve("step"), cell.curve(column)
-            found[cell.seed] = next((int(after[epoch]) for epoch in sorted(own) if own[epoch] >= accuracy), None)
+            found[cell.seed] = next((int(after[epoch]) for epoch in sorted(own) if own[epoch] >= level), None)
     return found
 
 
@@ -106,7 +105,8 @@ def section(table: Table, found: Sequence[Target]) -> Section | None:
         steps = plus_minus(each.steps.mean, each.steps.std, 0)
         lines.append([each.row, *where, str(each.n), str(each.reached), steps, ratio])
     of, percent = parted(table.ablation.about["target"])
-    target = f"{percent:g} % {OF[of]} accuracy"
+    task = table.ablation.task
+    target = f"{percent:g} {task.unit} {task.shown.get(task.metric(of), task.metric(of)).lower()}"
     return Section(
         f"Steps to {target}",
         lines,

@@ -1,0 +1,71 @@
+"""What tables, figures and logs say of a task. No torch here: a report needs the words alone."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+PERCENT = "%"
+
+
+@dataclass(frozen=True)
+class TaskDescription:
+    """The names of a task's numbers; an ablation.json has it under `task`."""
+
+    headlines: Mapping[str, str]
+    """Metrics of `Task.measure` (and of validation: `<selected>_last`, `<selected>_best`) that a table may be about,
+    with their titles; more is better of each. The first is the default, `test/<name>_last`."""
+
+    quantity: str
+    """What the headlines measure, to begin a label with: `Accuracy`."""
+
+    unit: str
+    """The unit of the headlines: `%` for values in [0, 1], else as it is shown."""
+
+    selected: str
+    """The number of an epoch, more of which is better, that chooses the best epoch: `val/<name>`."""
+
+    shown: Mapping[str, str]
+    """The numbers of an epoch that logs and dashboards show, with their titles."""
+
+    def metric(self, phase: str, weights: str = "") -> str:
+        """Return the key of the selected number in another phase (`train/acc`), or of a test (`test/acc_last`)."""
+        name = self.selected.rpartition("/")[2]
+        return f"{phase}/{name}_{weights}" if weights else f"{phase}/{name}"
+
+    def title(self, metric: str) -> str:
+        """Return the title of a headline, or of a number that an epoch shows; the key itself for others."""
+        return self.headlines.get(metric) or self.shown.get(metric) or metric
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `description_of` reads."""
+        return asdict(self)
+
+
+CLASSIFICATION = TaskDescription(
+    headlines={
+        "test/acc_last": "Test accuracy",
+        "test/acc_best": "Test accuracy at best validation epoch",
+        "test/top5_last": "Top-5",
+        "val/acc_last": "Validation accuracy",
+        "val/acc_best": "Validation accuracy at best epoch",
+        "train/acc": "Train accuracy",
+    },
+    quantity="Accuracy",
+    unit=PERCENT,
+    selected="val/acc",
+    shown={
+        "train/loss": "Training loss",
+        "train/acc": "Training accuracy",
+        "val/loss": "Validation loss",
+        "val/acc": "Validation accuracy",
+    },
+)
+"""The description of `dropgrid.tasks.classification.Classification`, and of every ablation.json without one."""
+
+
+def description_of(about: Mapping[str, Any]) -> TaskDescription:
+    """Return the task of an ablation's `about`: its ablation.json, or a plan's."""
+    given = about.get("task")
+    if not given:
+        return CLASSIFICATION
+    return TaskDescription(**{field.name: given[field.name] for field in fields(TaskDescription)})
