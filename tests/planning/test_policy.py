@@ -104,7 +104,7 @@ def test_options_of_ones_own_are_known_and_replace_none(tmp_path, monkeypatch):
     (plan,) = plans(["data=fake", "regularizer=mine"])
     assert plan.cells[0].config["regularizer"]["option"] == "dropout"
     (group / "dropblock.yaml").write_text("keep_prob: 1\n")
-    with pytest.raises(UserError, match="has regularizer/dropblock.yaml, which dropgrid has too"):
+    with pytest.raises(UserError, match="has regularizer/dropblock.yaml, which dropgrid has as well"):
         plans(["data=fake"])
     monkeypatch.setenv("DROPGRID_CONF", str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match="is not a folder"):

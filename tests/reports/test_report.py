@@ -100,7 +100,7 @@ def test_main_reads_the_outputs_folder_of_the_environment(fake, capsys, monkeypa
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["dmeo"], "did you mean 'demo'?"), ([], "usage"), (["demo", "other"], "got 2 names: demo other")],
+    [(["dmeo"], "did you mean 'demo'?"), ([], "usage"), (["demo", "other"], "got 2: demo other")],
 )
 def test_main_says_what_cannot_work_in_a_line_and_exits_with_2(fake, capsys, arguments, said):
     fake.add(["baseline"], seeds=1).write()
