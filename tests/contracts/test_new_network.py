@@ -191,7 +191,7 @@ def run(tmp_path):
         unwanted = shutil.ignore_patterns("__pycache__", "*.png", "methods", "ablations")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=unwanted)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for name in ("README.md", "results"):
+    for name in ("README.md", "results", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     for path, text in FILES.items():
         assert not (tmp_path / path).exists()
