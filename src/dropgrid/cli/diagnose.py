@@ -297,6 +297,5 @@ def measured(each: Asked, on: Callable[[int], "Probe"], console: Any, label: str
     try:
         return [call("diagnose", instantiate("diagnose", each.node), looked)]
     except DoesNotApply as reason:
-        text = f"{each.name} does not apply to {label}: {reason}"
-        console.print(text, soft_wrap=True)
+        console.print(f"{each.name} does not apply to {label}: {reason}", soft_wrap=True)
         return []
