@@ -72,7 +72,9 @@ def run_plan(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
 def train_cells(plan: Plan, rules: Policy, engine: AbstractEngine, console: Console) -> bool:
     """Train the cells of a plan that are to be trained; return whether someone asked to stop."""
     folder = Outputs(plan.outputs).ablation(plan.name)
-    if earlier := sum(is_earlier(folder.outputs.run(line["cell"])) for line in read_lines(folder)):
+    planned = {cell.id for cell in plan.cells}  # of this FORMAT: their results need not be read for it
+    others = {line["cell"] for line in read_lines(folder)} - planned
+    if earlier := sum(is_earlier(folder.outputs.run(each)) for each in others):
         console.print(advice(earlier, plan.outputs), soft_wrap=True, style="yellow")
     write_plan(plan.outputs, plan.name, plan.about, plan.cells)
     cells = todo(plan, rules.outdated)

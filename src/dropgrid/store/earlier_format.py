@@ -91,15 +91,16 @@ def take_over(origin: Outputs, place: Outputs) -> tuple[dict[str, str], list[str
         renamed[folder.name] = new.folder.name
     for name in origin.ablation_names:
         theirs, ours = origin.ablation(name), place.ablation(name)
-        shutil.copytree(theirs.folder, ours.folder, ignore=lambda *_: ["cells"], dirs_exist_ok=True)
+        shutil.copytree(theirs.folder, ours.folder, symlinks=True, ignore=lambda *_: ["cells"], dirs_exist_ok=True)
         write_json(ours.cells, [renamed_line(line, renamed, place) for line in read_lines(theirs)])
     return renamed, problems
 
 
 def copy_run(old: RunFolder, new: RunFolder, but: tuple[str, ...] = ()) -> None:
-    """Copy a finished cell's folder, by hard links if that is possible."""
+    """Copy a finished cell's folder, by hard links if that is possible; a link stays one, for the import to refuse."""
     ignore = shutil.ignore_patterns(*LEFT_BEHIND, *but)
-    shutil.copytree(old.folder, new.folder, ignore=ignore, copy_function=link_or_copy, dirs_exist_ok=True)
+    given: dict[str, Any] = {"symlinks": True, "copy_function": link_or_copy, "dirs_exist_ok": True}
+    shutil.copytree(old.folder, new.folder, ignore=ignore, **given)
 
 
 def link_or_copy(source: str, target: str) -> None:
@@ -107,7 +108,7 @@ def link_or_copy(source: str, target: str) -> None:
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:
-        shutil.copy2(source, target)
+        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def rewrite_run(old: RunFolder, new: RunFolder, config: Mapping[str, Any]) -> None:
