@@ -22,7 +22,8 @@ from nets import SCRATCH, cell
 from dropgrid import build, streams
 from dropgrid.execution.worker import keep_memory
 from dropgrid.loggers.csv import Csv
-from dropgrid.training.train import Trial, weights_hash
+from dropgrid.saved_network import weights_hash
+from dropgrid.training.train import Trial
 
 
 def ours(given: dict) -> tuple[float, str]:

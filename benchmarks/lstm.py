@@ -2,8 +2,8 @@
 
 A training pass, forward and backward, over the 28 rows of a batch of digits at three sizes. The plain loop takes the
 input of a step when it comes to it, as torch's own example of custom LSTMs does (benchmarks/fastrnns); with layer
-norm it has the same norms as ours. Both have the same weights, and the benchmark fails where their results differ.
-Ratios are our seconds / the plain loop's.
+norm it has the same norms as ours, model.layer_norm=gates. Both have the same weights, and the benchmark fails where
+their results differ. Ratios are our seconds / the plain loop's.
 
     --quick     one size, a few rounds
     --threads   torch's; 1, as a cell has
@@ -83,8 +83,8 @@ def calls(norm: str, batch: int, units: int) -> dict:
     torch.manual_seed(0)
     option = none if norm == "none" else lambda *about: layer_norm(*about, eps=EPS, affine=True)
     net = LSTM(
-        hidden=[units], inner="tanh", forget_bias=1.0, gain=None, shift=None, order="rows", permutation_seed=0,
-        train_rows=None, shape=(1, ROWS, COLUMNS), classes=10, norm=option, activation=nn.Tanh,
+        hidden=[units], inner="tanh", forget_bias=1.0, layer_norm="gates", gain=None, shift=None, order="rows",
+        permutation_seed=0, train_rows=None, shape=(1, ROWS, COLUMNS), classes=10, norm=option, activation=nn.Tanh,
     )  # fmt: skip
     layer, images = net.layer1, torch.randn(batch, 1, ROWS, COLUMNS)
     weights = [layer.from_input.weight, layer.from_state.weight]

@@ -7,6 +7,8 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -60,7 +62,7 @@ def machine() -> dict[str, Any]:
     from dropgrid.store.environment import environment
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    about = environment(device)
+    about = environment(device, {})
     named = ("processor", "cores", "threads", "device", "python", "versions")
     return {**{key: about[key] for key in named}, "load_average": os.getloadavg()[0]}
 
@@ -86,3 +88,21 @@ def show(ratios: Mapping[str, Mapping[str, float]]) -> None:
     """Print them: median, and the middle half of the rounds."""
     for name, found in ratios.items():
         print(f"{found['median']:8.3g}  [{found['low']:.3g}, {found['high']:.3g}]  {name}", flush=True)
+
+
+USAGE = """
+import json, resource, subprocess, sys, time
+began = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+seconds, usage = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+cpu = usage.ru_utime + usage.ru_stime
+print(json.dumps({"cpu_seconds": cpu, "seconds": seconds, "memory_mb": usage.ru_maxrss / 1024}))
+"""
+"""Runs a command in a small process of its own: a command's memory begins with the mark of the one that starts it."""
+
+
+def command(*line: str) -> dict[str, float]:
+    """Run a command of the project; CPU seconds, seconds, and the largest memory in MB."""
+    whole = [sys.executable, "-c", USAGE, sys.executable, *line]
+    found: dict[str, float] = json.loads(subprocess.run(whole, cwd=ROOT, check=True, capture_output=True).stdout)
+    return found

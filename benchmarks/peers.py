@@ -44,7 +44,7 @@ import yaml
 from measure import ROOT, keep, ratio, show
 from safetensors.torch import load_file
 
-from dropgrid.statistics.samples import welch
+from dropgrid.statistics.samples import welch_interval
 
 PARTS = Path(__file__).parent / "peers"
 sys.path.insert(0, str(PARTS))
@@ -227,7 +227,7 @@ def pooled(found: Sequence[Accuracies]) -> Accuracies:
 
 def difference(ours: dict[int, float], theirs: dict[int, float]) -> dict[str, float]:
     """Of the means, with Welch's interval."""
-    low, high = welch(ours, theirs) or (float("nan"), float("nan"))
+    low, high = welch_interval(ours, theirs) or (float("nan"), float("nan"))
     mean = statistics.fmean(ours.values()) - statistics.fmean(theirs.values())
     return {"mean": mean, "low": low, "high": high, "n": len(ours)}
 

@@ -1,9 +1,10 @@
 """Put the kept figures of `results/` into README.md and docs/: `python benchmarks/publish.py`. None there is typed."""
 
 import json
+import math
 from pathlib import Path
 
-from dropgrid.reports.publish import filled
+from dropgrid.reports.publish import replace_results
 
 ROOT = Path(__file__).parents[1]
 
@@ -11,13 +12,14 @@ ROOT = Path(__file__).parents[1]
 def faults(found: dict) -> str:
     """What `make test-faults` did to a sweep."""
     kills, others = found["kills"], found["others"]
-    same = "ended with the same table and the same bits in every weight" if found["identical"] else "ended DIFFERENT"
+    same = "ended with the same table and bit-identical weights" if found["identical"] else "ended DIFFERENT"
     return (
         f"`make test-faults` put a sweep of {found['cells']} cells through {sum(kills.values())} SIGKILLs "
         f"({kills['training']} in training steps, {kills['parent']} to the command itself, {kills['validation']} in "
         f"validation, {kills['checkpoint write']} in writing checkpoints, {kills['result write']} in writing results), "
-        f"{others['damaged checkpoint']} damaged checkpoints, a file system without room, and the same command started "
-        f"twice: after {found['attempts']} attempts and {found['commands']} commands it {same} as a sweep left alone."
+        f"{others['damaged checkpoint']} damaged checkpoints, a full file system, and the same command started "
+        f"twice. After {found['attempts']} attempts and {found['commands']} commands it {same}, compared with an "
+        f"uninterrupted sweep."
     )
 
 
@@ -25,8 +27,9 @@ def overhead(found: dict) -> str:
     """What a cell costs besides training."""
     outside = found["outside_training_seconds"]
     return (
-        f"Outside training a cell of the demo costs {outside['mean']:.2f} s (most: {outside['max']:.2f} s), fork to "
-        f"first step and last step to result together; checkpoints as often as is allowed take "
+        f"Per-cell overhead besides training, for a cell of the demo: {outside['mean']:.2f} s (max "
+        f"{outside['max']:.2f} s), from fork to first step and from last step to result. Checkpoints at "
+        f"the highest allowed frequency take "
         f"{100 * found['checkpoint_share_of_training']:.1f} % of training time "
         f"({found['machine']['processor']}, {found['machine']['threads']} thread; `benchmarks/overhead.py`)."
     )
@@ -100,9 +103,9 @@ def loop(found: dict) -> str:
     """Our loop against one by hand."""
     (each,) = found["ratios"].values()
     return (
-        f"Our training loop, Lightning, checkpoints' clock, metrics and heartbeat included, has {times(each, 3)} of "
-        f"the rate of a loop written by hand in PyTorch, on the demo's cell; the two end with the same bits in every "
-        f"weight. {where(found)}; `benchmarks/loop.py`."
+        f"Our training loop, including Lightning, the checkpoint timer, metrics and heartbeat, has {times(each, 3)} of "
+        f"the rate of a loop written by hand in PyTorch, on the demo's cell; the final weights are bit-identical. "
+        f"{where(found)}; `benchmarks/loop.py`."
     )
 
 
@@ -189,11 +192,23 @@ def cells(found: dict) -> str:
     ]
     about = found["machine"]
     return (
-        f"{table(['command', 'seconds', 'of processor', 'goal'], rows)}\n\n{found['rows'] * found['seeds']:,} cells. "
-        f"Of the first planning {parts['plan']:.0f} s, checking {parts['check']:.0f}, recording {parts['record']:.0f}; "
-        f"the rest is imports. {about['processor']}, {about['cores']} cores, shared (load average "
-        f"{about['load_average']:.1f} at the end); `benchmarks/cells.py 500 20`."
+        f"{table(['command', 'seconds', 'CPU seconds', 'goal'], rows)}\n\n{found['rows'] * found['seeds']:,} cells. "
+        f"The first planning took {parts['plan']:.0f} s, checking {parts['check']:.0f} s, recording "
+        f"{parts['record']:.0f} s; the rest is imports. {about['processor']}, {about['cores']} cores, shared (load "
+        f"average {about['load_average']:.1f} at the end); `benchmarks/cells.py 500 20`."
     )
+
+
+def load(found: dict) -> str:
+    """What many cells cost their reader."""
+    commands = next(iter(found["cells"].values()))
+    rows = [
+        [command, *(f"{each[command]['cpu_seconds']:.1f} s, {each[command]['memory_mb']:.0f} MB" for each in counts)]
+        for command in commands
+        for counts in [list(found["cells"].values())]
+    ]
+    header = ["CPU seconds and memory", *(f"{int(count):,} cells" for count in found["cells"])]
+    return f"{table(header, rows)}\n\n{where(found)}; `benchmarks/load.py`."
 
 
 def scaling(found: dict) -> str:
@@ -201,6 +216,47 @@ def scaling(found: dict) -> str:
     grown = {name.removesuffix(": exponent"): each["median"] for name, each in found["ratios"].items()}
     rows = [[name, f"{k:.2f}"] for name, k in grown.items()]
     return f"{table(['cost ∝ work^k between the middle point and the last', 'k'], rows)}\n\n{where(found)}."
+
+
+def levels(found: dict) -> str:
+    """What the simulations of the statistics found, as docs/trust.md has it."""
+    designs = list(found["powers"]["predicted"])
+    heads = [each.replace("/", " rows, n = ") for each in designs]
+    error = math.sqrt(0.05 * 0.95 / found["tables"])
+    missed = [[name, *(f"{each[key]:.3f}" for key in designs)] for name, each in found["levels"].items()]
+    shown = [[name, *(f"{each[key]:.2f}" for key in designs)] for name, each in found["powers"].items()]
+    shown += [
+        [f"previous rule: {name}", *(f"{each[key]:.2f}" for key in designs)]
+        for name, each in found.get("before", {}).get("powers", {}).items()
+    ]
+    before = [
+        [f"previous rule: {name}", *(f"{each[key]:.3f}" for key in designs)]
+        for name, each in found.get("before", {}).get("levels", {}).items()
+    ]
+    pilots = "; ".join(
+        f"{rows} compared: {each['power']:.2f} with a median of {each['median_seeds']:.0f} seeds"
+        for rows, each in found["pilots"].items()
+    )
+    none, some = found["sequential"].values()
+    parts = [
+        f"**Level.** Share of tables in which any interval misses the truth, {found['tables']} tables each (one "
+        f"standard error: {error:.3f}). Rows compared with the baseline, and seeds.",
+        table(["", *heads], missed + before),
+        "**Power.** Share of tables that show one row's true difference: 4 (n = 3), 2.5 (n = 5) or 1.6 "
+        "(n = 10) standard deviations of a row. *Predicted* is what `plan.py` computes.",
+        table(["", *heads], shown),
+        "The previous rule (Dunnett's intervals, spreads moderated over rows) had more power, above all with three "
+        "seeds and many rows, because it pooled the spread of all rows. This pooling also made it miss in more than "
+        "5 % of tables if rows vary unequally. A rule that holds its level for any spreads must estimate each of them "
+        "with n − 1 degrees of freedom, which costs power; more seeds compensate for it.",
+        f"**Sizes.** Realised power with the number of seeds planned for 80 %, averaged over pilots of 3 seeds: "
+        f"{pilots}.",
+        "**`sweep.seeds=auto`**, 4 rows, standard deviation of differences 0.7, `detect` 1, at most 12 seeds. Without "
+        f"a difference it stops at a median of {none['median_seeds']:.0f} seeds (mean {none['mean_seeds']:.1f}) and "
+        f"finds a difference in {100 * none['false']:.1f} % of tables. A difference of 1 is shown in "
+        f"{100 * some['shown']:.1f} % of tables, and with a fixed 12 seeds in {100 * some['shown_by_fixed_12']:.1f} %.",
+    ]
+    return "\n\n".join(parts)
 
 
 def summary(_: dict) -> str:
@@ -229,6 +285,7 @@ PARTS = {
     "benchmarks/step": step,
     "benchmarks/loop": loop,
     "benchmarks/augment": augment,
+    "benchmarks/load": load,
     "benchmarks/loader": loader,
     "benchmarks/norms": norms,
     "benchmarks/lstm": lstm,
@@ -236,11 +293,12 @@ PARTS = {
     "benchmarks/peers_keep_prob": peers,
     "benchmarks/scaling": scaling,
     "benchmarks/cells": cells,
+    "benchmarks/levels": levels,
     "benchmarks/summary": summary,
 }
 """What stands between `<!-- results/NAME -->` and `<!-- end -->`, made of results/NAME.json."""
 
-PAGES = ("README.md", "docs/comparison.md", "docs/engine.md", "docs/scale.md", "docs/speed.md")
+PAGES = ("README.md", "docs/comparison.md", "docs/engine.md", "docs/scale.md", "docs/speed.md", "docs/trust.md")
 
 
 def renewed(text: str) -> str:
@@ -248,7 +306,7 @@ def renewed(text: str) -> str:
     for name, said in PARTS.items():
         if f"<!-- results/{name} -->\n" in text:
             path = ROOT / "results" / f"{name}.json"
-            text = filled(text, name, said(json.loads(path.read_text()) if path.exists() else {}))
+            text = replace_results(text, name, said(json.loads(path.read_text()) if path.exists() else {}))
     return text
 
 

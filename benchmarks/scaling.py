@@ -10,7 +10,6 @@ Each is fitted by cost = a · work^k between its last points: k is 1 for a strai
     --quick     fewer points
 """
 
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchvision
-from measure import ROOT, arguments, interleaved, keep, spread
+from measure import ROOT, arguments, command, interleaved, keep, spread
 
 from dropgrid.execution.worker import keep_memory
 from dropgrid.regularizers.dropblock import drop_block2d
@@ -63,25 +62,15 @@ def op_lines(quick: bool) -> dict[str, dict]:
     }
 
 
-PEAK = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
-"""Runs a command and prints the KiB of its largest process; in a process of its own, since a command begins with the
-mark of the one that starts it."""
-
-
 def sweep(cells: int, outputs: Path) -> tuple[float, float]:
     """Seconds, and MiB of its largest process."""
     line = [
-        sys.executable, "scripts/train.py", "-m", "model=resnet14", "model.width=0.25", "data=fake", "data.train=100",
+        "scripts/train.py", "-m", "model=resnet14", "model.width=0.25", "data=fake", "data.train=100",
         "data.val=50", "data.test=50", "data.batch_size=50", "trainer.max_epochs=1", "name=scaling",
         f"seed={','.join(map(str, range(cells)))}", f"paths.outputs={outputs}",
     ]  # fmt: skip
-    start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", PEAK, *line], cwd=ROOT, check=True, capture_output=True, text=True)
-    return time.perf_counter() - start, int(done.stdout) / 1024
+    found = command(*line)
+    return found["seconds"], found["memory_mb"]
 
 
 def timed(call: Callable[[], object]) -> float:
@@ -102,12 +91,12 @@ def planned(cells: int) -> float:
 
 def reported(cells: int) -> float:
     """Seconds to make the table, figures and page of so many."""
-    from dropgrid.reports.report import write
+    from dropgrid.reports.report import write_report
 
     with tempfile.TemporaryDirectory() as place:
         rows = dict(list(ROWS.items())[:8])
         Fake(Path(place)).add(rows, seeds=cells // 8).write()
-        return timed(lambda: write("demo", Path(place)))
+        return timed(lambda: write_report("demo", Path(place)))
 
 
 def exponent(work: Sequence[float], cost: Sequence[float]) -> float:

@@ -1,7 +1,8 @@
-"""Audit three networks: python examples/audit.py [PAGE.html]
+"""Audit a few networks: python examples/audit.py [PAGE.html]
 
 On maps of 7×7, torchvision's DropBlock2d drops what it is configured to drop; timm's (pip install timm) drops 93 %
-instead of 10 %. In the third network the regularizer is off: it reads its probability before the config sets it.
+instead of 10 %. In two networks the regularizer is off: one reads its probability before the config sets it, of the
+other a part stayed in eval mode. In the last one its result is not used, and what it keeps is not scaled.
 """
 
 import sys
@@ -32,19 +33,54 @@ class Forgetful(nn.Module):
         return self.layer(input)
 
 
+class Unscaled(nn.Module):
+    """A drop layer that forgets 1 / (1 - p), and whose result is forgotten."""
+
+    p = 0.2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mask = MaskDropout()
+
+    def forward(self, input: Tensor) -> Tensor:
+        self.mask(input)
+        return input
+
+
+class MaskDropout(nn.Module):
+    """input · mask in train mode."""
+
+    p = 0.2
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input * (torch.rand_like(input) >= self.p) if self.training else input
+
+
+def left_in_eval() -> nn.Module:
+    """Return a network of which training code switched one part to eval mode, and not back."""
+    model = network(DropBlock2d(0.1, 3))
+    model.get_submodule("0").eval()
+    return model
+
+
 def main(pages: list[str]) -> None:
     """Print the audits; write the last one to each page given."""
     torch.manual_seed(0)
     loader = [(torch.randn(64, 3, 28, 28), torch.zeros(64)) for _ in range(8)]
-    layers: dict[str, nn.Module] = {"torchvision": DropBlock2d(0.1, 3), "silently off": Forgetful()}
+    networks = {
+        "torchvision": network(DropBlock2d(0.1, 3)),
+        "silently off": network(Forgetful()),
+        "left in eval": left_in_eval(),
+    }
     try:
         from timm.layers.drop import DropBlock2d as TimmDropBlock2d
 
-        layers["timm"] = TimmDropBlock2d(0.1, 7)
+        networks["timm"] = network(TimmDropBlock2d(0.1, 7))
     except ImportError:
         print("timm is not installed\n")
-    for name, layer in layers.items():
-        found = dropgrid.audit(network(layer), loader)
+    networks["ignored and unscaled"] = network(Unscaled())
+    for name, model in networks.items():
+        found = dropgrid.audit(model, loader)
         print(f"=== {name}\n{found}")
     for path in pages:
         print(found.write(path))

@@ -200,7 +200,7 @@ class Fake:
             (run / name).write_text(json.dumps(value))
         if cell["status"] == "finished" and "predictions" in cell:
             np.savez_compressed(run / "predictions.npz", **cell["predictions"])
-        (run / "log.txt").write_text(f"training {cell['line']['row']}\n")
+        (run / "log.txt").write_text(f"training {cell['line']['row']}\n", errors="replace")
         with open(run / "metrics.csv", "w", newline="") as file:
             writer = csv.DictWriter(file, list(cell["curve"][0]))
             writer.writeheader()

@@ -140,7 +140,7 @@ def test_stacked_regularizers_draw_masks_of_their_own():
     net = build.network(both, build.source(both, plans([*FAKE])[0].cells[0].local).spec())
     drops = sites.drops(net)
     for name, drop in drops.items():
-        drop.advance(drop.full_level, streams.key(0, "regularizer", 0, 0, name))
+        drop.advance_hashed(drop.full_level, streams.key(0, "regularizer", 0, 0, name))
     pairs = [name for name in drops if f"{name}#2" in drops]
     x = torch.ones(50, 8, 12, 12)
     zeros = [[(drops[name](x) == 0).double().flatten() for name in (pair, f"{pair}#2")] for pair in pairs]

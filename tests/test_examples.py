@@ -75,13 +75,14 @@ def test_dropblock_in_a_network_of_ones_own(stranger, library):
     if library == "timm" and not stranger.install("--no-deps", "timm", "huggingface_hub"):
         pytest.skip("timm cannot be installed here")
     out = stranger.run("python", EXAMPLES / "own_network.py", library)
-    assert "2 of 2 drop layers are on; none is flagged" in out
+    assert "2 of 2 drop layers on: no errors, no warnings" in out
     assert out.count("dropgrid.DropBlock2d") == 2 and "0 → 0.1" in out
 
 
 def test_the_audit_of_others_layers(stranger):
     out = stranger.run("python", EXAMPLES / "audit.py", "page.html")
     assert "=== torchvision" in out and "=== silently off" in out
+    assert "with this part in eval mode" in out and "its result is ignored" in out
     assert "<html" in (stranger.folder / "page.html").read_text()
 
 

@@ -87,6 +87,20 @@ def test_a_file_of_the_users_own_adds_to_it(tmp_path, monkeypatch):
         locate("loss", "fractions.gcd")
 
 
+def test_a_module_of_ones_own_gives_what_it_defines_and_not_what_it_imports(tmp_path, monkeypatch):
+    package = tmp_path / "lab_of_ones_own"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "layers.py").write_text("from os import system\nimport os\n\nclass Mask:\n    pass\n")
+    (tmp_path / "targets").write_text("lab_of_ones_own.*\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("DROPGRID_TARGETS", str(tmp_path / "targets"))
+    assert locate("regularizer", "lab_of_ones_own.layers.Mask").__name__ == "Mask"
+    for path in ("layers.system", "layers.os", "layers.os.system", "layers.Mask.mro"):
+        with pytest.raises(UserError, match="regularizer: cannot import lab_of_ones_own"):
+            locate("regularizer", f"lab_of_ones_own.{path}")
+
+
 @pytest.mark.parametrize("text", ["*", "os.sys*", "a b", "../x.py"])
 def test_a_file_of_anything_else_is_an_error(text, tmp_path, monkeypatch):
     (tmp_path / "targets").write_text(text)

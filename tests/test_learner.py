@@ -181,6 +181,18 @@ def at_step(monkeypatch):
     return masks
 
 
+def test_the_key_of_a_site_is_the_stream_s_as_it_is(at_step):
+    """If this fails, raise FORMAT in dropgrid.store.identity: equal configs no longer mean equal training."""
+    model = learner(regularizer("dropout"))
+    at_step(model, 50)
+    keys = {site: int(drop.key) for site, drop in model.drops.items()}
+    assert keys == {site: streams.key(0, "regularizer", 50, 0, site) for site in keys}
+    model.seed_inference(3)
+    assert {site: int(drop.key) for site, drop in model.drops.items()} == {
+        site: streams.key(0, "inference", 3, site) for site in keys
+    }
+
+
 def test_adding_a_site_changes_no_other_sites_masks(at_step):
     few = at_step(learner(regularizer("dropblock", **DROPBLOCK, skip=False, groups=[-1])), 50)
     more = at_step(learner(regularizer("dropblock", **DROPBLOCK, groups=None)), 50)

@@ -34,7 +34,14 @@ def home(tmp_path_factory):
         **os.environ,
         **{"HOME": str(home), "DROPGRID_OUTPUTS": str(home / "outputs")},
         **{"WANDB_API_KEY": KEY, "WANDB_MODE": "offline", "COLUMNS": "160"},
+        **{"PYTHONPATH": f"{home}:{os.environ.get('PYTHONPATH', '')}", "DROPGRID_TARGETS": str(home / "targets")},
     }
+    (home / "targets").write_text("own_losses.*\n")
+    (home / "own_losses.py").write_text(
+        "import os\nfrom torch import nn\n\n\nclass Missing(nn.CrossEntropyLoss):\n"
+        "    def forward(self, input, target):\n        if not input.is_meta:  # as it is when a cell is planned\n"
+        "            open(os.path.expanduser('~/pics/weights.txt'))\n        return super().forward(input, target)\n"
+    )
 
     def run(*overrides, code=0):
         line = [sys.executable, "scripts/train.py", *TINY, *overrides]
@@ -43,9 +50,7 @@ def home(tmp_path_factory):
 
     run("-m", "data.root=~/pics", "seed=0,1")
     run(f"data.root={home}/pics", "logger=wandb", "seed=2")
-    for path in (home / "pics").rglob("*.png"):
-        path.write_bytes(path.read_bytes()[:60])
-    run(f"data.root={home}/pics", "data.memory_limit=0", "data.size=12", "seed=3", code=1)
+    run(f"data.root={home}/pics", "loss._target_=own_losses.Missing", "name=failing", code=1)
     for path in (home / "pics").rglob("*.png"):
         path.unlink()
     return home
@@ -64,7 +69,7 @@ def test_what_is_left_has_neither(home):
         assert KEY.encode() not in content, path
         assert str(home).encode() not in content or path.name in FOR_THE_MACHINE, path
     page = (outputs / "ablations" / "there" / "report.html").read_text()
-    assert "~/pics" in page and "ada" not in page
+    assert "~/pics" in page and "ada.lovelace" not in page
 
 
 @pytest.mark.slow

@@ -1,8 +1,14 @@
 import pytest
 import torch
+from independence import KEYS, check_independent
 from torch import nn
 
+from dropgrid import streams
+from dropgrid.regularizers.activation_noise import GaussianNoise
+from dropgrid.regularizers.drop_path import DropPath
+from dropgrid.regularizers.dropblock import DropBlock2d
 from dropgrid.regularizers.dropout import Dropout
+from dropgrid.regularizers.spatial_dropout import SpatialDropout
 from dropgrid.sites import Site, drop_prob_of, drops, modules_at, resolve_group, shapes
 
 
@@ -59,6 +65,36 @@ def test_advanced_it_is_a_function_of_the_key():
     assert torch.equal(drop(x), first)
     drop.advance(0.5, 8)
     assert not torch.equal(drop(x), first)
+
+
+@pytest.mark.parametrize(
+    ("module", "cells"),
+    [
+        (Dropout(0.3), lambda output: output[:, 0]),
+        (SpatialDropout(0.3), lambda output: output[:, :, 0, 0]),
+        (DropPath(0.3), lambda output: output.view(256, 16)),
+        (GaussianNoise(0.3), lambda output: output[:, 0] - 1),
+        (DropBlock2d(0.3, 3, per_channel=False), lambda output: output[:, 0]),
+    ],
+    ids=["dropout", "spatial_dropout", "drop_path", "gaussian_noise", "dropblock"],
+)
+def test_neighbouring_keys_give_independent_masks(module, cells):
+    """Of noise, independent signs."""
+    input = torch.ones(4096, 1) if isinstance(module, DropPath) else torch.ones(256, 16, 8, 8)
+    masks = []
+    for key in range(KEYS):
+        module.advance(0.3, key)
+        masks.append((cells(module(input)) > 0).flatten(1).numpy())
+    check_independent(masks)
+
+
+def test_a_hashed_key_is_taken_as_it_is():
+    """The masks of trained cells depend on it."""
+    drop, key = Dropout(0.5), streams.key(0, "regularizer", 0, 0, "a")
+    drop.advance_hashed(0.5, key)
+    assert int(drop.next_key()) == key
+    drop.advance(0.5, key)
+    assert int(drop.next_key()) not in (key, 0)
 
 
 def test_schedule_is_a_function_of_progress():

@@ -37,5 +37,5 @@ def test_the_numbers_are_those_that_results_were_made_with():
     assert streams.key(0, "init", "a", 1) == 4195430007772975975
     assert Order(100, 0).permutation()[:5].tolist() == [31, 4, 30, 37, 96]
     key = torch.tensor(streams.key(0, "regularizer", 0, 0, "a"))
-    gaps, dropped = sparse.draw(torch.ones(2, 3, 8, 8), 0.02, key, Grid.over(8, 8, 3))
+    gaps, dropped = sparse.draw_mask(torch.ones(2, 3, 8, 8), 0.02, key, Grid.over(8, 8, 3))
     assert positions_of(gaps).tolist() == [84, 168, 176, 186, 210] and dropped == 43

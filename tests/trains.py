@@ -1,5 +1,6 @@
 """What a cell's process runs in test_supervise: found by the forkserver's children through sys.path."""
 
+import errno
 import os
 import resource
 import signal
@@ -7,11 +8,15 @@ import sys
 import time
 
 from dropgrid.errors import UserError
+from dropgrid.files import open_growing, write_atomically
+from dropgrid.store import checkpoints
+from dropgrid.store.files import write_json, write_json_once
+from dropgrid.store.layout import RunFolder
 
 
 def finish(cell, folder):
     print("hello from the cell")
-    (folder / "result.json").write_text("{}")
+    (folder / "result.json").write_text('{"metrics": {}, "reproduce": ""}')
 
 
 def count(cell, folder):
@@ -29,7 +34,7 @@ def refuse(cell, folder):
 
 
 def leave(cell, folder):
-    sys.exit(7)
+    sys.exit(cell.get("exit", 7))
 
 
 def die(cell, folder):
@@ -63,6 +68,17 @@ def wait_for_sigterm(cell, folder):
     hang(cell, folder)
 
 
+def full_when_asked(cell, folder):
+    """No room for the checkpoint when it is asked to stop."""
+
+    def full(*_):
+        (folder / "asked").touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    signal.signal(signal.SIGTERM, full)
+    hang(cell, folder)
+
+
 def deaf(cell, folder):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     hang(cell, folder)
@@ -86,3 +102,39 @@ def show_variables(cell, folder):
 def stop_itself(cell, folder):
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(60)
+
+
+def kill_server_once(cell, folder):
+    """Kill the process that this one is a fork of; go on writing as if nothing had happened."""
+    with open(folder / "count", "a") as file:
+        file.write("x")
+    if len((folder / "count").read_text()) > 1:
+        before = (folder / "alive").stat().st_mtime_ns
+        time.sleep(0.2)
+        (folder / "beside").write_text(str((folder / "alive").stat().st_mtime_ns != before))
+        return finish(cell, folder)
+    (folder / "alive").write_text(str(os.getpid()))
+    os.kill(os.getppid(), signal.SIGKILL)
+    while True:
+        (folder / "alive").write_text(str(os.getpid()))
+        time.sleep(0.01)
+
+
+def kill_server(cell, folder):
+    (folder / "count").unlink(missing_ok=True)
+    kill_server_once(cell, folder)
+
+
+def write_everything(cell, folder):
+    """A training of three seconds that writes what a cell does, its supervisor's pid in each file."""
+    run, pid = RunFolder(folder), os.getppid()
+    metrics = open_growing(run.metrics)
+    for step in range(60):
+        time.sleep(0.05)
+        print(f"step {step} by {pid}", flush=True)
+        metrics.write(f"{step},{pid}\n")
+        metrics.flush()
+        write_json(run.state, {"phase": "training", "step": step, "steps": 60, "pid": os.getpid()}, durable=False)
+        checkpoints.write(folder, step, "0" * 12, lambda file, step=step: file.write(f"{step} {pid}".encode()))
+    write_atomically(run.weights("last"), lambda file: file.write(str(pid).encode()))
+    write_json_once(run.result, {"metrics": {}, "reproduce": str(pid)})

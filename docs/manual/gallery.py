@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from dropgrid.reports.figure_index import captions
-from dropgrid.reports.publish import renewed
+from dropgrid.reports.figure_index import figure_captions
+from dropgrid.reports.publish import update_page
 from dropgrid.tasks.description import CLASSIFICATION
 from manual import docstrings
 from manual.options import ROOT
@@ -55,7 +55,7 @@ def anchor(heading: str) -> str:
 
 def pictures(folder: Path) -> str:
     """The figures of a folder of results/."""
-    shown = captions(CLASSIFICATION)
+    shown = figure_captions(CLASSIFICATION)
     order = list(shown)
     paths = sorted(folder.glob("*.png"), key=lambda path: (order.index(path.stem) if path.stem in order else 99, path))
     return "\n\n".join(
@@ -69,7 +69,7 @@ def result(folder: Path) -> str:
     machine = json.loads((folder / "machine.json").read_text())
     heading = f"## Result at `scale={scale}`" if scale else "## Result"
     marks = f"<!-- results/{folder.name} -->\n<!-- end -->"
-    body = renewed(marks, folder.name, (folder / "table.md").read_text(), machine)
+    body = update_page(marks, folder.name, (folder / "table.md").read_text(), machine)
     body = re.sub(r"^## ", "### ", body, flags=re.MULTILINE)
     kept = ", ".join(f"[{name}](../../results/{folder.name}/{name})" for name in ("table.json", "machine.json"))
     return f"{heading}\n\n{pictures(folder)}\n\n{body}\n\nAll numbers, machine and versions: {kept}."

@@ -7,6 +7,8 @@ import posixpath
 import re
 from pathlib import Path
 
+from sphinx.util import logging
+
 ROOT = Path(__file__).parents[2]
 
 project = "dropgrid"
@@ -74,6 +76,34 @@ def navigate(app, docname: str, source: list[str]) -> None:
         source[0] += toctree(source[0], folder)
 
 
+MARKED = re.compile(r"^<!-- results/(\S+).*? -->\n(.*?)<!-- end -->", re.DOTALL | re.MULTILINE)
+"""What publish.py fills in a page."""
+
+INTERVAL = re.compile(r"\[[-+−]?\d+\.\d+, [-+−]?\d+\.\d+\]")
+
+SUMMARY = "benchmarks/summary"
+"""A marker that no file has the name of: benchmarks/publish.py makes it of several."""
+
+
+def typed_numbers(text: str) -> list[str]:
+    """Return what is wrong with a page's numbers: markers without a result, intervals outside markers."""
+    found = []
+    for name, body in MARKED.findall(text):
+        there = (ROOT / "results" / name).exists() or (ROOT / "results" / f"{name}.json").exists() or name == SUMMARY
+        if not there or not body.strip():
+            found.append(f"<!-- results/{name} --> has no result: publish it, or take the marker out")
+    rest = MARKED.sub("", text)
+    found += [f"<!-- results/{name} has no end" for name in re.findall(r"^<!-- results/(\S+)", rest, re.MULTILINE)]
+    return found + [f"{each} is typed: put it between markers of a result" for each in INTERVAL.findall(rest)]
+
+
+def check_numbers(app, docname: str, source: list[str]) -> None:
+    """Warn, which fails the build, of numbers that come from no result; built pages hold ranges of settings."""
+    for each in [] if docname.startswith(("docs/methods/", "docs/ablations/")) else typed_numbers(source[0]):
+        logging.getLogger(__name__).warning("%s: %s", docname, each)
+
+
 def setup(app) -> None:
     """Sphinx calls this."""
+    app.connect("source-read", check_numbers)
     app.connect("source-read", navigate)

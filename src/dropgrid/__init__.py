@@ -1,7 +1,8 @@
 """Ablations of network training, from DropBlock outwards. Names are imported when asked for: none needs torch before.
 
-`dropgrid.audit` measures what the drop layers of any network really drop; `dropgrid.load` reads an ablation as a
-DataFrame; `dropgrid.load_cell` rebuilds the network of a finished cell; `dropgrid.build_model` builds that of a config.
+`dropgrid.audit` measures what the drop layers of any network really drop; `dropgrid.compare` judges results that were
+trained elsewhere; `dropgrid.load` reads an ablation as a DataFrame; `dropgrid.load_cell` rebuilds the network of a
+finished cell; `dropgrid.build_model` builds that of a config.
 """
 
 from importlib import import_module
@@ -12,6 +13,7 @@ PUBLIC = {
     "DropSchedule": "dropgrid.callbacks.schedule",
     "audit": "dropgrid.audits.audit",
     "build_model": "dropgrid.cli.train",
+    "compare": "dropgrid.reports.compare",
     "drop_block2d": "dropgrid.regularizers.dropblock",
     "load": "dropgrid.store.ablation",
     "load_cell": "dropgrid.saved_network",

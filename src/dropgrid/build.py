@@ -1,7 +1,7 @@
 """From the plain config of a cell to its parts."""
 
-import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
@@ -12,16 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid import checks, sites, streams
+from dropgrid.augments.context import Stand
 from dropgrid.augments.none import none as no_augment
+from dropgrid.cores import MOST_THREADS
 from dropgrid.data.batches import SAMPLERS
 from dropgrid.data.preparation import KINDS, preparation, prepared
 from dropgrid.data.source import AbstractSource, Spec
-from dropgrid.data.split import Memory, Split, Splits, evenly
-from dropgrid.errors import UserError
+from dropgrid.data.split import AGAIN, Memory, Split, Splits, evenly
+from dropgrid.errors import UserError, one_line
 from dropgrid.instantiate import call, instantiate
 from dropgrid.lr_schedules.following import reads_validation
 from dropgrid.optimizers.fused import fused
 from dropgrid.regularizers.none import none
+from dropgrid.steps import check_single, check_step
 from dropgrid.store.identity import OF_THE_LOADER, unite
 from dropgrid.tasks.objective import Objective
 from dropgrid.tasks.task import Task
@@ -34,10 +37,20 @@ COMPILERS = (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")
 
 
 def source(config: Mapping[str, Any], local: Mapping[str, Any]) -> AbstractSource:
-    """The data of a cell, not read yet."""
+    """The data of a config, not read yet."""
     node = {k: v for k, v in unite(config, local, "data").items() if k not in OF_THE_LOADER}
     found: AbstractSource = instantiate("data", node, cache=Path(local["paths"]["cache"]))
     return found
+
+
+def planned(config: Mapping[str, Any], local: Mapping[str, Any]) -> AbstractSource:
+    """The data of a cell, by content those that it was planned with; UserError names what is not."""
+    made, wanted = source(config, local), config["data"].get("fingerprint")
+    if wanted is not None and (found := made.fingerprint()) != wanted:
+        where = ", ".join(filter(None, map(unite(config, local, "data").get, ("option", "root"))))
+        what = f"{made.differing(wanted) or 'the content has changed'} since this cell was planned"
+        raise UserError(f"data ({where}): {what} (planned {wanted}, found {found}); {AGAIN}")
+    return made
 
 
 def options(config: Mapping[str, Any], axis: str) -> dict[str, Any]:
@@ -174,22 +187,6 @@ def learner(
     return made
 
 
-def check_step(config: Mapping[str, Any], images: int) -> None:
-    """UserError for batches larger than the training set, and where an optimizer wants it whole and does not get it."""
-    size, batches = config["data"]["batch_size"], config["trainer"]["accumulate_grad_batches"]
-    if size > images:
-        raise UserError(f"data.batch_size={size} is larger than the training set of {images} images")
-    ranks = config["trainer"].get("ranks", 1)
-    if size % ranks:
-        raise UserError(f"data.batch_size={size} cannot be divided among trainer.ranks={ranks}")
-    option = instantiate("optimizer", config["optimizer"]).func
-    if getattr(option, "whole_set", False) and size * batches != images:
-        raise UserError(
-            f"optimizer={option.__name__} takes each step on all {images} training images, "
-            f"got data.batch_size={size}; say data.batch_size=all"
-        )
-
-
 def initialise(
     config: Mapping[str, Any],
     local: Mapping[str, Any],
@@ -215,35 +212,19 @@ def first_batch(config: Mapping[str, Any], splits: Splits) -> Tensor:
     return prepared(images, preparation(config["data"]["normalize"], splits))
 
 
-class Stand:
-    """Stands in for the learner as the context of an augmentation that is checked before there is one."""
-
-    mean, std = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
-
-    def __init__(self, network: nn.Module, loss: nn.Module, classes: int):
-        self.network, self.loss, self.classes = network, loss, classes
-
-
-APART = ("seed", "optimizer", "lr_schedule", "augment", "average", "loss", "penalty", "task")
-"""Axes of which a network, as it is checked, knows nothing; `penalty_2` as `penalty`."""
-
-
-def about_network(config: Mapping[str, Any]) -> str:
-    """Equal for configs of one network."""
-    return json.dumps({key: node for key, node in config.items() if not key.startswith(APART)}, sort_keys=True)
-
-
 def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: nn.Module | None = None) -> nn.Module:
     """Build every part but the trainer on the meta device, and raise UserError for what would not train; the network.
 
     Nothing is computed and no memory taken: a sweep is checked whole before its first cell trains. `net` is one that
-    was checked with a config of the same network (`about_network`).
+    was checked with a config of the same network.
     """
     try:
         return built(config, local, spec, net)
     except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError) as error:
-        told = " ".join(str(error).split())
-        raise UserError(f"this config cannot be built: {type(error).__name__}: {told}") from error
+        if asked := re.search(r"tried to allocate (\d+) bytes", str(error)):
+            needs = f"{int(asked[1]) / 1e9:,.0f} GB for a single tensor"
+            raise UserError(f"this config needs {needs}: make it smaller") from error
+        raise UserError(f"this config cannot be built: {type(error).__name__}: {one_line(error)}") from error
 
 
 def built(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: nn.Module | None) -> nn.Module:
@@ -251,8 +232,8 @@ def built(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: 
     data, trainer = config["data"], config["trainer"]
     checks.whole_number("data.batch_size", data["batch_size"], 1, also="all", error=UserError)
     checks.whole_number("data.eval_batch_size", data["eval_batch_size"], 1, error=UserError)
-    for key in ("max_epochs", "threads"):
-        checks.whole_number(f"trainer.{key}", trainer[key], 1, error=UserError)
+    checks.whole_number("trainer.max_epochs", trainer["max_epochs"], 1, error=UserError)
+    checks.whole_number("trainer.threads", trainer["threads"], 1, MOST_THREADS, error=UserError)
     for key in ("limit_train_batches", "limit_test_batches"):
         what = "a count of batches or a share of them,"
         checks.number(f"trainer.{key}", trainer[key], above=0, what=what, error=UserError)
@@ -277,6 +258,7 @@ def built(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: 
             net = network(config, spec)
             initialise(config, local, net)
             call("model", net, torch.zeros(2, *size))
+            check_single(config, net, size)
         assert call("optimizer", optimizer(config), net).param_groups, "an optimizer has parameters"
         instantiate("logger", local["logger"])
         loss = instantiate("loss", config["loss"])

@@ -1,13 +1,18 @@
 """Arguments, outputs folder, exit codes and terminal of the commands that do not use Hydra (report, status, …)."""
 
 import argparse
+import codecs
+import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from dropgrid.errors import UserError
+from dropgrid.errors import UserError, one_line, shortened
 from dropgrid.paths import outputs_folder
+from dropgrid.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,6 +55,7 @@ def run_command(act: Callable[[argparse.Namespace], int], arguments: Parser, giv
 
 def run_guarded(act: Callable[[], int]) -> int:
     """Act; return the exit code: 2, with a line on stderr, after a user's mistake."""
+    write_any_text()
     try:
         code = act()
         sys.stdout.flush()  # here a closed pipe is handled, at exit it is not
@@ -60,21 +66,88 @@ def run_guarded(act: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        message = f"cannot use {error.filename}: {error.strerror}" if error.filename else str(error)
+        message = f"cannot use {shortened(error.filename)}: {error.strerror}" if error.filename else str(error)
         return print_error(UserError(message))
     except KeyboardInterrupt:
         return 130
+    except UnicodeEncodeError as error:  # of a path: what is printed is written by `write_any_text`
+        letters = error.object[error.start : error.end]
+        return print_error(
+            UserError(f"{letters!a} in a name or path cannot be written in {error.encoding}: set PYTHONUTF8=1")
+        )
+    except RecursionError:
+        return print_error(UserError("a config or an override is nested too deeply to be read"))
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(each in str(error) for each in NO_MEMORY):
+            raise
+        return print_error(UserError(f"not enough memory: {one_line(error)}"))
+
+
+NO_MEMORY = ("DefaultCPUAllocator", "out of memory")
+"""Parts of torch's messages, which are RuntimeErrors."""
+
+
+def write_any_text() -> None:
+    """Let stdout and stderr show near letters for those that their encoding lacks, and later processes use UTF-8.
+
+    A container's pipe or LC_ALL=C may have an encoding without ± or –, and a finished sweep must not end there.
+    """
+    codecs.register_error("near", near)
+    for stream in (sys.stdout, sys.stderr):
+        if not isinstance(stream, io.TextIOWrapper):
+            continue
+        stream.reconfigure(errors="near")
+        if codecs.lookup(stream.encoding).name != "utf-8":
+            os.environ.update(PYTHONUTF8="1", PYTHONIOENCODING="utf-8:backslashreplace")
+
+
+NEAR = str.maketrans(
+    {"–": "-", "—": "-", "−": "-", "…": "...", "±": "+-", "→": "->", "≥": ">=", "≤": "<=", "×": "x", "·": ".", "•": "*"}
+    | dict.fromkeys("“”„", '"')
+    | dict.fromkeys("‘’", "'")
+)
+
+
+def near(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Return what stands for a letter that an encoding lacks, and where to go on: an error handler of `codecs`.
+
+    Bytes of a command line that Python could not read are written as they came.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letter, following = error.object[error.start], error.start + 1
+    if "\udc80" <= letter <= "\udcff":
+        return letter.encode("ascii", "surrogateescape"), following
+    plain = unicodedata.normalize("NFKD", letter.translate(NEAR))
+    return "".join(each if each.isascii() else "?" for each in plain if not unicodedata.combining(each)), following
 
 
 def terminal(**about: Any) -> "Console":
-    """Return a console that prints text literally: names and messages are not markup."""
-    from rich.console import Console
+    """Return a console that prints text literally: names and messages are not markup, and all of it is `printable`."""
+    return console_class()(markup=False, highlight=False, **about)
 
-    return Console(markup=False, highlight=False, **about)
+
+@cache
+def console_class() -> type["Console"]:
+    """Return the class of consoles; rich is loaded by the first command that prints a table."""
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
+    class PrintableConsole(Console):
+        def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+            for each in super().render(renderable, options):
+                yield each if each.control else each._replace(text=printable(each.text))
+
+    return PrintableConsole
+
+
+def say(text: str, *, error: bool = False, end: str = "\n") -> None:
+    """Print a text, on stderr if it is an error's, as `printable`."""
+    print(printable(text), file=sys.stderr if error else sys.stdout, end=end, flush=True)
 
 
 def print_error(error: Exception) -> int:
     """Print each line of an error to stderr; return the exit code 2."""
-    for line in str(error).splitlines():
-        print(f"error: {line}", file=sys.stderr)
+    for line in printable(str(error)).splitlines():
+        say(f"error: {line}", error=True)
     return 2

@@ -4,7 +4,7 @@ A YAML names a constructor by its import path, `_target_`. A cell's config names
 within its axis (`dropblock`), or, for code outside dropgrid, its import path (`torch.nn.ReLU`); so a module of dropgrid
 can be renamed and a cell stays what it is. Each axis takes what its own room of dropgrid defines, and a few classes of
 torch and Lightning by name; nothing else is imported. To allow more, set `DROPGRID_TARGETS`, outside of every config,
-to a file of import paths, one a line (`my_lab.layers.Mask`, or `my_lab.layers.*` for all that lies under it).
+to a file of import paths, one a line (`my_lab.layers.Mask`, or `my_lab.layers.*` for all that is defined under it).
 """
 
 import importlib
@@ -15,7 +15,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from dropgrid.errors import UserError
+from dropgrid.errors import UserError, one_line
 from dropgrid.paths import PACKAGE, untilde
 
 VARIABLE = "DROPGRID_TARGETS"
@@ -53,8 +53,24 @@ EXACT = {
     "activation": frozenset(f"torch.nn.{name}" for name in ACTIVATIONS.split()),
     "loss": frozenset({"torch.nn.CrossEntropyLoss"}),
     "trainer": frozenset({"pytorch_lightning.Trainer"}),
+    "launcher": frozenset(
+        {
+            "hydra_plugins.dropgrid.launcher.DropgridLauncher",
+            "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
+            "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher",
+            "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher",
+            "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher",
+            "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher",
+        }
+    ),
+    "sweeper": frozenset(
+        {
+            "hydra_plugins.dropgrid.sweeper.DropgridSweeper",
+            "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",
+        }
+    ),
 }
-"""Axis -> import paths outside dropgrid that it may call."""
+"""Axis -> import paths outside dropgrid that it may call; `launcher` and `sweeper` are Hydra's, which calls them."""
 
 
 def instantiate(axis: str, node: Mapping[str, Any], /, **extra: Any) -> Any:
@@ -154,9 +170,9 @@ def locate(axis: str, path: object) -> Any:
     try:
         found = getattr(importlib.import_module(module), name)
     except (Exception, SystemExit) as error:  # a module of the user's own may raise anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{axis}: cannot import {path}: {reason}") from error
-    if in_rooms(axis, path) and getattr(found, "__module__", None) != module:  # only what the module itself defines
+        raise UserError(f"{axis}: cannot import {path}: {one_line(error)}") from error
+    own = in_rooms(axis, path) or not is_listed(axis, path)
+    if own and getattr(found, "__module__", None) != module:  # not what the module has imported
         raise UserError(f"{axis}: cannot import {path}: {module} does not define it")
     return found
 
@@ -194,7 +210,12 @@ def in_rooms(axis: str, path: str) -> bool:
 def in_users_file(path: str) -> bool:
     """Predicate: the file that DROPGRID_TARGETS names allows a path."""
     named = read_targets(os.environ.get(VARIABLE, ""))
-    return any(path.startswith(each[:-1]) if each.endswith(".*") else path == each for each in named)
+    return path in named or any(path.startswith(each[:-1]) for each in named if each.endswith(".*"))
+
+
+def is_listed(axis: str, path: str) -> bool:
+    """Predicate: a path is listed as it stands, by us or by the user, not as one of a module's."""
+    return path in EXACT.get(axis_of(axis), ()) or path in read_targets(os.environ.get(VARIABLE, ""))
 
 
 def allowed(axis: str) -> list[str]:
@@ -225,5 +246,5 @@ def call(axis: str, function: Any, /, *args: Any, **kwargs: Any) -> Any:
     try:
         return function(*args, **kwargs)
     except (ValueError, TypeError) as error:
-        message = str(error)
+        message = one_line(error)
         raise UserError(message if message.startswith(f"{axis}.") else f"{axis}: {message}") from error

@@ -1,4 +1,4 @@
-"""What is fitted: the interface that callbacks see, and our own LightningModule."""
+"""The interface of learners, and the LightningModule that trains a network."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -28,12 +28,12 @@ class Penalty(Protocol):
 
 
 class AbstractLearner(pl.LightningModule, ABC):
-    """A LightningModule as a cell fits it.
+    """The interface of a LightningModule that a cell trains.
 
     Attributes:
-        network: whose weights are kept, averaged and hashed.
-        drops: the sites of the network that drop, by name.
-        steps: optimizer steps of all training, once it has begun.
+        network: the network whose weights are saved, averaged and hashed.
+        drops: the random sites of the network, by name.
+        steps: optimizer steps of the whole training, set when it begins.
     """
 
     network: nn.Module
@@ -50,22 +50,22 @@ class AbstractLearner(pl.LightningModule, ABC):
 
 
 class Learner(AbstractLearner):
-    """Trains a network; every random number and every rate is a function of the step, set where it is used.
+    """Train a network; every random number and every rate is a function of the step.
 
-    Its own accumulators hold the epoch's running sums (Lightning's are wrong after a mid-epoch resume).
+    Running sums of an epoch are in buffers of its own, because Lightning's are wrong after a mid-epoch resume.
 
     Args:
         network: (N, C, H, W) floats -> outputs.
-        objective: what a loss is made of, and what is counted.
+        objective: the loss of a batch, and the running sums of an epoch.
         loss: (outputs, targets) -> scalar.
         optimizer: network -> torch optimizer.
-        lr_schedule: (step, steps) -> factor on the optimizer's learning rate; one that `reads_validation` takes the
-            rows of the epochs validated so far after them.
+        lr_schedule: (step, steps) -> factor on the optimizer's learning rate; a schedule with `reads_validation` also
+            takes the metrics of the epochs validated so far.
         augment: (images, targets, generator=, context=) -> (images, targets), on device batches.
         penalty: added to the loss, and a projection after the step.
-        prepare: what is done to the values of the [0, 1] image.
-        classes: how many.
-        seed: of all streams.
+        prepare: function of the values of an image in [0, 1].
+        classes: number of classes.
+        seed: the seed of all streams.
         channels_last: the memory layout of the images on the device, (N, H, W, C), or else (N, C, H, W).
     """
 
@@ -121,7 +121,7 @@ class Learner(AbstractLearner):
         return self.network(self.normalize(images))
 
     def normalize(self, images: Tensor) -> Tensor:
-        """uint8 (N, C, H, W) to floats, prepared as `data.normalize` says."""
+        """Return uint8 images (N, C, H, W) as floats, prepared as `data.normalize` says."""
         whitening = None if self.center is None or self.whitening is None else (self.center, self.whitening)
         images = prepared(images, Preparation(self.mean, self.std, whitening))
         return images.to(memory_format=self.layout)
@@ -142,7 +142,7 @@ class Learner(AbstractLearner):
             self.drops[name].seen.fill_(seen)
 
     def total(self, counts: Tensor) -> Tensor:
-        """The sum over all ranks, as a tensor of its own."""
+        """Return the sum over all ranks, as a new tensor."""
         counts = counts.clone()
         if self.trainer.world_size > 1:
             torch.distributed.all_reduce(counts)
@@ -182,20 +182,20 @@ class Learner(AbstractLearner):
 
     @property
     def rank(self) -> tuple[int, ...]:
-        """What a rank adds to the keys of its random numbers: of the first, nothing."""
+        """Return the part of a random key that depends on the rank: nothing for the first."""
         return (self.global_rank,) if self.global_rank else ()
 
     def seed_regularizers(self, micro: int) -> None:
-        """Set rate and key of every site; inside the step, so that a closure evaluated twice sees the same masks."""
+        """Set rate and key of every site; inside the step, so that a closure evaluated twice uses the same masks."""
         progress, rank = self.global_step / max(1, self.steps - 1), self.rank
         for site, drop in self.drops.items():
             key = streams.key(self.seed, "regularizer", self.global_step, micro, drop.stream or site, *rank)
-            drop.advance(drop.level_at(min(1.0, progress)), key)
+            drop.advance_hashed(drop.level_at(min(1.0, progress)), key)
 
     def seed_inference(self, batch: int) -> None:
-        """Full rates and the keys of a batch of inference, for sites that are random there too."""
+        """Set full rates and the keys of a batch of inference, for sites that are random in inference too."""
         for site, drop in self.drops.items():
-            drop.advance(drop.full_level, streams.key(self.seed, "inference", batch, drop.stream or site))
+            drop.advance_hashed(drop.full_level, streams.key(self.seed, "inference", batch, drop.stream or site))
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
@@ -207,9 +207,9 @@ class Learner(AbstractLearner):
         self.objective.accumulate(self.val_sums, loss, outputs, targets)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Any, Any]:
-        """Return outputs on the device, and targets as they are.
+        """Return outputs on the device, and unchanged targets.
 
-        Sites with `inference` on drop here too, with keys that are functions of the batch's number.
+        Sites with `inference` on drop here too, with keys that are functions of the batch number.
         """
         images, targets = batch
         self.seed_inference(batch_idx)
@@ -226,7 +226,7 @@ class Learner(AbstractLearner):
             self.validated.append(self.means("val", self.val_sums))
 
     def drop_prob(self) -> float:
-        """The highest of all sites, now."""
+        """The highest current drop_prob of all sites."""
         return max((float(d.drop_prob) for d in self.drops.values() if isinstance(d, AbstractDropProb)), default=0.0)
 
     def epoch_metrics(self) -> dict[str, float]:

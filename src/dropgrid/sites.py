@@ -3,7 +3,7 @@
 A network names its sites; a regularizer option is a function `site -> nn.Module` that returns `nn.Identity()`
 wherever it does not act. Networks know no regularizer and regularizers know no network.
 
-The command line and YAML say keep_prob; `drop_prob_of` converts it, and from there on the library says drop_prob.
+The command line and YAML use keep_prob; `drop_prob_of` converts it, and the library uses drop_prob.
 """
 
 import copy
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid import checks
-from dropgrid.masks.uniform import normal
+from dropgrid.masks.uniform import mixed_key, normal
 from dropgrid.treatment import DROPPED, MOVED
 
 PLACES = ("input", "conv", "hidden", "sequence", "recurrent", "skip", "branch", "join", "head", "weight")
@@ -92,12 +92,12 @@ def drop_prob_of(keep_prob: float) -> float:
 
 
 class AbstractRandom(nn.Module, ABC):
-    """A module that is random in training, with a scheduled level, a key, and a count that shows what it did.
+    """A module that is random in training, with a scheduled level, a key, and a count of dropped or moved elements.
 
-    The level is drop_prob for what drops, std for noise. `level` (0-dim) and `key` are non-persistent buffers set
-    before each micro-batch by `advance`, so that a changing level keeps one compiled graph and the `state_dict` stays
-    the bare network's. Until `advance` is called the module has the full level, and draws its keys from torch's
-    default generator.
+    The level is drop_prob for modules that drop, std for noise. `level` (0-dim) and `key` are non-persistent buffers
+    that `advance` sets before each micro-batch, so a changing level keeps one compiled graph, and the `state_dict` is
+    that of the network without them. Until then the module has the full level, and draws its keys from torch's default
+    generator.
 
     Args:
         full_level: the level at the end of the schedule.
@@ -144,8 +144,21 @@ class AbstractRandom(nn.Module, ABC):
         """Return the scheduled level at a progress of training from 0 (first step) to 1 (last step)."""
         return self.full_level * progress if self.schedule == "linear" else self.full_level
 
+    def levels_over(self, taken: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the levels of the first `taken` of `steps` optimizer steps, each once, and how many steps have it."""
+        progress = np.arange(taken) / max(1, steps - 1)
+        return np.unique([self.level_at(each) for each in progress], return_counts=True)
+
     def advance(self, level: float, key: int) -> None:
-        """Set the level and the key of the next forward pass."""
+        """Set the level and the key of the next forward pass.
+
+        The key is any integer, such as a training step: it is hashed, so that neighbours give independent masks. Each
+        module needs its own key: modules of one kind with the same key draw the same numbers.
+        """
+        self.advance_hashed(level, mixed_key(int(key)))
+
+    def advance_hashed(self, level: float, key: int) -> None:
+        """Set the level and the key of the next forward pass; the key is a hash, as `dropgrid.streams.key` returns."""
         self.level.fill_(level)
         self.key.fill_(key)
         self.keyed = True
@@ -216,7 +229,7 @@ class AbstractDrop(AbstractDropProb):
 class AbstractNoise(AbstractRandom):
     """A site at which Gaussian noise is added in training: its level is the standard deviation, 0 or more.
 
-    Units that it moves by more than one standard deviation are counted: erfc(1/√2) = 31.7 % of them.
+    Units that are moved by more than one standard deviation are counted: erfc(1/√2) = 31.7 % of them.
     """
 
     counts = MOVED

@@ -7,9 +7,17 @@ import torch
 from torchvision.transforms import AutoAugment, RandAugment, TrivialAugmentWide
 from torchvision.transforms import functional as theirs
 
-from dropgrid.augments.operations import BINS, KERNELS, NAMES, Operation, apply, on_bytes, strengths
+from dropgrid.augments.operations import (
+    BINS,
+    KERNELS,
+    NAMES,
+    Operation,
+    apply_on_bytes,
+    apply_operations,
+    operation_strengths,
+)
 
-SPACES = {wide: strengths(BINS, 32, 32, wide=wide) for wide in (False, True)}
+SPACES = {wide: operation_strengths(BINS, 32, 32, wide=wide) for wide in (False, True)}
 
 
 def generator(seed=0):
@@ -60,7 +68,7 @@ def test_each_operation_is_torchvisions_to_the_bit_at_every_strength(name, chann
     images = batch(max(8, len(wanted)), channels, *size)
     wanted = (wanted * len(images))[: len(images)]
     kept = images.clone()
-    found = apply(images, [Operation(name, strength) for strength in wanted])
+    found = apply_operations(images, [Operation(name, strength) for strength in wanted])
     expected = torch.stack([reference(*each) for each in zip(images, [name] * len(images), wanted, strict=True)])
     assert torch.equal(found, expected) and torch.equal(images, kept)
 
@@ -73,7 +81,7 @@ def test_images_keep_their_places_among_operations(channels):
               enumerate([*KERNELS, "Identity"][kind] for kind in kinds)]  # fmt: skip
     images = batch(count, channels, 12, 10)
     expected = torch.stack([reference(image, *each) for image, each in zip(images, chosen, strict=True)])
-    assert torch.equal(apply(images, chosen), expected)
+    assert torch.equal(apply_operations(images, chosen), expected)
 
 
 def test_strengths_are_torchvisions():
@@ -84,7 +92,7 @@ def test_strengths_are_torchvisions():
             (RandAugment()._augmentation_space(BINS, size), False, BINS),
             (TrivialAugmentWide()._augmentation_space(BINS), True, BINS),
         ):
-            ours = strengths(bins, *size, wide=wide)
+            ours = operation_strengths(bins, *size, wide=wide)
             assert set(theirs_) <= set(ours)
             for name, (values, signed) in theirs_.items():
                 assert ours[name] == (values.double().flatten().tolist(), signed), name
@@ -99,14 +107,14 @@ def test_without_an_operation_images_come_back_to_rounding():
         assert (count, height, width) == (4, 8, 8)
         return [[Operation("Identity", 0.0)] * count]
 
-    assert torch.equal(on_bytes(images, generator=generator(), context=None, choose=nothing), images)
+    assert torch.equal(apply_on_bytes(images, generator=generator(), context=None, choose=nothing), images)
 
 
 def test_a_cpu_under_autocast_moves_pixels_to_the_same_places():
     images = batch(8, 3, 21, 23)
     chosen = [Operation("Rotate", 17.25 + index) for index in range(8)]
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = apply(images, chosen)
+        found = apply_operations(images, chosen)
     assert torch.equal(
         found, torch.stack([reference(image, *each) for image, each in zip(images, chosen, strict=True)])
     )

@@ -23,7 +23,7 @@ def chosen(monkeypatch, count, **arguments):
         seen.extend(choose(count, 32, 32, generator))
         return images
 
-    monkeypatch.setattr(module, "on_bytes", watch)
+    monkeypatch.setattr(module, "apply_on_bytes", watch)
     randaugment(torch.zeros(count, 3, 32, 32), torch.zeros(count), generator=generator(3), **arguments)
     return seen
 

@@ -22,7 +22,7 @@ def test_one_operation_uniform_of_a_strength_uniform(monkeypatch):
         seen.extend(choose(count, 32, 32, generator))
         return images
 
-    monkeypatch.setattr(module, "on_bytes", watch)
+    monkeypatch.setattr(module, "apply_on_bytes", watch)
     trivialaugment(torch.zeros(1, 3, 32, 32), torch.zeros(1), generator=generator(3))
     (only,) = seen
     assert len(only) == count

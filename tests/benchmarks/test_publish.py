@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from dropgrid.reports.scoreboard import NAME
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -31,4 +33,6 @@ def test_every_kept_figure_is_published():
     for path in kept:
         name = path.relative_to(ROOT / "results").with_suffix("").as_posix()
         assert json.loads(path.read_text())
+        if name == NAME:
+            continue  # tests/reports/test_scoreboard.py
         assert re.search(rf"<!-- results/{name} -->\n.+?\n<!-- end -->", said, re.DOTALL), name

@@ -139,7 +139,7 @@ def test_a_cell_whose_lease_is_held_is_left_and_named(full, capsys):
 def test_what_has_changed_since_it_was_listed_is_left(full):
     found = deletion.removals(["failed", "orphaned"], runs(full.outputs), full.outputs, None)
     assert len(found) == 2
-    (folder(full, full.cells[3]) / "result.json").write_text("{}")
+    (folder(full, full.cells[3]) / "result.json").write_text('{"metrics": {}, "reproduce": ""}')
     lines = [cell["line"] for cell in full.cells] + [{**full.cells[0]["line"], "cell": "orphan", "seed": 9}]
     (full.outputs / "ablations" / "demo" / "cells.json").write_text(json.dumps(lines))
     assert [deletion.remove(each) for each in found] == ["changed meanwhile"] * 2

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import yaml
 
-from dropgrid.cli.diagnose import asked, main
+from dropgrid.cli.diagnose import main
 from dropgrid.instantiate import instantiate
 from dropgrid.measure.diagnosis import Diagnosis
 from dropgrid.paths import CONF
+from dropgrid.planning.diagnostics import requested_diagnostics
 from dropgrid.planning.plan import plans
 from dropgrid.training.train import Trial
 
@@ -105,7 +106,7 @@ def test_a_finished_cell_is_looked_at_with_what_its_training_recorded(diagnose):
 
 
 def test_rates_are_drawn_side_by_side_and_are_those_that_training_has(diagnose):
-    chosen = ["lr_schedule=cosine,one_cycle", "lr_schedule.warmup=0.25", "trainer.accumulate_grad_batches=3"]
+    chosen = ["lr_schedule=cosine,one_cycle", "lr_schedule.warmup=0.25", "trainer.accumulate_grad_batches=2"]
     code, out, _ = diagnose("lr", *TINY, *chosen, "name=rates")
     folder = diagnose.outputs / "diagnostics" / "rates"
     assert code == 0 and sorted(path.name for path in folder.iterdir()) == ["lr.json", "lr.png"]
@@ -139,8 +140,8 @@ def test_a_range_test_trains_from_the_initial_weights_for_as_many_steps_as_it_ta
 
 
 def test_all_are_those_of_a_network():
-    assert {each.name for each in asked(["+diagnose=all"])} >= {"signal", "hessian"}
-    assert all(each.images is not None for each in asked(["+diagnose=all"]))
+    assert {each.name for each in requested_diagnostics(["+diagnose=all"])} >= {"signal", "hessian"}
+    assert all(each.images is not None for each in requested_diagnostics(["+diagnose=all"]))
 
 
 def test_what_is_no_number_is_null_in_json(diagnose):

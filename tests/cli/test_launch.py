@@ -25,7 +25,7 @@ def test_the_ablations_folder_says_what_was_asked(tmp_path):
     assert len(lines) == len(plan.cells) and {"row", "factors", "seed", "cell", "overrides"} <= set(lines[0])
     about = json.loads((folder / "ablation.json").read_text())
     assert about["baseline"] == "baseline" and about["question"] and "rows" not in about
-    link = folder / "cells" / "dropblock_last" / "seed1"
+    link = folder / "cells" / "dropblock" / "seed1"
     assert link.is_symlink() and link.resolve().parent == (tmp_path / "runs").resolve()
 
 
@@ -38,7 +38,7 @@ def test_seeds_asked_for_earlier_stay_only_once_finished_and_of_the_same_rows(tm
     first = ask("seed=0")
     for cell in first.cells:
         (tmp_path / "runs" / cell.id).mkdir(parents=True)
-        (tmp_path / "runs" / cell.id / "result.json").write_text("{}")
+        (tmp_path / "runs" / cell.id / "result.json").write_text('{"metrics": {}, "reproduce": ""}')
 
     def seeds():
         return sorted(line["seed"] for line in json.loads((tmp_path / "ablations/grow/cells.json").read_text()))
@@ -56,7 +56,8 @@ def test_the_head_line_counts_what_is_finished_and_by_older_source(tmp_path):
     assert launch.heading(plan) == "older: 2 cells, 0 already finished"
     for cell, source in zip(plan.cells, (source_fingerprint(), "0ld"), strict=True):
         (tmp_path / "runs" / cell.id).mkdir(parents=True)
-        (tmp_path / "runs" / cell.id / "result.json").write_text(json.dumps({"provenance": {"source": source}}))
+        result = {"metrics": {}, "reproduce": "", "provenance": {"source": source}}
+        (tmp_path / "runs" / cell.id / "result.json").write_text(json.dumps(result))
     assert launch.heading(plan) == (
         "older: 2 cells, 2 already finished, 1 of them trained by a different version of the code: kept "
         "(sweep.rerun=stale trains them again)"

@@ -7,9 +7,9 @@ import threading
 import pytest
 from fakes import Fake
 
+from dropgrid import files
 from dropgrid.cli.merge import main
 from dropgrid.errors import UserError
-from dropgrid.files import write_atomically
 from dropgrid.store import import_cell
 from dropgrid.store.ablation import read
 from dropgrid.store.lease import Lease
@@ -134,9 +134,8 @@ def test_an_evaluation_s_arrays_come_with_it_and_before_it(theirs, ours, capsys,
     for suffix in ("json", "npz"):
         (run(theirs, 0) / "evaluations" / f"ab.{suffix}").write_text(suffix)
     brought = []
-    monkeypatch.setattr(
-        import_cell, "write_atomically", lambda path, copy: (brought.append(path.name), write_atomically(path, copy))
-    )
+    copy = files.copy_file
+    monkeypatch.setattr(import_cell, "copy_file", lambda *given: (brought.append(given[1].name), copy(*given)))
     assert merge(theirs, ours, capsys, "--yes")[0] == 0
     assert brought == ["ab.npz", "ab.json"]
     assert (run(ours, 0) / "evaluations" / "ab.npz").read_text() == "npz"
@@ -196,7 +195,7 @@ def test_a_copy_that_breaks_off_leaves_nothing(theirs, ours, capsys, monkeypatch
         if len(copied) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(import_cell, "durably", breaks)
+    monkeypatch.setattr(import_cell, "copy_file", breaks)
     assert merge(theirs, ours, capsys, "--yes")[0] == 130
     assert len(copied) == 2 and list((ours.outputs / "runs").iterdir()) == []
     assert not (ours.outputs / "ablations").exists()
@@ -208,7 +207,7 @@ def test_a_file_that_cannot_be_copied_is_named(theirs, ours, monkeypatch):
     def full(source, target):
         raise OSError(28, "No space left on device", source)
 
-    monkeypatch.setattr(import_cell, "durably", full)
+    monkeypatch.setattr(import_cell, "copy_file", full)
     with pytest.raises(UserError, match="No space left on device"):
         import_cell.import_cell(run(theirs, 0), ours.outputs / "runs" / "x", yes=True)
     assert list((ours.outputs / "runs").iterdir()) == []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,7 @@ def finish(plan, accuracies):
     for cell, accuracy in zip(plan.cells, accuracies, strict=False):
         result = {
             "metrics": {"test/acc_last": accuracy},
+            "reproduce": cell.reproduce,
             "timing": {"total_seconds": 4.0},
             "provenance": {"source": source_fingerprint(), "finished": 1.0},
         }
@@ -45,6 +47,7 @@ def test_the_command_prices_and_trains_nothing(tmp_path):
     asked = ["-m", *TINY[:-1], "trainer.max_epochs=500", "regularizer=none,dropblock", "seed=0,1,2", "name=priced"]
     done = command(*asked, "sweep.budget=1s", outputs=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
+    assert re.match(r"10 classes \(0 \d+, .*\); train 64, val 100, test 200\n", done.stdout)
     assert "6 cells, 6 to train: about" in done.stdout and "MB on disk" in done.stdout
     for row in ("regularizer=none ", "regularizer=dropblock "):
         assert sum(row in line for line in done.stdout.splitlines()) == 1
@@ -94,11 +97,16 @@ def test_finished_seeds_tell_the_power(outputs, capsys):
     assert preview.main([*asked, "sweep.detect=1"]) == 0
     text = capsys.readouterr().out
     assert "6 cells, 6 finished, nothing to train" in text
-    assert "to detect a difference of 1 points with 80% power (paired t-test at 5%): 5 seeds, about 20 s in all" in text
-    assert "your 3 seeds detect 1.88 or more" in text
+    # 5 seeds at a standard deviation of 0.577, more on average over what three seeds leave open
+    asked_for = "to detect a difference of 1 points with 80% power (the table's verdict, 1 comparison): "
+    seeds, seconds = re.search(re.escape(asked_for) + r"(\d+) seeds, about (.*?) in all", text).groups()
+    assert (seeds, seconds) == ("9", "36 s")
+    assert "your 3 seeds have 39%, and detect 1.88" in text
     assert "is 0.58 points, 95% interval 0.30 to 3.63 (so 3 to 106 seeds)" in text
     assert preview.main([*asked, "--json"]) == 0
-    (found,) = json.loads(capsys.readouterr().out)["plans"]
+    printed = json.loads(capsys.readouterr().out)
+    (found,) = printed["plans"]
+    assert printed["data"] == [], "of cells that are to be trained"
     assert found["finished"] == 6 and found["todo"] == 0 and [row["seconds"] for row in found["rows"]] == [4.0, 4.0]
     assert found["power"]["seeds_needed"] > 5 and found["power"]["spread"]["seeds"] == 3
 
@@ -123,10 +131,10 @@ def test_each_combination_of_factors_has_its_own_baseline(outputs):
     (plan,) = plans(asked)
     finish(plan, [0.9 + 0.001 * (index % 7) for index in range(len(plan.cells))])
     found = Pricing().price(plan)
-    assert len(found.lines) == 16 and len(power.finished_values(plan)) == 2
-    assert power.pilot(found).spread.rows == 14
+    assert len(found.lines) == 14 and len(power.finished_values(plan)) == 2
+    assert power.estimate_pilot(found).spread.rows == 12
     with pytest.raises(UserError, match="sweep.detect"):
-        power.pilot(Pricing().price(plans([*asked, "sweep.detect=.nan"])[0]))
+        power.estimate_pilot(Pricing().price(plans([*asked, "sweep.detect=.nan"])[0]))
 
 
 def test_prefixes():

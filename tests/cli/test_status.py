@@ -201,7 +201,7 @@ def test_follow_goes_on_while_the_log_grows_is_cut_and_is_replaced_until_nobody_
         (folder / "new").write_text("another and much longer file\nwith the end")
         (folder / "new").replace(log)
         wait("longer")
-        (folder / "result.json").write_text("{}")
+        (folder / "result.json").write_text('{"metrics": {}, "reproduce": ""}')
         lease.release()
 
     trainer = threading.Thread(target=train, daemon=True)

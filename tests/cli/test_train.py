@@ -192,14 +192,69 @@ def test_stopped_it_leaves_cleanly_and_the_same_command_goes_on_to_the_same_bits
     assert weights(tmp_path / "stopped") == weights(tmp_path / "alone")
 
 
-def images(folder, count):
+def images(folder, count, seed=0):
     """A folder of two classes."""
-    noise = np.random.default_rng(0)
+    noise = np.random.default_rng(seed)
     for number in range(count):
         path = folder / "ab"[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(noise.integers(0, 255, (12, 12, 3), dtype=np.uint8)).save(path)
     return folder
+
+
+@pytest.mark.slow
+def test_an_edit_of_a_loss_of_ones_own_is_named_and_trained_again_as_stale(tmp_path, monkeypatch):
+    lab = tmp_path / "lab"
+    (lab / "conf/loss").mkdir(parents=True)
+    (lab / "conf/loss/scaled.yaml").write_text("_target_: own_losses.Scaled\n")
+    (lab / "targets.txt").write_text("own_losses.*\n")
+    (lab / "own_parts.py").write_text("FACTOR = 1.0\n")
+    (lab / "own_losses.py").write_text(
+        "from own_parts import FACTOR\nfrom torch import nn\n\n\nclass Scaled(nn.CrossEntropyLoss):\n"
+        "    def forward(self, input, target):\n        return FACTOR * super().forward(input, target)\n"
+    )
+    monkeypatch.setenv("DROPGRID_CONF", str(lab / "conf"))
+    monkeypatch.setenv("DROPGRID_TARGETS", str(lab / "targets.txt"))
+    monkeypatch.setenv("PYTHONPATH", f"{lab}:{os.environ.get('PYTHONPATH', '')}")
+    line = ["-m", *TINY, "loss=cross_entropy,scaled", "name=own"]
+    first = command(*line, outputs=tmp_path)
+    assert first.returncode == 0, first.stdout + first.stderr
+    before = weights(tmp_path)
+    (lab / "own_parts.py").write_text("FACTOR = 0.01\n")
+    again = command(*line, outputs=tmp_path)
+    assert "2 already finished, 1 of them trained by a different version of the code: kept" in again.stdout
+    more = command(*line, "seed=0,1", outputs=tmp_path)
+    assert "1 of 2 cells was trained by a different version of the code, in own_losses" in " ".join(more.stdout.split())
+    assert "1 of them trained by a different version of the code: trained again" in (
+        command(*line, "sweep.rerun=stale", outputs=tmp_path).stdout
+    )
+    after = weights(tmp_path)
+    assert sorted(after[cell] == before[cell] for cell in before) == [False, True]
+
+
+@pytest.mark.slow
+def test_a_folder_of_images_is_understood_refused_under_its_name_with_others_and_compared_by_blocks(tmp_path):
+    one, two = (images(tmp_path / name, 20, seed) for seed, name in enumerate("AB"))
+    (one / "a/notes.txt").write_text("")
+    net = ["model.width=0.25", "data.batch_size=4", "trainer.max_epochs=1"]
+    line = ["-m", "data=image_folder", "regularizer=none,dropout", *net]
+    first = command(*line, f"data.root={one}", outputs=tmp_path / "o")
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert first.stdout.splitlines()[0] == "2 classes (a 10, b 10); train 14, val 2, test 4; left out: 1 .txt"
+    (folder,) = (tmp_path / "o/ablations").iterdir()
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    other = command(*line, f"data.root={two}", outputs=tmp_path / "o")
+    assert (
+        other.returncode == 2 and "has 2 finished cells of other data" in other.stderr and "name=NAME" in other.stderr
+    )
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    both = command(*line, f"data.root={one},{two}", "name=both", outputs=tmp_path / "o")
+    assert both.returncode == 0, both.stdout + both.stderr
+    rows = json.loads((tmp_path / "o/ablations/both/table.json").read_text())["rows"]
+    assert [(row["factors"]["data.root"], row["row"]) for row in rows] == [
+        (str(root), f"regularizer={name}") for root in (one, two) for name in ("none", "dropout")
+    ]
+    assert [row["delta"] is None for row in rows] == [True, False] * 2
 
 
 @pytest.mark.slow
@@ -212,11 +267,15 @@ def test_with_processes_that_read_images_an_end_is_as_quick(tmp_path):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130 and "stopped before step" in log_of(tmp_path / "stopped")
+    took = time.monotonic() - started
+    process, _ = begun(tmp_path / "failed", *line)
+    started = time.monotonic()
     for path in folder.rglob("*.png"):
         path.write_bytes(path.read_bytes()[:60])
-    done = command(*line, "seed=1", outputs=tmp_path / "failed")
-    assert done.returncode == 1 and "cannot read the image" in done.stdout
-    assert time.monotonic() - started < 45, "a process that waits for its readers is killed after a minute"
+    assert "has changed since this cell was planned (planned with sha256 " in process.communicate(timeout=60)[0]
+    assert process.returncode == 1 and not [*(tmp_path / "failed").rglob("result.json")]
+    took = max(took, time.monotonic() - started)
+    assert took < 45, "a process that waits for its readers is killed after a minute"
 
 
 def test_a_second_ctrl_c_stops_at_once(tmp_path):
@@ -284,7 +343,7 @@ def test_a_full_disk_ends_the_cell_with_a_clear_message_and_the_same_command_goe
 
     done = command(*line, outputs=tmp_path / "full", preexec_fn=almost_full)
     assert done.returncode == 1
-    assert "DiskFull: " in done.stdout and "make room, and the same command goes on" in done.stdout
+    assert "DiskFull: " in done.stdout and "make room, then run the same command again" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr and not list(tmp_path.glob("full/runs/*/checkpoints/*"))
     again = command(*line, outputs=tmp_path / "full")
     assert again.returncode == 0 and weights(tmp_path / "full") == weights(tmp_path / "alone")

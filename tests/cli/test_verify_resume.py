@@ -20,7 +20,7 @@ TINY = ["data=fake", "data.size=12", "data.train=80", "data.batch_size=8", "mode
     [
         ["regularizer=dropblock", "regularizer.block_size=3", "augment=crop_flip", "lr_schedule.warmup=0.3"],
         pytest.param(
-            ["regularizer=drop_path", "optimizer=adamw", "trainer.accumulate_grad_batches=3", "data.val=0"],
+            ["regularizer=drop_path", "optimizer=adamw", "trainer.accumulate_grad_batches=2", "data.val=0"],
             marks=pytest.mark.slow,
         ),
     ],

@@ -97,7 +97,8 @@ def test_a_finished_cells_files_are_brought_whole_and_a_failed_ones_failure(tmp_
     run(there, {"lease": "held", "state.json": "{}", "checkpoints/x": "x", "failure.json": "{}", "log.txt": "why"})
     assert unpack_files(pack_files(there, "c0"), here, "c0") == ""
     assert found(here) == {"failure.json": "{}", "log.txt": "why"}
-    finished = {"result.json": json.dumps({"weights": 1}), "evaluations/e.json": "{}", "last.safetensors": "w"}
+    result = json.dumps({"metrics": {}, "reproduce": ""})
+    finished = {"result.json": result, "evaluations/e.json": "{}", "last.safetensors": "w"}
     run(there, finished)
     assert unpack_files(pack_files(there, "c0"), here, "c0") == ""
     assert found(here) == {**finished, "log.txt": "why"} and not list(here.glob(".brought*"))

@@ -32,8 +32,8 @@ def tiny_arguments(name, root, monkeypatch):
     kind = locate("data", node_of(name)["_target_"])
     if name in ("cifar10", "cifar100"):
         return {"root": TINY.cifar(root, monkeypatch, kind), "val": 10}
-    if name == "fashion_mnist":
-        return {"root": TINY.fashion(root, monkeypatch, kind), "val": 10}
+    if name in ("fashion_mnist", "mnist"):
+        return {"root": TINY.idx_files(root, monkeypatch, kind), "val": 10}
     if name == "image_folder":
         return {"root": TINY.tree(root, {"": 20})}
     if name == "imagenet":
@@ -66,7 +66,17 @@ def make(request, tmp_path, monkeypatch, cache):
 
 
 def test_there_are_options():
-    expected = {"mnist5k", "digits", "cifar10", "cifar100", "fashion_mnist", "image_folder", "imagenet", "fake"}
+    expected = {
+        "mnist5k",
+        "digits",
+        "cifar10",
+        "cifar100",
+        "fashion_mnist",
+        "image_folder",
+        "imagenet",
+        "fake",
+        "mnist",
+    }
     assert expected <= set(OPTIONS)
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from subjects import make
+from trained_cells import make
 
 from dropgrid.instantiate import instantiate
-from dropgrid.measure.probe import COMMON, probe
-from dropgrid.measure.snapshots import Moment
-from dropgrid.measure.subject import Found, Measure
-from dropgrid.measure.training_setup import Course
+from dropgrid.measure.probe import COMMON, make_probe
+from dropgrid.measure.snapshots import Snapshot
+from dropgrid.measure.trained_cell import Measure, MeasureResult
+from dropgrid.measure.training_setup import TrainingSetup
 from dropgrid.plotting.style import png
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ def cells(tmp_path_factory):
 
 @pytest.fixture
 def probes(cells):
-    return {n: probe(c.learner(c.network, c.seed), c.splits.train, images=8, lr=0.1) for n, c in cells.items()}
+    return {n: make_probe(c.learner(c.network, c.seed), c.splits.train, images=8, lr=0.1) for n, c in cells.items()}
 
 
 def test_there_are_options():
@@ -66,7 +66,7 @@ def test_one_name_across_conf_source_picture_and_tests(name):
 def test_arguments_bind_to_the_signature_and_their_defaults_live_in_the_yaml(name):
     function, node = option(name)
     parameters = inspect.signature(function.func).parameters
-    given, common = ("course", ()) if name in AHEAD else ("probe", COMMON)
+    given, common = ("setup", ()) if name in AHEAD else ("probe", COMMON)
     assert next(iter(parameters)) == given
     assert {k for k in node if not k.startswith("_")} == {*common, *parameters} - {given}
     assert all(p.default is inspect.Parameter.empty for p in parameters.values())
@@ -79,13 +79,13 @@ def test_a_training_before_its_first_step_is_looked_at_and_drawn(name):
             if watch(step, 2.0 - min(schedule(step, steps), 1.0) if step < steps - 5 else math.inf):
                 return
 
-    found = {f"{n}": option(name)[0](Course(0.1, lambda step, n: 1 - step / n, n, train)) for n in (1, 40)}
+    found = {f"{n}": option(name)[0](TrainingSetup(0.1, lambda step, n: 1 - step / n, n, train)) for n in (1, 40)}
     for each in found.values():
         assert each.measures and all(math.isfinite(measure.value) for measure in each.measures.values())
         assert len({measure.label for measure in each.measures.values()}) == len(each.measures)
     draw = importlib.import_module(f"dropgrid.measure.diagnostics.figure_{name}").draw
     for labels in (["1"], ["40"], ["1", "40"]):
-        figure = draw({label: [Moment(0, found[label].arrays)] for label in labels})
+        figure = draw({label: [Snapshot(0, found[label].arrays)] for label in labels})
         assert figure is not None and png(figure, 40)[:4] == b"\x89PNG"
 
 
@@ -98,7 +98,7 @@ def test_it_finds_the_same_each_time_and_leaves_network_and_shared_randomness_al
     modes = [module.training for module in network.modules()]
     state = torch.get_rng_state()
     found, again = function(looked), function(looked)
-    assert isinstance(found, Found) and found.measures and found.measures == again.measures
+    assert isinstance(found, MeasureResult) and found.measures and found.measures == again.measures
     assert set(found.arrays) == set(again.arrays)
     for key, each in found.arrays.items():
         assert each.dtype != object and np.array_equal(each, again.arrays[key], equal_nan=each.dtype.kind == "f")
@@ -118,9 +118,9 @@ def test_one_configuration_several_and_several_moments_are_drawn(name, probes):
     draw, function = importlib.import_module(f"dropgrid.measure.diagnostics.figure_{name}").draw, option(name)[0]
     found = {cell: function(looked).arrays for cell, looked in probes.items()}
     for results in (
-        {"batch": [Moment(0, found["batch"])]},
-        {cell: [Moment(0, arrays)] for cell, arrays in found.items()},
-        {cell: [Moment(step, arrays) for step in (0, 10, 1000)] for cell, arrays in found.items()},
+        {"batch": [Snapshot(0, found["batch"])]},
+        {cell: [Snapshot(0, arrays)] for cell, arrays in found.items()},
+        {cell: [Snapshot(step, arrays) for step in (0, 10, 1000)] for cell, arrays in found.items()},
     ):
         figure = draw(results)
         assert figure is not None and png(figure, 40)[:4] == b"\x89PNG"
@@ -128,18 +128,18 @@ def test_one_configuration_several_and_several_moments_are_drawn(name, probes):
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_network_that_has_diverged_is_drawn_or_says_what_is_wrong(name, cells):
-    from dropgrid.measure.subject import DoesNotApply
+    from dropgrid.measure.trained_cell import DoesNotApply
 
     cell = make(Path(cells["none"].local["paths"]["outputs"]), "data.size=16", "norm=none")
     with torch.no_grad():
         cell.network.fc.weight.fill_(float("inf"))
-    looked = probe(cell.learner(cell.network, 0), cell.splits.train, images=8, lr=0.1)
+    looked = make_probe(cell.learner(cell.network, 0), cell.splits.train, images=8, lr=0.1)
     try:
         found = option(name)[0](looked)
     except DoesNotApply as reason:
         assert str(reason)
         return
     figure = importlib.import_module(f"dropgrid.measure.diagnostics.figure_{name}").draw(
-        {"it": [Moment(0, found.arrays)]}
+        {"it": [Snapshot(0, found.arrays)]}
     )
     assert figure is None or png(figure, 40)

@@ -9,19 +9,21 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from subjects import make
+from trained_cells import make
 
 from dropgrid.instantiate import instantiate
-from dropgrid.measure.subject import DoesNotApply, Found, Measure
+from dropgrid.measure.trained_cell import DoesNotApply, Measure, MeasureResult
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "conf" / "evaluate"
 OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 COMMON = {"weights"}
+NETS = {"columns": ["model=fractal"]}
+"""Evaluations of one kind of network."""
 
 
 @pytest.fixture
-def subject(tmp_path):
+def make_cell(tmp_path):
     return partial(make, tmp_path)
 
 
@@ -32,7 +34,7 @@ def option(name):
 
 def parts(found):
     """The measures, and the arrays of an evaluation that leaves some."""
-    return found if isinstance(found, Found) else (found, {})
+    return found if isinstance(found, MeasureResult) else (found, {})
 
 
 def test_there_are_options():
@@ -50,14 +52,15 @@ def test_one_name_across_conf_source_and_tests(name):
 def test_arguments_bind_to_the_signature_and_their_defaults_live_in_the_yaml(name):
     function, node = option(name)
     signature = inspect.signature(function.func)
-    assert {k for k in node if not k.startswith("_")} - COMMON == set(signature.parameters) - {"subject"}
+    assert {k for k in node if not k.startswith("_")} - COMMON == set(signature.parameters) - {"cell"}
     assert all(p.default is inspect.Parameter.empty for p in signature.parameters.values())
     assert node["weights"] == "last"
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIONS if name != "other_data"])
-def test_it_measures_a_cell_the_same_each_time_and_leaves_it_and_the_shared_randomness_alone(name, subject):
-    function, cell = option(name)[0], subject("data.size=20", "regularizer=dropblock", "regularizer.block_size=2")
+def test_it_measures_a_cell_the_same_each_time_and_leaves_it_and_the_shared_randomness_alone(name, make_cell):
+    line = ["data.size=20", "regularizer=dropblock", "regularizer.block_size=2", *NETS.get(name, [])]
+    function, cell = option(name)[0], make_cell(*line)
     before = {key: value.clone() for key, value in cell.network.state_dict().items()}
     state = torch.get_rng_state()
     (found, arrays), (again, others) = (parts(function(cell)) for _ in range(2))
@@ -72,8 +75,8 @@ def test_it_measures_a_cell_the_same_each_time_and_leaves_it_and_the_shared_rand
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIONS if name != "other_data"])
-def test_a_cell_without_regularizer_is_measured_or_it_does_not_apply(name, subject):
+def test_a_cell_without_regularizer_is_measured_or_it_does_not_apply(name, make_cell):
     try:
-        assert parts(option(name)[0](subject()))[0]
+        assert parts(option(name)[0](make_cell()))[0]
     except DoesNotApply as reason:
         assert str(reason)

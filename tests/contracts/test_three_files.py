@@ -16,7 +16,7 @@ import pytest
 from dropgrid.errors import UserError
 from dropgrid.planning.rows import check_questions
 from dropgrid.reports import questions
-from dropgrid.reports.report import write
+from dropgrid.reports.report import write_report
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,7 +69,7 @@ QUESTION = '''"""Rows whose mean is above a threshold, as `ablation.threshold` a
 from dataclasses import dataclass
 
 from dropgrid.errors import UserError
-from dropgrid.plotting.style import canvas, place
+from dropgrid.plotting.style import empty_figure, place_axes
 from dropgrid.reports.section import Section
 
 CAPTION = "Rows above the threshold"
@@ -97,8 +97,8 @@ def section(table, found):
 
 
 def figure(table, found):
-    drawn = canvas(3, 2)
-    place(drawn, 0.5, 0.5, 2, 1).bar([each.row for each in found], [each.margin for each in found])
+    drawn = empty_figure(3, 2)
+    place_axes(drawn, 0.5, 0.5, 2, 1).bar([each.row for each in found], [each.margin for each in found])
     return drawn
 
 
@@ -122,7 +122,7 @@ def test_a_question_of_one_file_is_checked_computed_and_shown_everywhere(fake):
     with pytest.raises(UserError, match="threshold is a number, got 'high'"):
         check_questions({"threshold": "high"}, {"baseline": []})
     fake.about["threshold"] = 90
-    report = write(fake.add(["baseline", "dropout"], seeds=2).write(), fake.outputs)
+    report = write_report(fake.add(["baseline", "dropout"], seeds=2).write(), fake.outputs)
     folder = report.paths[0].parent
     assert [each["row"] for each in json.loads((folder / "table.json").read_text())["threshold"]] == [
         "baseline",
@@ -135,6 +135,6 @@ def test_a_question_of_one_file_is_checked_computed_and_shown_everywhere(fake):
     assert "Rows above the threshold" in (folder / "report.html").read_text()
     fake.about["threshold"] = None
     fake.write()
-    write("demo", fake.outputs)
+    write_report("demo", fake.outputs)
     assert "threshold" not in (folder / "table.md").read_text()
     assert not (folder / "figure_threshold.png").exists()

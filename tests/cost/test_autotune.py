@@ -21,13 +21,13 @@ def measured(monkeypatch):
         probed.extend((each["precision"], each["channels_last"]) for each in trainers)
         return {cost_class(cell): Pace(0, seconds[probed[-1]], 0, 10) for cell in cells}
 
-    monkeypatch.setattr(autotune, "paces", paces)
+    monkeypatch.setattr(autotune, "measure_paces", paces)
     monkeypatch.setattr(autotune, "warm", lambda modules: None)
     return probed, seconds
 
 
 def planned(tmp_path, *overrides):
-    (plan,) = autotune.settle(plans([*TINY, *overrides, f"paths.outputs={tmp_path}"]))
+    (plan,) = autotune.resolve_auto(plans([*TINY, *overrides, f"paths.outputs={tmp_path}"]))
     return plan.cells
 
 

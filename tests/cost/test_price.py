@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dropgrid.cost import price, probe
-from dropgrid.cost.price import Pricing, budget, makespan, within_budget
+from dropgrid.cost.price import Pricing, budget_seconds, makespan, within_budget
 from dropgrid.cost.probe import Pace, cost_class
 from dropgrid.errors import UserError
 from dropgrid.planning.plan import plans
@@ -32,7 +32,7 @@ def probed(monkeypatch):
         asked.extend(cells)
         return {cost_class(cell): Pace(1.0, 10.0, 3.0, 4) for cell in cells}
 
-    monkeypatch.setattr(price, "paces", paces)
+    monkeypatch.setattr(price, "measure_paces", paces)
     return asked
 
 
@@ -43,6 +43,7 @@ def finish(plan, cell, source=None, accuracy=0.9):
     provenance = {"source": source or source_fingerprint(), "finished": 1.0}
     result = {
         "metrics": {"test/acc_last": accuracy},
+        "reproduce": cell.reproduce,
         "timing": {"total_seconds": 7.0},
         "provenance": provenance,
     }
@@ -135,7 +136,7 @@ def test_a_slot_takes_the_next_cell_when_it_is_free():
     ("given", "seconds"), [("45s", 45), ("90m", 5400), ("2h", 7200), ("1.5d", 129600), ("0.5h", 1800), ("null", None)]
 )
 def test_budgets(given, seconds):
-    assert budget(plans([*TINY, f"sweep.budget={given}"])[0]) == seconds
+    assert budget_seconds(plans([*TINY, f"sweep.budget={given}"])[0]) == seconds
 
 
 @pytest.mark.parametrize("given", ["90", "2 h", "h", "0h", "-1h", "2H", "2w", "true", "[2h]", "1e3s"])

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from dropgrid.cli import dashboard
-from dropgrid.dashboards.agents import paths, quoted, sweep
+from dropgrid.dashboards.agents import cell_paths, quote_value, sweep_yaml
 from dropgrid.execution.selection import todo
 from dropgrid.planning.compose import hydra_context
 from dropgrid.planning.overrides import parse_override, values_of
@@ -18,10 +18,10 @@ from dropgrid.store.manifest import write_plan
 def test_a_value_a_cell_and_each_is_quoted_for_hydra(fake):
     fake.add(["baseline", "dropout"], seeds=2)
     ablation = read(fake.write(), fake.outputs)
-    found = yaml.safe_load(sweep(ablation, project="mine", file="x.yaml"))
-    assert found["parameters"]["sweep.only"]["values"] == [f"'{each}'" for each in paths(ablation)]
+    found = yaml.safe_load(sweep_yaml(ablation, project="mine", file="x.yaml"))
+    assert found["parameters"]["sweep.only"]["values"] == [f"'{each}'" for each in cell_paths(ablation)]
     assert (found["method"], found["project"]) == ("grid", "mine")
-    assert found["metric"] == {"name": "test/acc_last", "goal": "maximize"}
+    assert found["metric"] == {"name": "val/acc_last", "goal": "maximize"}
 
 
 def test_what_an_agent_runs_plans_the_ablation_and_trains_one_cell(tmp_path, monkeypatch):
@@ -29,7 +29,7 @@ def test_what_an_agent_runs_plans_the_ablation_and_trains_one_cell(tmp_path, mon
     (planned,) = plans(["+ablation=optimizer", "seed=0,1"])
     write_plan(planned.outputs, planned.name, planned.about, planned.cells)
     ablation = read(planned.name, tmp_path)
-    found = yaml.safe_load(sweep(ablation, project="p", file="x.yaml"))
+    found = yaml.safe_load(sweep_yaml(ablation, project="p", file="x.yaml"))
     argument = found["parameters"]["sweep.only"]["values"][3]
     command_line = [each for each in found["command"] if each != "${env}"]
     assert command_line[:2] == ["python", "scripts/train.py"] and command_line[-1] == "${args_no_hyphens}"
@@ -50,4 +50,4 @@ def test_the_command_writes_it_beside_the_table(fake, capsys):
 @pytest.mark.parametrize("row", ["it's", "a, b", "κ=1"])
 def test_names_that_hydra_would_read_otherwise(row):
     with hydra_context():
-        assert values_of(parse_override(f"sweep.only={quoted(row)}")) == [quoted(row)]
+        assert values_of(parse_override(f"sweep.only={quote_value(row)}")) == [quote_value(row)]

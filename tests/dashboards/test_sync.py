@@ -2,7 +2,7 @@
 
 import pytest
 
-from dropgrid.dashboards.sync import waiting
+from dropgrid.dashboards.sync import pending_folders
 from dropgrid.store.ablation import read
 
 
@@ -29,21 +29,21 @@ def test_the_last_of_each_cell_in_the_order_in_which_they_began(fake, cells):
     failed = leave(fake, cells["failed"], "110000")
     finished = leave(fake, cells["finished"], "120000")
     leave(fake, cells["running"], "130000")
-    assert waiting(list(cells.values()), fake.outputs) == [failed, finished]
+    assert pending_folders(list(cells.values()), fake.outputs) == [failed, finished]
 
 
 def test_one_that_was_killed_before_it_wrote_anything_is_passed_over(fake, cells):
     before = leave(fake, cells["failed"], "100000")
     leave(fake, cells["failed"], "110000", size=7)
-    assert waiting(list(cells.values()), fake.outputs) == [before]
+    assert pending_folders(list(cells.values()), fake.outputs) == [before]
 
 
 def test_what_is_uploaded_is_not_again_nor_what_it_superseded(fake, cells):
     leave(fake, cells["finished"], "100000")
     leave(fake, cells["finished"], "110000", uploaded=True)
-    assert waiting(list(cells.values()), fake.outputs) == []
+    assert pending_folders(list(cells.values()), fake.outputs) == []
 
 
 def test_another_ablations_runs_stay(fake, cells):
     leave(fake, cells["finished"], "100000")
-    assert waiting([cells["failed"]], fake.outputs) == []
+    assert pending_folders([cells["failed"]], fake.outputs) == []

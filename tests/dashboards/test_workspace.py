@@ -6,9 +6,9 @@ import re
 import pytest
 
 from dropgrid.cli import dashboard
-from dropgrid.dashboards.document import report
+from dropgrid.dashboards.document import make_report
 from dropgrid.dashboards.service import as_plain_data
-from dropgrid.dashboards.workspace import workspace
+from dropgrid.dashboards.workspace import make_workspace
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -31,7 +31,7 @@ def panels(found):
 
 
 def test_the_workspace_is_of_the_ablations_runs_by_row(fake):
-    found = as_plain_data(workspace(table_of(fake.add()), **PLACE))
+    found = as_plain_data(make_workspace(table_of(fake.add()), **PLACE))
     (filtered,) = [found["runset_settings"]["filters"]]
     assert "ablation:demo" in str(filtered) and "tags" in str(filtered).lower()
     assert [each["name"] for each in found["runset_settings"]["groupby"]] == ["rows.demo"]
@@ -44,7 +44,7 @@ def test_the_workspace_is_of_the_ablations_runs_by_row(fake):
 
 
 def test_every_site_that_drops_has_its_curve_and_settings_that_differ_their_axis(fake):
-    found = panels(as_plain_data(workspace(table_of(fake.add()), **PLACE)))
+    found = panels(as_plain_data(make_workspace(table_of(fake.add()), **PLACE)))
     sites = {str(site["site"]) for cell in fake.cells for site in cell["result"]["treatment"]["sites"]}
     assert sites and all(found[f"Realised fraction at {site}"]["y"] == [f"drop/{site}"] for site in sites)
     assert set(found["Expected, all of training"]["metrics"]) == {f"expected/{site}" for site in sites}
@@ -58,34 +58,34 @@ def test_pictures_are_of_what_the_cells_record(fake):
     node = {"option": "Diagnosis", "every": 10, "images": 64}
     fake.of("baseline")[0]["config"]["diagnosis"] = node | {"hessian": {"option": "x", "images": 128}}
     fake.of("dropout")[0]["config"]["diagnosis"] = node | {"weights_by_depth": {"option": "x", "images": 2}}
-    found = panels(as_plain_data(workspace(table_of(fake), **PLACE)))
+    found = panels(as_plain_data(make_workspace(table_of(fake), **PLACE)))
     assert found["Diagnosis"]["media_keys"] == ["diagnosis/hessian", "diagnosis/weights_by_depth"]
     fake.cells.clear()
-    assert "Diagnosis" not in panels(as_plain_data(workspace(table_of(fake.add(["baseline"])), **PLACE)))
+    assert "Diagnosis" not in panels(as_plain_data(make_workspace(table_of(fake.add(["baseline"])), **PLACE)))
 
 
 def test_without_sites_there_are_no_drop_rates(fake):
-    found = as_plain_data(workspace(table_of(fake.add(["baseline"])), **PLACE))
+    found = as_plain_data(make_workspace(table_of(fake.add(["baseline"])), **PLACE))
     assert "Drop rates" not in [each["name"] for each in found["sections"]]
 
 
 def test_a_factor_groups_too_and_charts_follow_the_table_of_runs(fake):
     for lr in ("0.1", "0.2"):
         fake.add(["baseline", "dropout"], seeds=2, factors={"optimizer.lr": lr})
-    found = as_plain_data(workspace(table_of(fake), **PLACE))
+    found = as_plain_data(make_workspace(table_of(fake), **PLACE))
     assert [each["name"] for each in found["runset_settings"]["groupby"]] == ["rows.demo", "optimizer.lr"]
     assert "groupby" not in panels(found)["Validation accuracy"]
 
 
 def test_a_dot_in_a_name_is_no_level_and_signs_are_spelled_otherwise(fake):
     fake.about["name"] = "demo+optimizer.lr=0.1"
-    found = as_plain_data(workspace(table_of(fake.add(["baseline", "dropout"])), **PLACE))
+    found = as_plain_data(make_workspace(table_of(fake.add(["baseline", "dropout"])), **PLACE))
     assert [each["name"] for each in found["runset_settings"]["groupby"]] == ["rows.demo+optimizer_lr=0_1"]
     assert found["name"] == "demo-optimizer.lr-0.1"
 
 
 def test_the_report_holds_question_table_figures_and_run_sets(fake):
-    made = report(table_of(fake.add()), ["figures/figure"], **PLACE)
+    made = make_report(table_of(fake.add()), ["figures/figure"], **PLACE)
     found = as_plain_data(made)
     text = json.dumps(found, ensure_ascii=False)
     assert found["title"] == fake.about["title"]

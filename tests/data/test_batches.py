@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from dropgrid.data.batches import ByClass, Order, batches
-from dropgrid.data.split import Files, Memory
+from dropgrid.data.split import Files, Known, Memory
+from dropgrid.errors import UserError
 
 CPU = torch.device("cpu")
 
@@ -65,17 +68,19 @@ def test_ordered_batches_follow_the_order():
     assert sum(seen(memory(), 7, order, drop_last=True), []) == [20 + i for i in order][:49]
 
 
-def reader(path):
+def reader(path, data):
     return torch.full((3, 4, 4), int(path.stem), dtype=torch.uint8)
 
 
-def noisy(path):
+def noisy(path, data):
     return torch.randint(256, (3, 4, 4), dtype=torch.uint8)
 
 
 def files(count=50, training=None, root=None):
     names = np.array([f"{i}.png".encode() for i in range(20, count + 20)])
-    return Files(root, names, np.arange(20, count + 20), reader, training)
+    for name in names if root else []:
+        (root / name.decode()).touch()
+    return Files(root, names, np.arange(20, count + 20), Known(np.zeros(count, int)), reader, training)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -118,13 +123,23 @@ def test_nothing_is_drawn_from_torchs_own_generator(tmp_path):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_workers_error_names_the_file(tmp_path):
-    def fail(path):
-        raise ValueError(f"cannot read {path}")
+def fail(path, data):
+    raise ValueError(f"cannot read {path}:\nno image")
 
-    split = Files(tmp_path, np.array([b"bad.png"]), np.zeros(1, np.int64), fail)
-    with pytest.raises(ValueError, match=r"cannot read .*bad\.png"):
-        list(batches(split, 1, order=None, drop_last=False, workers=1, device=CPU))
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_of_a_file_comes_as_it_was_raised_in_a_worker_too(tmp_path, workers):
+    split = files(2, root=tmp_path)
+
+    def read_all(split):
+        list(batches(split, 1, order=None, drop_last=False, workers=workers, device=CPU))
+
+    with pytest.raises(ValueError) as found:
+        read_all(replace(split, evaluation=fail))
+    assert str(found.value) == f"cannot read {tmp_path}/20.png:\nno image"
+    (tmp_path / "21.png").write_text("longer")
+    with pytest.raises(UserError, match=rf"^data: {tmp_path}/21\.png has changed since this cell was planned \("):
+        read_all(split)
 
 
 @pytest.mark.parametrize("kind", [memory, files])

@@ -41,12 +41,15 @@ def test_arrays_are_made_once_and_mapped_from_disk(tmp_path):
     assert kept(tmp_path, make)["images"].dtype == np.int64
 
 
-@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "header", "noise", "text", "folder of it gone"])
+@pytest.mark.parametrize(
+    "damage", ["missing", "empty", "cut", "header", "noise", "text", "a byte", "another's", "folder of it gone"]
+)
 def test_a_broken_file_is_made_anew(tmp_path, damage):
     make = Counted(numbers())
     kept(tmp_path, make)
     (path,) = tmp_path.rglob("images.npy")
     data = path.read_bytes()
+    cache.arrays(tmp_path, "other", ("images",), lambda: {"images": np.arange(1, 4001)})
     if damage == "missing":
         path.unlink()
     elif damage == "folder of it gone":
@@ -59,6 +62,8 @@ def test_a_broken_file_is_made_anew(tmp_path, damage):
             "cut": data[:-1],
             "header": data[:9],
             "noise": os.urandom(len(data)),
+            "a byte": data[:-99] + bytes([data[-99] ^ 1]) + data[-98:],
+            "another's": (tmp_path / f"arrays/other-{cache.FORMAT}/images.npy").read_bytes(),
             "text": data[:10] + b"{'descr': (" + data[21:],
         }
         path.write_bytes(new[damage])
@@ -81,8 +86,8 @@ def test_no_garbled_header_gets_through_as_an_exception(tmp_path, seed):
 
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path):
-    def fail(beside):
-        beside.write_text("half")
+    def fail(file):
+        file.write(b"half")
         raise OSError("disk full")
 
     (tmp_path / "file").write_text("old")
@@ -97,7 +102,7 @@ def test_fingerprints_are_kept_and_a_broken_one_is_made_anew(tmp_path):
     assert [cache.fingerprint(tmp_path, "key", make) for _ in range(2)] == [make.value] * 2
     assert make.calls == 1
     (path,) = (path for path in tmp_path.rglob("*") if path.is_file())
-    for broken in (b"", b"0123456789abcde", b"\xff\xfe", b"0123456789abcdeZ"):
+    for broken in (b"", b"0123456789abcdef", b"\xff\xfe", path.read_bytes().replace(b"f", b"e")):
         path.write_bytes(broken)
         assert cache.fingerprint(tmp_path, "key", make) == make.value
     assert make.calls == 5

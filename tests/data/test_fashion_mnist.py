@@ -1,18 +1,22 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from torchvision import datasets
 
-from dropgrid.data.fashion_mnist import FILES, FashionMnist, read_idx
+from dropgrid.data.fashion_mnist import FashionMnist
+from dropgrid.data.idx import FILES, read_idx
 
 
 def source(root, **changes):
-    given = {"root": root, "download": False, "train": None, "val": 10, "split_seed": 0, "cache": root.parent / "cache"}
-    return FashionMnist(**{**given, **changes})
+    given = {"root": root, "download": False, "train": None, "val": 10, "split_seed": 0}
+    return FashionMnist(**{**given, "cache": root and root.parent / "cache", **changes})
 
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_published_images_with_labels_that_number_sorted_classes(packed, tmp_path, tiny, monkeypatch):
-    root = tiny.fashion(tmp_path / "here", monkeypatch, FashionMnist, packed=packed)
+    root = tiny.idx_files(tmp_path / "here", monkeypatch, FashionMnist, packed=packed)
     made = source(root)
     splits = made.load()
     assert made.spec()[1:] == (1, (28, 28), 50, 10, 20)
@@ -26,7 +30,7 @@ def test_published_images_with_labels_that_number_sorted_classes(packed, tmp_pat
 
 
 def test_torchvision_reads_the_same_files_so(tmp_path, tiny, monkeypatch):
-    root = tiny.fashion(tmp_path / "here", monkeypatch, FashionMnist)
+    root = tiny.idx_files(tmp_path / "here", monkeypatch, FashionMnist)
     theirs = datasets.FashionMNIST(root, train=False)
     images, labels = (read_idx(root / "FashionMNIST" / "raw" / name) for name in FILES[2:])
     assert (theirs.data.numpy() == images).all() and (theirs.targets.numpy() == labels).all()
@@ -42,7 +46,7 @@ def test_missing_files_say_where_and_what_to_do(tmp_path):
 @pytest.mark.parametrize("damage", ["cut", "text", "empty"])
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_corrupt_file_is_named(damage, packed, tmp_path, tiny, monkeypatch):
-    root = tiny.fashion(tmp_path / "here", monkeypatch, FashionMnist, packed=packed)
+    root = tiny.idx_files(tmp_path / "here", monkeypatch, FashionMnist, packed=packed)
     (path,) = root.rglob("t10k-labels*")
     data = path.read_bytes()
     path.write_bytes({"cut": data[:-9], "text": b"<html>not found</html>", "empty": b""}[damage])
@@ -57,6 +61,24 @@ def test_a_download_that_cannot_be_written_or_reached_is_one_line(tmp_path, monk
     monkeypatch.setattr(datasets.FashionMNIST, "download", fail)
     with pytest.raises(ValueError, match="cannot download Fashion-MNIST into .*: Error downloading train.gz: Tried"):
         source(tmp_path, download=True).fingerprint()
+
+
+def test_files_that_a_package_of_the_system_installed_are_found(tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr(FashionMnist, "installed", tmp_path / "installed")
+    with pytest.raises(ValueError, match="apt-get install dataset-fashion-mnist, or fetch it with data.download=true"):
+        source(None, cache=tmp_path / "cache").fingerprint()
+    tiny.idx_files(tmp_path / "installed", monkeypatch, FashionMnist, packed=True, flat=True)
+    assert len(source(None, cache=tmp_path / "cache").load().test.labels) == 20
+    own = tiny.idx_files(tmp_path / "cache/downloads", monkeypatch, FashionMnist, train=70)
+    assert source(None, cache=tmp_path / "cache").root == own  # before the package's
+
+
+def test_the_installed_package_is_the_published_set():
+    made = source(None, cache=Path(os.devnull))
+    if made.root != FashionMnist.installed:
+        pytest.skip("the package dataset-fashion-mnist is not installed")
+    images, labels = made.read()
+    assert images.shape == (70_000, 1, 28, 28) and np.bincount(labels).tolist() == 10 * [7000]
 
 
 def test_idx_of_any_rank(tmp_path, tiny):

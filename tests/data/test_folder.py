@@ -3,12 +3,8 @@ import shutil
 
 import pytest
 
-from dropgrid.data.folder import content, folder_of, listing
-
-
-def fingerprint(root, cache, parts=("",)):
-    found = listing(root, parts)
-    return content(root, found.names, found.stats, cache)
+from dropgrid.data.folder import folder_of, listing
+from dropgrid.files import stats_of
 
 
 def test_a_listing_is_sorted_by_part_class_and_name(tmp_path, tiny):
@@ -25,7 +21,7 @@ def test_a_listing_is_sorted_by_part_class_and_name(tmp_path, tiny):
     assert found.labels.tolist() == [0] * 12 + [1] * 12 + [0] * 3 + [1] * 3
     assert found.part.tolist() == [0] * 24 + [1] * 6
     assert found.path(29) == tmp_path / "test/zebra/002.png"
-    assert found.stats[5, 0] == found.path(5).stat().st_size
+    assert found.stats[5].tolist() == [*stats_of(found.path(5).stat())]
 
 
 def test_deeper_folders_count_and_hidden_or_other_files_do_not(tmp_path, tiny):
@@ -45,7 +41,7 @@ def test_what_is_wrong_with_a_tree_is_named(tmp_path, tiny):
         listing(tmp_path, ("",))
     tiny.tree(tmp_path, {"train": 2, "test": 1})
     (tmp_path / "train" / "cow").mkdir()
-    with pytest.raises(ValueError, match=r"the class folder .*train/cow has no images \(\.jpg"):
+    with pytest.raises(ValueError, match=r"the class folder .*train/cow has no images that Pillow reads$"):
         listing(tmp_path, ("train", "test"))
     shutil.copy(tmp_path / "train/cat/000.png", tmp_path / "train/cow")
     (tmp_path / "test" / "pig").mkdir()
@@ -105,64 +101,3 @@ def test_folder_of(tmp_path):
     for root in (["a"], {"a": 1}, 3, True):
         with pytest.raises(ValueError, match=r"^data.root must be a folder's path, got "):
             folder_of("x", root)
-
-
-def test_a_copy_elsewhere_has_the_same_fingerprint_and_other_images_another(tmp_path, tiny):
-    one = tiny.tree(tmp_path / "one", {"": 3})
-    two = tmp_path / "two"
-    shutil.copytree(one, two)
-    other = tiny.tree(tmp_path / "three", {"": 3}, seed=9)
-    cache = tmp_path / "cache"
-    assert fingerprint(one, cache) == fingerprint(two, cache) == fingerprint(two, tmp_path / "fresh")
-    assert fingerprint(one, cache) != fingerprint(other, cache)
-
-
-@pytest.mark.parametrize("change", ["a byte", "a name", "a class", "one more", "one fewer", "swapped"])
-def test_any_change_of_content_changes_the_fingerprint(tmp_path, tiny, change):
-    root = tiny.tree(tmp_path / "root", {"": 3})
-    before = fingerprint(root, tmp_path / "cache")
-    file, other = root / "cat" / "000.png", root / "dog" / "000.png"
-    if change == "a byte":
-        data = bytearray(file.read_bytes())
-        data[-20] ^= 1
-        stat = file.stat()
-        file.write_bytes(bytes(data))
-        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # size and time of change as they were
-    elif change == "a name":
-        file.rename(file.with_name("zzz.png"))
-    elif change == "a class":
-        (root / "cat").rename(root / "cow")
-    elif change == "one more":
-        shutil.copy(file, root / "cat" / "900.png")
-    elif change == "one fewer":
-        file.unlink()
-    else:
-        one, two = file.read_bytes(), other.read_bytes()
-        file.write_bytes(two)
-        other.write_bytes(one)
-    assert fingerprint(root, tmp_path / "cache") != before
-
-
-def test_files_are_read_once_until_they_change(tmp_path, tiny, monkeypatch):
-    from dropgrid.data import cache
-
-    root = tiny.tree(tmp_path / "root", {"": 3})
-    made = []
-    remember = cache.fingerprint
-
-    def counting(folder, key, make):
-        return remember(folder, key, lambda: made.append(key) or make())
-
-    monkeypatch.setattr(cache, "fingerprint", counting)
-    one = fingerprint(root, tmp_path / "cache")
-    assert fingerprint(root, tmp_path / "cache") == one and len(made) == 1
-    os.utime(root / "cat" / "000.png", ns=(0, 1))
-    assert fingerprint(root, tmp_path / "cache") == one and len(made) == 2
-
-
-def test_a_file_that_vanished_is_named(tmp_path, tiny):
-    root = tiny.tree(tmp_path / "root", {"": 2})
-    found = listing(root, ("",))
-    (root / "dog" / "001.png").unlink()
-    with pytest.raises(ValueError, match=r"cannot read .*dog/001\.png: No such file"):
-        content(root, found.names, found.stats, tmp_path / "cache")

@@ -8,6 +8,7 @@ from PIL import Image
 from dropgrid.data.batches import Order, batches
 from dropgrid.data.imagenet import ImageNet
 from dropgrid.data.split import View
+from dropgrid.errors import UserError
 
 
 def source(folder, **changes):
@@ -54,8 +55,9 @@ def test_evaluation_sees_the_central_crop(root):
 def test_training_sees_random_crops_half_of_them_mirrored(tmp_path):
     across = np.broadcast_to(np.linspace(0, 255, 64, dtype=np.uint8)[None, :, None], (48, 64, 3))
     for part in ("train", "val"):
-        (tmp_path / part / "n01").mkdir(parents=True)
-        Image.fromarray(np.ascontiguousarray(across)).save(tmp_path / part / "n01" / "x.png")
+        for name in ("n01", "n02"):
+            (tmp_path / part / name).mkdir(parents=True)
+            Image.fromarray(np.ascontiguousarray(across)).save(tmp_path / part / name / "x.png")
     shutil.copy(tmp_path / "train/n01/x.png", tmp_path / "train/n01/y.png")
     split = source(tmp_path, val=1).load().train
     crops = torch.stack([split[View(0, key)][0] for key in range(300)]).float()
@@ -84,11 +86,18 @@ def test_a_training_subset(root):
 
 
 def test_a_corrupt_file_is_named_when_it_is_read(root):
-    made = source(root)
     bad = root / "val" / "n02" / "001.JPEG"
     bad.write_bytes(b"no image")
-    test = made.load().test
+    test = source(root).load().test
     with pytest.raises(ValueError, match=r"cannot read the image .*val/n02/001\.JPEG"):
+        [test[i] for i in range(6)]
+
+
+def test_a_file_of_another_size_than_planned_is_refused_as_it_is_read(root):
+    test = source(root).load().test
+    with (root / "val/n02/001.JPEG").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(UserError, match=r"val/n02/001\.JPEG has changed since this cell was planned \(planned with "):
         [test[i] for i in range(6)]
 
 

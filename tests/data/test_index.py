@@ -20,8 +20,10 @@ PARTS = ("train", "test")
 def root(tmp_path, tiny, monkeypatch):
     """A tree whose last change lies a tick of the file system back."""
     monkeypatch.setattr(index, "SETTLED", 0.02)
-    tiny.tree(tmp_path / "root", {"train": 4, "test": 2})
+    tiny.tree(tmp_path / "root", {"train": 4, "test": 2}, ("cat", "dog", "pig"))
     (tmp_path / "root/train/cat/more").mkdir()
+    for name in ("README", "train/a.txt", "train/cat/more/b.txt", "test/loose.jpg"):
+        (tmp_path / "root" / name).write_text("no data")
     shutil.copy(tmp_path / "root/train/cat/000.png", tmp_path / "root/train/cat/more")
     time.sleep(0.05)
     return tmp_path / "root"
@@ -37,7 +39,7 @@ def made(monkeypatch):
 
 def equal(one, other):
     return all(np.array_equal(a, b) for a, b in zip(one[2:6], other[2:6], strict=True)) and (
-        (one.root, one.classes, one.folders) == (other.root, other.classes, other.folders)
+        (one.root, one.classes, *one[6:]) == (other.root, other.classes, *other[6:])
     )
 
 
@@ -98,7 +100,10 @@ def test_an_index_of_links_that_were_followed_is_no_other_s(root, tmp_path):
         indexed(root, PARTS, tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "noise", "pickle", "a count", "a name", "another's"])
+DAMAGES = ("missing", "empty", "cut", "noise", "pickle", "a byte", "a count", "a name", "another's")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_index_is_made_anew(root, tmp_path, made, damage):
     indexed(root, PARTS, tmp_path)
     (path,) = tmp_path.glob("indexes/*")
@@ -109,6 +114,8 @@ def test_a_damaged_index_is_made_anew(root, tmp_path, made, damage):
         np.save(path, np.zeros(9))
     elif damage == "pickle":
         np.save(path, np.array([{}], object))
+    elif damage == "a byte":  # the class of an image, perhaps
+        path.write_bytes(data[:900] + bytes([data[900] ^ 1]) + data[901:])
     elif damage in ("a count", "a name"):
         place = np.flatnonzero(found["images"] > 0)[0]
         found["images"][place] += damage == "a count"
@@ -134,7 +141,7 @@ def test_several_processes_at_once(root, tmp_path, made):
     )
     line = [sys.executable, "-c", code, root, tmp_path]
     running = [subprocess.Popen(line, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    assert [each.communicate()[0].strip() for each in running] == [str([13] * 20)] * 3
+    assert [each.communicate()[0].strip() for each in running] == [str([19] * 20)] * 3
     assert equal(indexed(root, PARTS, tmp_path), listing(root, PARTS)) and not made
     assert len(list(tmp_path.glob("indexes/*"))) == 1
 
@@ -151,6 +158,6 @@ def test_a_long_listing_says_how_far_it_is(root, capsys, monkeypatch):
     monkeypatch.setattr(folder, "APART", -1.0)
     listing(root, PARTS)
     assert capsys.readouterr().err.splitlines()[:2] == [
-        f"listing {root}: 5 images (class 1 of 2, train)",
-        f"listing {root}: 9 images (class 2 of 2, train)",
+        f"listing {root}: 5 images (class 1 of 3, train)",
+        f"listing {root}: 9 images (class 2 of 3, train)",
     ]

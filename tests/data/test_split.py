@@ -1,3 +1,4 @@
+import hashlib
 from functools import partial
 from pathlib import Path
 
@@ -5,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from dropgrid.data.split import Files, Memory, Rows, View, evenly, in_memory, moments
+from dropgrid.data.split import Files, Known, Memory, Rows, View, evenly, in_memory, moments
+from dropgrid.errors import UserError
 
 
 def pool(count=40, channels=3, size=(5, 7)):
@@ -62,24 +64,48 @@ def test_evenly_of_nothing_is_nothing():
     assert len(evenly(Memory(images, labels, torch.arange(0)), 5)) == 0
 
 
-def draw(path, high):
-    return torch.randint(high, (3, 2, 2), dtype=torch.uint8) + int(path.stem)
+def draw(path, data, high):
+    return torch.randint(high, (3, 2, 2), dtype=torch.uint8) + int(data)
 
 
-def files(training=True):
-    names = np.array([b"a/0.png", b"a/1.png", b"b/2.png"])
-    still = lambda path: torch.full((3, 2, 2), int(path.stem), dtype=torch.uint8)  # noqa: E731
-    return Files(Path("/r"), names, np.array([0, 0, 1]), still, partial(draw, high=200) if training else None)
+def still(path, data):
+    return torch.full((3, 2, 2), int(data), dtype=torch.uint8)
 
 
-def test_files_as_evaluation_sees_them():
+NAMES = [b"a/0.png", b"a/1.png", b"b/2.png"]
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Files that hold their number."""
+    for name in map(bytes.decode, NAMES):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(Path(name).stem)
+    return tmp_path
+
+
+@pytest.fixture
+def files(root):
+    """Makes the split of these files."""
+    sizes = np.ones(3, int)
+    sha256 = np.array([[*hashlib.sha256(b"%d" % number).digest()] for number in range(3)], np.uint8)
+
+    def make(training=True, read=True):
+        known = Known(sizes, sha256 if read else None)
+        training = partial(draw, high=200) if training else None
+        return Files(root, np.array(NAMES), np.array([0, 0, 1]), known, still, training)
+
+    return make
+
+
+def test_files_as_evaluation_sees_them(files, root):
     split = files()
-    assert len(split) == 3 and split.path(2) == Path("/r/b/2.png")
+    assert len(split) == 3 and split.path(2) == root / "b/2.png"
     image, label = split[2]
     assert (image == 2).all() and label == 1 and isinstance(label, int)
 
 
-def test_a_view_is_a_function_of_its_key_and_leaves_torchs_generator_alone():
+def test_a_view_is_a_function_of_its_key_and_leaves_torchs_generator_alone(files):
     split = files()
     before = torch.get_rng_state()
     one, again, other = (split[View(1, key)][0] for key in (5, 5, 6))
@@ -88,7 +114,7 @@ def test_a_view_is_a_function_of_its_key_and_leaves_torchs_generator_alone():
     assert (files(training=False)[View(1, 5)][0] == 1).all()
 
 
-def test_files_selected():
+def test_files_selected(files):
     split = evenly(files(), 2)
     assert isinstance(split, Files) and [split[i][1] for i in range(2)] == [0, 0]
     chosen = files().select(torch.tensor([2, 0]))
@@ -96,7 +122,25 @@ def test_files_selected():
     assert torch.equal(chosen[View(0, 3)][0], files()[View(2, 3)][0])
 
 
+@pytest.mark.parametrize(("known", "other"), [("sha256", "7"), ("sizes", "10")])
+def test_a_file_that_is_not_the_planned_one_is_refused_as_it_is_read(files, root, known, other):
+    split = files(read=known == "sha256")
+    chosen = split.select(torch.tensor([2, 1]))
+    for item in (1, View(1, 5)):
+        assert int(chosen[item][1]) == 0
+    (root / "a/1.png").write_text(other)
+    for item in (1, View(1, 5)):
+        with pytest.raises(
+            UserError, match=r"^data: .*a/1\.png has changed since .* \(planned with .*, found .*\); put "
+        ):
+            chosen[item]
+    assert chosen[0][1] == 1
+    (root / "a/1.png").unlink()
+    with pytest.raises(ValueError, match=r"cannot read the image .*a/1\.png: No such file"):
+        chosen[1]
+
+
 def test_names_that_are_no_utf8():
     name = "é".encode("latin1")
-    split = Files(Path("/r"), np.array([name]), np.array([0]), lambda path: path, None)
+    split = Files(Path("/r"), np.array([name]), np.array([0]), Known(np.ones(1, int)), still)
     assert bytes(split.path(0)) == b"/r/" + name

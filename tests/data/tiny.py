@@ -79,9 +79,9 @@ def idx(array):
     return bytes([0, 0, 8, array.ndim]) + dimensions + array.astype(np.uint8).tobytes()
 
 
-def fashion(root, monkeypatch, source, train=60, test=20, packed=False):
-    """The four IDX files; the source is told their counts."""
-    folder = root / "FashionMNIST" / "raw"
+def idx_files(root, monkeypatch, source, train=60, test=20, packed=False, flat=False):
+    """Write the four IDX files in torchvision's layout, or `flat` in the root, and set their counts in the source."""
+    folder = root if flat else root / source.kind.__name__ / "raw"
     folder.mkdir(parents=True)
     for part, count, seed in (("train", train, 1), ("t10k", test, 2)):
         for name, array in (

@@ -21,12 +21,15 @@ def write_pages(root, *words):
 
 @pytest.fixture(scope="session")
 def copied(tmp_path_factory):
-    """A copy of docs, none of it built, beside links to the rest of the project."""
+    """A copy of docs, none of it built, and of the pages beside it (Sphinx follows links to files), beside links to the
+    rest of the project."""
 
     def copied():
         root = tmp_path_factory.mktemp("project")
         for path in ROOT.iterdir():
-            if not path.name.startswith(".") and path.name not in ("docs", "build", "dist", "outputs"):
+            if path.suffix == ".md":
+                shutil.copy(path, root)
+            elif not path.name.startswith(".") and path.name not in ("docs", "build", "dist", "outputs"):
                 (root / path.name).symlink_to(path)
         shutil.copytree(ROOT / "docs", root / "docs", ignore=shutil.ignore_patterns(*BUILT, "__pycache__"))
         return root

@@ -52,13 +52,20 @@ RULES: dict[str, Elsewhere | Planned | Run] = {
     r"python scripts/train\.py trainer=ddp trainer\.ranks=4 .*gpu.*": Elsewhere(
         "needs four GPUs", "tests/training/test_ddp_workers.py"
     ),
+    r"(python scripts/compare\.py|dropgrid-compare) .*": Elsewhere("needs files", "tests/reports/test_compare.py"),
     r"python .*half_dropout.*": Elsewhere("of the page's own files", "tests/contracts/test_three_files.py"),
-    r"python scripts/train\.py .*scale=cifar10(_cpu)? .*": Planned(FAKE),
+    r"python scripts/train\.py .*scale=fashion_cpu": Elsewhere(
+        "needs Fashion-MNIST", "tests/contracts/test_ablations.py"
+    ),
+    r"python scripts/train\.py .*scale=(cifar10|cifar10_cpu|small_data) .*": Planned(FAKE),
     r"python scripts/train\.py data=image_folder .*": Planned((("FOLDER", "pictures"),)),
     r"python scripts/train\.py( .*)?": Planned(),
     # beside a finished ablation
     r"python scripts/status\.py demo": Run(slow=False),
     r"python scripts/report\.py demo": Run(slow=False),
+    r"python scripts/report\.py +--from results/NAME": Elsewhere(
+        "of a table of its own", "tests/reports/test_publish.py"
+    ),
     r"python scripts/status\.py demo --failed": Run(),
     r"python scripts/clean\.py": Run(),
     r"python scripts/merge\.py OTHER_OUTPUTS": Run(),

@@ -25,7 +25,7 @@ RULED = {
     for command in documented.commands()
     if any(re.fullmatch(pattern, command) for pattern in documented.RULES)
 }
-ROWS = ["drop_path", "dropout", "spatial_dropout", "dropblock_last", "dropblock_last_two", "dropblock_fixed_keep_prob"]
+ROWS = ["drop_path", "dropout", "spatial_dropout", "dropblock_overdose", "randaugment"]
 """Of the demo, left out of the tiny one."""
 
 
@@ -130,6 +130,7 @@ def test_the_readmes_snippet_runs(outputs, monkeypatch):
     monkeypatch.chdir(outputs.parent)
     (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     model = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Flatten(), torch.nn.Linear(64, 2))
-    here = {"model": model, "loader": [(torch.ones(4, 1, 8, 8), torch.zeros(4, dtype=torch.int64))]}
+    here: dict = {"model": model, "loader": [(torch.ones(4, 1, 8, 8), torch.zeros(4, dtype=torch.int64))]}
     exec(snippet, here)
-    assert len(here["frame"]) == 4 and isinstance(here["net"], torch.nn.Module) and "Dropout" in str(here["page"])
+    assert list(here["table"].n) == [2, 2] and len(here["frame"]) == 4
+    assert isinstance(here["net"], torch.nn.Module) and "Dropout" in str(here["page"])

@@ -72,3 +72,21 @@ def test_the_panel_names_each_running_cell_on_its_own_line(tmp_path):
 @pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (59, "59 s"), (61, "1 min 01 s"), (7200, "2.0 h")])
 def test_durations(seconds, words):
     assert minutes(seconds) == words
+
+
+@pytest.mark.parametrize(
+    "text", ["5", "null", "{", "{}", "[]", '{"phase": "x", "steps": 5}', '{"phase": "x", "step": -9, "steps": 1}']
+)
+def test_a_damaged_state_ends_no_sweep(tmp_path, text):
+    view, run = watch(tmp_path, terminal=True), Outputs(tmp_path).run("a")
+    view.started("a", "row seed 0")
+    run.folder.mkdir(parents=True)
+    run.state.write_text(text)
+    assert view.progress("a")[0] == 0.0 and view.panel() and view.summary()
+
+
+def test_a_cell_that_was_taken_over_is_told_of(tmp_path):
+    view = watch(tmp_path)
+    view.started("a", "row seed 0")
+    view.ended(Outcome("a", "busy", lost=True))
+    assert "row seed 0 was held up here; another supervisor has taken it over" in view.console.file.getvalue()

@@ -17,6 +17,12 @@ def four_cores(monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
 
+@pytest.mark.parametrize("threads", ["0", "-1", "auto", "100000"])
+def test_a_process_has_a_thread_and_no_more_than_end_it(threads):
+    with pytest.raises(UserError, match="trainer.threads must be a whole number from 1 to 1024"):
+        slots(*plans([*TINY, f"trainer.threads={threads}"]))
+
+
 @pytest.mark.parametrize(
     ("overrides", "wanted"),
     [

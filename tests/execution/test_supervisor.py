@@ -1,16 +1,19 @@
 """Whatever happens in a cell's process costs that cell alone."""
 
 import json
+import os
 import threading
 import time
 
 import pytest
 import trains
 
-from dropgrid.execution.supervisor import Policy, Stop, supervise, tidy
+from dropgrid.execution.supervisor import Policy, Stop, supervise
+from dropgrid.store.deletion import tidy
 from dropgrid.store.layout import RunFolder
 from dropgrid.store.lease import Lease, machine_id
 
+OLD = '{"metrics": {}, "reproduce": "", "old": true}'
 CELL = {"id": "abc", "name": "n", "config": {"seed": 1}, "local": {"paths": {}}}
 
 
@@ -60,13 +63,20 @@ def stopped(tmp_path, train, then=lambda stop: None):
     stop.ask()
     then(stop)
     thread.join(20)
-    assert not thread.is_alive() and not (tmp_path / "runs" / "abc" / "failure.json").exists()
+    assert not thread.is_alive()
+    assert (tmp_path / "runs" / "abc" / "failure.json").exists() is (outcomes[0].status == "failed")
     return outcomes[0].status
 
 
 def test_stopping_asks_the_cell_and_leaves_it_unfinished(tmp_path):
     assert stopped(tmp_path, trains.wait_for_sigterm) == "stopped"
     assert (tmp_path / "runs" / "abc" / "asked").exists()
+
+
+def test_no_room_for_the_checkpoint_when_stopping_is_a_failure_and_promises_none(tmp_path):
+    assert stopped(tmp_path, trains.full_when_asked) == "failed"
+    failure = json.loads((tmp_path / "runs" / "abc" / "failure.json").read_text())
+    assert failure["class"] == "DiskFull" and "checkpoint" not in failure["message"]
 
 
 def test_asked_twice_a_cell_that_does_not_listen_ends_at_once(tmp_path):
@@ -126,12 +136,12 @@ def test_what_a_killed_supervisor_left_of_a_finished_cell_is_tidied_up_but_not_u
 
 def test_an_outdated_result_is_put_aside_whole(tmp_path):
     supervise(CELL, tmp_path, trains.count)
-    (tmp_path / "runs" / "abc" / "result.json").write_text('{"old": true}')
+    (tmp_path / "runs" / "abc" / "result.json").write_text(OLD)
     policy = Policy(outdated=lambda result: "old" in result)
     assert not supervise(CELL, tmp_path, trains.count, policy=policy).already
     assert supervise(CELL, tmp_path, trains.count, policy=policy).already
     (aside,) = (tmp_path / "replaced").iterdir()
-    assert aside.name.startswith("abc-") and (aside / "result.json").read_text() == '{"old": true}'
+    assert aside.name.startswith("abc-") and (aside / "result.json").read_text() == OLD
     assert {path.name for path in (tmp_path / "runs").iterdir()} == {"abc"}
 
 
@@ -139,7 +149,7 @@ def test_results_put_aside_in_one_second_have_places_of_their_own(tmp_path):
     always = Policy(outdated=lambda result: "old" in result)
     for _ in range(3):
         assert supervise(CELL, tmp_path, trains.count, policy=always).status == "finished"
-        (tmp_path / "runs" / "abc" / "result.json").write_text('{"old": true}')
+        (tmp_path / "runs" / "abc" / "result.json").write_text(OLD)
     assert not supervise(CELL, tmp_path, trains.count, policy=always).already
     assert len(list((tmp_path / "replaced").iterdir())) == 3
 
@@ -162,7 +172,8 @@ def test_anothers_cell_is_busy_or_waited_for(tmp_path):
 
 def test_a_lost_lease_ends_the_cell(tmp_path, monkeypatch):
     monkeypatch.setattr(Lease, "beat", lambda self: not (self.path.parent / "hanging").exists())
-    assert supervise(CELL, tmp_path, trains.deaf).status == "busy"
+    outcome = supervise(CELL, tmp_path, trains.deaf, policy=Policy(patient=False))
+    assert (outcome.status, outcome.lost) == ("busy", True)
     assert not (tmp_path / "runs" / "abc" / "failure.json").exists()
 
 
@@ -189,3 +200,32 @@ def test_two_supervisors_of_one_cell_train_it_once(tmp_path):
         thread.join(60)
     assert sorted(each.already for each in outcomes) == [False, True]
     assert (tmp_path / "runs" / "abc" / "count").read_text() == "x"
+
+
+NAMES = ("lease", "log.txt", "result.json", "failure.json", "state.json", "config.yaml", "metrics.csv", "checkpoints")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_link_or_a_pipe_in_a_cell_s_folder_costs_that_cell_a_line_and_nothing_else(tmp_path, name):
+    folder, elsewhere = tmp_path / "runs" / "abc", tmp_path / "elsewhere"
+    folder.mkdir(parents=True)
+    elsewhere.mkdir()
+    for make in (os.mkfifo, lambda path: path.symlink_to(elsewhere / "made"), lambda path: path.symlink_to(elsewhere)):
+        make(folder / name)
+        outcome = supervise(CELL, tmp_path, trains.finish)
+        assert (
+            outcome.status == "failed" and f"{name} is " in outcome.failure and len(outcome.failure.splitlines()) == 1
+        )
+        assert not list(elsewhere.iterdir()) and {path.name for path in folder.iterdir()} == {name, "failure.json"}
+        (folder / name).unlink()
+
+
+@pytest.mark.parametrize("damage", ["{}", "[]", "5", "", "[" * 100_000, '{"metrics": NaN, "reproduce": ""}'])
+def test_a_damaged_result_is_put_aside_and_the_cell_trained_again(tmp_path, damage):
+    supervise(CELL, tmp_path, trains.count)
+    (tmp_path / "runs" / "abc" / "result.json").write_text(damage)
+    outcome = supervise(CELL, tmp_path, trains.count)
+    assert (outcome.status, outcome.already) == ("finished", False)
+    (aside,) = (tmp_path / "replaced").iterdir()
+    assert (aside / "result.json").read_text() == damage and not (aside / "lease").exists()
+    assert supervise(CELL, tmp_path, trains.count).already

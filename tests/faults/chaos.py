@@ -15,8 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 PARTIAL = {
-    "checkpoint write": ("checkpoints/.partial",),
-    "result write": (".last.safetensors.*", ".best.safetensors.*", ".predictions.npz.*", ".result.json.*"),
+    "checkpoint write": (".attempt-*/.new.*",),
+    "result write": tuple(f".attempt-*/.{name}.*" for name in ("*.safetensors", "predictions.npz", "result.json")),
 }
 """Moment -> the files that are there while it lasts, in a cell's folder."""
 

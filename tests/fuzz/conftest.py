@@ -10,10 +10,12 @@ import pytest
 
 from dropgrid import build
 from dropgrid.cli import train
-from dropgrid.cost.price import budget
+from dropgrid.cost.price import budget_seconds
 from dropgrid.errors import UserError
 from dropgrid.execution.pool import policy
 from dropgrid.execution.slots import slots
+from dropgrid.planning.command_line import RUNNING
+from dropgrid.planning.compose import hydra_context
 from dropgrid.planning.plan import plans
 from dropgrid.training.trainer import make_trainer
 
@@ -32,10 +34,10 @@ def command(tmp_path, monkeypatch):
     line: list[str] = []
 
     def task():
-        from hydra._internal.utils import get_args_parser
-
-        for plan in plans(get_args_parser().parse_intermixed_args(sys.argv[1:]).overrides):
-            policy(plan), slots(plan), budget(plan)
+        with hydra_context(RUNNING.get()):
+            made = plans(RUNNING.get().overrides_of_cells)
+        for plan in made:
+            policy(plan), slots(plan), budget_seconds(plan)
             for cell in plan.cells[:CELLS]:
                 try:
                     source = build.source(cell.config, cell.local)
@@ -48,7 +50,7 @@ def command(tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "argv", ["train.py", *line])
         return train.main()
 
-    monkeypatch.setattr(train, "task", task)
+    monkeypatch.setattr(train, "run_task", task)
 
     def run(given):
         line[:] = given

@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import pickle
 import random
+import shutil
 import struct
 import sys
 import zipfile
@@ -34,6 +36,35 @@ def damaged(data: bytes, how: random.Random) -> bytes:
         start = how.randrange(len(data))
         return data[:start] + data[start + how.randrange(1, 200) :]
     return data + data[: how.randrange(len(data))]
+
+
+def in_place_of(path: Path, how: random.Random) -> None:
+    """Put something that is no such file in the place of one."""
+    path.unlink()
+    kind = how.randrange(7)
+    if kind == 0:
+        path.mkdir()
+    elif kind == 1:
+        os.mkfifo(path)
+    elif kind == 2:
+        path.symlink_to(path.name)
+    elif kind == 3:
+        path.symlink_to("nothing")
+    elif kind == 4:
+        path.symlink_to("/dev/null" if how.random() < 0.5 else "/proc/self/mem")
+    elif kind == 5:
+        path.symlink_to("..")
+    # else: nothing is there
+
+
+def restore(path: Path, sound: bytes) -> None:
+    """Put a file in its place again."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(sound)
 
 
 class Runs:
@@ -98,10 +129,22 @@ def outputs(place):
     fake.add({name: ROWS[name] for name in ("baseline", "dropout", "dropblock_last")}, seeds=2)
     fake.cells[-1]["status"] = "failed"
     fake.predict(20, 3)
+    fake.cells[0]["config"]["regularizer"]["keep_prob"] = 0.9
+    for status, cell in zip(("running", "interrupted"), fake.cells[1:3], strict=True):
+        cell["status"] = status
     fake.write()
+    for cell in fake.cells:
+        run = place / "runs" / cell["line"]["cell"]
+        (run / "local.yaml").write_text("data: {}\npaths: {}\n")
+        (run / "environment.json").write_text(json.dumps({"python": "3.11", "versions": {"torch": "2"}, "cores": 2}))
+        (run / "evaluations").mkdir()
+        measured: dict = {"evaluate": "calibration", "metrics": {"ece": 0.01}, "headings": {"ece": ["E"]}}
+        (run / "evaluations" / "ab12.json").write_text(
+            json.dumps({**measured, "config": {}, "arrays": [], "note": "n"})
+        )
     folder = place / "ablations" / "demo"
     (folder / "claims.json").write_text(
         json.dumps({"claims": fake.about["claims"], "sha256": "0", "recorded": "x", "finished": 0, "cells": 6})
     )
-    (folder / "evaluations.json").write_text(json.dumps({"asked": []}))
+    (folder / "evaluations.json").write_text(json.dumps({"asked": ["calibration"]}))
     return fake

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -73,6 +74,17 @@ TEXTS = [
     "${name}",
     "${nothing.there}",
     "${",
+    "\x1b]0;title\x07\x1b[2J",
+    "\x9b31mred",
+    "a\u202eb\u2066c",
+    "a\u200bb\ufeff",
+    "a\r\nb\u2028c",
+    "=HYPERLINK(1)",
+    "|`x`|[a](javascript:x)",
+    "\u4e2d" * 120,
+    "e\u0301",
+    "CON",
+    "a:b",
     "[1,2",
     "{a:1",
     "[[[[1]]]]",
@@ -113,7 +125,9 @@ NUMBERS = [
 
 values = st.sampled_from(TEXTS + NUMBERS) | st.integers().map(str) | st.floats().map(str) | st.text(max_size=12)
 
-VALUES = [None, True, -1, 10**400, 0.5, float("nan"), float("inf"), "", [], {}, [[]], {"": {}}, *TEXTS, *NUMBERS]
+VALUES: list[Any] = [None, True, -1, 10**400, 0.5, float("nan"), float("inf"), "", [], {}, [[]], {"": {}}]
+VALUES += [*TEXTS, *NUMBERS]
+VALUES += ["\ud800", "\x00", {"\x1b[2J": "\x1b[2J"}, -(2**70), 1e308, "9" * 5000, [None], [[[[[]]]]], False]
 
 BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
     f"{chr(98 + i)}: &{chr(98 + i)} [{','.join([f'*{chr(97 + i)}'] * 10)}]\n" for i in range(12)

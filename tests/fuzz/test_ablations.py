@@ -76,7 +76,7 @@ def attempt(trial, command, tmp_path, text):
     folder = tmp_path / "conf"
     (folder / "ablation").mkdir(parents=True, exist_ok=True)
     (folder / "ablation" / "x.yaml").write_text(text, encoding="utf-8", errors="replace")
-    return trial(lambda: command([f"hydra.searchpath=[file://{folder}]", "+ablation=x", "sweep.jobs=1"]), text[-300:])
+    return trial(lambda: command(["--config-dir", str(folder), "+ablation=x", "sweep.jobs=1"]), text[-300:])
 
 
 @pytest.mark.slow

@@ -14,10 +14,11 @@ from torch import nn
 from dropgrid import streams
 from dropgrid.errors import UserError
 from dropgrid.initializers.checkpoint import checkpoint
-from dropgrid.reports.predictions import predictions
+from dropgrid.reports.predictions import read_predictions
 from dropgrid.saved_network import load_weights
 from dropgrid.store import checkpoints
 from dropgrid.store.cell import Cell
+from dropgrid.store.layout import RunFolder
 
 
 def net():
@@ -97,9 +98,10 @@ def test_weights_of_a_finished_cell(trial, tmp_path):
     cases = [len(head).to_bytes(8, "little") + head + b"\0" * 8 for head in heads] + [b"\xff" * 8, *hostile_pickles()]
     cases += [damaged(sound, how) for _ in range(300)]
     for number, data in enumerate(cases):
-        path = tmp_path / f"{number}.safetensors"
+        path = tmp_path / str(number) / "last.safetensors"
+        path.parent.mkdir()
         path.write_bytes(data)
-        trial(lambda path=path: load_weights(net(), path) and None, (number, data[:40]))
+        trial(lambda path=path: load_weights(net(), RunFolder(path.parent), "last") and None, (number, data[:40]))
         trial(start(path), (number, data[:40]))
 
 
@@ -110,7 +112,7 @@ def test_a_damaged_training_checkpoint_is_not_continued_from(trial, tmp_path):
     for number in range(100):
         folder = tmp_path / str(number)
         folder.mkdir()
-        written = checkpoints.write(folder, 3, stamp, lambda path: path.write_bytes(sound))
+        written = checkpoints.write(folder, 3, stamp, lambda file: file.write(sound))
         written.write_bytes(damaged(sound, how))
 
         def act(folder=folder):
@@ -141,4 +143,4 @@ def test_predictions(trial, tmp_path, weights):
         folder.mkdir()
         (folder / "predictions.npz").write_bytes(data)
         cell = Cell("x", "x", {}, 0, [], folder)
-        trial(lambda cell=cell: predictions(cell, weights) and None, (number, data[:40]))
+        trial(lambda cell=cell: read_predictions(cell, weights) and None, (number, data[:40]))

@@ -1,6 +1,7 @@
 """Some dozens of the same through real processes: exit codes, streams, and files."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -44,17 +45,40 @@ LINES = [
 ]
 
 
-def run(place, script, *words):
+DEEP = 3000
+NESTED = [
+    f"data.x={'[' * DEEP}1{']' * DEEP}",
+    f"+data.x={'{a:' * DEEP}1{'}' * DEEP}",
+    f"name={'${' * DEEP}a{'}' * DEEP}",
+    "name=" + '"' * (DEEP + 1),
+    f"name={'(' * DEEP}",
+    f"data.x={'[' * DEEP}",
+    f"seed={'choice(' * DEEP}1{')' * DEEP}",
+    f"{'.'.join('a' * DEEP)}=1",
+    f"+{'/'.join('a' * DEEP)}=1",
+    "data.train=1000000000000",
+    "data.train=1000000000000,2000000000000",
+    "+ablation=deep",
+]
+MEMORY = 8 * 2**30
+"""Bytes of address space for these."""
+
+
+def limited():
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def run(place, script, *words, **more):
     environment = {**os.environ, "DROPGRID_OUTPUTS": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
     line = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *words]
-    return subprocess.run(line, cwd=place.parent, env=environment, capture_output=True, text=True, timeout=180)
+    return subprocess.run(line, cwd=place.parent, env=environment, capture_output=True, text=True, timeout=180, **more)
 
 
-def as_trial(trial, place, line):
+def as_trial(trial, place, line, **more):
     """The process as the trial counts it."""
 
     def act():
-        done = run(place, *line)
+        done = run(place, *line, **more)
         assert "Traceback" not in done.stdout, done.stdout
         print(done.stderr, end="", file=sys.stderr)
         return done.returncode
@@ -79,6 +103,19 @@ def test_lines(trial, tmp_path):
         assert as_trial(trial, place, line) == "refused", (line, trial.wrong)
     made = {path for path in set(tmp_path.rglob("*")) - set(before) if ".cache" not in path.parts}
     assert not made and not ESCAPE.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", ["train", "plan"])
+def test_what_is_deep_or_large(trial, tmp_path, script):
+    place, folder = tmp_path / "outputs", tmp_path / "conf"
+    place.mkdir()
+    (folder / "ablation").mkdir(parents=True)
+    deep = f"{'{a: ' * DEEP}1{'}' * DEEP}"
+    (folder / "ablation" / "deep.yaml").write_text(f"# @package _global_\nablation: {{rows: {{baseline: {deep}}}}}\n")
+    for text in NESTED:
+        line = [script, "--config-dir", str(folder), *TINY, text, *(["-m"] if "0,2" in text else [])]
+        assert as_trial(trial, place, line, preexec_fn=limited) == "refused", (text[:40], trial.wrong)
 
 
 @pytest.mark.slow

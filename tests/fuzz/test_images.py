@@ -12,7 +12,7 @@ from damage import damaged, hostile_pickles, leaving_zip, png
 from hostile import ESCAPE
 from PIL import Image
 
-from dropgrid.data.fashion_mnist import read_idx
+from dropgrid.data.idx import read_idx
 from dropgrid.data.image_folder import ImageFolder
 from dropgrid.errors import UserError
 
@@ -55,7 +55,7 @@ def folder(root: Path, name: str, data: bytes) -> ImageFolder:
             (root / label / f"{index}.png").write_bytes(SOUND[0])
     (root / "cat" / name).write_bytes(data)
     shares = {"train": None, "val": 0.2, "test": 0.2, "split_seed": 0, "memory_limit": 1, "follow_links": False}
-    about = {"size": None, "channels": 3, "mean": [0.5] * 3, "std": [0.5] * 3}
+    about = {"size": None, "channels": 3, "exif": False, "mean": [0.5] * 3, "std": [0.5] * 3}
     return ImageFolder(root=root, cache=root.parent / "cache", **shares, **about)
 
 

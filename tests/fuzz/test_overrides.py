@@ -14,6 +14,7 @@ TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "mod
 GROUPS = {folder.name: sorted(p.stem for p in folder.glob("*.yaml")) for folder in CONF.iterdir() if folder.is_dir()}
 SHARES = 4
 LISTS = int(os.environ.get("DROPGRID_FUZZ_LISTS", "480"))
+FIRST = int(os.environ.get("DROPGRID_FUZZ_SEED", "0"))
 
 
 def keys():
@@ -55,7 +56,7 @@ overrides = st.one_of(
 @pytest.mark.slow
 @pytest.mark.parametrize("share", range(SHARES))
 def test_every_list_is_a_plan_or_a_line(trial, command, share):
-    @seed(share)
+    @seed(FIRST + share)
     @many(LISTS // SHARES)
     @given(some=st.lists(overrides, min_size=1, max_size=3), tiny=st.booleans(), sweep=st.booleans())
     def attempt(some, tiny, sweep):

@@ -15,6 +15,7 @@ import matplotlib.font_manager  # noqa: F401  it keeps a cache where it likes
 import pytorch_lightning  # noqa: F401
 
 from dropgrid.errors import UserError
+from dropgrid.printable import printable
 
 SECONDS = 20
 """Of the processor, for one input; a hang takes for ever."""
@@ -100,7 +101,7 @@ class Trial:
                 code = act()
             outcome, told = ("ran", "") if code in (None, 0) else (f"exit {code}", err.getvalue())
         except UserError as error:
-            outcome, told = "refused", str(error)
+            outcome, told = "refused", printable(str(error))  # as `print_error` does
         except SystemExit as end:
             outcome, told = f"exit {end.code or 0}", err.getvalue()
         except (Exception, Hang) as error:
@@ -114,6 +115,8 @@ class Trial:
         outcome = {"exit 0": "ran", "exit 2": "refused"}.get(outcome, outcome)
         assert outcome in ("ran", "refused"), f"{outcome}: {told}"
         assert not GUARD.seen, GUARD.seen
+        for text in (out.getvalue(), err.getvalue(), told):
+            assert printable(text) == text, f"not printable: {text!r}"
         if outcome == "refused":
             assert len(told.strip().splitlines()) == 1 and "Traceback" not in told, f"no line: {told!r}"
         return outcome

@@ -5,7 +5,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import weight_norm
 
 from dropgrid import streams
-from dropgrid.initializers.layers import drawn, weights, zero_biases
+from dropgrid.initializers.layers import draw_like, weights, zero_biases
 
 
 def fans(layer):
@@ -80,7 +80,7 @@ def test_biases_become_0_and_norms_stay():
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
 def test_draws_have_the_asked_standard_deviation(distribution):
-    tensor = drawn(torch.empty(200_000), 0.3, distribution, streams.generator(0, "init", "x"))
+    tensor = draw_like(torch.empty(200_000), 0.3, distribution, streams.generator(0, "init", "x"))
     assert abs(tensor.mean()) < 5 * 0.3 / 200_000**0.5
     assert tensor.std() == pytest.approx(0.3, rel=0.01)
     kurtosis = ((tensor / tensor.std()) ** 4).mean()
@@ -89,4 +89,4 @@ def test_draws_have_the_asked_standard_deviation(distribution):
 
 def test_an_unknown_distribution_is_named():
     with pytest.raises(ValueError, match=r"init\.distribution must be normal or uniform, got 'cauchy'"):
-        drawn(torch.empty(2), 1.0, "cauchy", torch.Generator())
+        draw_like(torch.empty(2), 1.0, "cauchy", torch.Generator())

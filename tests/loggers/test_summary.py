@@ -1,4 +1,4 @@
-from dropgrid.loggers.summary import summary
+from dropgrid.loggers.summary import summarize_result
 
 RESULT = {
     "metrics": {"test/acc_last": 0.9, "val/acc_last": None},
@@ -11,7 +11,7 @@ RESULT = {
 
 
 def test_metrics_counts_and_what_was_dropped_at_each_site():
-    assert summary(RESULT) == {
+    assert summarize_result(RESULT) == {
         "test/acc_last": 0.9,
         "val/acc_last": None,
         **{"best_epoch": 3, "epochs": 5, "steps": 50, "parameters": 7},

@@ -14,9 +14,12 @@ from dropgrid.masks import drop as dropping
 from dropgrid.masks import fused
 from dropgrid.masks.drop import Apply
 from dropgrid.masks.grid import Grid
-from dropgrid.regularizers.dropblock import cover_counts
+from dropgrid.masks.uniform import mixed_key
+from dropgrid.regularizers import dropblock
+from dropgrid.regularizers.dropblock import cover_counts, drop_block2d
 
-dropping.way = lambda input, grid: fused
+dropping.implementation_for = lambda input, grid: fused
+dropblock.on_host = lambda input: False  # type: ignore[attr-defined]  # numbers in tensors, as on a GPU
 
 CASES = [
     (size, block, seeds, last)
@@ -58,7 +61,7 @@ def mask_of(bits, width):
 def mask_case(size, block, seeds, last, rate=0.05, images=40, channels=6):
     grid = Grid.over(*size, block, seeds)  # type: ignore[call-arg]  # size is (height, width)
     x = laid(torch.ones(images, channels, *size), last)
-    bits, dropped = fused.draw(x, gamma(rate), key(2**40 + 3), grid)
+    bits, dropped = fused.draw_mask(x, gamma(rate), key(2**40 + 3), grid)
     mask = mask_of(bits, size[1])
     expected = 1 - (1 - rate) ** cover_counts(*size, block, seeds)  # type: ignore[call-arg]  # size is (height, width)
     realised = mask.double().mean((0, 1)).numpy()
@@ -78,7 +81,7 @@ def mask_case(size, block, seeds, last, rate=0.05, images=40, channels=6):
 def output_case(dtype, last, last_of_gradient):
     x = laid(torch.randn(4, 6, 7, 9).to(dtype), last)
     grid = Grid.over(7, 9, 3)
-    bits, dropped = fused.draw(x, gamma(0.05), key(5), grid)
+    bits, dropped = fused.draw_mask(x, gamma(0.05), key(5), grid)
     scale = fused.scale_of(x.numel(), dropped)
     wanted = np.float32(x.numel()) / np.float32(x.numel() - int(dropped))
     given = laid(x.contiguous(), last_of_gradient)
@@ -96,12 +99,25 @@ def output_case(dtype, last, last_of_gradient):
 
 
 def masks_at(x, rate, number):
-    return mask_of(fused.draw(x, gamma(rate), key(number), Grid.over(7, 7, 3))[0], 7)
+    return mask_of(fused.draw_mask(x, gamma(rate), key(number), Grid.over(7, 7, 3))[0], 7)
+
+
+def masks_of_keys(count, images):
+    """The masks of the public function at consecutive keys, packed into bytes: in hexadecimal."""
+    x = torch.ones(images, 1, 4, 4)
+    return [np.packbits((drop_block2d(x, 0.3, 2, key=number) > 0).numpy()).tobytes().hex() for number in range(count)]
+
+
+def public_key_case(number):
+    """The public function's output is that of the kernels with the key's hash."""
+    x = torch.ones(8, 4, 7, 7)
+    output = drop_block2d(x, gamma(0.1), 3, key=number, gamma="area")
+    return torch.equal(output == 0, masks_at(x, 0.1 / 9, mixed_key(number)))
 
 
 x = torch.ones(8, 4, 7, 7)
 leaf = torch.randn(3, 4, 7, 7, requires_grad=True)
-bits, dropped = fused.draw(leaf.detach(), gamma(0.05), key(1), Grid.over(7, 7, 3))
+bits, dropped = fused.draw_mask(leaf.detach(), gamma(0.05), key(1), Grid.over(7, 7, 3))
 output = Apply.apply(leaf, bits, fused.scale_of(leaf.numel(), dropped), Grid.over(7, 7, 3))
 output.sum().backward()
 expected = torch.where(mask_of(bits, 7), 0, leaf.numel() / (leaf.numel() - int(dropped)))
@@ -122,6 +138,8 @@ print(
             "same_key_same_mask": bool(torch.equal(masks_at(x, 0.1, 3), masks_at(x, 0.1, 3))),
             "rate_0_drops_nothing": not masks_at(x, 0.0, 3).any(),
             "rate_1_drops_all": bool(masks_at(x, 1.0, 3).all()),
+            "masks_of_keys": masks_of_keys(64, 64),
+            "public_key_is_hashed": all(public_key_case(number) for number in (0, 7, 2**62)),
             "gradient": bool(torch.allclose(leaf.grad, expected)),
         }
     )

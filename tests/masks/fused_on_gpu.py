@@ -22,7 +22,7 @@ def output_is_input_times_mask_times_scale():
             x = torch.randn(16, 32, 14, 14, device="cuda").to(dtype).contiguous(memory_format=last)
             grid = Grid.over(14, 14, 7)
             rate = torch.tensor(0.006, dtype=torch.float64, device="cuda")
-            bits, dropped = fused.draw(x, rate, torch.tensor(5, device="cuda"), grid)
+            bits, dropped = fused.draw_mask(x, rate, torch.tensor(5, device="cuda"), grid)
             mask = mask_of(bits, 14)
             scale = np.float32(x.numel()) / np.float32(x.numel() - int(dropped))
             output = fused.apply(x, bits, grid, fused.scale_of(x.numel(), dropped))
@@ -34,7 +34,7 @@ def output_is_input_times_mask_times_scale():
 def cells_are_dropped_as_often_as_blocks_cover_them():
     x = torch.ones(4000, 4, 9, 9, device="cuda")
     rate = torch.tensor(0.02, dtype=torch.float64, device="cuda")
-    bits, _ = fused.draw(x, rate, torch.tensor(2**40 + 1, device="cuda"), Grid.over(9, 9, 4))
+    bits, _ = fused.draw_mask(x, rate, torch.tensor(2**40 + 1, device="cuda"), Grid.over(9, 9, 4))
     realised = mask_of(bits, 9).double().mean((0, 1)).cpu().numpy()
     expected = 1 - 0.98 ** cover_counts(9, 9, 4)
     return bool((np.abs(realised - expected) < 5 * (expected * (1 - expected) / 16000) ** 0.5).all())

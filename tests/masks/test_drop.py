@@ -62,7 +62,7 @@ def test_output_is_input_times_mask_times_scale(loops, size, block, seeds, last,
     x = x.contiguous(memory_format=torch.channels_last) if last else x
     rate, key = 0.05, torch.tensor(7)
     output, dropped, cells = drop(x, rate, key, grid)
-    seeded, _ = sparse.draw(x, rate, key, grid)
+    seeded, _ = sparse.draw_mask(x, rate, key, grid)
     mask = plain_mask(positions.positions_of(seeded).numpy(), x.shape, grid)
     assert (mask == 0).any()
     assert dropped == (mask == 0).sum() and cells == mask.numel()
@@ -106,7 +106,7 @@ def test_dense_way_follows_the_same_law(size, block, seeds, shared):
     """Cells are dropped as often as blocks cover them, and its mask is whole blocks."""
     rate, draws = 0.04, 4000
     grid = Grid.over(*size, block, seeds, shared)  # type: ignore[call-arg]  # size is (height, width)
-    mask, dropped = dense.draw(torch.ones(draws, 2, *size), torch.tensor(rate), torch.tensor(1), grid)
+    mask, dropped = dense.draw_mask(torch.ones(draws, 2, *size), torch.tensor(rate), torch.tensor(1), grid)
     assert mask.shape == (draws, 1 if shared else 2, *size) and dropped == (mask == 0).sum()
     expected = (1 - rate) ** cover_counts(*size, block, seeds)  # type: ignore[call-arg]  # size is (height, width)
     assert np.abs(mask[:, 0].double().mean(0).numpy() - expected).max() < 5 * (0.25 / draws) ** 0.5
@@ -172,7 +172,7 @@ def test_without_triton_a_gpu_takes_the_dense_way(monkeypatch):
         device, is_cuda = torch.device("cuda"), True
 
     monkeypatch.setattr(dropping, "fused", lambda: None)
-    assert dropping.way(OnGpu(), Grid.over(7, 7, 3)) is dense
+    assert dropping.implementation_for(OnGpu(), Grid.over(7, 7, 3)) is dense
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 8, 8), (2, 0, 8, 8)])

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from independence import KEYS, check_independent
 
 pytest.importorskip("triton")
 
@@ -52,6 +54,12 @@ def test_memory_format_changes_no_mask(interpreted):
 def test_keys_and_edges(interpreted):
     assert interpreted["other_key_other_mask"] and interpreted["same_key_same_mask"]
     assert interpreted["rate_0_drops_nothing"] and interpreted["rate_1_drops_all"]
+
+
+def test_neighbouring_keys_of_the_public_function_give_independent_masks(interpreted):
+    packed = [np.frombuffer(bytes.fromhex(mask), np.uint8) for mask in interpreted["masks_of_keys"]]
+    check_independent(np.unpackbits(packed, axis=1).reshape(KEYS, 64, 16))
+    assert interpreted["public_key_is_hashed"]
 
 
 def test_gradient_is_the_same_mask_and_scale(interpreted):

@@ -2,7 +2,7 @@ import numpy as np
 import scipy.stats
 import torch
 
-from dropgrid.masks.uniform import count_zeros, keep_mask, mix, uniform
+from dropgrid.masks.uniform import count_zeros, keep_mask, mix, mixed_key, uniform
 
 
 def test_numbers_are_uniform_and_independent_of_their_neighbours():
@@ -27,6 +27,25 @@ def test_mix_is_a_bijection_that_stays_in_32_bits():
     numbers = torch.randint(0, 2**32, (100_000,), dtype=torch.int64).unique()
     mixed = mix(numbers)
     assert mixed.min() >= 0 and mixed.max() < 2**32 and len(mixed.unique()) == len(numbers)
+
+
+def test_mixed_keys_are_the_published_generator_s_numbers():
+    """The first of SplitMix64 with seed 0, as its authors' C code prints them; of numbers and of tensors alike."""
+    published = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F, 0xF88BB8A8724C81EC, 0x1B39896A51A8749B]
+    assert [mixed_key(key) for key in range(5)] == [number >> 1 for number in published]
+    keys = torch.cat([torch.arange(-9, 9), torch.tensor([2**63 - 1, -(2**63)]), torch.randint(2**62, (1000,)) * 3])
+    mixed = mixed_key(keys)
+    assert mixed.tolist() == [mixed_key(key) for key in keys.tolist()]
+    assert (mixed >= 0).all() and len(mixed.unique()) == len(keys.unique())
+
+
+def test_every_bit_of_a_key_changes_every_bit_of_its_hash_half_the_time():
+    keys = torch.arange(4096)
+    bits = torch.arange(63)
+    for bit in range(63):
+        changed = mixed_key(keys) ^ mixed_key(keys ^ 1 << bit)
+        share = ((changed[:, None] >> bits) & 1).double().mean(0)
+        assert (share - 0.5).abs().max() < 6 * (0.25 / 4096) ** 0.5
 
 
 def test_rate_of_zeros_and_shapes():

@@ -3,10 +3,10 @@
 from functools import partial
 
 import pytest
-from subjects import make
+from trained_cells import make
 
 
 @pytest.fixture
-def subject(tmp_path):
-    """Makes a subject that nobody trained; overrides are the command line's."""
+def make_cell(tmp_path):
+    """Make a cell with random weights; overrides are the command line's."""
     return partial(make, tmp_path)

@@ -11,8 +11,8 @@ from hydra import compose
 from dropgrid.errors import UserError
 from dropgrid.instantiate import instantiate
 from dropgrid.measure.diagnosis import Diagnosis
-from dropgrid.measure.recorded_figures import recorded_figures
-from dropgrid.measure.snapshots import read
+from dropgrid.measure.recorded_figures import draw_recorded_figures
+from dropgrid.measure.snapshots import read_snapshots
 from dropgrid.paths import CONF
 from dropgrid.planning.compose import hydra_context, resolved_config
 from dropgrid.store.identity import divide
@@ -69,11 +69,11 @@ def test_a_watched_training_has_the_bits_of_one_that_is_not(trial, overrides):
     for each in (alone, watched):
         each.fit()
     assert all(torch.equal(value, watched.last[name]) for name, value in alone.last.items())
-    found = read(folder / "diagnosis.npz")
+    found = read_snapshots(folder / "diagnosis.npz")
     assert set(found) == {"signal", "inputs", "gradient"}
     steps = [0, 3, 6, 9, 12] if not overrides else [0, 3, 6]
     assert all([each.step for each in moments] == steps for moments in found.values())
-    assert set(recorded_figures({"alone": folder.parent / "alone", "watched": folder})) == set(found)
+    assert set(draw_recorded_figures({"alone": folder.parent / "alone", "watched": folder})) == set(found)
 
 
 @pytest.mark.parametrize("step", [1, 6, 11])
@@ -93,7 +93,7 @@ def test_resuming_gives_the_same_file(trial, step):
         first.fit()
     second, _ = trial("stopped")
     second.fit()
-    assert same(read(folder / "diagnosis.npz"), read(stopped / "diagnosis.npz"))
+    assert same(read_snapshots(folder / "diagnosis.npz"), read_snapshots(stopped / "diagnosis.npz"))
     assert all(torch.equal(value, second.last[name]) for name, value in whole.last.items())
 
 
@@ -102,7 +102,7 @@ def test_a_diagnostic_that_does_not_apply_leaves_nothing_and_says_so(trial, caps
     watching = next(each for each in made.trainer.callbacks if isinstance(each, Diagnosis))
     watching.lr = None
     made.fit()
-    assert set(read(folder / "diagnosis.npz")) == {"signal", "inputs"}
+    assert set(read_snapshots(folder / "diagnosis.npz")) == {"signal", "inputs"}
     assert "diagnosis.gradient at step 0: the optimizer has no learning rate" in capsys.readouterr().out
 
 

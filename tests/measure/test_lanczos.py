@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from dropgrid.measure.lanczos import lanczos, quantile, signs
-from dropgrid.measure.subject import DoesNotApply
+from dropgrid.measure.lanczos import lanczos, random_signs, weighted_quantile
+from dropgrid.measure.trained_cell import DoesNotApply
 
 
 def symmetric(size, seed=0):
@@ -55,11 +55,11 @@ def test_what_is_not_finite_does_not_apply():
 
 def test_signs_give_the_mean_eigenvalue_of_a_diagonal_exactly():
     values = torch.arange(9.0)
-    found = signs(9, torch.Generator().manual_seed(0), values)
+    found = random_signs(9, torch.Generator().manual_seed(0), values)
     assert set(found.tolist()) == {-1, 1} and float(found @ (values * found)) / 9 == pytest.approx(4)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_the_quantile_of_equal_weights_is_the_sorted_value(share):
     values = np.random.default_rng(0).normal(size=40)
-    assert quantile(values, np.full(40, 1 / 40), share) == np.quantile(values, share, method="inverted_cdf")
+    assert weighted_quantile(values, np.full(40, 1 / 40), share) == np.quantile(values, share, method="inverted_cdf")

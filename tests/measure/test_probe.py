@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from subjects import make
 from torch import nn
+from trained_cells import make
 
 from dropgrid.data.batches import Order, batches
-from dropgrid.measure.probe import gradients, move, probe, trained
+from dropgrid.measure.probe import gradients, make_probe, move_parameters, trainable_parameters
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def cell(tmp_path):
 
 def test_the_batch_is_the_first_of_the_first_epoch_normalized(cell):
     learner = cell.learner(cell.network, cell.seed)
-    found = probe(learner, cell.splits.train, images=16, lr=0.1)
+    found = make_probe(learner, cell.splits.train, images=16, lr=0.1)
     order = Order(len(cell.splits.train), cell.seed)
     order.set_epoch(0)
     first, targets = next(
@@ -27,12 +27,14 @@ def test_the_batch_is_the_first_of_the_first_epoch_normalized(cell):
 
 
 def test_a_replica_trains_its_norms_drops_nothing_and_leaves_the_network(cell):
-    found = probe(cell.learner(cell.network, 0), cell.splits.train, images=16)
+    found = make_probe(cell.learner(cell.network, 0), cell.splits.train, images=16)
     before = {key: value.clone() for key, value in cell.network.state_dict().items()}
     replica = found.replica()
     assert all(m.training for m in replica.modules() if isinstance(m, nn.BatchNorm2d))
     assert torch.equal(replica(found.images), found.replica()(found.images))  # keys would differ
-    move(replica, trained(replica), [torch.ones_like(p) for p in trained(replica)], 1.0)
+    move_parameters(
+        replica, trainable_parameters(replica), [torch.ones_like(p) for p in trainable_parameters(replica)], 1.0
+    )
     assert not cell.network.training
     assert all(torch.equal(value, before[key]) for key, value in cell.network.state_dict().items())
 
@@ -44,10 +46,10 @@ def test_what_an_output_does_not_depend_on_has_a_gradient_of_0():
 
 
 def test_all_images_are_taken_where_more_are_asked_for(cell):
-    assert len(probe(cell.learner(cell.network, 0), cell.splits.train, images=1000).images) == 64
+    assert len(make_probe(cell.learner(cell.network, 0), cell.splits.train, images=1000).images) == 64
 
 
 @pytest.mark.parametrize("images", [0, True, 1.5])
 def test_no_count_is_refused(cell, images):
     with pytest.raises(ValueError, match=f"images must be a whole number, 1 or more, got {images}"):
-        probe(cell.learner(cell.network, 0), cell.splits.train, images=images)
+        make_probe(cell.learner(cell.network, 0), cell.splits.train, images=images)

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from dropgrid.measure.recorded_figures import first_and_last, recorded_figures
-from dropgrid.measure.snapshots import Moment, write
+from dropgrid.measure.recorded_figures import draw_recorded_figures, first_and_last
+from dropgrid.measure.snapshots import Snapshot, write_snapshots
 
 
 def norms(step, scale):
-    return Moment(step, {"layers": np.array(["a", "b"]), "norm": scale * np.ones(2), "rms": scale * np.ones(2)})
+    return Snapshot(step, {"layers": np.array(["a", "b"]), "norm": scale * np.ones(2), "rms": scale * np.ones(2)})
 
 
 def test_of_a_few_cells_the_first_moment_stands_beside_the_last_and_of_many_the_last_alone():
@@ -20,13 +20,13 @@ def test_of_a_few_cells_the_first_moment_stands_beside_the_last_and_of_many_the_
 
 
 def test_a_cell_that_recorded_nothing_has_no_picture(tmp_path):
-    assert recorded_figures({"a": tmp_path}) == {}
-    write(tmp_path / "diagnosis.npz", {"signal": []})
-    assert recorded_figures({"a": tmp_path}) == {}
+    assert draw_recorded_figures({"a": tmp_path}) == {}
+    write_snapshots(tmp_path / "diagnosis.npz", {"signal": []})
+    assert draw_recorded_figures({"a": tmp_path}) == {}
 
 
 def test_what_has_no_picture_here_is_left_out_and_said(tmp_path, capsys):
-    known = Moment(0, {"norms": np.ones(2), "sigma2": np.ones(2)})
-    write(tmp_path / "diagnosis.npz", {"of_a_later_version": [norms(0, 1.0)], "weights_by_depth": [known]})
-    assert set(recorded_figures({"a": tmp_path})) == {"weights_by_depth"}
+    known = Snapshot(0, {"norms": np.ones(2), "sigma2": np.ones(2)})
+    write_snapshots(tmp_path / "diagnosis.npz", {"of_a_later_version": [norms(0, 1.0)], "weights_by_depth": [known]})
+    assert set(draw_recorded_figures({"a": tmp_path})) == {"weights_by_depth"}
     assert capsys.readouterr().err == "diagnosis.of_a_later_version was recorded, but there is no picture of it here\n"

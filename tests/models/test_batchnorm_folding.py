@@ -4,7 +4,7 @@ from option_nodes import option_node
 from torch import nn
 
 from dropgrid.instantiate import instantiate
-from dropgrid.models.batchnorm_folding import folded
+from dropgrid.models.batchnorm_folding import fold_batchnorm
 from dropgrid.models.layers import Conv2d
 from dropgrid.norms.switchable import SwitchableNorm
 
@@ -51,7 +51,7 @@ def test_no_norm_is_left_and_the_outputs_are_the_same(model, changes):
     network = build(model, **changes)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.train()
-    copied = folded(network, SIZE)
+    copied = fold_batchnorm(network, SIZE)
     assert norms(network) and not norms(copied) and not copied.training
     assert network.training and all(torch.equal(v, before[name]) for name, v in network.state_dict().items())
     assert same(network.eval(), copied)
@@ -61,14 +61,14 @@ def test_no_norm_is_left_and_the_outputs_are_the_same(model, changes):
 def test_sites_stay_and_do_nothing():
     every = {"keep_prob": 0.7, "block_size": 3, "groups": None, "inference": True}
     network = build("resnet20", sites=[option("regularizer", "dropblock", **every)])
-    copied = folded(network, SIZE)
+    copied = fold_batchnorm(network, SIZE)
     assert not norms(copied)
     assert [n for n, m in copied.named_modules() if type(m).__name__ == "DropBlock2d"] != []
 
 
 def test_norms_without_statistics_of_their_own_stay():
     network = build("resnet20", statistics="batch")
-    copied = folded(network, SIZE)
+    copied = fold_batchnorm(network, SIZE)
     assert norms(copied) == norms(network) and same(network, copied)
 
 
@@ -99,18 +99,18 @@ class Net(nn.Module):
 )
 def test_a_norm_stays_where_folding_would_change_the_function(together):
     network = lived(Net(together))
-    copied = folded(network, SIZE)
+    copied = fold_batchnorm(network, SIZE)
     assert norms(copied) == ["norm"] and same(network, copied)
 
 
 def test_a_switchable_norm_stays():
     norm = SwitchableNorm(3, eps=1e-5, momentum=0.1, affine=True, linear=False)
     network = lived(Net(lambda net, input: net.norm(net.conv(input)), norm))
-    copied = folded(network, SIZE)
+    copied = fold_batchnorm(network, SIZE)
     assert norms(copied) == ["norm"] and same(network, copied)
 
 
 def test_what_does_nothing_may_stand_between():
     network = lived(Net(lambda net, input: net.norm(nn.Identity()(net.conv(input)))))
-    copied = folded(network, SIZE)
+    copied = fold_batchnorm(network, SIZE)
     assert norms(copied) == [] and same(network, copied)

@@ -95,6 +95,109 @@ def test_without_norm_it_is_the_recurrence_step_by_step(lstm):
     assert torch.allclose(net(images()), slow(net, images(), forget_bias=0.7), rtol=1e-10)
 
 
+def normalized(values, gain, shift):
+    """Layer norm by its definition, (N, F) -> the same."""
+    centred = values - values.mean(1, keepdim=True)
+    return centred / (centred.square().mean(1, keepdim=True) + 1e-5).sqrt() * gain + shift
+
+
+def tensorflow_states(layer, sequence, factor):
+    """LayerNormBasicLSTMCell, in the order and with the names of TensorFlow's source; its forget bias is 1."""
+    units, norms = layer.units, layer.norms
+    gates = {
+        name: slice(k * units, (k + 1) * units) for k, name in enumerate(("input", "forget", "output", "transform"))
+    }
+    weights = torch.cat([layer.from_input.weight, layer.from_state.weight], 1)
+    kernel = torch.cat([weights[gates[name]] for name in ("input", "transform", "forget", "output")]).T
+
+    def norm(values, scope):
+        if scope == "state":
+            return normalized(values, norms.gain_memory, norms.shift_memory)
+        return normalized(values, norms.gain_gates[gates[scope]], norms.shift_gates[gates[scope]])
+
+    c = h = sequence.new_zeros(len(sequence), units)
+    states = []
+    for t, inputs in enumerate(sequence.unbind(1)):
+        i, j, f, o = (torch.cat([inputs, h], 1) @ kernel).split(units, 1)
+        i, j, f, o = norm(i, "input"), norm(j, "transform"), norm(f, "forget"), norm(o, "output")
+        g = torch.tanh(j) * factor[:, t]
+        new_c = norm(c * torch.sigmoid(f + 1.0) + torch.sigmoid(i) * g, "state")
+        c, h = new_c, torch.tanh(new_c) * torch.sigmoid(o)
+        states.append(h)
+    return torch.stack(states, 1)
+
+
+def paper_states(layer, sequence, factor):
+    """Eq. 20-22 of Ba et al.'s supplement; their b is the forget bias, 1 at f, and the update has a factor."""
+    units, norms = layer.units, layer.norms
+    b = torch.cat([torch.zeros(units), torch.ones(units), torch.zeros(2 * units)])  # ours: i, f, o, g
+    c = h = sequence.new_zeros(len(sequence), units)
+    states = []
+    for t, x in enumerate(sequence.unbind(1)):
+        of_state = normalized(h @ layer.from_state.weight.T, norms.gain_state, norms.shift_state)
+        of_input = normalized(x @ layer.from_input.weight.T, norms.gain_input, norms.shift_input)
+        i, f, o, g = (of_state + of_input + b).split(units, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g) * factor[:, t]
+        h = torch.sigmoid(o) * torch.tanh(normalized(c, norms.gain_memory, norms.shift_memory))
+        states.append(h)
+    return torch.stack(states, 1)
+
+
+def gates_states(layer, sequence, factor):
+    """A norm for each gate's sum, and for the memory where the output reads it."""
+    norms, (w_x, w_h) = layer.norms, (layer.from_input.weight, layer.from_state.weight)
+    learned = [each.chunk(4) for each in (w_x, w_h, norms.gain_gates, norms.shift_gates)]
+    c = h = sequence.new_zeros(len(sequence), layer.units)
+    states = []
+    for t, x in enumerate(sequence.unbind(1)):
+        i, f, o, j = (normalized(x @ u.T + h @ w.T, *affine) for u, w, *affine in zip(*learned, strict=True))
+        c = torch.sigmoid(f + 1) * c + torch.sigmoid(i) * torch.tanh(j) * factor[:, t]
+        h = torch.tanh(normalized(c, norms.gain_memory, norms.shift_memory)) * torch.sigmoid(o)
+        states.append(h)
+    return torch.stack(states, 1)
+
+
+FORMS = {"gates": gates_states, "tensorflow": tensorflow_states, "paper": paper_states}
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_of_layer_norm_is_its_reference_step_by_step(lstm, form, dropped):
+    """Values and gradients, of two layers, also with recurrent dropout; no other form has them."""
+    net = lstm("layer", hidden=[UNITS, 4], layer_norm=form, sites=[recurrent_dropout] if dropped else [])
+    factors = [torch.ones(4, STEPS, units, dtype=torch.float64) for units in (UNITS, 4)]
+    if dropped:
+        for index, drop in enumerate(sites.drops(net).values()):
+            drop.advance(0.4, index)
+            factors[index] = drop(factors[index])
+
+    def reference(states_of):
+        states = images().transpose(1, 2).flatten(2)
+        for layer, factor in zip((net.layer1, net.layer2), factors, strict=True):
+            states = states_of(layer, states, factor)
+        return net.fc(states[:, -1])
+
+    def gradients(logits):
+        return torch.autograd.grad(logits.square().sum(), list(net.parameters()))
+
+    ours, theirs = net(images()), reference(FORMS[form])
+    assert torch.allclose(ours, theirs, rtol=1e-10)
+    for mine, other in zip(gradients(ours), gradients(theirs), strict=True):
+        assert mine.abs().max() > 1e-6 and torch.allclose(mine, other, rtol=1e-8, atol=1e-10)
+    if form != "paper":
+        assert not torch.allclose(ours, reference(FORMS["gates" if form == "tensorflow" else "tensorflow"]), rtol=1e-3)
+
+
+def test_the_paper_s_groups_divide_the_four_gates_together(build, option):
+    norms = build(
+        "lstm", hidden=[8], norm=option("norm", "group", groups=2), layer_norm="paper", shape=SHAPE
+    ).layer1.norms
+    state, given, weight = torch.randn(3, 8), torch.randn(2, 3, 32), torch.randn(32, 8)
+    gates = norms.sums(given, weight, torch.zeros(32))(1, state)
+    expected = nn.functional.group_norm(given[1], 2) + nn.functional.group_norm(state @ weight.T, 2)
+    assert torch.allclose(gates, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("about", [{}, {"affine": False}])
 def test_layer_norm_is_of_each_gate_and_of_the_memory_before_the_output(lstm, about):
     """With the forget bias after the norm, which would take it out as it takes out any constant of a gate."""
@@ -173,8 +276,9 @@ def test_it_is_torch_s_lstm_with_the_forget_bias_folded_in(lstm, hidden):
 def test_parameters_as_published(millions, option):
     """4 (D H + H² + H) of a layer; with layer norm no bias, and gain and shift of four gates and the memory."""
 
-    def of_layer(norm, **about):
-        count = millions("lstm", shape=(1, 28, 28), hidden=[100], norm=option("norm", norm, **about)) * 1e6
+    def of_layer(norm, layer_norm="gates", **about):
+        given = {"shape": (1, 28, 28), "hidden": [100], "layer_norm": layer_norm}
+        count = millions("lstm", norm=option("norm", norm, **about), **given) * 1e6
         return round(count) - 1010
 
     weights = 4 * (28 * 100 + 100**2)
@@ -182,6 +286,8 @@ def test_parameters_as_published(millions, option):
     torch_s = sum(p.numel() for p in nn.LSTM(28, 100).parameters())
     assert of_layer("none") == torch_s - 400  # which has two biases
     assert of_layer("layer") == weights + 2 * 400 + 2 * 100
+    assert of_layer("layer", layer_norm="tensorflow") == weights + 2 * 400 + 2 * 100
+    assert of_layer("layer", layer_norm="paper") == weights + 4 * 400 + 2 * 100
     assert of_layer("batch") == weights + 3 * 400 + 2 * 100
     assert of_layer("layer", affine=False) == weights + 400
 
@@ -199,6 +305,12 @@ def test_first_gain_and_shift(build, option):
     assert torch.equal(norms.gain_memory, torch.full((5,), 0.1))
     assert torch.equal(norms.shift_gates, torch.full((20,), 0.3))
     assert torch.equal(norms.shift_memory, torch.full((5,), 0.3))
+    paper = build(
+        "lstm", hidden=[5], norm=option("norm", "layer"), layer_norm="paper", gain=0.1, shift=0.3
+    ).layer1.norms
+    for name, value in (("gain", 0.1), ("shift", 0.3)):
+        for part, count in (("input", 20), ("state", 20), ("memory", 5)):
+            assert torch.equal(paper.get_parameter(f"{name}_{part}"), torch.full((count,), value))
     batch = build("lstm", hidden=[5], norm=option("norm", "batch", gain=0.1)).layer1.norms
     assert torch.equal(batch.gain_state, torch.full((20,), 0.1)) and torch.equal(batch.shift_gates, torch.zeros(20))
 
@@ -243,7 +355,7 @@ def test_at_inference_a_step_has_its_own_statistics_and_beyond_those_trained_the
     norms = net.layer1.norms
     assert all(len(each.steps) == 4 for each in (norms.input, norms.state, norms.cell))
     for key in range(6):
-        net.train_rows.advance(net.train_rows.full_level, key)
+        net.train_rows.advance_hashed(net.train_rows.full_level, key)
         net(images(8))
     counts = [int(norm.num_batches_tracked) for norm in norms.cell.steps]
     assert counts == [6, 6, 4, 2]  # keys 0 to 5: 2, 3, 4, 2, 3, 4 rows
@@ -279,7 +391,7 @@ def test_weight_noise_is_one_draw_a_sequence_and_reaches_every_step(lstm):
     drops = sites.drops(net)
     assert set(drops) == {"layer1.from_input.weight", "layer1.from_state.weight", "fc.weight"}
     for index, drop in enumerate(drops.values()):
-        drop.advance(0.1, index)
+        drop.advance_hashed(0.1, index)
     noisy = lstm()
     with torch.no_grad():
         for index, layer in enumerate((noisy.layer1.from_input, noisy.layer1.from_state, noisy.fc)):
@@ -361,7 +473,7 @@ def test_training_sees_the_first_rows_and_inference_all(lstm, order):
     whole = lstm(order=order)
     lengths = set()
     for key in range(30):
-        net.train_rows.advance(0.0, key)
+        net.train_rows.advance_hashed(0.0, key)
         logits = net.train()(images())
         rows = net.train_rows.drawn
         lengths.add(rows)
@@ -375,13 +487,13 @@ def test_lengths_are_uniform_and_a_function_of_the_key():
     keys = [streams.key(3, "regularizer", step, 0, "train_rows") for step in range(2100)]
     counts = torch.zeros(21)
     for key in keys:
-        rows.advance(rows.full_level, key)
+        rows.advance_hashed(rows.full_level, key)
         drawn = rows(torch.zeros(1, 28, 5)).shape[1]
         counts[drawn] += 1
         assert drawn == rows.drawn == rows(torch.zeros(1, 28, 5)).shape[1]
     assert counts[:14].sum() == 0 and (counts[14:] - 300).abs().max() < 5 * (300 * 6 / 7) ** 0.5
     again = TrainRows(14, 20, 28)
-    again.advance(0.0, keys[17])
+    again.advance_hashed(0.0, keys[17])
     assert again.drawn == 14 + keys[17] % 7
 
 
@@ -389,7 +501,7 @@ def test_the_proof_of_lengths(build, option):
     """Counted is the share of rows left out; what is expected of it is exact."""
     rows = TrainRows(14, 20, 28)
     for key in range(7):
-        rows.advance(rows.full_level, key)
+        rows.advance_hashed(rows.full_level, key)
         rows(torch.zeros(1, 28, 5))
     shares = torch.tensor([(28 - k) / 28 for k in range(14, 21)], dtype=torch.float64)
     level = torch.tensor([rows.full_level]).double().numpy()
@@ -432,6 +544,19 @@ def test_a_gain_without_a_layer_norm_is_refused(lstm, norm):
         lstm("layer", {"affine": False}, shift=0.5)
 
 
+@pytest.mark.parametrize("form", ["tensorflow", "paper"])
+@pytest.mark.parametrize("norm", ["none", "batch", "weight"])
+def test_a_form_of_layer_norm_without_one_is_refused(lstm, norm, form):
+    with pytest.raises(ValueError, match=rf"model\.layer_norm={form} is a form of norm=layer") as caught:
+        lstm(norm, layer_norm=form)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_paper_s_form_without_gains_is_refused(lstm):
+    with pytest.raises(ValueError, match=r"model\.layer_norm=paper learns .* set norm\.affine=true"):
+        lstm("layer", {"affine": False}, layer_norm="paper")
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -439,6 +564,7 @@ def test_a_gain_without_a_layer_norm_is_refused(lstm, norm):
         ("inner", "relu"),
         ("forget_bias", "big"),
         ("forget_bias", math.inf),
+        ("layer_norm", "state"),
         ("gain", True),
         ("order", "columns"),
         ("permutation_seed", -1),

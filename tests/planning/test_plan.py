@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import hydra
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from PIL import Image
 
 from dropgrid.errors import UserError
+from dropgrid.execution.check import check
 from dropgrid.paths import CONF
 from dropgrid.planning.command_line import read_command_line
 from dropgrid.planning.overrides import parse_text
@@ -30,7 +32,7 @@ def test_the_demo_is_rows_times_seeds():
     (plan,) = plans(["+ablation=demo"])
     assert plan.name == "demo" and plan.about["baseline"] == "baseline"
     assert len(rows_of(plan.cells)) >= 7
-    assert len(plan.cells) == len(rows_of(plan.cells)) * 5
+    assert len(plan.cells) == len(rows_of(plan.cells)) * 7
     assert len({cell.id for cell in plan.cells}) == len(plan.cells)
 
 
@@ -42,9 +44,9 @@ def test_seeds_of_the_command_line_replace_the_ablations():
 
 
 def test_the_same_cell_asked_for_in_two_ways_is_one():
-    row = next(c for c in cells(["+ablation=demo"]) if c.row == "dropblock_last" and c.seed == 2)
+    row = next(c for c in cells(["+ablation=demo"]) if c.row == "dropblock" and c.seed == 12)
     assert cells(row.overrides)[0].id == row.id
-    assert row.reproduce.startswith("python scripts/train.py scale=demo ") and row.reproduce.endswith("seed=2")
+    assert row.reproduce.startswith("python scripts/train.py scale=demo ") and row.reproduce.endswith("seed=12")
 
 
 def test_precedence_is_file_scale_ablation_command_line_row():
@@ -55,10 +57,10 @@ def test_precedence_is_file_scale_ablation_command_line_row():
     (overridden,) = cells(["scale=demo", "data.train=600"])
     assert overridden.config["data"]["train"] == 600
     by_row = {c.row: c for c in cells(["+ablation=demo", "seed=0", "trainer.max_epochs=2"])}
-    assert by_row["dropblock_last"].config["trainer"]["max_epochs"] == 2
-    assert by_row["dropblock_last"].config["regularizer"]["groups"] == [-1]
-    assert by_row["dropblock_last_two"].config["regularizer"]["groups"] == [-2, -1]
-    assert by_row["dropblock_last"].config["regularizer"]["block_size"] == 3
+    assert by_row["dropblock"].config["trainer"]["max_epochs"] == 2
+    assert by_row["dropblock"].config["regularizer"]["groups"] == [-2, -1]
+    assert by_row["dropblock"].config["regularizer"]["block_size"] == 3
+    assert by_row["dropblock_overdose"].config["regularizer"]["schedule"] == "constant"
 
 
 def test_a_key_swept_beside_an_ablation_is_a_factor():
@@ -78,6 +80,40 @@ def test_an_ad_hoc_sweeps_combinations_are_its_rows():
 
 
 @pytest.mark.parametrize(
+    ("swept", "factors", "rows"),
+    [
+        (["data=fake,digits"], [{"data": "fake"}, {"data": "digits"}], ["run"]),
+        (["data=digits", "data.split_seed=0,1"], [{"data.split_seed": "0"}, {"data.split_seed": "1"}], ["run"]),
+        (["data=digits", "data.test=100,200", "model.width=0.5,1"], [{"data.test": "100"}, {"data.test": "200"}], None),
+        (["data=digits", "data.train=100,200"], [{}], ["data.train=100", "data.train=200"]),
+        (["data=digits", "data.normalize=none,center"], [{}], ["data.normalize=none", "data.normalize=center"]),
+    ],
+)
+def test_what_chooses_the_test_images_makes_blocks_and_not_rows(swept, factors, rows):
+    (plan,) = plans([*swept, "trainer.max_epochs=1"])
+    assert [dict(each) for each in {str(c.factors): c.factors for c in plan.cells}.values()] == factors
+    assert rows_of(plan.cells) == (rows or ["model.width=0.5", "model.width=1"])
+    assert plan.about["baseline"] == rows_of(plan.cells)[0]
+
+
+def test_each_swept_root_is_a_block_without_the_path_of_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for number, root in enumerate(("A", "B")):
+        for name in ("cat", "dog"):
+            (tmp_path / root / name).mkdir(parents=True)
+            for i in range(4):
+                Image.new("RGB", (8, 8), (number, i, ord(name[0]))).save(tmp_path / root / name / f"{i}.png")
+    roots = f"data.root={tmp_path}/A,{tmp_path}/B"
+    line = ["data=image_folder", roots, "regularizer=none,dropout", "data.batch_size=4", "data.val=0"]
+    (plan,) = plans([*line, f"paths.outputs={tmp_path}/outputs"])
+    assert [cell.factors for cell in plan.cells[::2]] == [{"data.root": "~/A"}, {"data.root": "~/B"}]
+    assert [cell.row for cell in plan.cells] == ["regularizer=none", "regularizer=dropout"] * 2
+    assert len({cell.config["data"]["fingerprint"] for cell in plan.cells}) == 2
+    understood = "2 classes (cat 4, dog 4); train 6, val 0, test 2"
+    assert check([plan]).data == [f"data.root=~/{root}: {understood}" for root in "AB"]
+
+
+@pytest.mark.parametrize(
     ("more", "name"),
     [
         ([], "demo"),
@@ -85,7 +121,7 @@ def test_an_ad_hoc_sweeps_combinations_are_its_rows():
         (["trainer.max_epochs=2"], "demo+trainer.max_epochs=2"),
         (["scale=demo"], "demo@demo"),
         (["optimizer.lr=0.1,0.2"], "demo+optimizer.lr=0.1,0.2"),
-        (["name=my sweep"], "my_sweep"),
+        (["name=my sweep"], "my_sweep~04da9ba84a"),
     ],
 )
 def test_names(more, name):
@@ -168,14 +204,87 @@ def test_a_second_regularizer_is_part_of_the_cell():
         (["seed=a"], "seeds are whole numbers"),
         (["optimizer.lr=interval(0,1)"], "is an interval: name its values"),
         (["report.baseline=none"], "report.baseline=none is no row; rows: run"),
-        (["regularizer=dropblock,none", "regularizer.keep_prob=.9"], "row 'regularizer=none'"),
+        (
+            ["regularizer.keepprob=0.9"],
+            "no key 'regularizer.keepprob' with regularizer=none; keep_prob is a key of .*dropblock.*: choose one",
+        ),
+        (["regularizer.block_size=3"], "with regularizer=none; block_size is a key of dropblock: choose one with"),
+        (
+            ["regularizer=none,dropout", "regularizer.block_size=3"],
+            "with regularizer=none,dropout; block_size is a key",
+        ),
+        (
+            ["-m", "regularizer=dropout", "regularizer.block_size=3,5"],
+            "with regularizer=dropout; block_size is a key of",
+        ),
+        (["+regularizer@regularizer_2=none", "regularizer_2.keep_prb=1"], "choose one with regularizer_2="),
+        (["model=mlp", "model.base_width=8"], "with model=mlp; base_width is a key of .*resnet"),
+        (["+ablation=demo", "optimizer.nonsense=1"], "there is no key 'optimizer.nonsense' with optimizer=nesterov"),
+        (["+ablation=demo", "optimizer=adam,sgd", "optimizer.nonsense=1"], "there is no key 'optimizer.nonsense'"),
+        *(
+            ([f"~{key}"], f"^~{key}: a run needs {key}")
+            for key in ("report", "seed", "paths.cache", "model", "sweep.only")
+        ),
+        (["optimizer=adam,sgd", "optimizer.nonsense=1,2"], "there is no key 'optimizer.nonsense'"),
         (["optimizer.lr=[0.1"], "cannot read"),
     ],
 )
 def test_mistakes_get_one_clear_line(overrides, message):
     with pytest.raises(UserError, match=message) as caught:
-        plans(overrides)
+        plans(read_command_line(overrides).overrides)
     assert len(str(caught.value).splitlines()) == 1
+
+
+APPLIED = [
+    (
+        ["regularizer=none,dropblock", "regularizer.block_size=3"],
+        {"regularizer=none": None, "regularizer=dropblock": 3},
+        "regularizer.block_size is not a key of regularizer=none: not set there",
+    ),
+    (
+        ["regularizer=none,dropblock", "regularizer.block_size=3,5"],
+        {
+            "regularizer=none": None,
+            "regularizer=dropblock, regularizer.block_size=3": 3,
+            "regularizer=dropblock, regularizer.block_size=5": 5,
+        },
+        "regularizer.block_size is not a key of regularizer=none: not set there",
+    ),
+    (
+        ["regularizer=dropblock,dropout,none", "regularizer.keep_prob=.8", "regularizer.block_size=3"],
+        {"regularizer=dropblock": 3, "regularizer=dropout": None, "regularizer=none": None},
+        "regularizer.block_size is not a key of regularizer=dropout, regularizer=none: not set there",
+    ),
+    (
+        ["+regularizer@regularizer_2=none,dropblock", "regularizer_2.block_size=null"],
+        {"+regularizer@regularizer_2=none": None, "+regularizer@regularizer_2=dropblock": None},
+        "regularizer_2.block_size is not a key of regularizer_2=none: not set there",
+    ),
+]
+
+
+@pytest.mark.parametrize(("overrides", "block_sizes", "note"), APPLIED)
+def test_a_key_applies_to_the_options_that_define_it(overrides, block_sizes, note):
+    (plan,) = plans(read_command_line(["-m", *FAKE, "seed=0,1", *overrides]).overrides)
+    assert {cell.row: cell.config["regularizer"].get("block_size") for cell in plan.cells} == block_sizes
+    assert len(plan.cells) == 2 * len(block_sizes) and note in plan.notes
+    for cell in plan.cells[:: len(plan.cells) // 2]:  # its own command has no key that it lacks
+        assert cells(cell.overrides)[0].id == cell.id
+
+
+def test_a_key_that_all_rows_have_or_that_is_new_is_no_note():
+    (plan,) = plans([*FAKE, "regularizer=dropblock,dropout", "regularizer.keep_prob=.8", "++optimizer.momentum=.8"])
+    assert not plan.notes and all(cell.config["regularizer"]["keep_prob"] == 0.8 for cell in plan.cells)
+
+
+def test_a_key_beside_an_ablation_applies_to_the_factors_that_define_it():
+    line = ["+ablation=demo", "seed=0", "optimizer=nesterov,adam", "optimizer.momentum=.8,.7"]
+    (plan,) = plans(read_command_line(line).overrides)
+    found = {(*cell.factors.values(), cell.row): cell for cell in plan.cells}
+    assert found["nesterov", "0.8", "dropout"].config["optimizer"]["momentum"] == 0.8
+    assert found["nesterov", "0.8", "dropout"].id != found["nesterov", "0.7", "dropout"].id
+    assert found["adam", "0.8", "dropout"].id == found["adam", "0.7", "dropout"].id  # it trains once
+    assert [*plan.notes] == ["optimizer.momentum is not a key of optimizer=adam: not set there"]
 
 
 def test_the_headline_is_a_metric_that_cells_have(tmp_path, monkeypatch):
@@ -185,12 +294,21 @@ def test_the_headline_is_a_metric_that_cells_have(tmp_path, monkeypatch):
         plans(["data=fake", "report.metric=test/nope"])
 
 
+def test_a_row_that_is_taken_out_takes_its_claims_along(tmp_path, monkeypatch):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    (plan,) = plans(["+ablation=demo", "seed=0", "~ablation.rows.dropout"])
+    assert "dropout" not in {cell.row for cell in plan.cells}
+    assert "dropblock - dropout > 0" in plan.about["claims"]  # the table says that it is not tested
+    with pytest.raises(UserError, match="'nothing' is no row"):
+        plans(["+ablation=demo", "seed=0", "~ablation.rows.dropout", "ablation.claims=['nothing - baseline > 0']"])
+
+
 def test_claims_and_measurements_may_be_added_to_an_ablation_that_has_none(tmp_path, monkeypatch):
     monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
     (plan,) = plans(
-        ["+ablation=demo", "seed=0", "+ablation.claims=['dropout - baseline > 0']", "+ablation.evaluate=[cam]"]
+        ["+ablation=bn_instability", "seed=0", "+ablation.claims=['batch - group > 0']", "+ablation.evaluate=[cam]"]
     )
-    assert plan.about["claims"] == ["dropout - baseline > 0"] and plan.about["evaluate"] == ["cam"]
+    assert plan.about["claims"] == ["batch - group > 0"] and plan.about["evaluate"] == ["cam"]
     with pytest.raises(UserError, match="one slip away"):
         plans(["+ablation=demo", "+ablation.claimz=x"])
 
@@ -225,5 +343,28 @@ def test_a_text_is_parsed_once_and_a_choice_of_options_composed_once(monkeypatch
     assert {*typed, "regularizer=dropblock", "regularizer.block_size=3"} < parsed.keys()
     regularizers = {each for cell in plan.cells for each in cell.overrides if each.startswith("regularizer=")}
     assert len(regularizers) == 5 and len({cell.row for cell in plan.cells}) >= 7
-    assert composed.keys() == {("+ablation=demo",), *(("+ablation=demo", each) for each in regularizers)}
+    options = {*regularizers, "+augment@augment_2=randaugment"}
+    assert composed.keys() == {(), ("+ablation=demo",), *(("+ablation=demo", each) for each in options)}
     assert {*parsed.values(), *composed.values()} == {1}
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("my_sweep", "my_sweep"), ("my sweep", "my_sweep~"), ("my/sweep", "my_sweep~"), ("../x", "_x~"), ("_", "_")],
+)
+def test_a_name_is_that_of_a_folder_and_several_have_several(name, folder):
+    (plan,) = plans(["data=fake", f"name='{name}'"])
+    assert plan.name == folder if "~" not in folder else plan.name.startswith(folder)
+    (again,) = plans(["data=fake", f"name='{plan.name}'"])
+    assert again.name == plan.name, "commands take the folder's name too"
+
+
+def test_a_name_that_the_file_system_takes_for_another_s_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    folder = tmp_path / "ablations" / "demo"
+    folder.mkdir(parents=True)
+    (folder / "cells.json").write_text("[]")
+    assert plans(["data=fake", "name=Demo"])[0].name == "Demo"
+    (tmp_path / "ablations" / "Demo").symlink_to("demo")  # as where upper and lower case are the same
+    with pytest.raises(UserError, match="'demo', which is there already"):
+        plans(["data=fake", "name=Demo"])

@@ -1,7 +1,7 @@
 import pytest
 
 from dropgrid.errors import UserError
-from dropgrid.planning.seeds import interim_alpha, interim_counts, sweep_seeds
+from dropgrid.planning.seeds import sweep_seeds
 
 SWEEP = {"seeds": None, "looks": [3, 5, 8]}
 
@@ -29,7 +29,3 @@ def test_typed_seeds_go_before_the_sweeps_and_those_before_the_configs():
 def test_what_are_no_seeds_is_refused(typed, sweep, message):
     with pytest.raises(UserError, match=message):
         sweep_seeds(typed, {**SWEEP, **sweep}, 0)
-
-
-def test_the_looks_share_5_percent():
-    assert len(interim_counts(SWEEP)) * interim_alpha(interim_counts(SWEEP)) == pytest.approx(0.05)

@@ -84,7 +84,7 @@ def test_validation_chooses_whatever_the_test_set_says(tmp_path, metric, chosen)
             if seed - 1000 < len(trained):
                 folder = tmp_path / "runs" / cells[-1].id
                 folder.mkdir(parents=True)
-                result = {"metrics": dict(zip(names, trained[seed - 1000], strict=True))}
+                result = {"reproduce": "", "metrics": dict(zip(names, trained[seed - 1000], strict=True))}
                 (folder / "result.json").write_text(json.dumps(result))
     found = best_settings(Plan("t+tuning", {"metric": metric}, cells, tmp_path, 1, []))["dropout"]
     assert found["chosen"] == chosen

@@ -9,7 +9,7 @@ from dropgrid.plotting.style import MARGIN, WIDTH
 
 def written(names):
     legend = legend_lines(names)
-    figure = style.canvas(WIDTH, 6)
+    figure = style.empty_figure(WIDTH, 6)
     with style.style():
         draw_legend(figure, legend, names, MARGIN)
     return figure

@@ -5,13 +5,13 @@ import io
 import numpy as np
 from PIL import Image
 
-from dropgrid.plotting.style import CYCLE, DPI, canvas, pdf, place, png, style
+from dropgrid.plotting.style import CYCLE, DPI, empty_figure, pdf, place_axes, png, style
 
 
 def lines_figure():
     with style():
-        figure = canvas(6, 4)
-        axes = place(figure, 0.5, 0.3, 5, 3)
+        figure = empty_figure(6, 4)
+        axes = place_axes(figure, 0.5, 0.3, 5, 3)
         for index, colour in enumerate(CYCLE):
             axes.plot([0, 1], [index, index + 1], color=colour, linewidth=2)
             axes.fill_between([0, 1], [index] * 2, [index + 0.5] * 2, color=colour, alpha=0.2)
@@ -19,8 +19,8 @@ def lines_figure():
 
 
 def photo_figure():
-    figure = canvas(3, 3)
-    axes = place(figure, 0, 0, 3, 3)
+    figure = empty_figure(3, 3)
+    axes = place_axes(figure, 0, 0, 3, 3)
     axes.set_axis_off()
     axes.imshow(np.random.default_rng(0).uniform(size=(60, 60, 3)))
     return figure
@@ -52,8 +52,8 @@ def test_equal_figures_give_equal_bytes():
 
 def test_powers_of_ten_are_mathematics_in_both_kinds_of_file_and_names_are_not():
     with style():
-        figure = canvas(3, 3)
-        axes = place(figure, 0.8, 0.3, 2, 2)
+        figure = empty_figure(3, 3)
+        axes = place_axes(figure, 0.8, 0.3, 2, 2)
         axes.plot([0, 1], [1, 1e6])
         axes.set_yscale("log")
         axes.set_title("$x_1$")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dropgrid.plotting.style import DPI, canvas, style
+from dropgrid.plotting.style import DPI, empty_figure, style
 from dropgrid.plotting.text import fit_lines, fit_name, shorten, text_height, text_width, wrap, write_text
 
 NAMES = ("dropblock_last_two_skip keep_prob=0.9", "iiiillll", "WWMM@@%%", "σ_w² = fan_in · mean W²", "✓ ▲ ◆ ‖∂loss/∂x‖")
@@ -11,7 +11,7 @@ NAMES = ("dropblock_last_two_skip keep_prob=0.9", "iiiillll", "WWMM@@%%", "σ_w�
 def drawn(text, size, dpi=DPI, **more):
     """Inches of a text on a figure."""
     with style():
-        figure = canvas(30, 5)
+        figure = empty_figure(30, 5)
         figure.set_dpi(dpi)
         write_text(figure, 0.1, 0.1, text, fontsize=size, **more)
         box = figure.texts[0].get_window_extent()

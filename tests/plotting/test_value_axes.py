@@ -5,14 +5,14 @@ from itertools import pairwise
 import pytest
 
 from dropgrid.plotting.mean_lines import panels_across
-from dropgrid.plotting.style import canvas, place, style
+from dropgrid.plotting.style import empty_figure, place_axes, style
 from dropgrid.plotting.value_axes import ASIDE, points_aside, value_ticks
 
 WIDE = 3.0
 
 
 def axes(scale="linear"):
-    made = place(canvas(6, 4), 0.6, 0.4, WIDE, 2)
+    made = place_axes(empty_figure(6, 4), 0.6, 0.4, WIDE, 2)
     if scale == "log":
         made.set_xscale("log", base=2)
     return made

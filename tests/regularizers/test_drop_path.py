@@ -67,6 +67,12 @@ def test_local_joins_never_lose_all_paths_and_drop_what_the_closed_form_says():
     assert (alone - 1 / 3).abs().max() < 0.04
 
 
+def test_a_join_s_shape_is_that_of_all_its_paths():
+    """Of one example, so that larger joins weigh more in a dose."""
+    module = drop_path(join(), **DEFAULTS)
+    assert module.shape(torch.zeros(3, 5, 16, 7, 7)) == (3, 16, 7, 7)
+
+
 def test_global_keeps_one_column_for_an_example_at_all_joins():
     joins = [drop_path(join(paths, 3, name), **{**DEFAULTS, "mode": "global"}) for paths, name in ((2, "a"), (3, "b"))]
     assert joins[0].stream == joins[1].stream

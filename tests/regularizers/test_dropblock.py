@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from independence import KEYS, check_independent
 from torch import nn
 
+from dropgrid.masks import positions, sparse
+from dropgrid.masks.uniform import mixed_key
 from dropgrid.regularizers.dropblock import (
     DropBlock2d,
     cover_counts,
+    drop_block,
     drop_block2d,
     dropblock,
     expected_fraction,
@@ -244,6 +248,38 @@ def test_gradient_is_the_mask_times_the_scale():
     assert torch.allclose(x.grad, drop_block2d(torch.ones_like(x), 0.3, 3, key=key))
 
 
+@pytest.mark.parametrize("first", [0, 1_000_000, -32])
+@pytest.mark.parametrize("block", [1, 3])
+@pytest.mark.parametrize("way", ["numba", "torch", "dense"])
+def test_neighbouring_keys_give_independent_masks(way, block, first, monkeypatch):
+    if way == "torch":
+        for module in (positions, sparse):
+            monkeypatch.setattr(module, "native", lambda: None)
+    about = {"per_channel": way != "dense"}
+    masks = [our_masks((256, 1, 8, 8), block, 0.3, first + k, **about).view(256, 64).numpy() for k in range(KEYS)]
+    check_independent(masks)
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_keys_that_differ_in_high_bits_alone_give_independent_masks(per_channel):
+    """A torch generator on a CPU reads only the lower half of its seed."""
+    keys = [k << 32 for k in range(KEYS)]
+    check_independent([our_masks((256, 1, 8, 8), 1, 0.3, k, per_channel=per_channel).view(256, 64) for k in keys])
+
+
+def test_a_key_is_a_number_or_a_tensor_and_hashed_once():
+    x = torch.ones(4, 3, 8, 8)
+    for key in (0, 7, -1, 2**63 - 1):
+        hashed = torch.tensor(mixed_key(key))
+        expected = drop_block(x, torch.tensor(0.3), hashed, 3, True, "paper", "fits")[0]
+        assert torch.equal(drop_block2d(x, 0.3, 3, key=key), expected)
+        assert torch.equal(drop_block2d(x, 0.3, 3, key=torch.tensor(key)), expected)
+        drop = DropBlock2d(0.3, 3)
+        drop.advance(0.3, key)
+        assert torch.equal(drop(x), expected)
+    assert torch.equal(drop_block2d(x, 0.3, 3, key=torch.tensor(7, dtype=torch.int32)), drop_block2d(x, 0.3, 3, key=7))
+
+
 @pytest.mark.parametrize("block_size", [0, -1, 2.5, "3", True, None])
 def test_block_size_must_be_a_whole_number(block_size):
     with pytest.raises(ValueError, match="block_size must be a whole number of cells, 1 or more"):
@@ -290,10 +326,10 @@ def test_one_graph_while_rate_and_key_change(backend):
     for step in range(1000):
         drop.advance(0.3 * step / 999, step)
         output = compiled(x)
-        assert torch.equal(output, drop_block2d(x, drop.drop_prob, 3, key=drop.key))
+        assert torch.equal(output, drop_block2d(x, drop.drop_prob, 3, key=step))
         if step % 100 == 0:
             (gradient,) = torch.autograd.grad(output.sum(), x)
-            assert torch.equal(gradient, drop_block2d(torch.ones_like(x), drop.drop_prob, 3, key=drop.key))
+            assert torch.equal(gradient, drop_block2d(torch.ones_like(x), drop.drop_prob, 3, key=step))
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
     assert not torch._dynamo.utils.counters["recompile_limit"] and not torch._dynamo.utils.counters["graph_break"]
 

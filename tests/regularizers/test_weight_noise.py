@@ -12,7 +12,7 @@ def test_the_layer_has_its_weights_and_noise_and_the_gradient_is_taken_there():
     """d/dw f(w + ε) at the noisy weights, for a loss that is not linear in them."""
     conv = Conv2d(2, 3, 3)
     conv.through = WeightNoise(0.1)
-    conv.through.advance(0.1, 5)
+    conv.through.advance_hashed(0.1, 5)
     x = torch.randn(4, 2, 6, 6)
     conv(x).square().sum().backward()
     weight = conv.through.add(conv.weight.detach(), torch.tensor(5)).requires_grad_()

@@ -1,12 +1,15 @@
 import json
+from dataclasses import replace
 
 import pytest
 from scipy import stats
 
-from dropgrid.reports.footnotes import notes
+from dropgrid.reports.claim_results import judge_claims
+from dropgrid.reports.footnotes import table_notes
 from dropgrid.reports.formats import json as json_format
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
+from dropgrid.store.evaluations import Measured
 from dropgrid.store.manifest import digest
 
 CLAIMS = [
@@ -28,7 +31,7 @@ def test_claims_are_judged_together_and_come_first(fake):
     found = table(fake)
     assert [each.outcome for each in found.claims] == ["holds", "refuted", "open"]
     assert all(each.comparison.family == 3 for each in found.claims)
-    first, second, *_ = notes(found)
+    first, second, *_ = table_notes(found)
     assert first.startswith("Stated before the first cell trained (recorded 2026-11-21") and "exploratory" in first
     assert second.startswith("Claim “dropblock_last_two_skip - baseline > 0” holds: +1.")
     told = json.loads(json_format.render(found))["claims"]
@@ -37,8 +40,31 @@ def test_claims_are_judged_together_and_come_first(fake):
 
 def test_claims_stated_late_or_changed_are_said_to_be(fake):
     found = table(fake, finished=12, claims=CLAIMS[:1])
-    assert "Stated when 12 of 45 cells were trained already" in notes(found)[0]
-    assert "have been changed since" in notes(found)[0] and len(found.claims) == 3
+    assert "Stated when 12 of 45 cells were trained already" in table_notes(found)[0]
+    assert "have been changed since" in table_notes(found)[0] and len(found.claims) == 3
+
+
+@pytest.mark.parametrize(
+    "recorded, finished, now, told",
+    [
+        ({"margin": 1.0}, 0, 2.0, "ablation.margin has been changed since it was recorded (1); verdicts use that."),
+        ({}, 0, 2.0, "ablation.margin has been changed since it was recorded (none); verdicts use that."),
+        (
+            {"margin": 1.0},
+            12,
+            1.0,
+            "ablation.margin was recorded when 12 of 45 cells were trained already: exploratory.",
+        ),
+        ({"margin": 1.0}, 0, 1.0, None),
+    ],
+)
+def test_a_rule_of_verdicts_that_was_changed_or_came_late_is_said_to_be(fake, recorded, finished, now, told):
+    fake.about["margin"] = now
+    fake.add().write()
+    stated = {"claims": [], "sha256": digest([]), "recorded": "2026-11-21", "finished": finished, "cells": 45}
+    (fake.outputs / "ablations/demo/claims.json").write_text(json.dumps(stated | {"rules": recorded}))
+    found = [each for each in table_notes(tabulate(read("demo", fake.outputs))) if each.startswith("ablation.margin")]
+    assert found == [told] * (told is not None)
 
 
 def test_a_recorded_claim_about_a_row_that_is_no_more_is_said_and_not_judged(fake):
@@ -50,9 +76,10 @@ def test_a_recorded_claim_about_a_row_that_is_no_more_is_said_and_not_judged(fak
     found = tabulate(read("demo", fake.outputs))
     assert [each.outcome for each in found.claims] == ["holds", "gone"]
     kept = found.claims[0].comparison
-    assert kept.critical == pytest.approx(stats.t.ppf(1 - 0.05 / 2 / 2, kept.freedom))  # of two claims still
+    assert kept.critical == pytest.approx(stats.t.ppf((1 + 0.95**0.5) / 2, kept.freedom))  # of two claims still
     assert any(
-        "“renamed - baseline > 0” refers to rows that no longer exist; not tested" in each for each in notes(found)
+        "“renamed - baseline > 0” refers to rows that no longer exist; not tested" in each
+        for each in table_notes(found)
     )
 
 
@@ -95,7 +122,7 @@ def test_all_stated_claims_share_the_risk_whatever_their_kind(fake):
     first, second, third = combined(fake, [pair, COMBINED, INTERACTION]).claims
     assert [each.outcome for each in (first, second, third)] == ["open", "holds", "refuted"]
     weights = {"drop_path": 1, "dropout": -1, "spatial_dropout": -1, "baseline": 1}
-    level = (1 - 0.05 * 2 / 3) ** (1 / 2)  # two of three claims, each of two
+    level = 0.95 ** (1 / 3)
     expected = stats.ttest_1samp(values(fake, weights), 0.0).confidence_interval(level)
     assert third.comparison.ci95 == pytest.approx(tuple(expected))
     alone = table(type(fake)(fake.outputs), claims=CLAIMS).claims  # a pair beside two other pairs
@@ -105,9 +132,9 @@ def test_all_stated_claims_share_the_risk_whatever_their_kind(fake):
 
 
 def test_the_notes_tell_how_a_combination_is_judged_where_there_is_one(fake):
-    told = notes(combined(fake, [COMBINED]))
+    told = table_notes(combined(fake, [COMBINED]))
     assert any(note.startswith("A claim that is not a difference of two rows") for note in told)
-    assert not any(note.startswith("A claim that is no plain") for note in notes(table(type(fake)(fake.outputs))))
+    assert not any(note.startswith("A claim that is no plain") for note in table_notes(table(type(fake)(fake.outputs))))
 
 
 def test_a_combination_waits_for_all_its_rows(fake):
@@ -116,3 +143,38 @@ def test_a_combination_waits_for_all_its_rows(fake):
     fake.write()
     found = tabulate(read("demo", fake.outputs)).claims
     assert [each.outcome for each in found] == ["holds", "incomplete"]
+
+
+def measured(ablation, name, unit, value):
+    """The ablation whose cells have a metric of an evaluation: `value(row, seed)`."""
+    blocks = [
+        replace(
+            block,
+            rows={
+                row: [cell.knowing(evaluations={name: Measured(value(row, cell.seed), name, unit)}) for cell in cells]
+                for row, cells in block.rows.items()
+            },
+        )
+        for block in ablation.blocks
+    ]
+    return replace(ablation, blocks=blocks)
+
+
+def test_a_claim_about_a_metric_is_judged_by_it_in_its_unit(fake):
+    texts = ["dropout - baseline > 0", "dropout - baseline < 0 in noise/x", "drop_path - baseline > 0.2 in noise/x"]
+    fake.about["claims"] = texts
+    ablation = read(fake.add(["baseline", "dropout", "drop_path"]).write(), fake.outputs)
+    effect = {"baseline": 0.0, "dropout": -0.02, "drop_path": 0.01}
+
+    def value(row, seed):
+        return 0.5 + effect[row] + 1e-4 * ((seed * len(row)) % 3)
+
+    share = judge_claims(measured(ablation, "noise/x", "%", value))
+    assert [each.outcome for each in share] == ["open", "holds", "holds"]
+    assert share[1].comparison.mean == pytest.approx(-2.0, abs=0.05) and share[1].comparison.family == 3
+    assert share[1].comparison.examples is None  # test images are those of the headline alone
+    plain = judge_claims(measured(ablation, "noise/x", "", value))
+    assert plain[1].comparison.mean == pytest.approx(-0.02, abs=5e-4) and plain[2].outcome == "refuted"
+    notes = table_notes(tabulate(measured(ablation, "noise/x", "", value)))
+    assert "Claim “drop_path - baseline > 0.2 in noise/x” is refuted: +0.00990 [+0.00972, +0.01008]." in notes
+    assert [each.outcome for each in judge_claims(ablation)] == ["open", "incomplete", "incomplete"]

@@ -1,30 +1,39 @@
 import pytest
 
 from dropgrid.errors import UserError
-from dropgrid.reports.claims import Claim, parse
+from dropgrid.reports.claims import Claim, parse_claims
 from dropgrid.store.manifest import digest
 
 ROWS = ["baseline", "dropblock keep_prob=0.9", "drop_path"]
 
 
 def test_a_claim_is_two_rows_a_side_and_a_bound():
-    assert parse(["dropblock keep_prob=0.9 - baseline > 0.5", "drop_path - baseline < -1"], ROWS) == [
+    assert parse_claims(["dropblock keep_prob=0.9 - baseline > 0.5", "drop_path - baseline < -1"], ROWS) == [
         Claim("dropblock keep_prob=0.9 - baseline > 0.5", (("dropblock keep_prob=0.9", 1), ("baseline", -1)), ">", 0.5),
         Claim("drop_path - baseline < -1", (("drop_path", 1), ("baseline", -1)), "<", -1.0),
     ]
 
 
 def test_a_claim_may_be_about_a_combination_of_rows():
-    (claim,) = parse(["(drop_path - baseline) - (dropblock keep_prob=0.9 - drop_path) < -0.5"], ROWS)
+    (claim,) = parse_claims(["(drop_path - baseline) - (dropblock keep_prob=0.9 - drop_path) < -0.5"], ROWS)
     assert claim.weights == (("drop_path", 2), ("baseline", -1), ("dropblock keep_prob=0.9", -1))
     assert (claim.pair, claim.sign, claim.bound) == (None, "<", -0.5)
 
 
 def test_a_plain_difference_is_a_pair_however_it_is_written():
     texts = ["drop_path - baseline > 0", "-baseline + drop_path > 0", "(drop_path) - (baseline) > 0"]
-    assert [claim.pair for claim in parse(texts, ROWS)] == [("drop_path", "baseline")] * 3
+    assert [claim.pair for claim in parse_claims(texts, ROWS)] == [("drop_path", "baseline")] * 3
     # two names joined by a sign were a pair before there were formulas
-    assert parse(["a - b > 0"], ["a", "b", "a - b"])[0].pair == ("a", "b")
+    assert parse_claims(["a - b > 0"], ["a", "b", "a - b"])[0].pair == ("a", "b")
+
+
+def test_a_claim_may_name_a_metric_of_an_evaluation_or_of_the_result():
+    texts = ["drop_path - baseline > -0.5 in noise/gaussian_noise_0.2", "drop_path - baseline < 0 in train/acc"]
+    assert [claim.metric for claim in parse_claims(texts, ROWS, ["noise"])] == ["noise/gaussian_noise_0.2", "train/acc"]
+    labelled = ["drop_path - baseline > 0 in noise[seed=1]/gaussian_noise_0.2"]
+    assert parse_claims(labelled, ROWS, ["noise"])[0].metric == "noise[seed=1]/gaussian_noise_0.2"
+    with pytest.raises(UserError, match="noise/.* is of no evaluation; evaluations are: cam"):
+        parse_claims(texts, ROWS, ["cam"])
 
 
 @pytest.mark.parametrize(
@@ -40,7 +49,7 @@ def test_a_plain_difference_is_a_pair_however_it_is_written():
 )
 def test_what_is_no_claim_is_refused(texts, message):
     with pytest.raises(UserError, match=message):
-        parse(texts, ROWS)
+        parse_claims(texts, ROWS)
 
 
 def test_the_digest_is_of_texts_and_order():

@@ -8,7 +8,7 @@ from dropgrid.store.ablation import read
 
 
 def checked(fake):
-    comparability.check(read(fake.write(), fake.outputs))
+    comparability.check_comparable(read(fake.write(), fake.outputs))
 
 
 def test_rows_may_differ_in_what_their_overrides_set(fake):
@@ -82,7 +82,7 @@ def test_cells_not_yet_started_have_nothing_to_compare(fake):
     ],
 )
 def test_what_an_override_covers(override, key):
-    assert comparability.covers(comparability.covered_key(override), key)
+    assert comparability.override_covers(comparability.covered_key(override), key)
 
 
 @pytest.mark.parametrize(
@@ -95,4 +95,4 @@ def test_what_an_override_covers(override, key):
     ],
 )
 def test_what_an_override_does_not_cover(override, key):
-    assert not comparability.covers(comparability.covered_key(override), key)
+    assert not comparability.override_covers(comparability.covered_key(override), key)

@@ -9,7 +9,7 @@ from dropgrid.errors import UserError
 from dropgrid.reports import external_results
 from dropgrid.reports.formats import csv as csv_format
 from dropgrid.reports.formats import latex, markdown
-from dropgrid.reports.report import write
+from dropgrid.reports.report import write_report
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import load, read
 
@@ -38,7 +38,7 @@ def test_rows_of_a_file_stand_at_the_end_without_a_verdict_and_stay_until_forgot
     path = file(tmp_path, "row,seed,note,accuracy\nold,0,x,0.95\nold,1,y,0.96\ndropout,0,z,0.9\n")
     assert run(ours, "--import", path) == 0
     path.unlink()
-    write("demo", ours.outputs)
+    write_report("demo", ours.outputs)
     rows = rows_of(ours)
     assert [row["row"] for row in rows] == ["baseline", "dropout", "old (imported)", "dropout (imported)"]
     old = rows[2]
@@ -65,7 +65,7 @@ def test_a_file_of_the_same_name_with_other_lines_is_refused_until_the_first_is_
 
 
 def test_our_rows_are_what_they_were(ours, tmp_path):
-    write("demo", ours.outputs)
+    write_report("demo", ours.outputs)
     before = rows_of(ours)
     run(ours, "--import", file(tmp_path, "row,seed,accuracy_percent\nold,0,91.5\nold,1,99\nold,2,99\n"))
     assert rows_of(ours)[:2] == before
@@ -99,11 +99,11 @@ def test_the_note_names_file_and_rows_and_what_was_left_out(ours, tmp_path):
     path = file(tmp_path, "row,seed,accuracy\nold,0,0.95\nold,1,\n")
     folder = ours.outputs / "ablations/demo"
     ablation = read("demo", ours.outputs)
-    external_results.remember(path, ablation, folder)
-    (note,) = external_results.notes(external_results.added(tabulate(ablation), folder))
+    external_results.import_results(path, ablation, folder)
+    (note,) = external_results.import_notes(external_results.add_imported_rows(tabulate(ablation), folder))
     assert note.startswith("Imported from runs.csv: “old”. Neither the configs nor the drop rates")
     assert note.endswith("Lines without a number, left out: 1.")
-    assert external_results.notes(tabulate(ablation)) == []
+    assert external_results.import_notes(tabulate(ablation)) == []
 
 
 def test_two_files_may_name_the_same_row(ours, tmp_path):
@@ -130,16 +130,18 @@ def test_two_files_may_name_the_same_row(ours, tmp_path):
 def test_a_file_that_makes_no_sense_is_refused_and_not_kept(ours, tmp_path, text, said):
     folder = ours.outputs / "ablations/demo"
     with pytest.raises(UserError, match=said) as caught:
-        external_results.remember(file(tmp_path, text), read("demo", ours.outputs), folder)
+        external_results.import_results(file(tmp_path, text), read("demo", ours.outputs), folder)
     assert "\n" not in str(caught.value)
-    assert external_results.files(folder) == []
+    assert external_results.imported_files(folder) == []
 
 
 def test_a_factor_that_the_file_lacks_is_named(ours, tmp_path):
     ours.cells.clear()
     ours.add(["baseline"], seeds=1, factors={"optimizer.lr": "0.1"}).write()
     with pytest.raises(UserError, match="lacks the column factor:optimizer.lr"):
-        external_results.remember(file(tmp_path, "row,seed,accuracy\na,0,0.9\n"), read("demo", ours.outputs), tmp_path)
+        external_results.import_results(
+            file(tmp_path, "row,seed,accuracy\na,0,0.9\n"), read("demo", ours.outputs), tmp_path
+        )
 
 
 def test_no_such_file_is_a_line(ours, tmp_path, capsys):
@@ -150,8 +152,8 @@ def test_no_such_file_is_a_line(ours, tmp_path, capsys):
 def test_a_table_with_imported_rows_is_written_in_every_format(ours, tmp_path):
     path = file(tmp_path, "row,seed,accuracy\nold,0,0.95\n")
     folder = ours.outputs / "ablations/demo"
-    external_results.remember(path, read("demo", ours.outputs), folder)
-    table = external_results.added(tabulate(read("demo", ours.outputs)), folder)
+    external_results.import_results(path, read("demo", ours.outputs), folder)
+    table = external_results.add_imported_rows(tabulate(read("demo", ours.outputs)), folder)
     for text in (markdown.render(table), latex.render(table), csv_format.render(table)):
         assert "old (imported)" in text
 
@@ -161,7 +163,7 @@ def test_claims_are_judged_as_without_them(ours, tmp_path):
         return json.loads((ours.outputs / "ablations/demo/table.json").read_text())["claims"]
 
     ours.about["claims"] = ["dropout - baseline > 0"]
-    write(ours.write(), ours.outputs)
+    write_report(ours.write(), ours.outputs)
     before = claims()
     assert run(ours, "--import", file(tmp_path, "row,seed,accuracy\nold,0,0.95\n")) == 0
     assert claims() == before and before[0]["comparison"] is not None

@@ -71,6 +71,15 @@ def test_a_curve_is_the_mean_over_seeds_in_percent(fake):
     assert panel.lines[-1].get_ydata() == pytest.approx(expected)
 
 
+def test_of_many_rows_the_first_and_the_baseline_have_a_panel_and_the_figure_says_so(fake, monkeypatch):
+    monkeypatch.setattr(curves, "PANELS", 3)
+    figure = curves.draw(
+        table_of(fake.add(["dropout", "drop_path", "dropblock_last", "dropblock_strong", "baseline"], seeds=2))
+    )
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["baseline", "dropout", "drop_path"]
+    assert "Of 5 rows 3 have a panel" in " ".join(" ".join(each.get_text() for each in figure.texts).split())
+
+
 def test_curves_of_cells_still_running_end_where_the_shortest_does(fake):
     fake.add(["baseline", "dropout"], seeds=2)
     fake.of("dropout")[1] |= {"status": "running", "curve": fake.of("dropout")[1]["curve"][:4]}
@@ -130,4 +139,12 @@ def test_every_colour_is_seen_on_white_in_grey():
 
 def test_verdicts_are_told_apart_without_colour():
     markers = [marker for verdict, (_, marker) in style.VERDICTS.items() if verdict]
-    assert len(set(markers)) == len(markers) == 3
+    assert len(set(markers)) == len(markers) == 4
+
+
+def test_the_caption_explains_the_mark_of_equal_rows_if_there_are_any(fake):
+    assert "■" not in accuracy.explanation(table_of(fake.add()))
+    fake.about["margin"] = 50
+    table = table_of(fake)
+    assert any(row.verdict == "equal" for row in table.rows)
+    assert "■ equal within the margin" in accuracy.explanation(table)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dropgrid.errors import UserError
-from dropgrid.reports.linear_combinations import weights
+from dropgrid.reports.linear_combinations import parse_weights
 
 ROWS = ["none", "dropout", "batchnorm", "both", "both width=32", "none width=32", "a - b", "x=-1.5", "p(1)"]
 
@@ -24,7 +24,7 @@ ROWS = ["none", "dropout", "batchnorm", "both", "both width=32", "none width=32"
     ],
 )
 def test_a_formula_weighs_its_rows(formula, expected):
-    assert dict(weights(formula, ROWS, "it")) == expected
+    assert dict(parse_weights(formula, ROWS, "it")) == expected
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -49,10 +49,10 @@ def test_random_formulas_weigh_what_python_computes(seed):
     units = np.eye(len(names), dtype=int)
     expected = {name: eval(code, {"v": list(unit)}) for name, unit in zip(names, units, strict=True)}
     if any(expected.values()):
-        assert dict(weights(formula, names, "it")) == {name: each for name, each in expected.items() if each}
+        assert dict(parse_weights(formula, names, "it")) == {name: each for name, each in expected.items() if each}
     else:
         with pytest.raises(UserError, match="cancel out"):
-            weights(formula, names, "it")
+            parse_weights(formula, names, "it")
 
 
 @pytest.mark.parametrize(
@@ -74,5 +74,5 @@ def test_random_formulas_weigh_what_python_computes(seed):
 )
 def test_what_is_no_contrast_is_refused_with_formula_reason_and_rows(formula, message):
     with pytest.raises(UserError, match=f"^contrast 'i': {message}; rows: none, dropout, batchnorm, both, ") as caught:
-        weights(formula, ROWS, "contrast 'i'")
+        parse_weights(formula, ROWS, "contrast 'i'")
     assert "\n" not in str(caught.value)

@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from dropgrid.reports.columns import columns
+from dropgrid.reports.columns import table_columns
 from dropgrid.reports.formats import csv as csv_format
 from dropgrid.reports.formats import json as json_format
-from dropgrid.reports.formats.evaluation_lines import listing
+from dropgrid.reports.formats.evaluation_lines import evaluation_tables
 from dropgrid.reports.formats.terminal import plain_text
-from dropgrid.reports.measurements import ordered
+from dropgrid.reports.measurements import order_metrics
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import load, read
 
@@ -37,7 +37,7 @@ def table(fake):
 
 
 def texts(table, heading):
-    (column,) = [column for column in columns(table) if column.heading == heading]
+    (column,) = [column for column in table_columns(table) if column.heading == heading]
     return [column.text(row) for row in table.rows], column.unit
 
 
@@ -54,7 +54,7 @@ def test_the_terminal_leaves_evaluations_out_before_all_else(table):
     narrow, wide = (" ".join(plain_text(table, width).split()) for width in (110, 250))
     assert "Left out on this narrow terminal: Gaussian noise σ = 0.1, NLL (weights=best), keep_prob" in narrow
     assert "Left out" not in wide
-    last = max(columns(table), key=lambda column: column.rank)
+    last = max(table_columns(table), key=lambda column: column.rank)
     assert last.heading == "Gaussian noise σ = 0.1"
 
 
@@ -71,13 +71,13 @@ def test_json_csv_and_frame_have_them(table, fake):
 
 
 def test_a_listing_has_one_evaluation_a_line_a_metric(table):
-    (found,) = listing(table, "corruption")
+    (found,) = evaluation_tables(table, "corruption")
     assert found.row_count == 1 and [str(column.header) for column in found.columns][1:] == [
         "baseline",
         "dropout",
         "drop_path",
     ]
-    assert listing(table, "noise") == []
+    assert evaluation_tables(table, "noise") == []
 
 
 def test_a_number_that_is_not_finite_is_left_out(fake):
@@ -89,13 +89,13 @@ def test_a_number_that_is_not_finite_is_left_out(fake):
 
 def test_a_report_without_evaluations_has_no_such_columns(fake):
     table = tabulate(read(fake.add(["baseline"], seeds=2).write(), fake.outputs))
-    assert all(column.rank < 7 for column in columns(table))
+    assert all(column.rank < 7 for column in table_columns(table))
 
 
 def test_levels_stand_side_by_side_in_their_order_whatever_file_they_came_from():
     names = ["b/acc_64", "b/nll_64", "b/plain", "b/acc_8", "b/nll_8", "a/x_0.5", "b/acc_100"]
     found = ["a/x_0.5", "b/acc_8", "b/acc_64", "b/acc_100", "b/nll_8", "b/nll_64", "b/plain"]
-    assert ordered(names) == found
+    assert order_metrics(names) == found
 
 
 def test_what_was_measured_for_another_ablation_is_not_shown(fake):

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from dropgrid.reports.footnotes import notes
-from dropgrid.reports.predictions import correct
+from dropgrid.reports.footnotes import table_notes
+from dropgrid.reports.predictions import correct_by_row
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -36,23 +36,23 @@ def ablation(fake):
 
 
 def test_what_was_right_has_the_accuracy_of_the_result(ablation):
-    found = correct(ablation.blocks[0].rows, "test/acc_last")
+    found = correct_by_row(ablation.blocks[0].rows, "test/acc_last")
     for row, cells in ablation.blocks[0].rows.items():
         for cell in cells:
             assert found[row][cell.seed].mean() == pytest.approx(cell.value("test/acc_last"))
-    assert correct(ablation.blocks[0].rows, "test/nll_last") is None
+    assert correct_by_row(ablation.blocks[0].rows, "test/nll_last") is None
 
 
 def test_they_widen_the_interval_and_the_notes_say_so(ablation, fake):
     table = tabulate(ablation)
     assert all(row.comparison.examples > 0.5 for row in table.rows if not row.baseline)
-    assert any("They cover training and the choice of test images" in note for note in notes(table))
+    assert any("They cover training and the choice of test images" in note for note in table_notes(table))
     with_images = [row.comparison.error for row in table.rows if row.comparison]
     for path in fake.outputs.glob("runs/*/predictions.npz"):
         path.unlink()
     alone = tabulate(read("demo", fake.outputs))
     assert all(a > b.comparison.error for a, b in zip(with_images, alone.rows[1:], strict=True))
-    assert any("the cells have no predictions to tell more" in note for note in notes(alone))
+    assert any("the cells have no predictions to tell more" in note for note in table_notes(alone))
 
 
 @pytest.mark.parametrize("damage", ["truncated", "other images", "no logits"])
@@ -67,5 +67,5 @@ def test_where_they_are_damaged_or_of_other_images_they_do_not_count(ablation, f
         if damage == "no logits":
             del parts["last"]
         np.savez_compressed(path, **parts)
-    assert correct(ablation.blocks[0].rows, "test/acc_last") is None
+    assert correct_by_row(ablation.blocks[0].rows, "test/acc_last") is None
     assert all(row.comparison.examples is None for row in tabulate(ablation).rows if row.comparison)

@@ -13,7 +13,7 @@ from dropgrid.store.ablation import read
 
 
 def test_each_computes_and_has_a_place_and_a_key_of_its_own():
-    modules = [question.load(name) for name in question.names()]
+    modules = [question.load_question(name) for name in question.question_names()]
     assert len(modules) >= 6 and all(callable(module.compute) for module in modules)
     assert set(Counter(module.ORDER for module in modules).values()) == {1}
     assert all(hasattr(module, "figure") == hasattr(module, "CAPTION") for module in modules)
@@ -21,8 +21,8 @@ def test_each_computes_and_has_a_place_and_a_key_of_its_own():
 
 def test_what_is_not_asked_has_no_section_and_an_empty_answer(fake):
     table = tabulate(read(fake.add(["baseline", "dropout"], seeds=2).write(), fake.outputs))
-    assert question.sections(table) == [] and question.notes(table) == []
-    assert set(map(str, question.as_json(table).values())) == {"[]"}
+    assert question.question_sections(table) == [] and question.question_notes(table) == []
+    assert set(map(str, question.answers_as_json(table).values())) == {"[]"}
 
 
 def test_an_answer_is_computed_once(fake):
@@ -35,8 +35,8 @@ def test_an_answer_is_computed_once(fake):
 
 def test_an_ablation_is_refused_by_the_question_that_it_asks_wrongly():
     with pytest.raises(UserError, match=r"ablation\.target is an accuracy"):
-        question.check({"target": 101, "title": "of another kind"}, {})
-    question.check({"target": None, "contrasts": {}}, {})
+        question.check_questions({"target": 101, "title": "of another kind"}, {})
+    question.check_questions({"target": None, "contrasts": {}}, {})
 
 
 def test_planning_imports_only_the_questions_that_are_asked():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dropgrid.reports.footnotes import notes
+from dropgrid.reports.footnotes import table_notes
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -49,15 +49,15 @@ def test_each_block_has_its_own_baseline(fake):
         assert dropout.difference.mean == pytest.approx(np.mean(own["dropout"]) - np.mean(own["baseline"]))
 
 
-def test_a_row_that_only_the_interval_of_its_own_shows_is_no_difference_shown(fake):
-    apart = {"dropout": [0.1, 0.5, 0.2, 0.4, 0.3], "drop_path": [1.2, -1.2, 0.0, 1.2, -1.2]}
+def test_a_row_that_only_the_interval_of_its_own_shows_is_open(fake):
+    apart = {"dropout": [0.05, 0.55, 0.2, 0.5, 0.15], "drop_path": [1.2, -1.2, 0.0, 1.2, -1.2]}
     fake.add(["baseline", *apart])
     for name in ("baseline", *apart):
         for cell, luck, more in zip(fake.of(name), [0.2, 1.1, 0.9, 1.6, 0.4], apart.get(name, [0] * 5), strict=True):
             cell["result"]["metrics"]["test/acc_last"] = (94 + luck + more) / 100
     row = row_of(table_of(fake), "dropout")
     assert row.difference.ci95[0] > 0 > row.comparison.ci95[0]
-    assert (row.verdict, row.withheld) == ("no difference shown", None)
+    assert (row.verdict, row.withheld) == ("open", None)
 
 
 def test_an_incomplete_row_shows_its_mean_and_withholds_the_rest(fake):
@@ -71,7 +71,7 @@ def test_an_incomplete_row_shows_its_mean_and_withholds_the_rest(fake):
     assert row.sample.std is not None
     assert row.sample.ci95 is None and row.difference is None and row.verdict is None
     assert row_of(table, "drop_path").verdict is not None
-    assert any("dropout 3/5 (1 failed, 1 pending)" in note for note in notes(table))
+    assert any("dropout 3/5 (1 failed, 1 pending)" in note for note in table_notes(table))
 
 
 def test_an_incomplete_baseline_withholds_every_difference(fake):
@@ -85,7 +85,7 @@ def test_one_seed_gives_a_difference_without_interval_and_says_so(fake):
     row = row_of(table, "dropout")
     assert row.difference.mean is not None and row.difference.ci95 is None
     assert (row.verdict, row.withheld) == (None, "one seed")
-    assert any(note.startswith("One seed a row") for note in notes(table))
+    assert any(note.startswith("One seed a row") for note in table_notes(table))
 
 
 def test_a_flagged_site_withholds_the_verdict_and_is_named(fake):
@@ -95,7 +95,7 @@ def test_a_flagged_site_withholds_the_verdict_and_is_named(fake):
     table = table_of(fake)
     assert row_of(table, "dropblock_last").withheld == "drop-rate check failed"
     assert row_of(table, "dropout").verdict is not None
-    assert any("“dropblock_last” at g3.b1.conv1: 4.20 % expected" in note for note in notes(table))
+    assert any("“dropblock_last” at g3.b1.conv1: 4.20 % expected" in note for note in table_notes(table))
 
 
 def test_many_seeds_flag_what_one_seed_cannot_see(fake):
@@ -114,20 +114,20 @@ def test_a_flagged_baseline_withholds_all_verdicts(fake):
 
 def test_notes_say_that_no_row_beats_the_baseline_exactly_where_none_does(fake):
     fake.add(["baseline", "spatial_dropout", "dropblock_fixed_keep_prob"])
-    assert notes(table_of(fake))[0] == "No row beats the baseline."
+    assert table_notes(table_of(fake))[0] == "No row beats the baseline."
     for cell in fake.of("spatial_dropout"):
         cell["result"]["metrics"]["test/acc_last"] += 0.04
-    assert not any("No row beats" in note for note in notes(table_of(fake)))
+    assert not any("No row beats" in note for note in table_notes(table_of(fake)))
 
 
 def test_notes_say_what_the_intervals_cover(fake):
-    text = " ".join(notes(table_of(fake.add())))
+    text = " ".join(table_notes(table_of(fake.add())))
     for part in (
         "n = 5 seeds",
         "paired by seed",
         "randomness of training alone",
         "on these test images",
-        "hold for 8 comparisons together",
+        "all 8 hold together with 95 %",
         "the cells have no predictions to tell more",
         "with 80 % power",
     ):
@@ -139,19 +139,44 @@ def test_notes_name_cells_of_other_source_or_device(fake):
     for cell in fake.of("dropout")[:3]:
         cell["result"]["provenance"]["source"] = "other"
     fake.of("baseline")[0]["result"]["provenance"]["device"] = "NVIDIA H200"
-    text = notes(table_of(fake))
+    text = table_notes(table_of(fake))
     assert any(note.startswith("3 of 10 cells were trained by a different version of the code: other") for note in text)
     assert any(note.startswith("1 of 10 cells was trained on another device: NVIDIA H200") for note in text)
+
+
+def test_notes_name_cells_by_another_version_of_a_module_of_ones_own_among_those_that_reach_it(fake):
+    fake.add(["baseline", "dropout"])
+    for cell in fake.of("dropout"):
+        cell["result"]["provenance"]["modules"] = {"my_lab.losses": "new"}
+    assert not any("my_lab" in note for note in table_notes(table_of(fake)))
+    fake.of("dropout")[1]["result"]["provenance"]["modules"] = {"my_lab.losses": "old"}
+    (note,) = (note for note in table_notes(table_of(fake)) if "my_lab" in note)
+    assert note.startswith("1 of 5 cells was trained by a different version of the code, in my_lab.losses: old, ")
+
+
+def test_notes_name_cells_of_another_instruction_set_and_leave_those_alone_that_did_not_record_it(fake):
+    fake.add(["baseline", "dropout"])
+    assert not any("instruction set" in note for note in table_notes(table_of(fake)))
+    for cell in fake.cells[1:]:
+        cell["result"]["provenance"]["capability"] = "AVX512"
+    assert not any("instruction set" in note for note in table_notes(table_of(fake)))
+    for cell in fake.of("dropout")[:2]:
+        cell["result"]["provenance"]["capability"] = "AVX2"
+    (note,) = (note for note in table_notes(table_of(fake)) if "instruction set" in note)
+    assert (
+        note.startswith("2 of 9 cells were trained with another instruction set") and "AVX2, the rest: AVX512" in note
+    )
+    assert note.endswith("Rows: dropout.")
 
 
 def test_notes_name_a_row_that_trained_the_baseline_again(fake):
     fake.add(["baseline", "dropout", "drop_path"])
     for cell, same in zip(fake.of("dropout"), fake.of("baseline"), strict=True):
         cell["result"]["weights"] = same["result"]["weights"]
-    text = [note for note in notes(table_of(fake)) if "exactly the baseline's weights" in note]
+    text = [note for note in table_notes(table_of(fake)) if "exactly the baseline's weights" in note]
     assert len(text) == 1 and "“dropout”" in text[0]
 
 
 def test_clamped_blocks_are_named(fake):
     fake.add(["baseline", "dropout"]).of("dropout")[0]["result"]["treatment"]["sites"][0]["clamped"] = True
-    assert any("clamped" in note and "“dropout” at head" in note for note in notes(table_of(fake)))
+    assert any("clamped" in note and "“dropout” at head" in note for note in table_notes(table_of(fake)))

@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from dropgrid.reports.columns import columns
+from dropgrid.reports.columns import table_columns
 from dropgrid.reports.figures import treatment
-from dropgrid.reports.footnotes import notes
+from dropgrid.reports.footnotes import table_notes
 from dropgrid.reports.formats import json as json_format
-from dropgrid.reports.report import write
+from dropgrid.reports.report import write_report
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import load, read
 from dropgrid.treatment import MOVED, STANDARD_ERRORS
@@ -52,16 +52,29 @@ def table_of(fake):
 
 
 def texts(table, heading):
-    (column,) = [column for column in columns(table) if column.heading == heading]
+    (column,) = [column for column in table_columns(table) if column.heading == heading]
     return [column.text(row) for row in table.rows]
 
 
-def test_what_dropped_is_the_mean_over_the_sites_that_drop_alone(mixed):
+def test_the_dose_is_the_mean_over_elements_of_the_sites_that_drop_alone(mixed):
+    """Sites that are expected to drop nothing do not act, and noise drops nothing."""
+    shapes, idle = [[64, 7, 7], [32, 14, 14], [8, 3, 5], [10]], {"site": "idle", "shape": [999], "nominal": 0.0}
+    doses = {"expected": [], "realised": []}
+    for cell in mixed.of("drop_path"):
+        lines = cell["result"]["treatment"]["sites"]
+        for line, shape in zip(lines[:4], shapes, strict=True):
+            line["shape"] = shape
+        for part, found in doses.items():
+            weighted = 3136 * lines[0][part] + 6272 * lines[1][part] + 120 * lines[2][part] + 10 * lines[3][part]
+            found.append(weighted / 9538)
+        lines.append(idle | {"expected": 0.0, "realised": 0.0})
     table = table_of(mixed)
-    sites = [site for cell in mixed.of("drop_path") for site in cell["result"]["treatment"]["sites"][:-1]]
-    assert table.rows[3].expected == pytest.approx(sum(site["expected"] for site in sites) / len(sites))
-    assert table.rows[3].realised == pytest.approx(sum(site["realised"] for site in sites) / len(sites))
-    assert table.rows[2].expected is None and table.rows[2].realised is None
+    assert table.rows[3].expected == pytest.approx(sum(doses["expected"]) / 3)
+    assert table.rows[3].realised == table.rows[3].dose == pytest.approx(sum(doses["realised"]) / 3)
+    assert table.rows[2].expected is None and table.rows[2].realised is None and table.rows[0].dose is None
+    values = [json_format.row_values(row) for row in table.rows]
+    assert [each["dose"] for each in values] == [row.dose for row in table.rows]
+    assert values[3]["dropped_realised"] == pytest.approx(100 * values[3]["dose"])
     shown = texts(table, "Dropped: expected → realised")
     assert shown[0] == shown[2] == "–" and "→" in shown[1] and "→" in shown[3]
 
@@ -70,7 +83,7 @@ def test_the_noise_s_standard_deviation_has_a_column_where_there_is_noise(mixed,
     assert texts(table_of(mixed), "Noise std") == ["–", "–", "0.3", "0.02"]
     assert texts(table_of(mixed), "keep_prob") == ["–", "0.9", "–", "0.9"]
     plain = table_of(type(mixed)(tmp_path / "plain").add(["baseline", "dropout"], seeds=2))
-    assert all(column.heading != "Noise std" for column in columns(plain))
+    assert all(column.heading != "Noise std" for column in table_columns(plain))
 
 
 def test_of_stacked_regularizers_that_whose_sites_add_noise_gives_the_standard_deviation(fake):
@@ -109,7 +122,7 @@ def test_sites_say_what_they_count_and_those_of_older_results_drop(mixed):
 def test_a_flagged_site_of_noise_is_not_said_to_drop(mixed):
     site = mixed.of("spatial_dropout")[0]["result"]["treatment"]["sites"][0]
     site |= {"flagged": True, "realised": 0.5}
-    (note,) = [each for each in notes(table_of(mixed)) if "“spatial_dropout”" in each]
+    (note,) = [each for each in table_notes(table_of(mixed)) if "“spatial_dropout”" in each]
     assert f"31.73 % expected to be {MOVED}, 37.8" in note and "dropped," not in note
 
 
@@ -138,13 +151,13 @@ def test_a_figure_of_one_kind_names_that_alone(mixed):
 
 
 def test_the_page_says_of_each_site_what_is_counted(mixed, tmp_path):
-    write(mixed.write(), mixed.outputs)
+    write_report(mixed.write(), mixed.outputs)
     page = (mixed.outputs / "ablations/demo/report.html").read_text()
     assert page.count(f'<td class="left">{MOVED}</td>') == 2 and page.count('<td class="left">dropped</td>') == 5
     assert "<td>σ = 0.3</td>" in page and "<td>σ = 0.01</td>" in page
     assert f"what was dropped or {MOVED} at each" in page and "31.731" in page
     plain = type(mixed)(tmp_path / "plain").add(["baseline", "dropout"], seeds=2)
-    write(plain.write(), plain.outputs)
+    write_report(plain.write(), plain.outputs)
     page = (plain.outputs / "ablations/demo/report.html").read_text()
     assert "Counted" not in page and MOVED not in page and "What each site dropped of its cells, in percent" in page
 
@@ -174,7 +187,7 @@ def test_what_neither_drops_nor_adds_noise_is_shown_as_a_share_of_what_it_counts
     assert axes.get_xlabel() == f"expected, % dropped or {MOVED} or rows left out"
     filled = [face for at, face in faces(axes) if at[0] == pytest.approx(40)]
     assert filled == [False, False]
-    write(sequences.write(), sequences.outputs)
+    write_report(sequences.write(), sequences.outputs)
     page = (sequences.outputs / "ablations/demo/report.html").read_text()
     assert page.count("<td>40.000</td><td>40.000</td>") == 2 and "σ = 0.4" not in page
     assert "What each site counted, as its line says, in percent" in page and "31.731" in page
@@ -188,6 +201,61 @@ def test_where_no_noise_is_nothing_is_said_of_it(sequences):
             sites[:] = [site for site in sites if site.get("counts") != MOVED]
     figure = treatment.draw(table_of(sequences))
     assert not any("noise" in text.get_text() for text in figure.texts)
-    write(sequences.write(), sequences.outputs)
+    write_report(sequences.write(), sequences.outputs)
     page = (sequences.outputs / "ablations/demo/report.html").read_text()
     assert "31.731" not in page and MOVED not in page
+
+
+def with_doses(fake, **doses):
+    """Rows with one site each that dropped just that."""
+    fake.add(["baseline", *doses], seeds=2)
+    for name, dose in doses.items():
+        for cell in fake.of(name):
+            (site, *_) = cell["result"]["treatment"]["sites"]
+            cell["result"]["treatment"]["sites"] = [site | {"expected": dose, "realised": dose}]
+    return fake
+
+
+def note_on_doses(fake):
+    return [each for each in table_notes(table_of(fake)) if each.startswith("Doses differ")]
+
+
+def test_rows_whose_doses_differ_by_more_than_a_factor_of_1_5_are_named_with_them(fake):
+    (note,) = note_on_doses(with_doses(fake, dropout=0.1, spatial_dropout=0.08, drop_path=0.066))
+    assert "factor of 1.5: “drop_path” 6.60 %, “spatial_dropout” 8.00 %, “dropout” 10.00 %. " in note
+    assert "“baseline”" not in note
+
+
+def test_doses_within_a_factor_of_1_5_are_no_note(fake):
+    assert note_on_doses(with_doses(fake, dropout=0.1, spatial_dropout=0.08, drop_path=0.067)) == []
+
+
+def test_doses_of_different_blocks_are_not_compared(fake):
+    for lr, scale in (("0.1", 1), ("0.2", 3)):
+        before = len(fake.cells)
+        fake.add(["baseline", "dropout"], seeds=2, factors={"optimizer.lr": lr})
+        for cell in fake.cells[before:]:
+            for site in cell["result"]["treatment"]["sites"]:
+                site |= {"expected": 0.05 * scale, "realised": 0.05 * scale}
+    assert note_on_doses(fake) == []
+
+
+def test_of_many_rows_the_note_names_the_two_ends(fake):
+    names = {f"row{number:02}": (["regularizer=dropout"], 0.0, ["head"]) for number in range(12)}
+    fake.add({"baseline": (["regularizer=none"], 0.0, []), **names}, seeds=1)
+    for number, name in enumerate(names):
+        (cell,) = fake.of(name)
+        cell["result"]["treatment"]["sites"][0] |= {"expected": 0.02 * (number + 1), "realised": 0.02 * (number + 1)}
+    (note,) = note_on_doses(fake)
+    assert "12 rows from “row00” 2.00 % to “row11” 24.00 %" in note and "row05" not in note
+
+
+def test_what_was_matched_before_training_is_said_under_the_table(fake):
+    with_doses(fake, dropout=0.1, drop_path=0.1)
+    solved = {"row": "dropout", "factors": {}, "override": "regularizer.keep_prob=0.9", "dose": 0.1}
+    fake.about["matched"] = [solved]
+    (note,) = [each for each in table_notes(table_of(fake)) if each.startswith("Doses matched")]
+    assert note == "Doses matched before training: “dropout” regularizer.keep_prob=0.9, expected 10.00 %."
+    fake.about["matched"] = [solved | {"factors": {"model": each}} for each in ("a", "b")]
+    (note,) = [each for each in table_notes(table_of(fake)) if each.startswith("Doses matched")]
+    assert "“dropout” (model=a) regularizer" in note and "“dropout” (model=b) regularizer" in note

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dropgrid.statistics.power import detectable, power, seeds_needed, spread
+from dropgrid.statistics.power import detectable_difference, pooled_spread, seeds_needed, verdict_power
 
 
 @pytest.mark.parametrize(("effect", "n"), [(0.2, 199), (0.5, 34), (0.8, 15)])
 def test_seeds_needed_are_those_of_cohens_conventions(effect, n):
     assert seeds_needed(effect, 1.0) == n  # as G*Power 3.1 has it: paired t, two-sided 5 %, power 0.80
-    assert power(n, effect, 1.0) >= 0.8 > power(n - 1, effect, 1.0)
+    assert verdict_power(n, effect, 1.0) >= 0.8 > verdict_power(n - 1, effect, 1.0)
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 20, 1000])
@@ -21,13 +21,13 @@ def test_power_is_the_noncentral_ts(n, effect):
     critical, shift = stats.t.ppf(0.975, n - 1), effect * math.sqrt(n)
     other_side = stats.nct.cdf(-critical, n - 1, shift) if shift < 5 else 0.0  # where it is not nan
     wanted = stats.nct.sf(critical, n - 1, shift) + other_side
-    assert power(n, 3 * effect, 3.0) == pytest.approx(wanted, abs=1e-6)
-    assert power(n, -effect, 1.0) == power(n, effect, 1.0)
+    assert verdict_power(n, 3 * effect, 3.0) == pytest.approx(wanted, abs=1e-6)
+    assert verdict_power(n, -effect, 1.0) == verdict_power(n, effect, 1.0)
 
 
 def test_power_never_falls_as_the_difference_grows():
     for n in (*range(2, 12), 100, 10**6):
-        shown = [power(n, effect, 1.0) for effect in np.logspace(-5, 5, 300)]
+        shown = [verdict_power(n, effect, 1.0) for effect in np.logspace(-5, 5, 300)]
         assert min(np.diff(shown)) > -1e-9 and 0.049 < min(shown) and 0.999 < max(shown) <= 1 + 1e-9
 
 
@@ -35,35 +35,35 @@ def test_power_is_how_often_the_test_shows_it():
     n, delta, sd, repeats = 6, 0.9, 0.7, 20_000
     drawn = np.random.default_rng(0).normal(delta, sd, (repeats, n))
     shown = (stats.ttest_1samp(drawn, 0, axis=1).pvalue < 0.05).mean()
-    chance = power(n, delta, sd)
+    chance = verdict_power(n, delta, sd)
     assert shown == pytest.approx(chance, abs=4 * math.sqrt(chance * (1 - chance) / repeats))
 
 
 def test_power_at_no_difference_is_the_level():
-    assert power(7, 0.0, 1.0) == pytest.approx(0.05)
+    assert verdict_power(7, 0.0, 1.0) == pytest.approx(0.05)
 
 
 def test_more_seeds_larger_differences_and_less_spread_show_more():
-    assert np.all(np.diff([power(n, 0.3, 0.5) for n in range(2, 40)]) > 0)
-    assert np.all(np.diff([power(5, d, 0.5) for d in np.linspace(0.01, 2, 40)]) > 0)
+    assert np.all(np.diff([verdict_power(n, 0.3, 0.5) for n in range(2, 40)]) > 0)
+    assert np.all(np.diff([verdict_power(5, d, 0.5) for d in np.linspace(0.01, 2, 40)]) > 0)
     assert np.all(np.diff([seeds_needed(0.3, sd) for sd in (0.1, 0.3, 0.6, 1.2)]) > 0)
-    assert np.all(np.diff([detectable(n, 0.5) for n in range(2, 40)]) < 0)
+    assert np.all(np.diff([detectable_difference(n, 0.5) for n in range(2, 40)]) < 0)
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 9, 60])
 def test_detectable_is_where_power_is_what_was_wanted(n):
-    assert power(n, detectable(n, 0.4), 0.4) == pytest.approx(0.8)
-    assert seeds_needed(detectable(n, 0.4) * 1.0001, 0.4) == n
+    assert verdict_power(n, detectable_difference(n, 0.4), 0.4) == pytest.approx(0.8)
+    assert seeds_needed(detectable_difference(n, 0.4) * 1.0001, 0.4) == n
 
 
 def test_what_cannot_be():
-    assert detectable(1, 0.5) is None
+    assert detectable_difference(1, 0.5) is None
     assert seeds_needed(1e-9, 1.0) is None
-    assert seeds_needed(0.3, 0.0) == 2 and detectable(4, 0.0) == 0.0
+    assert seeds_needed(0.3, 0.0) == 2 and detectable_difference(4, 0.0) == 0.0
     with pytest.raises(ValueError, match="above 0, got 0"):
         seeds_needed(0, 1.0)
     with pytest.raises(ValueError, match="2 seeds or more"):
-        power(1, 1.0, 1.0)
+        verdict_power(1, 1.0, 1.0)
 
 
 BASELINE = {0: 90.0, 1: 91.0, 2: 92.5}
@@ -71,7 +71,7 @@ BASELINE = {0: 90.0, 1: 91.0, 2: 92.5}
 
 def test_the_spread_of_one_row_is_its_differences_standard_deviation():
     row = {0: 91.0, 1: 91.5, 2: 95.0, 7: 10.0}
-    found = spread([{"a": BASELINE, "b": row}], "a")
+    found = pooled_spread([{"a": BASELINE, "b": row}], "a")
     differences = [row[s] - BASELINE[s] for s in BASELINE]
     assert found.sd == pytest.approx(np.std(differences, ddof=1)) and (found.rows, found.seeds) == (1, 3)
     assert found.correlation == pytest.approx(np.corrcoef([row[s] for s in BASELINE], [*BASELINE.values()])[0, 1])
@@ -81,7 +81,7 @@ def test_the_spread_of_one_row_is_its_differences_standard_deviation():
 
 def test_rows_are_pooled_by_their_degrees_of_freedom():
     first, second = {0: 91.0, 1: 91.5, 2: 95.0}, {0: 90.5, 2: 90.0}
-    found = spread([{"a": BASELINE, "b": first}, {"a": BASELINE, "c": second}], "a")
+    found = pooled_spread([{"a": BASELINE, "b": first}, {"a": BASELINE, "c": second}], "a")
     variances = [np.var([each[s] - BASELINE[s] for s in each], ddof=1) for each in (first, second)]
     assert found.sd == pytest.approx(math.sqrt((2 * variances[0] + variances[1]) / 3))
     assert (found.rows, found.seeds) == (2, 3)
@@ -90,14 +90,14 @@ def test_rows_are_pooled_by_their_degrees_of_freedom():
 
 
 def test_nothing_is_said_without_two_seeds_in_common():
-    assert spread([{"a": BASELINE}], "a") is None
-    assert spread([{"a": BASELINE, "b": {0: 90.0, 8: 91.0}}], "a") is None
-    assert spread([{"b": BASELINE}], "a") is None
-    assert spread([], "a") is None
+    assert pooled_spread([{"a": BASELINE}], "a") is None
+    assert pooled_spread([{"a": BASELINE, "b": {0: 90.0, 8: 91.0}}], "a") is None
+    assert pooled_spread([{"b": BASELINE}], "a") is None
+    assert pooled_spread([], "a") is None
 
 
 def test_equal_differences_have_no_spread():
-    found = spread([{"a": BASELINE, "b": {s: v + 0.1 for s, v in BASELINE.items()}}], "a")
+    found = pooled_spread([{"a": BASELINE, "b": {s: v + 0.1 for s, v in BASELINE.items()}}], "a")
     assert found.sd == 0.0 and found.correlation == pytest.approx(1)
 
 
@@ -107,7 +107,7 @@ def test_the_intervals_cover_although_rows_share_their_baseline():
     for _ in range(repeats):
         luck = random.normal(0, 1, 5)
         block = {row: dict(enumerate(luck + random.normal(0, 0.3, 5))) for row in "abcdefgh"}
-        found = spread([block], "a")
+        found = pooled_spread([block], "a")
         covered += found.interval[0] <= truth <= found.interval[1]
         low, high = (found.sd * math.sqrt(28 / stats.chi2.ppf(p, 28)) for p in (0.975, 0.025))
         naive += low <= truth <= high

@@ -2,15 +2,22 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from dropgrid.errors import UserError
+from dropgrid.errors import Damaged, UserError
+from dropgrid.files import file_hash
+from dropgrid.store import files
 from dropgrid.store import records as module
 from dropgrid.store.ablation import load, read
+from dropgrid.store.evaluations import measured
 from dropgrid.store.files import read_yaml
+from dropgrid.store.layout import RunFolder
+from dropgrid.store.records import read_result
 
 
 def test_load_gives_a_line_a_cell_whatever_its_status(fake):
@@ -60,13 +67,96 @@ def test_unknown_name_says_which_there_are_and_which_was_meant(fake):
         read("demo", fake.outputs / "elsewhere")
 
 
-@pytest.mark.parametrize("file", ["runs/{id}/result.json", "ablations/demo/cells.json"])
-def test_an_unreadable_file_is_named(fake, file):
+def test_an_unreadable_file_is_named(fake):
     fake.add(["baseline"], seeds=1).write()
-    path = fake.outputs / file.format(id=fake.cells[0]["line"]["cell"])
-    path.write_text('{"half": [')
-    with pytest.raises(UserError, match=path.name):
+    (fake.outputs / "ablations" / "demo" / "cells.json").write_text('{"half": [')
+    with pytest.raises(UserError, match="cells.json"):
         read("demo", fake.outputs)
+
+
+def fifo(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def device(path):
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGED = ["", "{}", "[]", "5", "NaN", "null", "{", "[" * 100_000, '{"metrics": 1, "reproduce": ""}', '{"metrics": {}}']
+
+
+@pytest.mark.parametrize("damage", [*DAMAGED, fifo, device, folder])
+def test_a_damaged_result_is_no_result_and_its_cell_says_so(fake, damage):
+    fake.add(["baseline"], seeds=2).write()
+    path = fake.outputs / "runs" / fake.cells[0]["line"]["cell"] / "result.json"
+    damage(path) if callable(damage) else path.write_text(damage)
+    cell, other = read("demo", fake.outputs).cells
+    assert (cell.status, cell.result, other.status) == ("failed", None, "finished")
+    assert cell.failure["class"] == "DamagedResult" and "the same command trains it again" in cell.failure["message"]
+    assert len(cell.failure["message"].splitlines()) == 1
+
+
+def test_a_result_of_another_cell_is_no_result(fake):
+    fake.add(["baseline"], seeds=2)
+    for cell in fake.cells:
+        cell["result"]["cell"] = cell["line"]["cell"]
+    fake.write()
+    one, other = (fake.outputs / "runs" / cell["line"]["cell"] for cell in fake.cells)
+    assert [cell.status for cell in read("demo", fake.outputs).cells] == ["finished"] * 2
+    one.rename(fake.outputs / "aside"), other.rename(one), (fake.outputs / "aside").rename(other)
+    for cell in read("demo", fake.outputs).cells:
+        assert (cell.status, cell.result, cell.failure["class"]) == ("failed", None, "DamagedResult")
+        assert "it is the result of cell" in cell.failure["message"]
+
+
+def test_files_swapped_between_finished_cells_are_noticed(fake):
+    fake.add(["baseline"], seeds=3)
+    runs = [RunFolder(fake.outputs / "runs" / cell["line"]["cell"]) for cell in fake.cells]
+    fake.write()
+    for number, (run, cell) in enumerate(zip(runs, fake.cells, strict=True)):
+        run.metrics.write_text(f"epoch,val/acc\n0,0.{number}\n")
+        np.savez(run.predictions, last=np.full(3, number))
+        files = {path.name: file_hash(path) for path in (run.metrics, run.predictions)}
+        run.result.write_text(json.dumps({**cell["result"], "files": files}))
+    assert [cell.status for cell in read("demo", fake.outputs).cells] == ["finished"] * 3
+    runs[0].metrics.write_bytes(runs[1].metrics.read_bytes())
+    runs[2].predictions.unlink()
+    one, whole, other = read("demo", fake.outputs).cells
+    assert [cell.status for cell in (one, whole, other)] == ["failed", "finished", "failed"]
+    for cell, name in ((one, "metrics.csv"), (other, "predictions.npz")):
+        assert f"{name}: it is not the file that result.json was written with" in cell.failure["message"]
+
+
+def test_an_evaluation_copied_from_another_cell_is_refused(fake):
+    fake.add(["baseline"], seeds=2)
+    fake.write()
+    one, other = (RunFolder(fake.outputs / "runs" / cell["line"]["cell"]) for cell in fake.cells)
+    about = {"evaluate": "tta", "metrics": {"acc": 0.5}, "headings": {"acc": ["accuracy", "%"]}, "config": {}}
+    place = one.evaluation("0123456789abcdef")
+    place.folder.mkdir(parents=True)
+    place.result.write_text(json.dumps({**about, "cell": one.folder.name}))
+    assert measured(one)["tta/acc"].value == 0.5
+    shutil.copytree(one.evaluations, other.evaluations)
+    with pytest.raises(Damaged, match=f"it was measured on cell {one.folder.name}"):
+        measured(other)
+
+
+def test_a_result_that_may_not_be_read_is_not_called_damaged(fake, monkeypatch):
+    fake.add(["baseline"], seeds=1).write()
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files, "open_to_read", refuse)
+    with pytest.raises(UserError, match="cannot read .*Permission denied"):
+        read_result(RunFolder(fake.outputs / "runs" / fake.cells[0]["line"]["cell"]))
 
 
 def test_a_config_is_read_when_asked_for(fake):
@@ -86,7 +176,7 @@ def test_a_baseline_that_is_no_row_is_an_error(fake):
 def test_a_report_needs_no_torch(fake):
     name = fake.add(["baseline", "dropout"], seeds=2).write()
     code = (
-        "import sys, json; from dropgrid.reports.report import write; write(*sys.argv[1:]);"
+        "import sys, json; from dropgrid.reports.report import write_report; write_report(*sys.argv[1:]);"
         "print(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
     )
     done = subprocess.run([sys.executable, "-c", code, name, fake.outputs], capture_output=True, text=True, check=True)
@@ -116,13 +206,3 @@ def test_damaged_metrics_are_a_line(fake, line):
     (cell.folder / "metrics.csv").write_text(f"epoch,val/acc\n{line}\n")
     with pytest.raises(UserError, match=r"cannot read .*metrics\.csv: "):
         cell.curve("val/acc")
-
-
-def test_a_pipe_is_not_waited_for(fake):
-    fake.add(["baseline"], seeds=1)
-    fake.write()
-    (cell,) = read("demo", fake.outputs).cells
-    (cell.folder / "result.json").unlink()
-    os.mkfifo(cell.folder / "result.json")
-    with pytest.raises(UserError, match=r"cannot read .*result\.json"):
-        read("demo", fake.outputs)

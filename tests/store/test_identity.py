@@ -7,9 +7,22 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from option_nodes import option_node
+
 from dropgrid import instantiate
+from dropgrid.instantiate import by_option
+from dropgrid.planning.compose import group_options, hydra_context
 from dropgrid.store import identity
-from dropgrid.store.identity import cell_id, code_of, complete, divide, source_fingerprint, treatment_id, unite
+from dropgrid.store.identity import (
+    AS_BEFORE,
+    cell_id,
+    code_of,
+    complete,
+    divide,
+    source_fingerprint,
+    treatment_id,
+    unite,
+)
 
 RESOLVED: dict[str, Any] = {
     "seed": 3,
@@ -137,6 +150,24 @@ def test_an_axis_added_later_changes_an_id_only_where_it_says_something_new(monk
     assert cell_id({"seed": 1, "shuffle": {"option": "none"}}) == before
     assert cell_id({"seed": 1, "shuffle": {"option": "some"}}) != before
     assert complete({"seed": 1}) == {"seed": 1, "shuffle": {"option": "none"}}
+
+
+def test_what_was_added_is_in_the_config_and_by_default_as_before():
+    """A misspelt entry would change the ids of trained cells."""
+    for axis, option, key in (path for path in AS_BEFORE if len(path) == 3):
+        with hydra_context():
+            names = group_options(axis)
+        nodes = [by_option(axis, option_node(axis, name)) for name in names]
+        of_option = [node for node in nodes if node["option"] == option]
+        assert of_option and all(node[key] == AS_BEFORE[axis, option, key] for node in of_option)
+
+
+def test_a_cell_of_before_the_forms_of_layer_norm_has_its_id():
+    old = {"model": {"option": "LSTM", "hidden": [128]}}
+    now = {"model": {**old["model"], "layer_norm": "gates"}}
+    assert cell_id(now) == cell_id(old) and complete(old) == now
+    for form in ("tensorflow", "paper"):
+        assert cell_id({"model": {**old["model"], "layer_norm": form}}) != cell_id(old)
 
 
 def test_the_source_has_one_fingerprint():

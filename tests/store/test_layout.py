@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from dropgrid.errors import UserError
-from dropgrid.store.layout import AblationFolder, EvaluationFolder, Outputs, RunFolder, as_folder_name
+from dropgrid.store.cell import Cell
+from dropgrid.store.layout import AblationFolder, EvaluationFolder, Outputs, RunFolder
+from dropgrid.store.manifest import write_plan
 
 PACKAGE = Path(__file__).parents[2] / "src" / "dropgrid"
 OWNER = PACKAGE / "store"
@@ -98,12 +100,25 @@ def test_the_files_of_a_cell_and_of_an_ablation_lie_where_they_always_lay(tmp_pa
     assert run.evaluation("e0").arrays == tmp_path / "runs" / "abc" / "evaluations" / "e0.npz"
     assert EvaluationFolder(run.evaluation("e0").folder).run == run == RunFolder(run.folder)
     assert ablation.cells == tmp_path / "ablations" / "demo" / "cells.json"
-    assert ablation.link("a/b=1", "row", 3) == ablation.folder / "cells" / "a_b=1" / "row" / "seed3"
+    assert ablation.link("a_b=1", "row", 3) == ablation.folder / "cells" / "a_b=1" / "row" / "seed3"
     assert run.outputs == outputs == AblationFolder(ablation.folder).outputs
+
+
+def test_links_of_rows_and_factors_that_are_nearly_alike_are_several(tmp_path):
+    rows = ["a b", "a/b", "a_b", "..", "", "A", "a", "\u4e2d" * 120, "e\u0301", "é", "x" * 300]
+    factors = [{}, {f"axis{i}.key": "value" * 9 for i in range(12)}, {"k": "a/b"}, {"k": "a_b"}]
+    place = Outputs(tmp_path)
+    ids = iter(range(1000))
+    cells = [Cell(f"c{next(ids)}", row, each, 0, [], tmp_path) for row in rows for each in factors]
+    for cell in cells:
+        place.run(cell.id).folder.mkdir(parents=True)
+    write_plan(tmp_path, "x", {}, cells)
+    links = [path for path in (tmp_path / "ablations" / "x" / "cells").rglob("seed0")]
+    assert len(links) == len(rows) * len(factors)
+    assert {path.resolve() for path in links} == {place.run(cell.id).folder.resolve() for cell in cells}
 
 
 def test_a_run_s_folder_is_beneath_the_runs(tmp_path):
     for id in ("", "..", "a/b", ".hidden", "x" * 65):
         with pytest.raises(UserError, match="is no cell's id"):
             Outputs(tmp_path).run(id)
-    assert as_folder_name("..") == "__" and as_folder_name("a/b") == "a_b" and as_folder_name("") == ""

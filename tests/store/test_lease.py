@@ -1,5 +1,6 @@
-"""At most one holder, on one machine by its locks, on several by their beats."""
+"""At most one holder, on one machine by its locks, on several, and without locks, by their beats."""
 
+import errno
 import fcntl
 import json
 import multiprocessing
@@ -9,6 +10,7 @@ import time
 
 import pytest
 
+from dropgrid.errors import UserError
 from dropgrid.store import lease as module
 from dropgrid.store.lease import Lease, holder
 
@@ -62,7 +64,7 @@ def test_two_that_look_do_not_see_each_other(tmp_path):
     about = {"machine": module.machine_id(), "token": "dead", "host": "here", "pid": 1, "beat": 1, "time": 0.0}
     (tmp_path / "lease").write_text(json.dumps(about))
     with open(tmp_path / "lease") as looking:
-        assert module.lock(looking.fileno(), fcntl.LOCK_SH)
+        assert module.lock(looking.fileno(), tmp_path / "lease", fcntl.LOCK_SH)
         assert holder(tmp_path) is None
 
 
@@ -148,3 +150,110 @@ def test_half_written_is_nobodys_yet_but_not_free(tmp_path, clock):
     assert not Lease(tmp_path).acquire()
     clock.sleep(module.EXPIRY + 1)
     assert Lease(tmp_path).acquire()
+
+
+@pytest.fixture(params=[errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, None])
+def without_locks(monkeypatch, request):
+    """No file locks, or such that exclude nobody."""
+
+    def refuse(*_):
+        if request.param is not None:
+            raise OSError(request.param, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+def test_without_locks_a_live_lease_of_this_machine_is_never_taken(tmp_path, clock, without_locks):
+    first, second = Lease(tmp_path), Lease(tmp_path)
+    assert first.acquire()
+    for _ in range(20):
+        assert not second.acquire() and holder(tmp_path)["pid"] == os.getpid() and first.mine()
+        clock.sleep(module.BEAT + 0.1)
+        assert first.beat()
+    first.release()
+    assert holder(tmp_path) is None and second.acquire()
+
+
+def test_without_locks_a_silent_lease_of_this_machine_comes_free(tmp_path, clock, without_locks):
+    first, second = Lease(tmp_path), Lease(tmp_path)
+    assert first.acquire() and not second.acquire()
+    clock.sleep(module.EXPIRY - 1)
+    assert not second.acquire()
+    clock.sleep(2)
+    assert second.acquire() and not first.mine() and not first.beat()
+    first.release()
+    assert second.mine() and second.scratch.exists() and not first.scratch.exists()
+
+
+def test_who_takes_a_lease_takes_the_scratch_folders_of_all_others(tmp_path, clock, without_locks):
+    first, second = Lease(tmp_path), Lease(tmp_path)
+    assert first.acquire() and first.scratch.is_dir() and not second.acquire()
+    (first.scratch / "half").write_text("half a file")
+    clock.sleep(module.EXPIRY + 1)
+    assert second.acquire() and module.scratch_folders(tmp_path) == [second.scratch]
+    assert not list(second.scratch.iterdir())
+    second.release()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_taker_held_up_before_it_removed_the_others_folder_leaves_one_writer_at_most(tmp_path, clock, monkeypatch):
+    elsewhere(tmp_path, time=0.0)
+    slow, quick = Lease(tmp_path, "slow"), Lease(tmp_path, "quick")
+    monkeypatch.setattr(module, "lock", lambda *_: None)
+    look = slow.mine
+
+    def held_up():
+        found = look()
+        monkeypatch.setattr(slow, "mine", look)
+        clock.sleep(module.EXPIRY + 1)
+        quick.acquire()  # begins to watch
+        clock.sleep(module.EXPIRY + 1)
+        assert quick.acquire()
+        return found
+
+    monkeypatch.setattr(slow, "mine", held_up)
+    slow.acquire()
+    assert not slow.mine() and not slow.scratch.exists()
+
+
+IMPOSSIBLE = ["1e999", "-1e999", "NaN", "-5", '"now"', "true", "[1]", "{}", "9" * 400, "-" + "9" * 400, "1e300", "null"]
+
+
+@pytest.mark.parametrize("machine", ["ours", "another"])
+@pytest.mark.parametrize("when", IMPOSSIBLE)
+def test_a_time_that_no_clock_shows_is_watched_by_our_own(tmp_path, clock, when, machine):
+    name = module.machine_id() if machine == "ours" else machine
+    (tmp_path / "lease").write_text(f'{{"machine": "{name}", "token": "t", "host": "h", "pid": 1, "time": {when}}}')
+    assert holder(tmp_path) is None
+    lease = Lease(tmp_path)
+    if machine == "another":
+        assert not lease.acquire()
+        clock.sleep(module.EXPIRY + 1)
+    assert lease.acquire() and lease.mine()
+
+
+def test_an_old_file_that_does_not_say_when_is_free_at_once(tmp_path):
+    (tmp_path / "lease").write_text('{"machine": "another", "time": 1e999}')
+    os.utime(tmp_path / "lease", (1.0, 1.0))
+    assert Lease(tmp_path).acquire()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to(path.parent / "elsewhere")])
+def test_what_is_no_file_is_nobodys_lease_and_is_not_taken(tmp_path, make):
+    make(tmp_path / "lease")
+    assert holder(tmp_path) is None
+    with pytest.raises((UserError, IsADirectoryError)):
+        Lease(tmp_path).acquire()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_no_room_for_a_lease_leaves_none(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        lease = Lease(tmp_path)
+        with pytest.raises(OSError, match="No space"):
+            lease.acquire()
+    assert lease.file is None and lease.acquire()

@@ -15,6 +15,7 @@ from dropgrid.errors import UserError
 from dropgrid.execution.check import check
 from dropgrid.execution.slots import slots
 from dropgrid.planning.plan import plans
+from dropgrid.store import checkpoints
 
 ROOT = Path(__file__).parents[2]
 NET = ["data=fake", "data.size=12", "data.train=96", "data.batch_size=16", "model=resnet20", "norm=group"]
@@ -60,23 +61,43 @@ def test_what_all_ranks_drop_is_counted_and_a_cell_that_was_stopped_ends_with_th
     whole = train(tmp_path / "whole", *also)
     sites = result(whole)["treatment"]["sites"]
     assert sites and not result(whole)["treatment"]["flagged"]
-    environment = {**os.environ, "DROPGRID_OUTPUTS": str(tmp_path / "stopped")}
-    line = [sys.executable, "scripts/train.py", *LINE, *also, "sweep.checkpoint.steps=1"]
-    first = subprocess.Popen(line, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until(lambda: list((tmp_path / "stopped").glob("runs/*/checkpoints/step-*5-*.ckpt")))
-        first.terminate()
-        first.wait(timeout=120)
-    finally:
-        first.kill()
-    (interrupted,) = (tmp_path / "stopped" / "runs").iterdir()
-    if (interrupted / "result.json").exists():
-        pytest.skip("it was finished before it was asked to stop")
+    stopped(tmp_path / "stopped", *also)
     again = train(tmp_path / "stopped", *also, "sweep.checkpoint.steps=1")
     assert result(again)["provenance"]["attempts"][-1]["step"] > 0
     assert result(again)["weights"] == result(whole)["weights"]
     assert result(again)["treatment"] == result(whole)["treatment"]
     assert (again / "metrics.csv").read_text() == (whole / "metrics.csv").read_text()
+
+
+def stopped(outputs: Path, *also: str) -> Path:
+    """The folder of the cell, which was asked to stop after a few steps."""
+    line = [sys.executable, "scripts/train.py", *LINE, *also, "sweep.checkpoint.steps=1"]
+    environment = {**os.environ, "DROPGRID_OUTPUTS": str(outputs)}
+    first = subprocess.Popen(line, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: list(outputs.glob("runs/*/checkpoints/step-*5-*.ckpt")))
+        first.terminate()
+        first.wait(timeout=120)
+    finally:
+        first.kill()
+    (interrupted,) = (outputs / "runs").iterdir()
+    if (interrupted / "result.json").exists():
+        pytest.skip("it was finished before it was asked to stop")
+    return interrupted
+
+
+@pytest.mark.slow
+def test_all_ranks_go_back_from_a_checkpoint_that_cannot_be_loaded(tmp_path):
+    whole = train(tmp_path / "whole", "trainer=ddp")
+    interrupted = stopped(tmp_path / "stopped", "trainer=ddp")
+    newest, before = checkpoints.checkpoints(interrupted)
+    newest.write_bytes(b"no archive")
+    step, stamp, _ = checkpoints.parts(newest)
+    bad = newest.rename(newest.with_name(f"step-{step}-{stamp}-{checkpoints.digest(newest)}.ckpt"))
+    again = train(tmp_path / "stopped", "trainer=ddp")
+    (*_, attempt) = result(again)["provenance"]["attempts"]
+    assert attempt["step"] == int(checkpoints.parts(before)[0]) and [*attempt["passed_over"]] == [bad.name]
+    assert result(again)["weights"] == result(whole)["weights"]
 
 
 def until(happened) -> None:
@@ -98,7 +119,7 @@ def test_a_rank_that_dies_fails_the_cell_and_says_so(tmp_path):
         until(lambda: [each for each in tmp_path.glob("runs/*/state.json") if '"step": ' in each.read_text()])
         (cell,) = (tmp_path / "runs").iterdir()
         others = subprocess.run(
-            ["pgrep", "-f", f"dropgrid.training.ddp_workers {cell}"], capture_output=True, text=True
+            ["pgrep", "-f", f"dropgrid.training.ddp_rank {cell}"], capture_output=True, text=True
         ).stdout.split()
         assert len(others) == 1
         os.kill(int(others[0]), 9)

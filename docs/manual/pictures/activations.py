@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from manual.measuring import slopes
 from manual.options import Option, of_axis
-from manual.pictures.drawing import BLUE, PALE, SKY, place, sheet, style
+from manual.pictures.drawing import BLUE, PALE, SKY, place_axes, sheet, style
 
 LINE = torch.linspace(-4, 4, 801)
 OTHER = {"alpha": 2.0, "negative_slope": 0.2, "init": 0.5}
@@ -26,7 +26,7 @@ def bent(option: Option) -> Figure:
     activations are grey; a light blue line has another value of the argument."""
     with style():
         figure = sheet(2.7)
-        pair = place(figure, 0.45, 0.3, 3.9, 2.05), place(figure, 4.95, 0.3, 3.9, 2.05)
+        pair = place_axes(figure, 0.45, 0.3, 3.9, 2.05), place_axes(figure, 4.95, 0.3, 3.9, 2.05)
         for each in of_axis("activation"):
             if each.name != option.name:
                 lines(pair, each.built(), color=PALE, lw=1.1)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from dropgrid.plotting.style import VERMILLION
 from manual.options import Option
-from manual.pictures.drawing import BLUE, place, sheet, style
+from manual.pictures.drawing import BLUE, place_axes, sheet, style
 
 EPOCHS, PER_EPOCH = 10, 24
 STEPS = EPOCHS * PER_EPOCH
@@ -52,7 +52,7 @@ def drawn(built: Any, marker: str) -> Figure:
     steps, average = averaged(built, path)
     with style():
         figure = sheet(3.0)
-        axes = place(figure, 0.4, 0.3, 4.1, 2.3)
+        axes = place_axes(figure, 0.4, 0.3, 4.1, 2.3)
         x, y = np.meshgrid(np.linspace(-3.6, 2.4, 80), np.linspace(-2.1, 2.1, 60))
         height = 0.5 * (float(CURVATURE[0]) * x**2 + float(CURVATURE[1]) * y**2)
         axes.contour(x, y, height, levels=[0.05, 0.2, 0.5, 1, 2, 3.5], colors="#c8c8c8", linewidths=0.8)
@@ -60,7 +60,7 @@ def drawn(built: Any, marker: str) -> Figure:
         axes.plot(*average.T, marker, color=VERMILLION, lw=1.8, ms=5)
         axes.plot(0, 0, "+", color="black", ms=9)
         axes.set_title("two weights", loc="left", fontsize=9)
-        axes = place(figure, 5.2, 0.3, 3.6, 2.3)
+        axes = place_axes(figure, 5.2, 0.3, 3.6, 2.3)
         axes.plot(range(STEPS + 1), loss(path), color=BLUE, lw=0.7, label="of the weights as training leaves them")
         axes.plot(steps, loss(average), marker, color=VERMILLION, lw=1.8, ms=5, label="of their average")
         axes.set_yscale("log")

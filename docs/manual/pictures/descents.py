@@ -12,7 +12,7 @@ from optimizer_paths.surface import surfaces
 from optimizer_paths.walk import Walk, walks
 
 from manual.options import ROOT, Option, of_axis
-from manual.pictures.drawing import BLUE, GREY, place, sheet, style
+from manual.pictures.drawing import BLUE, GREY, place_axes, sheet, style
 
 SURFACES = ("ravine", "beale")
 FOUND = ROOT / "results" / "optimizer_paths" / "findings.json"
@@ -63,9 +63,9 @@ def paths(option: Option) -> Figure:
     with style():
         figure = sheet(3.0)
         for left, name in zip((0.35, 3.35), SURFACES, strict=True):
-            trace(place(figure, left, 0.3, 2.65, 2.4), name, shown)
+            trace(place_axes(figure, left, 0.3, 2.65, 2.4), name, shown)
         for top, name in zip((0.3, 1.72), SURFACES, strict=True):
-            axes = place(figure, 6.75, top, 2.1, 0.98)
+            axes = place_axes(figure, 6.75, top, 2.1, 0.98)
             for optimizer, walk in sorted(walked(name).items(), key=lambda pair: pair[0] == shown):
                 own = optimizer == shown
                 color, width = (BLUE, 1.8) if own else ("#c4c4c4", 0.7)

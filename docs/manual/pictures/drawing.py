@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.plotting.style import BLUE, GREY, INK, PALE, SKY, canvas, place, png, style
+from dropgrid.plotting.style import BLUE, GREY, INK, PALE, SKY, empty_figure, place_axes, png, style
 from dropgrid.plotting.text import write_text
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     "bare",
     "encoded",
     "panel",
-    "place",
+    "place_axes",
     "schedules",
     "sheet",
     "style",
@@ -31,7 +31,7 @@ WIDTH = 9.0
 
 def sheet(height: float) -> Figure:
     """An empty picture."""
-    return canvas(WIDTH, height)
+    return empty_figure(WIDTH, height)
 
 
 def encoded(figure: Figure) -> bytes:
@@ -51,7 +51,7 @@ def bare(axes: Axes) -> None:
 
 def panel(figure: Figure, left: float, top: float, width: float, height: float, image: Any, **how: Any) -> Axes:
     """An image in its place, its pixels sharp."""
-    axes = place(figure, left, top, width, height)
+    axes = place_axes(figure, left, top, width, height)
     bare(axes)
     axes.imshow(np.asarray(image), aspect="auto", interpolation="nearest", **how)
     return axes

@@ -10,7 +10,7 @@ from dropgrid import streams
 from dropgrid.sites import AbstractRandom, Site
 from manual.acting import sites_of
 from manual.options import Option
-from manual.pictures.drawing import INK, bare, panel, place, schedules, sheet, style, write_text
+from manual.pictures.drawing import INK, bare, panel, place_axes, schedules, sheet, style, write_text
 
 SITE = Site("layer3.0.conv1", "conv", 3, 3, 7, 9)
 SIZE = (2, 4, 12, 12)
@@ -23,7 +23,7 @@ def drawn(option: Option, keep_probs: tuple[float, ...] = (0.9, 0.7), seed: int 
         figure = sheet(2.45)
         for index, keep_prob in enumerate(keep_probs):
             module = option.built(keep_prob=keep_prob, **changes)(SITE)
-            module.advance(module.full_level, streams.key(seed, "regularizer", index))
+            module.advance_hashed(module.full_level, streams.key(seed, "regularizer", index))
             out = module(torch.ones(SIZE))
             left = 0.45 + 3.35 * index
             share = 100 * int(module.dropped) / int(module.seen)
@@ -38,7 +38,7 @@ def drawn(option: Option, keep_probs: tuple[float, ...] = (0.9, 0.7), seed: int 
             write_text(
                 figure, 0.08, 1.25 + 0.85 * example, f"example {example + 1}", fontsize=7.5, rotation=90, va="center"
             )
-        axes = place(figure, 7.45, 0.62, 1.0, 1.5)
+        axes = place_axes(figure, 7.45, 0.62, 1.0, 1.5)
         if "schedule" in option.node:
             schedules(axes, levels(option), "drop_prob")
         else:

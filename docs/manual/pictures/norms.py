@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dropgrid.plotting.style import VERMILLION
 from manual.options import Option
 from manual.pictures.digits import digits
-from manual.pictures.drawing import BLUE, GREY, PALE, SKY, place, sheet, style
+from manual.pictures.drawing import BLUE, GREY, PALE, SKY, place_axes, sheet, style
 
 EXAMPLES, CHANNELS, SIDE = 5, 8, 3
 CELLS = SIDE * SIDE
@@ -84,14 +84,14 @@ def drawn(option: Option, **changes: Any) -> Figure:
         figure = sheet(2.75)
         norm = after(option, CHANNELS, **changes)
         for left, mode in ((0.1, True), (2.3, False)):
-            axes = place(figure, left, 0.35, 2.05, 2.3)
+            axes = place_axes(figure, left, 0.35, 2.05, 2.3)
             block(axes, reach(norm.train(mode)))
             axes.set_title("in training" if mode else "in inference", loc="left", fontsize=9)
         values = features()
         with torch.no_grad():
             normed = after(option, CHANNELS, **changes)(values)
         for top, what, found in ((0.3, "before", values), (1.5, "after", normed)):
-            axes = place(figure, 4.6, top, 1.9, 0.85)
+            axes = place_axes(figure, 4.6, top, 1.9, 0.85)
             for channel, color in zip((0, 2, 4, 6), (SKY, BLUE, VERMILLION, GREY), strict=True):
                 counts = torch.histc(found[:, channel], 40, -4, 4)
                 axes.stairs(counts / counts.sum(), torch.linspace(-4, 4, 41).numpy(), color=color, lw=1.3)
@@ -99,7 +99,7 @@ def drawn(option: Option, **changes: Any) -> Figure:
             axes.set_ylim(bottom=0)
             axes.set_yticks([])
             axes.set_title(f"values {what}, 4 channels", loc="left", fontsize=8)
-        axes = place(figure, 7.2, 0.3, 1.65, 2.05)
+        axes = place_axes(figure, 7.2, 0.3, 1.65, 2.05)
         for found, how in ((values, {"mfc": "white", "mec": GREY}), (normed, {"color": BLUE, "mew": 0, "alpha": 0.7})):
             flat = found.flatten(2)
             axes.plot(flat.mean(2).flatten(), flat.std(2).flatten(), "o", ms=3.6, **how)
@@ -145,7 +145,7 @@ def weighed(option: Option, uses: tuple[int, ...]) -> Figure:
                 found[use] = now.clone()
     with style():
         figure = sheet(2.5)
-        left, right = place(figure, 0.5, 0.3, 3.9, 1.75), place(figure, 5.0, 0.3, 3.9, 1.75)
+        left, right = place_axes(figure, 0.5, 0.3, 3.9, 1.75), place_axes(figure, 5.0, 0.3, 3.9, 1.75)
         at = range(1, 17)
         for axes, measure in ((left, lambda w: w.norm(dim=1)), (right, torch.linalg.svdvals)):
             axes.plot(at, measure(weight), "o", ms=5, mfc="white", mec=GREY, label="before")

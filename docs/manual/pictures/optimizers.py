@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dropgrid.plotting.style import VERMILLION
 from manual.acting import loaded
 from manual.options import Option
-from manual.pictures.drawing import BLUE, GREY, INK, place, sheet, style
+from manual.pictures.drawing import BLUE, GREY, INK, place_axes, sheet, style
 
 RHO, START, MOMENTUM = 0.35, -1.9, 0.8
 
@@ -57,7 +57,7 @@ def sam(option: Option) -> Figure:
         figure = sheet(2.8)
         line = torch.linspace(-2.2, 2.6, 481)
         height = loss(line)
-        axes = place(figure, 0.45, 0.3, 4.0, 2.1)
+        axes = place_axes(figure, 0.45, 0.3, 4.0, 2.1)
         axes.plot(line, height, color=INK, lw=1.3)
         here = -1.24
         probe = One(here)
@@ -86,7 +86,7 @@ def sam(option: Option) -> Figure:
         axes.annotate("the gradient used", tip, **named)
         axes.set_title(f"one step, rho {RHO:g}", loc="left", fontsize=9)
         axes.set_xlabel("w", labelpad=1)
-        axes = place(figure, 4.9, 0.3, 3.9, 2.1)
+        axes = place_axes(figure, 4.9, 0.3, 3.9, 2.1)
         near = torch.linspace(-RHO, RHO, 141)
         worst = loss(line[:, None] + near).amax(1)
         axes.plot(line, height, color=INK, lw=1.3, label="loss")

@@ -13,7 +13,7 @@ from dropgrid.models.fractal import FractalNet, Layer
 from dropgrid.sites import drops
 from manual.acting import loaded, sites_of
 from manual.options import Option
-from manual.pictures.drawing import BLUE, GREY, INK, PALE, bare, panel, place, sheet, style, write_text
+from manual.pictures.drawing import BLUE, GREY, INK, PALE, bare, panel, place_axes, sheet, style, write_text
 
 KEPT = ListedColormap([INK, "#b9d7ea"])
 EXAMPLES, SHOWN, COLUMNS = 40, 4, 3
@@ -40,7 +40,7 @@ def drop_path(option: Option) -> Figure:
             write_text(figure, left, 2.2, f"FractalNet, mode={mode}")
             used = fractal(option, mode)
             for example in range(SHOWN):
-                axes = place(figure, left + 1.0 * example, 2.5, 0.92, 1.95)
+                axes = place_axes(figure, left + 1.0 * example, 2.5, 0.92, 1.95)
                 block(axes, {name: bool(each[example]) for name, each in used.items()})
     return figure
 
@@ -59,7 +59,7 @@ def branches(option: Option, depth: str) -> Any:
     for site in sites_of("ResNet-20"):
         if site.place == "branch":
             module = option.built(keep_prob=0.5, depth=depth)(site)
-            module.advance(module.full_level, streams.key(0, "regularizer", site.name))
+            module.advance_hashed(module.full_level, streams.key(0, "regularizer", site.name))
             rows.append(module(torch.ones(EXAMPLES, 1))[:, 0] != 0)
     return torch.stack(rows)
 
@@ -79,7 +79,7 @@ def fractal(option: Option, mode: str) -> dict[str, torch.Tensor]:
             sites=[option.built(keep_prob=0.5, depth="constant", mode=mode)],
         )
     for name, module in drops(net).items():
-        module.advance(module.full_level, streams.key(5, "regularizer", module.stream or name))
+        module.advance_hashed(module.full_level, streams.key(5, "regularizer", module.stream or name))
     outputs: dict[str, torch.Tensor] = {}
     for name, layer in net.named_modules():
         if isinstance(layer, Layer):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dropgrid.penalties.none import NoPenalty
 from dropgrid.plotting.style import VERMILLION
 from manual.options import Option
-from manual.pictures.drawing import BLUE, GREY, INK, place, sheet, style
+from manual.pictures.drawing import BLUE, GREY, INK, place_axes, sheet, style
 
 EXAMPLES, FEATURES, USED = 60, 24, 6
 STRENGTHS = {
@@ -55,11 +55,11 @@ def drawn(option: Option) -> Figure:
     """Two panels."""
     with style():
         figure = sheet(2.85)
-        axes = place(figure, 0.5, 0.35, 2.1, 2.1)
+        axes = place_axes(figure, 0.5, 0.35, 2.1, 2.1)
         penalty, about = of_picture(option)
         shape(axes, penalty)
         axes.set_title(about or option.title, loc="left", fontsize=9)
-        axes = place(figure, 3.4, 0.35, 5.4, 2.0)
+        axes = place_axes(figure, 3.4, 0.35, 5.4, 2.0)
         regression(axes, penalty)
     return figure
 

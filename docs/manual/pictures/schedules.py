@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from dropgrid.plotting.style import VERMILLION
 from manual.measuring import EPOCHS, STEPS
 from manual.options import Option
-from manual.pictures.drawing import BLUE, GREY, INK, SKY, place, sheet, style
+from manual.pictures.drawing import BLUE, GREY, INK, SKY, place_axes, sheet, style
 from manual.sweeping import main_key, values
 
 WARMUP = 0.1
@@ -43,12 +43,12 @@ def scheduled(option: Option) -> Figure:
     other values."""
     with style():
         figure = sheet(2.7)
-        axes = place(figure, 0.45, 0.3, 3.9, 2.0)
+        axes = place_axes(figure, 0.45, 0.3, 3.9, 2.0)
         steps(axes, factors(option.built()), color=BLUE, lw=2, label="as it is")
         how: Any = {"color": VERMILLION, "lw": 1.4, "ls": (0, (4, 2))}
         steps(axes, factors(option.built(warmup=WARMUP)), **how, label=f"warmup {WARMUP:g}")
         dressed(axes, "factor of optimizer.lr")
-        axes = place(figure, 4.95, 0.3, 3.9, 2.0)
+        axes = place_axes(figure, 4.95, 0.3, 3.9, 2.0)
         key = main_key(option)
         assert key is not None
         for value, color in zip(values(option, key), (SKY, BLUE, INK), strict=False):
@@ -65,13 +65,13 @@ def by_validation(option: Option) -> Figure:
     epochs = len(LOSSES)
     with style():
         figure = sheet(2.7)
-        axes = place(figure, 0.45, 0.3, 3.9, 2.0)
+        axes = place_axes(figure, 0.45, 0.3, 3.9, 2.0)
         best = [at for at in range(epochs) if LOSSES[at] < min([*LOSSES[:at], 9.0]) * (1 - option.node["threshold"])]
         axes.plot(range(1, epochs + 1), LOSSES, color=GREY, lw=1.2, marker=".", ms=5)
         axes.plot([at + 1 for at in best], [LOSSES[at] for at in best], "o", ms=6, mfc="white", mec=BLUE, mew=1.4)
         axes.set_title("validation loss", loc="left", fontsize=9)
         axes.set_xlabel("epoch", labelpad=1)
-        other = place(figure, 4.95, 0.3, 3.9, 2.0)
+        other = place_axes(figure, 4.95, 0.3, 3.9, 2.0)
         drawn: list[tuple[dict[str, float], dict[str, Any]]] = [
             ({"patience": 3}, {"color": SKY, "lw": 1.7, "label": "patience 3"}),
             ({"patience": 2}, {"color": BLUE, "lw": 2, "label": "patience 2"}),

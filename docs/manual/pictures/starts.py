@@ -18,7 +18,7 @@ from dropgrid.plotting.style import VERMILLION
 from manual.acting import initialised, loaded
 from manual.options import Option, of_axis
 from manual.pictures.digits import digits
-from manual.pictures.drawing import BLUE, GREY, INK, PALE, place, sheet, style
+from manual.pictures.drawing import BLUE, GREY, INK, PALE, place_axes, sheet, style
 
 DEPTH, CHANNELS = 30, 24
 LOW, HIGH = 1e-6, 1e4
@@ -67,7 +67,7 @@ def drawn(option: Option, residual: bool) -> Figure:
     """Histogram, signal with ReLU, signal with tanh."""
     with style():
         figure = sheet(2.7)
-        axes = place(figure, 0.4, 0.3, 2.6, 2.0)
+        axes = place_axes(figure, 0.4, 0.3, 2.6, 2.0)
         edges = np.linspace(-0.4, 0.4, 42)
         for name, (weight, _) in all_of("relu", residual).items():
             own = name == option.name
@@ -85,7 +85,7 @@ def drawn(option: Option, residual: bool) -> Figure:
         axes.set_yticks([])
         axes.set_title("weights of a layer, ReLU", loc="left", fontsize=9)
         for left, (activation, label) in zip((3.5, 6.35), ACTIVATIONS.items(), strict=True):
-            axes = place(figure, left, 0.3, 2.45, 2.0)
+            axes = place_axes(figure, left, 0.3, 2.45, 2.0)
             for name, (_, rms) in all_of(activation, residual).items():
                 own = name == option.name
                 axes.plot(
@@ -125,7 +125,7 @@ def from_file(option: Option) -> Figure:
         started = initialised(net("relu", False), option.built(path=str(path), skip=["fc"]))
     with style():
         figure = sheet(2.7)
-        axes = place(figure, 2.4, 0.1, 3.2, 2.2)
+        axes = place_axes(figure, 2.4, 0.1, 3.2, 2.2)
         pairs = zip(weights(source), weights(started), strict=True)
         looks = {"a convolution": BLUE, "the classifier": VERMILLION}
         for (given, own), (label, color) in zip(pick(pairs), looks.items(), strict=True):

@@ -8,7 +8,7 @@ from matplotlib.patches import Polygon, Rectangle
 
 from manual import nets
 from manual.options import Option
-from manual.pictures.drawing import BLUE, GREY, INK, PALE, place, sheet, style
+from manual.pictures.drawing import BLUE, GREY, INK, PALE, place_axes, sheet, style
 
 HIGH = 1.0
 """Of the largest map, in the strip."""
@@ -46,7 +46,7 @@ def strip(figure: Figure, top: float, option: Option) -> None:
     shape, _ = nets.images(option)
     total = nets.sizes()[option.name]
     first = nets.Stage("image", shape, 0, 0)
-    axes = place(figure, 0.15, top + 0.25, 8.7, 2.15)
+    axes = place_axes(figure, 0.15, top + 0.25, 8.7, 2.15)
     every = [first, *found]
     slot = 8.7 / max(len(every), 6)
     tallest = max(each.shape[1] for each in every if len(each.shape) > 1)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dropgrid.plotting.style import VERMILLION
 from manual.options import Option
-from manual.pictures.drawing import BLUE, INK, place, sheet, style
+from manual.pictures.drawing import BLUE, INK, place_axes, sheet, style
 
 CLASSES, RIGHT = 10, 3
 
@@ -26,7 +26,7 @@ def smoothed(option: Option) -> Figure:
     smoothings = (0.0, float(option.node.get("label_smoothing", 0.1)), 0.3)
     with style():
         figure = sheet(2.5)
-        left, right = place(figure, 0.5, 0.3, 3.9, 1.75), place(figure, 5.1, 0.3, 3.6, 1.75)
+        left, right = place_axes(figure, 0.5, 0.3, 3.9, 1.75), place_axes(figure, 5.1, 0.3, 3.6, 1.75)
         margin = torch.linspace(-2, 14, 161)
         for index, (smoothing, color) in enumerate(zip(smoothings, (INK, BLUE, VERMILLION), strict=True)):
             loss = option.built(label_smoothing=smoothing)

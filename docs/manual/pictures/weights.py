@@ -10,7 +10,7 @@ from dropgrid import streams
 from dropgrid.sites import Site
 from manual.acting import sites_of
 from manual.options import Option
-from manual.pictures.drawing import panel, place, schedules, sheet, style, write_text
+from manual.pictures.drawing import panel, place_axes, schedules, sheet, style, write_text
 
 OUTPUTS, INPUTS = 10, 16
 SITE = Site("layer1.linear.weight", "weight", 1, 2, 1, 2, True)
@@ -28,7 +28,7 @@ def acting(module: Any, std: float, examples: int, step: int = 0) -> torch.Tenso
     weight, bias = layer(std)
     found = []
     for column in range(INPUTS + 1):
-        module.advance(module.full_level, streams.key(0, "regularizer", step))
+        module.advance_hashed(module.full_level, streams.key(0, "regularizer", step))
         probe = torch.zeros(examples, INPUTS)
         if column < INPUTS:
             probe[:, column] = 1
@@ -55,7 +55,7 @@ def drop_connect(option: Option) -> Figure:
                 left, top = 2.6 + 2.25 * example, 0.08 + 1.52 * row
                 write_text(figure, left, top, f"mask={mask}: example {example + 1}")
                 panel(figure, left, top + 0.27, 2.1, 1.1, met[example], **how)
-        axes = place(figure, 7.6, 0.6, 1.1, 1.9)
+        axes = place_axes(figure, 7.6, 0.6, 1.1, 1.9)
         (site,) = (site for site in sites_of("MLP") if site.name == "layer1.linear.weight")
         schedules(axes, {"": (option.built()(site), option.built(schedule="linear")(site))}, "drop_prob")
     return figure
@@ -76,6 +76,6 @@ def weight_noise(option: Option) -> Figure:
             left = 0.15 + 2.4 * index
             write_text(figure, left, 0.08, title)
             panel(figure, left, 0.35, 2.2, 1.3, values, **HOW, vmin=-0.06, vmax=0.06)
-        axes = place(figure, 7.75, 0.65, 1.0, 1.0)
+        axes = place_axes(figure, 7.75, 0.65, 1.0, 1.0)
         schedules(axes, {"": (built(SITE), option.built(schedule="linear")(SITE))}, "std")
     return figure

@@ -121,7 +121,7 @@ def written(folder: Path, seen: "Seen", left_out: dict[str, str]) -> list[str]:
         for name, (regimes, _) in seen.items():
             for regime, paths in regimes.items():
                 files[f"{name}_{regime}.png"] = png(picture(paths, findings(name, paths)), dpi=150)
-            files[f"{name}.gif"] = animation(regimes)
+            files[f"{name}.webp"] = animation(regimes)
     files["paths.json"] = points(seen)
     files["findings.json"] = json.dumps(summary(seen, left_out), indent=1, ensure_ascii=False) + "\n"
     for name, content in files.items():

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dropgrid.plotting.style import GREEN, GREY, INK, VERMILLION, canvas, place, style
+from dropgrid.plotting.style import GREEN, GREY, INK, VERMILLION, empty_figure, place_axes, style
 from dropgrid.plotting.text import text_height, wrap, write_text
 from optimizer_paths.looks import alike, drawn, looks, marked
 from optimizer_paths.options import WITHOUT_RATE
@@ -33,15 +33,15 @@ def picture(paths: Paths, judged: Judged) -> Figure:
         look = looks(list(paths.walks))
         told = [wrap(f"{said.said}: {found.reading}", WIDTH - 2 * MARGIN - 1.3) for said, found in judged]
         below = sum(text_height(text, 9, 1.3) + 0.06 for text in told)
-        figure = canvas(WIDTH, 1.05 + HIGH + 0.6 + below + 0.15)
+        figure = empty_figure(WIDTH, 1.05 + HIGH + 0.6 + below + 0.15)
         write_text(figure, MARGIN, MARGIN, f"{paths.surface.title}, {regime(paths)}", fontsize=13, fontweight="bold")
         write_text(figure, MARGIN, 0.58, about(paths), fontsize=8.5, color=GREY)
-        axes = place(figure, MARGIN + 0.35, 1.05, MAP, HIGH)
+        axes = place_axes(figure, MARGIN + 0.35, 1.05, MAP, HIGH)
         contours(axes, paths.surface)
         trace(axes, paths, look)
         left = MARGIN + 0.35 + MAP + 0.3
         deep = legend(figure, paths, look, left, 1.05)
-        curves(place(figure, left + 0.5, 1.3 + deep, WIDTH - MARGIN - left - 0.5, HIGH - deep - 0.25), paths, look)
+        curves(place_axes(figure, left + 0.5, 1.3 + deep, WIDTH - MARGIN - left - 0.5, HIGH - deep - 0.25), paths, look)
         top = 1.05 + HIGH + 0.55
         for (_, found), text in zip(judged, told, strict=True):
             write_text(figure, MARGIN, top, found.verdict, fontsize=9, fontweight="bold", color=COLOURS[found.holds])

@@ -7,7 +7,7 @@ from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.plotting.palette import palette_png
-from dropgrid.reports.publish import filled
+from dropgrid.reports.publish import replace_results
 from dropgrid.store.files import read_text, write
 from optimizer_paths.record import markdown
 
@@ -17,7 +17,7 @@ KEPT = Path("results") / "optimizer_paths"
 
 def renewed(text: str, found: Mapping[str, Any]) -> str:
     """The page with its marked part made of the findings."""
-    return filled(text, KEPT.name, markdown(found).removesuffix("\n"))
+    return replace_results(text, KEPT.name, markdown(found).removesuffix("\n"))
 
 
 def publish(source: Path, root: Path) -> Path:
@@ -26,7 +26,7 @@ def publish(source: Path, root: Path) -> Path:
     if text is None:
         raise UserError(f"--publish is for a checkout: there is no {root / PAGE}")
     target = root / KEPT
-    for path in sorted([*source.glob("*.png"), *source.glob("*.gif"), source / "findings.json"]):
+    for path in sorted([*source.glob("*.png"), *source.glob("*.webp"), source / "findings.json"]):
         data = path.read_bytes()
         write(target / path.name, palette_png(data) if path.suffix == ".png" else data)
     write(root / PAGE, renewed(text, json.loads((target / "findings.json").read_text())))

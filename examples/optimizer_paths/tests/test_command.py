@@ -49,7 +49,7 @@ def test_pictures_animation_numbers_and_statements(command):
     assert sorted(path.name for path in command.folder.iterdir()) == [
         "findings.json",
         "paths.json",
-        "saddle.gif",
+        "saddle.webp",
         "saddle_common.png",
         "saddle_tuned.png",
     ]
@@ -65,8 +65,8 @@ def test_pictures_animation_numbers_and_statements(command):
     assert (one["start"], one["offset"], one["steps"], one["rate"]) == ([0.5, 0.0], 0.01, 12, 0.02)
     assert one["paths"]["tuned"]["sgd"]["rate"] in RATES
     assert {len(each["loss"]) for each in one["tuning"].values()} == {len(RATES)}
-    with Image.open(command.folder / "saddle.gif") as film:
-        assert film.n_frames > 5  # type: ignore[attr-defined]  # a GIF has it
+    with Image.open(command.folder / "saddle.webp") as film:
+        assert film.n_frames > 5  # type: ignore[attr-defined]  # an animation has it
 
 
 def test_a_function_in_a_file_of_its_own_is_found_and_drawn(command, tmp_path, monkeypatch):
@@ -78,7 +78,7 @@ def test_a_function_in_a_file_of_its_own_is_found_and_drawn(command, tmp_path, m
     finally:
         sys.modules.pop(f"{folder.__name__}.bowl", None)
     assert code == 0
-    for name in ("bowl_common.png", "bowl_tuned.png", "bowl.gif"):
+    for name in ("bowl_common.png", "bowl_tuned.png", "bowl.webp"):
         with Image.open(command.folder / name) as shown:
             assert min(shown.size) > 400
     found = json.loads((command.folder / "findings.json").read_text())["surfaces"]

@@ -1,8 +1,10 @@
 """Measure what the drop layers of any network really do: `dropgrid.audit(model, loader)`."""
 
-from collections.abc import Callable, Iterable, Mapping
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain, islice
-from math import isnan
 from typing import Any
 
 import torch
@@ -10,13 +12,13 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from dropgrid import checks
-from dropgrid.audits.laws import kind
-from dropgrid.audits.result import Audit, Layer, shortened
-from dropgrid.audits.watch import Own, Watch, Watched, tensors
-from dropgrid.treatment import DROPPED, strayed
-
-BY_CHANCE = 1e-3
-"""A layer that dropped nothing is flagged, unless by its law that has a higher probability than this."""
+from dropgrid.audits.hooks import Watch, WatchedCall, WatchedOwn
+from dropgrid.audits.judge import Evidence, Setting, judge
+from dropgrid.audits.laws import class_name, nominal_rate
+from dropgrid.audits.probe import eval_probe, output_varies, outputs_differ, probe
+from dropgrid.audits.reach import unused_results
+from dropgrid.audits.result import GRADES, Audit, Finding, shorten_list
+from dropgrid.audits.watch import Watched, tensors
 
 
 def audit(
@@ -27,16 +29,17 @@ def audit(
     advance: Callable[[float], object] | None = None,
     forward: Callable[[nn.Module, Any], object] | None = None,
 ) -> Audit:
-    """Pass real batches through a network in train mode and one in eval mode, and compare what its drop layers did.
+    """Judge the drop layers of a network, on real batches: in the modes as given, in train mode and in eval mode.
 
-    Modes, buffers and random state of the network are restored; nothing is trained, no gradient is computed. Attributes
-    in which layers count their own passes are not restored.
+    Copies of the layers are then called on ones, and one backward pass finds results that are not used. Modes, buffers,
+    random state and `requires_grad` are restored; nothing is trained. Attributes in which layers count their own passes
+    are not restored.
 
     Args:
         loader: yields batches: a tensor, or a tuple, list or mapping whose first tensor is the network's input.
         batches: how many to pass through the network in train mode.
-        advance: sets the schedule of the layers to a progress from 0 to 1; called before each batch. If given, a layer
-            whose probability stays constant is flagged.
+        advance: sets the schedule of the layers to a progress from 0 to 1; called before each batch. If given, the
+            direction and the pace of the schedule are judged.
         forward: passes a batch to the network, if `model(images)` is not enough.
 
     Raises:
@@ -46,41 +49,145 @@ def audit(
     checks.whole_number("batches", batches, 1)
     if not isinstance(loader, Iterable) and not hasattr(loader, "__getitem__"):
         raise TypeError(f"the loader must give batches in a for loop, got {loader!r}")
-    has_values(model)
+    check_initialised(model)
     taken = list(islice(iter(loader), batches))
     if not taken:
         raise ValueError("the loader gave no batch")
     if any(each.is_meta for each in tensors(taken)):
         raise ValueError("a batch is on the meta device, where tensors have no values")
+    training, watch = model.training, Watch(model)
+    found: dict[Watched, Evidence] = {
+        each: Evidence(each, full=nominal_rate(each.layer), frozen=is_frozen(model, each.path))
+        for each in watch.modules
+    }
+
+    def run(batch: Any) -> object:
+        """Pass a copy of a batch, as a layer may work in place."""
+        return (forward or default_forward)(model, copy_batch(batch))
+
+    with restoring_state(model):
+        if not all(module.training for module in model.modules()):
+            run_passes(watch, "given", run, taken[:1])
+        model.train()
+        run_passes(watch, "train", run, taken, advance)
+        for each in watch.all:
+            found[each] = replace(found.get(each, Evidence(each)), **train_evidence(each))
+        on = [each for each, evidence in found.items() if evidence.on]
+        unused = unused_results(lambda: run(taken[0]), watch, on)
+        off = all(each.certainly_off for each in found.values())
+        hidden = random_part_findings(model, lambda: run(taken[0])) if off else []
+        model.eval()
+        run_passes(watch, "eval", run, taken[:1])
+        for each in watch.all:
+            known = found.get(each, Evidence(each))
+            found[each] = replace(known, unused=unused.get(each, False), **eval_evidence(each))
+        if not any(each.in_eval == "random" for each in found.values()):
+            hidden += random_part_findings(model, lambda: run(taken[0]))
+    ends = (0.0, 1.0) if advance is not None and len(taken) > 1 else None
+    moved = frozenset(each.kind for each in watch.all if len(set(each.levels)) > 1)
+    judged = [judge(each, Setting(training, ends, moved)) for each in found.values()]
+    findings = [*network_findings(model, training, bool(on)), *hidden, *chain(*(several for _, several in judged))]
+    findings.sort(key=lambda each: GRADES.index(each.grade))
+    examples = sum(count_examples(batch) for batch in taken)
+    return Audit(class_name(model), tuple(layer for layer, _ in judged), tuple(findings), len(taken), examples)
+
+
+def run_passes(
+    watch: Watch,
+    phase: str,
+    run: Callable[[Any], object],
+    batches: Sequence[Any],
+    advance: Callable[[float], object] | None = None,
+) -> None:
+    """Pass batches through the network and record what its layers do."""
+    with watch:
+        for index, batch in enumerate(batches):
+            if advance is not None:
+                advance(index / max(1, len(batches) - 1))
+            watch.start(phase, count_examples(batch))
+            run(batch)
+        watch.start("")
+
+
+def train_evidence(seen: Watched) -> dict[str, Any]:
+    """Return what experiments on a copy of a layer in train mode show, as fields of its `Evidence`."""
+    off = seen.informative and seen.informative == seen.identities and seen.levels[-1] == 0
+    if not seen.calls or off or (isinstance(seen, WatchedCall) and seen.identities):
+        return {}
+    run = seen.replica()
+    return {"probe": probe(seen, run), "varies": output_varies(run) if seen.opaque else None}
+
+
+def eval_evidence(seen: Watched) -> dict[str, Any]:
+    """Return what experiments on a copy of a layer in eval mode show, as fields of its `Evidence`."""
+    by_arguments = isinstance(seen, WatchedOwn | WatchedCall)
+    if by_arguments or not seen.calls or (seen.levels[-1] == 0 and not seen.evals_changed):
+        return {}
+    does, factor = eval_probe(seen, seen.replica())
+    return {"called_in_eval": does, "eval_factor": factor}
+
+
+def random_part_findings(model: nn.Module, run: Callable[[], object]) -> list[Finding]:
+    """Return a finding if two passes of a batch differ, although no drop layer explains it."""
+    first, second = ([each.detach().clone() for each in tensors(run())] for _ in range(2))
+    if not outputs_differ(first, second):
+        return []
+    grade, mode = ("note", "train") if model.training else ("warning", "eval")
+    return [Finding(grade, "", f"the model is random in {mode} mode, by something that is no drop layer seen here")]
+
+
+def is_frozen(model: nn.Module, path: str) -> bool:
+    """Predicate: the outermost part in eval mode that holds a layer has parameters, none of which is trained."""
+    names = [".".join(path.split(".")[:depth]) for depth in range(1, path.count(".") + 2)]
+    part = next((each for name in names if not (each := model.get_submodule(name)).training), None)
+    trained = [] if part is None else [each.requires_grad for each in part.parameters()]
+    return bool(trained) and not any(trained)
+
+
+def network_findings(model: nn.Module, training: bool, on: bool) -> Iterator[Finding]:
+    """Yield findings on the network itself: its mode, and parts that cannot be inspected."""
+    if not training and on:
+        yield Finding("warning", "", "the model was handed over in eval mode: if it trains like this, nothing drops")
+    found = [name for name, each in model.named_modules() if isinstance(each, torch.jit.ScriptModule)]
+    tops = [name for name in found if not any(name.startswith(f"{other}.") for other in found)]
+    if tops:
+        names = shorten_list([name or "the model itself" for name in tops])
+        what = "scripted or traced by torch.jit; what drops inside cannot be seen"
+        yield Finding("note", "", f"inconclusive: {names}: {what}")
+
+
+@contextmanager
+def restoring_state(model: nn.Module) -> Iterator[None]:
+    """Restore at the end modes, buffers, `requires_grad` and random state; parameters require gradients meanwhile."""
     modes = {module: module.training for module in model.modules()}
     kept = {name: each.detach().clone() for name, each in model.named_buffers()}
-    run = forward or default_forward
+    wanted = {each: each.requires_grad for each in model.parameters()}
     devices = sorted({each.device.index or 0 for each in model.parameters() if each.is_cuda})
-    with torch.random.fork_rng(devices), torch.no_grad(), Watch(model) as watch:
+    for parameter in wanted:
+        parameter.requires_grad_(parameter.is_floating_point() or parameter.is_complex())
+    eager = torch.compiler.set_stance("force_eager")  # compiled code calls no hooks
+    with torch.random.fork_rng(devices), torch.no_grad(), eager:
         try:
-            model.train()
-            watch.training(True)
-            with watch.functions:
-                for index, batch in enumerate(taken):
-                    if advance is not None:
-                        advance(index / max(1, len(taken) - 1))
-                    run(model, batch)
-            model.eval()
-            watch.training(False)
-            run(model, taken[0])
+            yield
         finally:
             for module, mode in modes.items():
                 module.training = mode
             for name, each in model.named_buffers():
                 if name in kept and kept[name].shape == each.shape:
-                    put_back(each, kept[name])
-    found = tuple(judge_layer(each, advance is not None) for each in watch.layers)
-    functions = tuple((name, rate, count) for (name, rate), count in watch.functions.calls.items())
-    examples = sum(count_examples(batch) for batch in taken)
-    return Audit(kind(model), found, functions, len(taken), examples, opaque_modules(model))
+                    restore_buffer(each, kept[name])
+            for parameter, on in wanted.items():
+                parameter.requires_grad_(on)
 
 
-def has_values(model: nn.Module) -> None:
+def copy_batch(batch: Any) -> Any:
+    """Return a copy of a batch; the batch itself if its class cannot be copied."""
+    try:
+        return copy.deepcopy(batch)
+    except (RuntimeError, TypeError):
+        return batch
+
+
+def check_initialised(model: nn.Module) -> None:
     """Raise ValueError if parameters or buffers of a model have no values yet."""
     for name, each in chain(model.named_parameters(), model.named_buffers()):
         if is_lazy(each):
@@ -89,18 +196,7 @@ def has_values(model: nn.Module) -> None:
             raise ValueError(f"{name} is on the meta device: give the model values first, by model.to_empty(device=…)")
 
 
-def opaque_modules(model: nn.Module) -> tuple[str, ...]:
-    """Return a note on the parts of a model that cannot be inspected; empty if there are none."""
-    found = [
-        name or "the model itself" for name, each in model.named_modules() if isinstance(each, torch.jit.ScriptModule)
-    ]
-    tops = [name for name in found if not any(name.startswith(f"{other}.") for other in found)]
-    if not found:
-        return ()
-    return (f"{shortened(tops)}: scripted or traced by torch.jit; what drops inside cannot be seen",)
-
-
-def put_back(buffer: Tensor, kept: Tensor) -> None:
+def restore_buffer(buffer: Tensor, kept: Tensor) -> None:
     """Copy in place; for expanded dimensions, only their one element."""
     for dim, stride in enumerate(buffer.stride()):
         if stride == 0 and buffer.shape[dim] > 1:
@@ -131,79 +227,3 @@ def count_examples(batch: Any) -> int:
         return len(first_tensor(batch))
     except (TypeError, ValueError):
         return 0
-
-
-def judge_layer(seen: Watched, scheduled: bool) -> Layer:
-    """Return one layer's numbers, flags and notes."""
-    realised, expected, nominal = seen.realised, seen.expected, seen.nominal
-    levels = (seen.levels[0], seen.levels[-1]) if seen.levels else (None, None)
-    likely = next((each for each in (expected, nominal, realised) if each is not None), None)
-    stderr = seen.stderr(min(max(likely, 0.0), 1.0)) if realised is not None and likely is not None else None
-    off = seen.identities == seen.informative if seen.informative else None if seen.calls else False
-    still = None if not seen.evals else seen.evals_changed == 0
-    counted = isinstance(seen, Own) and seen.layer.counts != DROPPED
-    flags: list[str] = []
-    notes: list[str] = []
-    # without a known law there is no such probability, and a layer that drops nothing is flagged
-    if off and expected and stderr and (chance := chance_of_no_drop(expected, stderr)) > BY_CHANCE:
-        off = None
-        notes.append(
-            f"it dropped nothing, as {percent(chance)} of audits do at a rate of {percent(expected)}; "
-            "audit more batches"
-        )
-    elif off is None:
-        notes.append("inconclusive: its batches were empty or zero, or its output has another shape than its input")
-    if not seen.calls:
-        flags.append("it never ran")
-    elif off and nominal:
-        flags.append(f"it is the identity in train mode, at a nominal {percent(nominal)}")
-    elif off:
-        flags.append("it is the identity in train mode: its probability is 0")
-    if any(level is not None and isnan(level) for level in seen.levels):
-        flags.append("its probability is not a number")
-    if still is False:
-        flags.append("it is on in eval mode")
-    if seen.clamped:
-        flags.append("its block is larger than the map, and clamped")
-    if scheduled and seen.calls and levels[0] == levels[1] and not off:
-        flags.append(f"its probability stays {percent(levels[0])}, although a schedule was advanced")
-    if stderr is not None and realised is not None and not off and not counted:
-        if expected is not None and strayed(realised, expected, stderr):
-            flags.append(f"it drops {percent(realised)}, its law says {percent(expected)}")
-        if nominal is not None and strayed(realised, nominal, stderr):
-            flags.append(f"it drops {percent(realised)} at a nominal {percent(nominal)}")
-    if seen.calls and not seen.known:
-        notes.append("its law is not known here")
-    if counted:
-        notes.append(f"cells counted are those that were {seen.layer.counts}")
-    if isinstance(seen, Own) and seen.layer.schedule != "constant" and not scheduled:
-        notes.append(f"its schedule ({seen.layer.schedule}) was not advanced")
-    return Layer(
-        name=seen.name or "(the model itself)",
-        kind=kind(seen.layer),
-        shape=seen.shape,
-        calls=seen.calls,
-        levels=levels,
-        nominal=nominal,
-        expected=expected,
-        realised=realised,
-        stderr=stderr,
-        clamped=seen.clamped,
-        identity_in_train=off,
-        identity_in_eval=still,
-        flags=tuple(flags),
-        notes=tuple(notes),
-    )
-
-
-def chance_of_no_drop(rate: float, stderr: float) -> float:
-    """Return the probability that a layer at a rate drops nothing: (1 - rate)^n.
-
-    n is the number of draws: rate (1 - rate) / n = stderr².
-    """
-    return float((1 - rate) ** (rate * (1 - rate) / stderr**2)) if rate < 1 else 0.0
-
-
-def percent(share: float | None) -> str:
-    """Return a fraction as `9.31 %`."""
-    return "nothing" if share is None else f"{100 * share:.2f} %"

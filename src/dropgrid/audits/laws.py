@@ -1,6 +1,6 @@
-"""Laws: what a drop layer of a library should drop, in closed form, from its attributes.
+"""Laws: the fraction that a library's drop layer should drop, in closed form, from its attributes.
 
-A law is found by the layer's class, as `module.name`, so no library needs to be installed.
+A law is found by the class that defines the layer's forward pass, as `module.name`: no library needs to be installed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from dropgrid import checks
 from dropgrid.regularizers.dropblock import cover_counts, seed_rate
 
-NAMES = ("drop_prob", "p", "dropout_p", "drop_rate", "rate", "prob")
+NAMES = ("drop_prob", "p", "dropout_p", "drop_rate", "rate", "prob", "dropout")
 """Attributes in which layers keep their probability."""
 
 
@@ -30,11 +30,17 @@ class Law:
     cells: Tensor | None = None
     clamped: bool = False
 
+    def shared(self, dim: int) -> bool | None:
+        """Predicate: all entries along a dimension have one mask; None if the law does not say."""
+        independent = {"cell": dim + 1, "channel": 2, "channel's map": 2, "example": 1, "batch": 0}[self.unit]
+        in_blocks = self.cells is not None and dim > 1
+        return False if dim < independent else None if in_blocks else True
+
 
 Shape = Sequence[int]
 
 
-def nominal(layer: nn.Module) -> float | None:
+def nominal_rate(layer: nn.Module) -> float | None:
     """Return the probability in a layer's attributes; None if it has none."""
     for name in NAMES:
         value = getattr(layer, name, None)
@@ -45,19 +51,29 @@ def nominal(layer: nn.Module) -> float | None:
     return 0.0 if any(hasattr(layer, name) and getattr(layer, name) is None for name in NAMES) else None
 
 
-def law(layer: nn.Module, shape: Shape) -> Law | None:
-    """Return the law of a layer for an input (N, C, …), at its current probability; None if it is not known."""
-    found = LAWS.get(kind(layer))
-    rate = nominal(layer)
+def law_of(layer: nn.Module, shape: Shape) -> Law | None:
+    """Return the law of a layer for an input (N, C, …), at its current probability; None if it is not known.
+
+    A subclass with a forward pass of its own follows no law of its base.
+    """
+    defining = next(each for each in type(layer).__mro__ if "forward" in vars(each) or each is nn.Module)
+    found = None if "forward" in vars(layer) else LAWS.get(f"{defining.__module__}.{defining.__qualname__}")
+    rate = nominal_rate(layer)
     return None if found is None or rate is None else found(layer, rate, shape)
 
 
-def zeroes(layer: nn.Module) -> bool:
+def function_law(name: str, rate: float, shape: Shape) -> Law | None:
+    """Return the law of a function that drops, such as `dropout2d`; None if it is not known."""
+    found = LAWS.get(f"torch.nn.modules.dropout.{name.rstrip('_').capitalize()}")
+    return None if found is None else found(None, rate, shape)
+
+
+def drops_to_zero(layer: nn.Module) -> bool:
     """Predicate: what a layer drops becomes 0, so that it can be counted."""
     return "Alpha" not in type(layer).__name__ and not getattr(layer, "with_noise", False)
 
 
-def kind(layer: nn.Module) -> str:
+def class_name(layer: nn.Module) -> str:
     """Return a layer's class as `module.name`."""
     return f"{type(layer).__module__}.{type(layer).__qualname__}"
 
@@ -77,7 +93,7 @@ def torchvision_dropblock(layer: Any, rate: float, shape: Shape) -> Law | None:
     height, width = shape[-2:]
     block = min(layer.block_size, height, width)
     gamma = seed_rate(rate, height, width, block)
-    return blocks(gamma, height, width, block, "fits", layer.block_size, shared=False)
+    return dropblock_law(gamma, height, width, block, "fits", layer.block_size, shared=False)
 
 
 def timm_dropblock(layer: Any, rate: float, shape: Shape) -> Law | None:
@@ -90,7 +106,7 @@ def timm_dropblock(layer: Any, rate: float, shape: Shape) -> Law | None:
         return None
     block = min(layer.block_size, height, width)
     gamma = seed_rate(rate * layer.gamma_scale, height, width, block)
-    return blocks(
+    return dropblock_law(
         gamma, height, width, block, "anywhere", layer.block_size, shared=getattr(layer, "couple_channels", True)
     )
 
@@ -101,10 +117,10 @@ def miguelvr_dropblock(layer: Any, rate: float, shape: Shape) -> Law | None:
     block = layer.block_size
     if block > min(height, width):
         return None
-    return blocks(rate / block**2, height, width, block, "anywhere", block, shared=True)
+    return dropblock_law(rate / block**2, height, width, block, "anywhere", block, shared=True)
 
 
-def blocks(gamma: float, height: int, width: int, block: int, seeds: str, asked: int, *, shared: bool) -> Law:
+def dropblock_law(gamma: float, height: int, width: int, block: int, seeds: str, asked: int, *, shared: bool) -> Law:
     """Return the law of DropBlock: a cell is dropped with probability 1 - (1 - γ)^(blocks that cover it)."""
     cells = 1 - (1 - gamma) ** cover_counts(height, width, block, seeds).astype(float)
     unit = "example" if shared else "channel's map"

@@ -1,33 +1,60 @@
-"""The result of an audit, and its page as text or HTML."""
+"""The result of an audit, one row per drop layer and graded findings, and its page as text or HTML."""
 
+import dataclasses
+import json
+import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dropgrid.files import write_atomically
 from dropgrid.pages import templates
 
 WIDTH = 120
-HEADS = ("layer", "class", "input", "on", "p", "expected, %", "realised, %", "±", "eval")
-LEFT = 3
+HEADS = (
+    *("grade", "layer", "class", "input", "mask per"),
+    *("on", "p", "expected, %", "realised, %", "±", "out/in", "eval"),
+)
+LEFT = 5
 """The number of leading columns that hold text; the others hold numbers."""
 
 METHOD = (
-    "Realised: of the cells that were not 0 before a layer in train mode, the share that was 0 behind it, on real "
-    "batches; ± is one standard error, from independent draws and not from cells. Expected: exact, where the law of "
-    "the library's layer is known, for the cells that were counted. Flagged: more than 5 standard errors apart; never "
-    "run; the identity in train mode, or not in eval mode; a block larger than its map; a probability that stays while "
-    "its schedule is advanced."
+    "Realised: of the elements that were not 0 before a layer in train mode, the fraction that was 0 behind it, on "
+    "real batches (on ones, if those were 0); ± is one standard error, from independent draws and not from elements. "
+    "Expected: exact, if the law of the layer is known, for the elements that were counted. Out/in: the mean output "
+    "in train mode for ones. Grade: the worst finding. A finding that could be chance is reported if fewer than one "
+    "in a million tests gives one as extreme."
 )
+
+GRADES = ("error", "warning", "note")
+"""How serious a finding is: certainly not what was configured; probably not what is wanted; good to know."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One statement about a layer (`about` is its name) or the network (`about` is empty); `grade` is in `GRADES`.
+
+    What could not be determined is a note that begins with "inconclusive".
+    """
+
+    grade: str
+    about: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.about}: {self.message}" if self.about else self.message
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One drop layer: fractions in [0, 1], of the cells that were not 0 before.
+    """One drop layer, or one line of code that calls a function which drops. Unknown values are None.
 
-    `nominal` is the mean of the layer's own probability, `levels` its first and last value. `expected` is exact if the
-    law of the library's layer is known. Unknown values are None. `flags` are errors, `notes` are remarks.
+    Fractions are in [0, 1]. `nominal` is the mean of the layer's own probability, `levels` its first and last value.
+    `realised` is the fraction dropped of the cells that were not 0 before; `expected` is exact, if the layer's law is
+    known. `unit` is what one draw decides, `scale` is E[output] / E[input] in train mode, on ones. `on`: it changes
+    its input in train mode. `in_eval` is `identity`, `fixed` (changed, but not at random) or `random`.
     """
 
     name: str
@@ -39,47 +66,45 @@ class Layer:
     expected: float | None
     realised: float | None
     stderr: float | None
-    clamped: bool
-    identity_in_train: bool | None
-    identity_in_eval: bool | None
-    flags: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def on(self) -> bool:
-        """Predicate: the layer changed its input in train mode."""
-        return self.calls > 0 and self.identity_in_train is False
+    unit: str
+    scale: float | None
+    on: bool | None
+    in_eval: str | None
 
 
 @dataclass(frozen=True)
 class Audit:
-    """The drop layers of a network, in order, calls of functions that drop, and the counts of batches and examples."""
+    """The drop layers of a network in order, what was found, most serious first, and how much data was passed."""
 
     model: str
     layers: tuple[Layer, ...]
-    functions: tuple[tuple[str, float, int], ...]
+    findings: tuple[Finding, ...]
     batches: int
     examples: int
-    notes: tuple[str, ...] = ()
-    """Remarks on the network itself."""
 
-    @property
-    def flags(self) -> list[str]:
-        """All flags, each with its layer's name."""
-        return [f"{layer.name}: {flag}" for layer in self.layers for flag in layer.flags]
+    def graded(self, grade: str) -> list[Finding]:
+        """Return the findings of a grade: `error`, `warning` or `note`."""
+        if grade not in GRADES:
+            raise ValueError(f"grade must be one of {', '.join(GRADES)}, got {grade!r}")
+        return [each for each in self.findings if each.grade == grade]
+
+    def worst(self, name: str) -> str | None:
+        """Return the most serious grade of the findings about a layer; None if there are none."""
+        return next((each.grade for each in self.findings if each.about == name), None)
 
     @property
     def verdict(self) -> str:
         """A summary in one line."""
-        on = sum(layer.on for layer in self.layers)
-        unclear = sum(layer.identity_in_train is None for layer in self.layers)
-        if not on and not self.functions and not unclear:
-            return "Nothing drops in this network in training." if self.layers else "This network has no drop layer."
-        beside = f", and {len(self.functions)} kinds of calls drop beside layers" if self.functions else ""
-        wrong = sum(bool(layer.flags) for layer in self.layers)
-        judged = f"{wrong} flagged" if wrong else "none is flagged"
-        inconclusive = f" and {unclear} inconclusive" if unclear else ""
-        return f"{on} of {len(self.layers)} drop layers are on{inconclusive}{beside}; {judged}."
+        counts = [count_noun(len(self.graded(grade)), grade) for grade in GRADES]
+        unclear = sum(layer.on is None for layer in self.layers)
+        on = sum(layer.on is True for layer in self.layers)
+        inconclusive = f", {unclear} inconclusive" if unclear else ""
+        what = f"{on} of {count_noun(len(self.layers), 'drop layer')} on{inconclusive}"
+        if not self.layers:
+            what = "no drop layer was found"
+        elif not on and not unclear:
+            what = "nothing drops in training"
+        return f"{what[0].upper()}{what[1:]}: {', '.join(counts)}."
 
     @property
     def text(self) -> str:
@@ -91,38 +116,59 @@ class Audit:
         """The page as one HTML file."""
         return as_html(self)
 
+    @property
+    def json(self) -> str:
+        """All fields as JSON; a value that is not a finite number is null."""
+        return json.dumps(
+            {"verdict": self.verdict, **finite_or_none(dataclasses.asdict(self))}, indent=1, ensure_ascii=False
+        )
+
     def write(self, path: str | Path) -> Path:
-        """Write the page: HTML if the name ends in .html or .htm, else text."""
+        """Write the page: HTML if the name ends in .html or .htm, JSON if in .json, else text."""
         path = Path(path)
-        content = self.html if path.suffix in (".html", ".htm") else self.text
-        write_atomically(path, lambda beside: beside.write_text(content, encoding="utf-8"))
+        content = {".html": "html", ".htm": "html", ".json": "json"}.get(path.suffix, "text")
+        write_atomically(path, lambda file: file.write(getattr(self, content).encode()))
         return path
 
     def __str__(self) -> str:
         return self.text
 
 
-def table_row(layer: Layer) -> list[str]:
+def count_noun(number: int, thing: str) -> str:
+    """Return a number with its noun: `1 error`, `2 errors`, `no errors`."""
+    return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"
+
+
+def finite_or_none(value: Any) -> Any:
+    """Return nested values, with None for floats that JSON lacks."""
+    if isinstance(value, dict):
+        return {key: finite_or_none(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite_or_none(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def table_row(audit: Audit, layer: Layer) -> list[str]:
     """Return a layer's row of the table."""
     first, last = (None if each is None else f"{each:.4g}" for each in layer.levels)
     rate = "–" if first is None else first if first == last else f"{first} → {last}"
-    still = {True: "identity", False: "random", None: "–"}[layer.identity_in_eval]
-    shape = "×".join(map(str, layer.shape[1:])) or "–"
-    on = "–" if layer.identity_in_train is None else "yes" if layer.on else "no"
     return [
+        audit.worst(layer.name) or "–",
         layer.name,
         f"{layer.kind.partition('.')[0]}.{layer.kind.rpartition('.')[2]}",
-        shape,
-        on,
+        "×".join(map(str, layer.shape[1:])) or "–",
+        layer.unit or "–",
+        {True: "yes", False: "no", None: "–"}[layer.on],
         rate,
-        percent(layer.expected),
-        percent(layer.realised),
-        percent(layer.stderr),
-        still,
+        format_percent(layer.expected),
+        format_percent(layer.realised),
+        format_percent(layer.stderr),
+        "–" if layer.scale is None else f"{layer.scale:.3f}",
+        layer.in_eval or "–",
     ]
 
 
-def percent(value: float | None) -> str:
+def format_percent(value: float | None) -> str:
     """Return a fraction in percent, with two digits."""
     return "–" if value is None else f"{100 * value:.2f}"
 
@@ -132,30 +178,20 @@ def summary_line(audit: Audit) -> str:
     return f"{audit.model}, {audit.batches} batches, {audit.examples} examples"
 
 
-def function_lines(audit: Audit) -> list[str]:
-    """Return a line for each function that drops outside of drop layers."""
+def finding_lines(audit: Audit) -> list[tuple[str, str]]:
+    """Return (grade, statement), each statement once, with the layers that it concerns."""
+    about: dict[tuple[str, str], list[str]] = {}
+    for each in audit.findings:
+        about.setdefault((each.grade, each.message), []).append(each.about)
     return [
-        f"{name} at p = {rate:g}, outside of any drop layer: {count} calls" for name, rate, count in audit.functions
+        (grade, f"{shorten_list(names)}: {message}" if names[0] else message)
+        for (grade, message), names in about.items()
     ]
-
-
-def note_lines(audit: Audit) -> list[str]:
-    """Return the notes, each once, with the layers that it concerns."""
-    about: dict[str, list[str]] = {}
-    for layer in audit.layers:
-        for note in layer.notes:
-            about.setdefault(note, []).append(layer.name)
-    return [*audit.notes, *(f"{shortened(names)}: {note}" for note, names in about.items())]
-
-
-def shortened(names: Sequence[str]) -> str:
-    """Return the names, or the first few and how many more."""
-    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
 
 
 def as_text(audit: Audit) -> str:
     """Return the page as text."""
-    rows = [list(HEADS), *map(table_row, audit.layers)]
+    rows = [list(HEADS), *(table_row(audit, layer) for layer in audit.layers)]
     sizes = [max(len(row[i]) for row in rows) for i in range(len(HEADS))]
     padded = [
         "  ".join(
@@ -164,23 +200,29 @@ def as_text(audit: Audit) -> str:
         )
         for row in rows
     ]
-    table = [padded[0], "-" * len(padded[0]), *padded[1:]] if audit.layers else []
-    flagged = [f"! {flag}" for flag in audit.flags]
-    remarks = [*flagged, *(f"- {each}" for each in [*function_lines(audit), *note_lines(audit)])]
-    parts = ["Drop-rate audit", summary_line(audit), "", audit.verdict, "", *table, *([""] if table else []), *remarks]
+    table = [padded[0], "-" * len(padded[0]), *padded[1:], ""] if audit.layers else []
+    found = [f"{grade:<7}  {statement}" for grade, statement in finding_lines(audit)]
+    parts = ["Drop-rate audit", summary_line(audit), "", audit.verdict, "", *table, *found]
     return "\n".join(each.rstrip() for each in [*parts, "", *textwrap.wrap(METHOD, WIDTH)]) + "\n"
 
 
 def as_html(audit: Audit) -> str:
     """Return the page as one HTML file without scripts and addresses; names from the model are escaped."""
-    page = templates("audits").get_template("page.html.j2")
-    return page.render(
-        audit=audit,
-        seen=summary_line(audit),
-        heads=HEADS,
-        left=LEFT,
-        lines=[(layer, table_row(layer)) for layer in audit.layers],
-        functions=function_lines(audit),
-        notes=note_lines(audit),
-        method=METHOD,
+    return (
+        templates("audits")
+        .get_template("page.html.j2")
+        .render(
+            audit=audit,
+            seen=summary_line(audit),
+            heads=HEADS,
+            left=LEFT,
+            lines=[(audit.worst(layer.name), table_row(audit, layer)) for layer in audit.layers],
+            findings=finding_lines(audit),
+            method=METHOD,
+        )
     )
+
+
+def shorten_list(names: Sequence[str]) -> str:
+    """Return the names, or the first few and how many more."""
+    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"

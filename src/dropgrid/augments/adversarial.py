@@ -25,19 +25,19 @@ def attack(
     step_size: float,
     start: Tensor | None,
 ) -> Tensor:
-    """xₖ₊₁ = Π(xₖ + step_size · sign ∇ₓ loss(f(xₖ), y)), Π the projection onto max |x - x₀| ≤ ε and onto [0, 1].
+    """Return images xₖ₊₁ = Π(xₖ + step_size · sign ∇ₓ loss(f(xₖ), y)), with Π onto max |x - x₀| ≤ ε and [0, 1].
 
-    The network is in eval mode meanwhile and then as before, module by module: no batch statistics move, no mask is
-    drawn, and no parameter gets a gradient. Works under no_grad and inference_mode.
+    The network is in eval mode during the attack, and each module's mode is restored: no batch statistics change, no
+    mask is drawn, and no parameter gets a gradient. Works under no_grad and inference_mode.
 
     Args:
         images: normalised floats (N, C, H, W), x₀. A value outside [0, 1], which an augmentation may have made, may
-            stay where it is, but goes no farther out.
+            stay where it is, but moves no farther out.
         targets: as the loss takes them.
-        mean, std: (C, 1, 1), with which the images were normalised.
+        mean, std: mean and standard deviation (C, 1, 1) of the normalization.
         epsilon, step_size: in units of the [0, 1] image.
-        steps: how many.
-        start: (N, C, H, W) in [-1, 1], where in the ball the first step begins, in units of ε; None is at the images.
+        steps: number of steps.
+        start: start in the ball, (N, C, H, W) in [-1, 1], in units of ε; None starts at the images.
     """
     with torch.inference_mode(False), torch.enable_grad(), evaluating(network):
         x, y = images.detach().clone(), targets.detach().clone()  # autograd takes no tensor of inference mode
@@ -76,18 +76,18 @@ def adversarial(
     random_start: bool,
     share: float,
 ) -> tuple[Tensor, Tensor]:
-    """Replace the first images of the batch by adversarial examples against the network as it is; see `attack`.
+    """Replace the first images of the batch by adversarial examples against the current network; see `attack`.
 
     Args:
         images: normalised floats (N, C, H, W); their memory format is kept.
-        targets: returned as they are; indices or class probabilities.
+        targets: returned unchanged; indices or class probabilities.
         generator: on the images' device; draws the starts, if they are random.
         context: the network, the loss that is raised, mean and std.
         epsilon: radius of the ball, above 0 and at most 1, in units of the [0, 1] image.
         steps: 1 or more; each costs a forward and a backward pass.
         step_size: above 0, in the same units; null is ε for one step from the image itself (FGSM), else 2.5 ε / steps.
-        random_start: begin at a uniformly random point of the ball, not at the image.
-        share: of the batch, in (0, 1], to be replaced; at least one image.
+        random_start: start at a uniformly random point of the ball, not at the image.
+        share: share of the batch to replace, in (0, 1]; at least one image.
 
     Source: Goodfellow et al., §4 (FGSM) and §6 (half of the loss of adversarial examples); Madry et al., §2.1 and §5
     (PGD, the whole batch). Differs from Goodfellow et al.: half of the images, not each image twice.

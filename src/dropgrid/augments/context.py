@@ -1,8 +1,9 @@
-"""The context that the learner gives an augmentation besides the batch."""
+"""The learner's context of an augmentation."""
 
 from collections.abc import Callable
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
 
@@ -11,25 +12,34 @@ class Context(Protocol):
 
     @property
     def network(self) -> nn.Module:
-        """Normalised floats (N, C, H, W) to the outputs."""
+        """Return the outputs of normalised floats (N, C, H, W)."""
 
     @property
     def loss(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """Outputs, and targets as the augmentation has or mixes them, to a scalar."""
+        """Return the scalar loss of outputs, and of targets as the augmentation has them or mixes them."""
 
     @property
     def mean(self) -> Tensor:
-        """(C, 1, 1), of the images in [0, 1]: a normalised image is (x - mean) / std."""
+        """The mean (C, 1, 1) of the images in [0, 1]: a normalised image is (x - mean) / std."""
 
     @property
     def std(self) -> Tensor:
-        """(C, 1, 1), of the images in [0, 1]."""
+        """The standard deviation (C, 1, 1) of the images in [0, 1]."""
 
     @property
     def classes(self) -> int:
         """The number of classes."""
 
 
+class Stand:
+    """Stands in for the learner as the context of an augmentation that is checked before there is one."""
+
+    mean, std = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
+
+    def __init__(self, network: nn.Module, loss: nn.Module, classes: int):
+        self.network, self.loss, self.classes = network, loss, classes
+
+
 def scales(context: Context | None) -> tuple[Tensor | float, Tensor | float]:
-    """Mean and standard deviation that the images were normalised with; without a context 0 and 1."""
+    """Return mean and standard deviation of the images' normalization; 0 and 1 without a context."""
     return (0.0, 1.0) if context is None else (context.mean, context.std)

@@ -1,4 +1,4 @@
-"""Random crop and mirror image, the usual augmentation of small images (He et al., CVPR 2016, §4.2)."""
+"""Random crop and mirror image, the standard augmentation of small images (He et al., CVPR 2016, §4.2)."""
 
 from typing import Any
 
@@ -18,20 +18,20 @@ def crop_flip(
     padding: int,
     flip: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Pad each image by `padding` zeros on every side, cut its own random H × W window, mirror half of them.
+    """Pad each image by `padding` zeros on every side, cut a random H × W window, mirror half of the images.
 
-    Images come normalised, so the zeros are the training set's mean colour. Corners are uniform over the
+    Images are normalised, so the zeros are the training set's mean colour. Corners are uniform over the
     (2·padding + 1)² windows that fit.
 
     Args:
         images: floats (N, C, H, W); their memory format is kept.
-        targets: returned as they are.
+        targets: returned unchanged.
         generator: on the images' device; draws the N rows and N columns of the corners, then N mirrorings.
         context: not needed.
         padding: pixels, 0 for no crop; less than H and W.
         flip: mirror left and right with probability 1/2.
 
-    Differs from the paper: the mean is that of each channel, there that of each pixel.
+    Differs from the paper: the mean is by channel, in the paper by pixel.
     """
     count, channels, height, width = images.shape
     if not checks.is_whole_number(padding) or not 0 <= padding < min(height, width):

@@ -24,22 +24,22 @@ def cutout(
     shape: str,
     fill: str,
 ) -> tuple[Tensor, Tensor]:
-    """Cover a place of `size`² pixels on each image, its own, with a probability.
+    """Cover `size`² pixels at a random place of each image, with a probability.
 
-    Images come normalised, so zero is the training set's mean colour. `inside` false: the centre is uniform over the
-    pixels, and what lies beyond the border is cut off (§3.2). `inside` true: uniform over the places where all fits.
+    Images are normalised, so zero is the training set's mean colour. `inside` false: the centre is uniform over the
+    pixels, and the shape is cut off at the border (§3.2). `inside` true: uniform over the places where it fits.
 
     Args:
         images: floats (N, C, H, W); their memory format is kept.
-        targets: returned as they are.
+        targets: returned unchanged.
         generator: on the images' device; draws N rows, N columns, N decisions, then the noise.
-        context: its `mean` and `std` say what is black and white; None: 0 and 1.
+        context: its `mean` and `std` define black and white; None: 0 and 1.
         size: side of the square in pixels; if the shape has to be inside, it has to fit into H × W.
         inside: see above.
-        probability: of an image to be covered, in (0, 1].
+        probability: probability that an image is covered, in (0, 1].
         shape: square; disk: the size² pixels nearest to its centre; wide: a rectangle about twice as wide as high, of
             size² pixels as nearly as whole ones allow.
-        fill: mean, black, white, or noise: each value its own, of a standard normal distribution.
+        fill: mean, black, white, or noise (independent standard normal values).
 
     Source: §3.2 and the released code, which has size 16 for CIFAR-10 and 8 for CIFAR-100, of 32×32 pixels.
     """

@@ -1,4 +1,4 @@
-"""torchvision's mixtures of a batch with itself, with random numbers of our own generator."""
+"""torchvision's MixUp and CutMix, with random numbers of our own generator."""
 
 from functools import lru_cache
 
@@ -35,5 +35,5 @@ def mix(
 
 @lru_cache
 def transform(kind: Kind, alpha: float, classes: int) -> MixUp | CutMix:
-    """Return torchvision's transform, made once."""
+    """Return torchvision's transform, cached."""
     return kind(alpha=alpha, num_classes=classes)

@@ -7,5 +7,5 @@ from torch import Tensor
 
 
 def none(images: Tensor, targets: Tensor, *, generator: torch.Generator, context: Any = None) -> tuple[Tensor, Tensor]:
-    """Images (N, C, H, W) and targets as they are; draws nothing."""
+    """Return images (N, C, H, W) and targets unchanged; draws nothing."""
     return images, targets

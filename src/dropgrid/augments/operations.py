@@ -1,4 +1,4 @@
-"""The operations of AutoAugment and its successors on batches of 8-bit images, each image with one of its own."""
+"""The operations of AutoAugment and its successors on batches of 8-bit images, one operation per image."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from dropgrid.augments.context import Context, scales
 
 
 class Operation(NamedTuple):
-    """One of torchvision's names, and its strength in torchvision's unit; 0 for one that has none."""
+    """One of torchvision's names, and its strength in torchvision's unit; 0 if it has none."""
 
     name: str
     strength: float
@@ -25,10 +25,10 @@ BINS = 31
 
 
 @lru_cache
-def strengths(bins: int, height: int, width: int, *, wide: bool) -> dict[str, tuple[list[float], bool]]:
+def operation_strengths(bins: int, height: int, width: int, *, wide: bool) -> dict[str, tuple[list[float], bool]]:
     """Return each operation's strengths, weakest first (one if it has no choice), and whether it has a sign.
 
-    Those of AutoAugment and RandAugment, or the wide ones of TrivialAugment; of H × W pixels. As torchvision has them.
+    They are torchvision's, for H × W pixels: those of AutoAugment and RandAugment, or the wide ones of TrivialAugment.
     """
     shear, pixels, degrees, blend, bits = (0.99, (32.0, 32.0), 135.0, 0.99, 6)
     if not wide:
@@ -56,31 +56,31 @@ def strengths(bins: int, height: int, width: int, *, wide: bool) -> dict[str, tu
     }
 
 
-NAMES = tuple(name for name in strengths(BINS, 1, 1, wide=False) if name != "Invert")
+NAMES = tuple(name for name in operation_strengths(BINS, 1, 1, wide=False) if name != "Invert")
 """The 14 operations of RandAugment and TrivialAugment."""
 
 
-def of(space: dict[str, tuple[list[float], bool]], name: str, number: int, minus: int) -> Operation:
-    """The operation at a number of its range, or its only strength; negative if it has a sign and `minus` is true."""
+def make_operation(space: dict[str, tuple[list[float], bool]], name: str, number: int, minus: int) -> Operation:
+    """Return an operation with a strength of its range, or its only one; negative with `minus` if it has a sign."""
     values, signed = space[name]
     strength = values[number] if len(values) > 1 else values[0]
     return Operation(name, -strength if signed and minus else strength)
 
 
-def on_bytes(
+def apply_on_bytes(
     images: Tensor,
     *,
     generator: torch.Generator,
     context: Context | None,
     choose: Callable[[int, int, int, torch.Generator], Sequence[Sequence[Operation]]],
 ) -> Tensor:
-    """Normalised floats through 8 bits (exactly, if nothing changed values before) and operations, and back.
+    """Apply operations to normalised floats through 8 bits (exactly, if nothing changed values before).
 
     Args:
         images: floats (N, C, H, W), C 1 or 3; their memory format is kept.
         generator: seeds another, on the CPU, for `choose`.
-        context: its `mean` and `std` are those that the images were normalised with; None: 0 and 1.
-        choose: from N, H, W and that generator to rounds of operations, one of each round for each image.
+        context: its `mean` and `std` are those of the normalization; None: 0 and 1.
+        choose: (N, H, W, generator) -> rounds of operations, each with one operation per image.
 
     Raises:
         ValueError: images of 2 or more than 3 channels.
@@ -92,14 +92,14 @@ def on_bytes(
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
     bytes_ = ((images.float() * std + mean) * 255).round().clamp(0, 255).to(torch.uint8).contiguous()
     for chosen in choose(count, height, width, torch.Generator().manual_seed(seed)):
-        bytes_ = apply(bytes_, chosen)
+        bytes_ = apply_operations(bytes_, chosen)
     return torch.empty_like(images).copy_((bytes_.float() / 255 - mean) / std)
 
 
-def apply(images: Tensor, chosen: Sequence[Operation]) -> Tensor:
-    """Each of the images, uint8 (N, C, H, W), C 1 or 3, by its own operation; what that uncovers is black.
+def apply_operations(images: Tensor, chosen: Sequence[Operation]) -> Tensor:
+    """Apply to each image, uint8 (N, C, H, W), C 1 or 3, its own operation; uncovered areas are black.
 
-    Images of one operation go together. Each result equals torchvision's on that image.
+    Images with the same operation are processed together. Each result equals torchvision's for that image.
     """
     groups: dict[Kernel, list[int]] = {}
     for index, operation in enumerate(chosen):
@@ -112,17 +112,17 @@ def apply(images: Tensor, chosen: Sequence[Operation]) -> Tensor:
     return out
 
 
-def moved(images: Tensor, operations: Sequence[Operation]) -> Tensor:
-    """Shears, translations and rotations: each pixel is the one nearest to its source."""
+def apply_geometric(images: Tensor, operations: Sequence[Operation]) -> Tensor:
+    """Apply shears, translations and rotations: each pixel is the one nearest to its source."""
     count, channels, height, width = images.shape
-    maps = torch.stack([sources(*each, height, width) for each in operations]).to(images.device).long()
+    maps = torch.stack([source_pixels(*each, height, width) for each in operations]).to(images.device).long()
     black = images.new_zeros(count, channels, 1)
     cells = torch.cat([black, images.flatten(2)], 2)
     return cells.gather(2, maps[:, None].expand(-1, channels, -1)).view_as(images)
 
 
 @lru_cache(1024)
-def sources(name: str, strength: float, height: int, width: int) -> Tensor:
+def source_pixels(name: str, strength: float, height: int, width: int) -> Tensor:
     """Return the source of each pixel in torchvision, int32 (H · W,): 0 is outside, 1 the first pixel."""
     numbers = torch.arange(1, height * width + 1, dtype=torch.float32).view(1, height, width)
     degrees = math.degrees(math.atan(strength))
@@ -138,20 +138,22 @@ def sources(name: str, strength: float, height: int, width: int) -> Tensor:
     return found.flatten().int()
 
 
-def column(values: Sequence[float], images: Tensor) -> Tensor:
-    """float32 (N, 1, 1, 1), rounded from float64 as torch rounds a number that it multiplies an image by."""
+def broadcast_column(values: Sequence[float], images: Tensor) -> Tensor:
+    """Return values as float32 (N, 1, 1, 1), rounded from float64 as torch rounds a factor of an image."""
     return torch.tensor(values, dtype=torch.float64).float().view(-1, 1, 1, 1).to(images.device)
 
 
 def blend(images: Tensor, others: Tensor, operations: Sequence[Operation]) -> Tensor:
-    """f x + (1 - f) y with f = 1 + strength, clipped to [0, 255] and rounded down."""
+    """Return f x + (1 - f) y with f = 1 + strength, clipped to [0, 255] and rounded down."""
     factors = [1 + each.strength for each in operations]
-    mixed = column(factors, images) * images + column([1 - each for each in factors], images) * others
+    mixed = (
+        broadcast_column(factors, images) * images + broadcast_column([1 - each for each in factors], images) * others
+    )
     return mixed.clamp(0, 255).to(torch.uint8)
 
 
 def grey(images: Tensor) -> Tensor:
-    """uint8 (N, 1, H, W)."""
+    """Return grey images, uint8 (N, 1, H, W)."""
     if images.shape[1] == 1:
         return images
     red, green, blue = images.unbind(1)
@@ -159,22 +161,22 @@ def grey(images: Tensor) -> Tensor:
 
 
 def brightness(images: Tensor, operations: Sequence[Operation]) -> Tensor:
-    """From black."""
+    """Blend with black."""
     return blend(images, torch.zeros_like(images), operations)
 
 
 def color(images: Tensor, operations: Sequence[Operation]) -> Tensor:
-    """From grey; an image of one channel stays."""
+    """Blend with grey; an image of one channel stays."""
     return images if images.shape[1] == 1 else blend(images, grey(images), operations)
 
 
 def contrast(images: Tensor, operations: Sequence[Operation]) -> Tensor:
-    """From the mean grey."""
+    """Blend with the mean grey."""
     return blend(images, grey(images).float().mean((1, 2, 3), keepdim=True), operations)
 
 
 def sharpness(images: Tensor, operations: Sequence[Operation]) -> Tensor:
-    """From the mean over 3 × 3 pixels, the middle one counted five times; the border stays."""
+    """Blend with the mean over 3 × 3 pixels, the middle one counted five times; the border stays."""
     if min(images.shape[2:]) <= 2:
         return images
     x = images.float()
@@ -191,12 +193,12 @@ def posterize(images: Tensor, operations: Sequence[Operation]) -> Tensor:
 
 
 def solarize(images: Tensor, operations: Sequence[Operation]) -> Tensor:
-    """Levels from the strength on inverted."""
-    return torch.where(images >= column([each.strength for each in operations], images), 255 - images, images)
+    """Invert levels from the strength on."""
+    return torch.where(images >= broadcast_column([each.strength for each in operations], images), 255 - images, images)
 
 
 def autocontrast(images: Tensor, _: Sequence[Operation]) -> Tensor:
-    """Each channel from its least level to its greatest stretched over all; one of a single level stays."""
+    """Stretch each channel from its least level to its greatest over all levels; a channel of a single level stays."""
     least, most = images.amin((2, 3), keepdim=True).float(), images.amax((2, 3), keepdim=True).float()
     flat = least == most
     scale = torch.where(flat, 1.0, 255 / (most - least))
@@ -204,7 +206,7 @@ def autocontrast(images: Tensor, _: Sequence[Operation]) -> Tensor:
 
 
 def equalize(images: Tensor, _: Sequence[Operation]) -> Tensor:
-    """Each channel's histogram made even, by whole numbers as PIL does it; one of too few levels stays."""
+    """Equalize each channel's histogram, in whole numbers as PIL does; a channel of too few levels stays."""
     count, channels, height, width = images.shape
     levels = images.flatten(2).long()
     places = levels + 256 * torch.arange(count * channels, device=images.device).view(count, channels, 1)
@@ -216,7 +218,7 @@ def equalize(images: Tensor, _: Sequence[Operation]) -> Tensor:
 
 
 def invert(images: Tensor, _: Sequence[Operation]) -> Tensor:
-    """255 - x."""
+    """Return 255 - x."""
     return 255 - images
 
 
@@ -224,7 +226,7 @@ Kernel = Callable[[Tensor, Sequence[Operation]], Tensor]
 """uint8 (n, C, H, W) and an operation of its kind for each to others of that shape."""
 
 KERNELS: dict[str, Kernel] = {
-    **dict.fromkeys(("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate"), moved),
+    **dict.fromkeys(("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate"), apply_geometric),
     "Brightness": brightness,
     "Color": color,
     "Contrast": contrast,

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from dropgrid import checks
 from dropgrid.augments.context import Context
-from dropgrid.augments.operations import BINS, NAMES, Operation, of, on_bytes, strengths
+from dropgrid.augments.operations import BINS, NAMES, Operation, apply_on_bytes, make_operation, operation_strengths
 
 
 def randaugment(
@@ -17,21 +17,21 @@ def randaugment(
     operations: int,
     magnitude: int,
 ) -> tuple[Tensor, Tensor]:
-    """`operations` operations in a row on each image, each uniform over 14, all of one magnitude; signs are even.
+    """Apply `operations` operations in a row to each image, each uniform over 14, all of one magnitude; signs are even.
 
-    The operations are of 8-bit images: they are rebuilt from the normalised ones (exactly, if nothing before this
-    changed values), transformed, and normalised again. What an operation uncovers is black.
+    The operations work on 8-bit images: these are restored from the normalised ones (exactly, if no earlier
+    augmentation changed values), transformed, and normalised again. Uncovered areas are black.
 
     Args:
         images: floats (N, C, H, W), C 1 or 3; their memory format is kept.
-        targets: returned as they are.
+        targets: returned unchanged.
         generator: seeds the draws: operations and signs.
-        context: its `mean` and `std` are those that the images were normalised with; None: 0 and 1.
+        context: its `mean` and `std` are those of the normalization; None: 0 and 1.
         operations: a whole number, 1 or more; the paper's N.
-        magnitude: a whole number from 0 to 30, where the ranges end; the paper's M.
+        magnitude: a whole number from 0 to 30, the end of the ranges; the paper's M.
 
     Raises:
-        ValueError: an argument outside these, or images of 2 or more than 3 channels.
+        ValueError: an argument is out of its range, or images have 2 or more than 3 channels.
 
     Source: §3 and Fig. 2 of the paper. Differs from the paper, as torchvision does: brightness, colour, contrast
     and sharpness are lowered as often as raised.
@@ -40,12 +40,12 @@ def randaugment(
     checks.whole_number("augment.magnitude", magnitude, 0, BINS - 1)
 
     def choose(count: int, height: int, width: int, draws: torch.Generator) -> list[list[Operation]]:
-        space = strengths(BINS, height, width, wide=False)
+        space = operation_strengths(BINS, height, width, wide=False)
         kinds = torch.randint(len(NAMES), (operations, count), generator=draws).tolist()
         signs = torch.randint(2, (operations, count), generator=draws).tolist()
         return [
-            [of(space, NAMES[kind], magnitude, minus) for kind, minus in zip(*both, strict=True)]
+            [make_operation(space, NAMES[kind], magnitude, minus) for kind, minus in zip(*both, strict=True)]
             for both in zip(kinds, signs, strict=True)
         ]
 
-    return on_bytes(images, generator=generator, context=context, choose=choose), targets
+    return apply_on_bytes(images, generator=generator, context=context, choose=choose), targets

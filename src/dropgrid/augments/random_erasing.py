@@ -24,28 +24,28 @@ def random_erasing(
     ratio: Sequence[float],
     fill: str,
 ) -> tuple[Tensor, Tensor]:
-    """Cover a rectangle of random area, aspect and place on each image, its own, with a probability.
+    """Cover a rectangle of random area, aspect and place on each image, with a probability.
 
     With A uniform over `scale` times the image's area and log r uniform over the logarithms of `ratio`, it has
-    round(√(A r)) rows and round(√(A / r)) columns; of ten attempts the first that is smaller than the image both ways
-    is put uniformly where it fits, and an image for which none is stays as it is.
+    round(√(A r)) rows and round(√(A / r)) columns. Of ten attempts the first that is smaller than the image in both
+    directions is placed uniformly where it fits; if there is none, the image does not change.
 
     Args:
         images: floats (N, C, H, W); their memory format is kept.
-        targets: returned as they are.
+        targets: returned unchanged.
         generator: on the images' device; draws N decisions, 10 × N areas and aspects, 2 × N places, then the noise.
         context: not needed.
-        probability: of an image to be covered, in (0, 1].
+        probability: probability that an image is covered, in (0, 1].
         scale: least and greatest share of the image's area, in (0, 1].
         ratio: least and greatest aspect r, above 0.
-        fill: random: each value its own, of a standard normal distribution; mean: the training set's mean colour, 0.
+        fill: random (independent standard normal values), or mean (the training set's mean colour, 0).
 
     Source: Algorithm 1 of the paper. Differs from the paper, as torchvision's RandomErasing does: ten attempts, not
     any number; the logarithm of r is uniform, not r; random values are normal, not uniform over all levels.
     """
     checks.number("augment.probability", probability, above=0, most=1)
-    least, most = span("scale", scale, "in (0, 1]", 1.0)
-    flat, tall = span("ratio", ratio, "above 0", math.inf)
+    least, most = check_range("scale", scale, "in (0, 1]", 1.0)
+    flat, tall = check_range("ratio", ratio, "above 0", math.inf)
     checks.one_of("augment.fill", fill, FILLS)
     count, _, height, width = images.shape
     device = images.device
@@ -74,7 +74,7 @@ def random_erasing(
     return torch.empty_like(images).copy_(torch.where(hole, noise.to(images.dtype), images)), targets
 
 
-def span(name: str, values: object, allowed: str, end: float) -> tuple[float, float]:
+def check_range(name: str, values: object, allowed: str, end: float) -> tuple[float, float]:
     """Return two numbers above 0 and at most `end`, in order; ValueError names the argument."""
     pair = [*values] if isinstance(values, Sequence) else []
     numbers = len(pair) == 2 and all(map(checks.is_number, pair))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from dropgrid.augments.context import Context
-from dropgrid.augments.operations import BINS, NAMES, Operation, of, on_bytes, strengths
+from dropgrid.augments.operations import BINS, NAMES, Operation, apply_on_bytes, make_operation, operation_strengths
 
 
 def trivialaugment(
@@ -14,16 +14,16 @@ def trivialaugment(
     generator: torch.Generator,
     context: Context | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """One operation on each image, uniform over 14, of a strength uniform over 31; signs are even. Nothing to tune.
+    """Apply one operation to each image, uniform over 14, of strength uniform over 31; signs are even. Nothing to tune.
 
-    The operations are of 8-bit images: they are rebuilt from the normalised ones (exactly, if nothing before this
-    changed values), transformed, and normalised again. What an operation uncovers is black.
+    The operations work on 8-bit images: these are restored from the normalised ones (exactly, if no earlier
+    augmentation changed values), transformed, and normalised again. Uncovered areas are black.
 
     Args:
         images: floats (N, C, H, W), C 1 or 3; their memory format is kept.
-        targets: returned as they are.
+        targets: returned unchanged.
         generator: seeds the draws: operations, strengths and signs.
-        context: its `mean` and `std` are those that the images were normalised with; None: 0 and 1.
+        context: its `mean` and `std` are those of the normalization; None: 0 and 1.
 
     Raises:
         ValueError: images of 2 or more than 3 channels.
@@ -32,10 +32,10 @@ def trivialaugment(
     """
 
     def choose(count: int, height: int, width: int, draws: torch.Generator) -> list[list[Operation]]:
-        space = strengths(BINS, height, width, wide=True)
+        space = operation_strengths(BINS, height, width, wide=True)
         kinds = torch.randint(len(NAMES), (count,), generator=draws).tolist()
         bins = torch.randint(BINS, (count,), generator=draws).tolist()
         signs = torch.randint(2, (count,), generator=draws).tolist()
-        return [[of(space, NAMES[kind], *each) for kind, *each in zip(kinds, bins, signs, strict=True)]]
+        return [[make_operation(space, NAMES[kind], *each) for kind, *each in zip(kinds, bins, signs, strict=True)]]
 
-    return on_bytes(images, generator=generator, context=context, choose=choose), targets
+    return apply_on_bytes(images, generator=generator, context=context, choose=choose), targets

@@ -13,7 +13,7 @@ class Ema:
 
     Args:
         decay: d, in [0, 1).
-        warmup: d is at most (1 + t) / (10 + t) after t steps, so that a short run forgets where it began.
+        warmup: limit d to (1 + t) / (10 + t) after t steps, so that a short run forgets the initial weights.
 
     Source: Tarvainen and Valpola §3; the warm-up is TensorFlow's ExponentialMovingAverage with num_updates.
     """
@@ -26,13 +26,13 @@ class Ema:
         self.decay, self.warmup = decay, warmup
 
     def due(self, step: int, steps: int, per_epoch: int) -> bool:
-        """After every step."""
+        """Return True: update after every step."""
         return True
 
     def decay_after(self, count: int) -> float:
-        """d of the average's update number `count`."""
+        """Return d of the average's update number `count`."""
         return min(self.decay, (1 + count) / (10 + count)) if self.warmup else self.decay
 
     def update(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: int) -> None:
-        """Apply the formula above, by torch's own function."""
+        """Update the average by the formula above."""
         get_ema_multi_avg_fn(self.decay_after(count))(list(averaged), list(current), count)

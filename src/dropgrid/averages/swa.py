@@ -9,13 +9,13 @@ from dropgrid import checks
 
 
 class Swa:
-    """The plain mean of the weights at the end of every epoch from a share of training on.
+    """Plain mean of the weights at the end of every epoch, from a share of training on.
 
     The moving averages of the norms are measured again on the training set, with the averaged weights (Algorithm 1,
     last line). The learning rate should stay high while it averages: lr_schedule=constant, or step.
 
     Args:
-        start: share of the steps after which it begins, in [0, 1).
+        start: share of the steps after which averaging begins, in [0, 1).
 
     Source: §3.2.
     """
@@ -27,9 +27,9 @@ class Swa:
         self.start = start
 
     def due(self, step: int, steps: int, per_epoch: int) -> bool:
-        """At the end of an epoch, and after the last step."""
+        """Return whether an epoch ends, or training."""
         return step > self.start * steps and (step % per_epoch == 0 or step == steps)
 
     def update(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: int) -> None:
-        """averaged + (current - averaged) / (count + 1), by torch's own."""
+        """Update the mean: averaged + (current - averaged) / (count + 1)."""
         get_swa_multi_avg_fn()(list(averaged), list(current), count)

@@ -22,10 +22,10 @@ class AverageOption(Protocol):
 
 
 class Average(Callback):
-    """Averages the floating-point values of the network's state_dict; integers keep their last values.
+    """Average the floating-point values of the network's state_dict; integers keep their last values.
 
-    Validation uses the average once there is one; `settle` leaves it in the network when training is over. Must stand
-    after `Best`, which keeps the validated weights.
+    Validation uses the average once there is one; `settle` copies it into the network after training. The callback must
+    come after `Best`, which keeps the validated weights.
     """
 
     def __init__(self, option: AverageOption):
@@ -54,7 +54,7 @@ class Average(Callback):
     @torch.no_grad()
     def join(self, network: nn.Module) -> None:
         """Add the network's weights to the average."""
-        current = floating(network)
+        current = floating_state(network)
         if self.count == 0:
             self.averaged = {name: value.detach().clone() for name, value in current.items()}
         else:
@@ -65,7 +65,7 @@ class Average(Callback):
     def on_validation_start(self, trainer: Trainer, learner: LightningModule) -> None:
         assert isinstance(learner, AbstractLearner)
         if self.count:
-            self.last = {name: value.detach().clone() for name, value in floating(learner.network).items()}
+            self.last = {name: value.detach().clone() for name, value in floating_state(learner.network).items()}
             copy_weights(learner.network, self.averaged)
 
     def on_validation_end(self, trainer: Trainer, learner: LightningModule) -> None:
@@ -84,7 +84,7 @@ class Average(Callback):
             copy_weights(learner.network, self.averaged)
 
 
-def floating(network: nn.Module) -> dict[str, Tensor]:
+def floating_state(network: nn.Module) -> dict[str, Tensor]:
     """Return the floating-point part of a network's state_dict."""
     return {name: value for name, value in network.state_dict().items() if value.is_floating_point()}
 
@@ -92,7 +92,7 @@ def floating(network: nn.Module) -> dict[str, Tensor]:
 @torch.no_grad()
 def copy_weights(network: nn.Module, values: dict[str, Tensor]) -> None:
     """Copy values into a network, by name."""
-    for name, value in floating(network).items():
+    for name, value in floating_state(network).items():
         value.copy_(values[name])
 
 

@@ -10,11 +10,9 @@ from dropgrid.learner import AbstractLearner
 
 
 class Best(Callback):
-    """Keeps the network's weights at the earliest highest value of a validation metric.
+    """Keep the network's weights of the first epoch with the highest value of a validation metric.
 
-    Without a validation set it keeps none, and the last weights are used.
-
-    The test set plays no part in the choice.
+    Without a validation set it keeps none, and the last weights are used. The test set is not read.
 
     Args:
         metric: a key of the epoch's metrics; higher is better.

@@ -1,5 +1,6 @@
 """Checkpoints from which training continues bit-identically."""
 
+import io
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from dropgrid.data.batches import Order
@@ -33,23 +35,46 @@ class Checkpoint(Callback):
         folder: the cell's.
         stamp: of the code and machine (`dropgrid.store.environment.stamp`); only checkpoints with it are resumed.
         order: of the training images; set to the place where training continues.
+        cell: id of the cell; only its own checkpoints are resumed.
+        passed_over: name -> why, of checkpoints that training does not continue from; recorded with the attempt.
         minutes: between checkpoints, or longer if writing one takes more than 1 % of that; None is never.
         steps: optimizer steps between checkpoints; None is never.
     """
 
-    def __init__(self, folder: Path, stamp: str, order: Order, *, minutes: float | None, steps: int | None):
+    def __init__(
+        self,
+        folder: Path,
+        stamp: str,
+        order: Order,
+        *,
+        cell: str,
+        passed_over: dict[str, str],
+        minutes: float | None,
+        steps: int | None,
+    ):
         self.folder, self.stamp, self.order = folder, stamp, order
+        self.cell, self.passed_over = cell, passed_over
         self.minutes, self.steps = minutes, steps
         self.seconds = 0.0  # of training, in attempts before this one
-        self.attempts: list[dict[str, Any]] = [{"host": socket.gethostname(), "step": 0}]
+        self.earlier: list[dict[str, Any]] = []  # attempts
+        self.resumed_at = 0
+        self.started, self.continues = False, False  # once training has begun, and once a step of it is done
         self.stopping, self.asked = False, 0.0
         self.writing = 0.0  # seconds that the last checkpoint took, and all of this attempt
         self.written = 0.0
         self.first_step, self.last_step = 0.0, 0.0  # when this attempt's first began and its last ended
 
+    @property
+    def attempts(self) -> list[dict[str, Any]]:
+        """This attempt and those before it that were not lost: host, step it began at, checkpoints passed over."""
+        passed_over = {"passed_over": dict(self.passed_over)} if self.passed_over else {}
+        return [*self.earlier, {"host": socket.gethostname(), "step": self.resumed_at, **passed_over}]
+
     def on_train_start(self, trainer: Trainer, learner: LightningModule) -> None:
+        self.started = True
         self.began = self.last = time.monotonic()
         self.saved = trainer.global_step
+        trainer.strategy.checkpoint_io = IntoFile()
         signal.signal(signal.SIGTERM, self.stop)  # after Lightning's own; it puts the one before back at the end
 
     def stop(self, *_: Any) -> None:
@@ -59,8 +84,9 @@ class Checkpoint(Callback):
         self.asked = self.asked if self.stopping else time.monotonic()
         self.stopping = True
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         self.last_step = time.time()
+        self.continues = self.continues or trainer.global_step > self.resumed_at
 
     def on_train_batch_start(self, trainer: Trainer, learner: LightningModule, batch: Any, batch_idx: int) -> None:
         self.first_step = self.first_step or time.time()
@@ -96,7 +122,8 @@ class Checkpoint(Callback):
         start = time.monotonic()
         step = trainer.global_step
         if trainer.is_global_zero:
-            path = checkpoints.write(self.folder, step, self.stamp, trainer.save_checkpoint)
+            save: Any = trainer.save_checkpoint  # into an open file, see IntoFile
+            path = checkpoints.write(self.folder, step, self.stamp, save, self.passed_over)
             print_on_rank_0(trainer, f"checkpoint before step {step}: {path.name}")
         else:
             trainer.save_checkpoint(self.folder)  # a collective operation; only rank 0 writes
@@ -110,6 +137,7 @@ class Checkpoint(Callback):
 
     def on_save_checkpoint(self, trainer: Trainer, learner: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint["dropgrid"] = {
+            "cell": self.cell,
             "epoch": trainer.current_epoch,
             "batch": self.batch,
             "seconds": self.trained(),
@@ -117,11 +145,30 @@ class Checkpoint(Callback):
         }
 
     def on_load_checkpoint(self, trainer: Trainer, learner: LightningModule, checkpoint: dict[str, Any]) -> None:
+        self.refuse_incomplete(trainer, checkpoint)
         found = checkpoint["dropgrid"]
-        self.order.resume(found["epoch"], found["batch"])
-        self.seconds = found["seconds"]
-        self.attempts = [*found["attempts"], {"host": socket.gethostname(), "step": checkpoint["global_step"]}]
-        print_on_rank_0(trainer, f"continues before step {checkpoint['global_step']}")
+        self.order.resume(int(found["epoch"]), int(found["batch"]))
+        self.seconds = float(found["seconds"])
+        self.earlier, self.resumed_at = list(found["attempts"]), int(checkpoint["global_step"])
+        print_on_rank_0(trainer, f"continues before step {self.resumed_at}")
+
+    def refuse_incomplete(self, trainer: Trainer, checkpoint: dict[str, Any]) -> None:
+        """Raise ValueError for a checkpoint of another cell, or without a part that Lightning would do without."""
+        if checkpoint["dropgrid"]["cell"] != self.cell:
+            raise ValueError(f"it is of the cell {checkpoint['dropgrid']['cell']}")
+        missing = [part for part in ("loops", "optimizer_states") if not checkpoint.get(part)]
+        states = {each.state_key for each in trainer.callbacks if each.state_dict()}  # type: ignore[attr-defined]
+        if missing := missing + sorted(states - set(checkpoint["callbacks"])):
+            raise ValueError(f"it has no {missing[0]}")
+
+
+class IntoFile(TorchCheckpointIO):
+    """Writes into the open file that `trainer.save_checkpoint` is given: Lightning opens paths itself, and others."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        buffer = io.BytesIO()  # first: torch ends the process if the disk is full
+        torch.save(checkpoint, buffer)
+        path.write(buffer.getbuffer())
 
 
 def print_on_rank_0(trainer: Trainer, text: str) -> None:

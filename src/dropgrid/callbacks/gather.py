@@ -8,17 +8,17 @@ from dropgrid.learner import Learner
 
 
 class Gather(Callback):
-    """Gives every rank, at an epoch's end, the totals of the running sums and of what each site has dropped.
+    """Give every rank, at an epoch's end, the totals of the running sums and of each site's dropped elements.
 
-    Until then each rank has its own counts: DistributedDataParallel, which copies rank 0's buffers to all ranks before
-    each step (the running statistics of batch norms), ignores them. Must stand before the callbacks that read the
-    counts. Does nothing in a single process.
+    Until then each rank has its own counts, which are not among the buffers that DistributedDataParallel copies from
+    rank 0 before each step (such as the running statistics of batch norms). The callback must come before those that
+    read the counts. It does nothing in a single process.
     """
 
     def setup(self, trainer: Trainer, learner: LightningModule, stage: str) -> None:
         if trainer.world_size > 1:
             assert isinstance(learner, Learner)
-            own = {id(each) for each in (*counts(learner), learner.val_sums)}
+            own = {id(each) for each in (*count_tensors(learner), learner.val_sums)}
             names = [name for name, buffer in learner.named_buffers() if id(buffer) in own]
             # private, but documented in its source as the way to do this
             DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(learner, names)
@@ -26,10 +26,10 @@ class Gather(Callback):
     def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
         if trainer.world_size > 1:
             assert isinstance(learner, Learner)
-            for each in counts(learner):
+            for each in count_tensors(learner):
                 each.copy_(learner.total(each))
 
 
-def counts(learner: Learner) -> list[Tensor]:
+def count_tensors(learner: Learner) -> list[Tensor]:
     """Return the tensors in which training counts."""
     return [learner.train_sums, *(each for drop in learner.drops.values() for each in (drop.dropped, drop.seen))]

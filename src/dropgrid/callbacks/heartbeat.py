@@ -25,6 +25,7 @@ class Heartbeat(Callback):
     def __init__(self, folder: Path, every: float = SECONDS_BETWEEN):
         self.path, self.every = RunFolder(folder).state, every
         self.last = 0.0
+        self.state: dict[str, Any] = {}  # as last written
 
     def on_train_batch_end(
         self, trainer: Trainer, learner: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -46,15 +47,15 @@ class Heartbeat(Callback):
 
     def beat(self) -> None:
         """Give a sign of life although nothing has changed."""
-        if self.due():
+        if self.state and self.due():
             self.last = time.monotonic()
-            self.path.touch()
+            write_json(self.path, self.state, durable=False)
 
     def write(self, trainer: Trainer, learner: LightningModule, phase: str, loss: float | None) -> None:
         """Write state.json."""
         assert isinstance(learner, AbstractLearner)
         self.last = time.monotonic()
-        state = {
+        self.state = {
             "phase": phase,
             "epoch": trainer.current_epoch,
             "epochs": trainer.max_epochs,
@@ -65,4 +66,4 @@ class Heartbeat(Callback):
             "pid": os.getpid(),
             "host": socket.gethostname(),
         }
-        write_json(self.path, state)
+        write_json(self.path, self.state, durable=False)

@@ -11,12 +11,12 @@ from dropgrid.loggers.logger import AbstractLogger
 
 
 class Metrics(Callback):
-    """Hands the learner's epoch metrics and each site's realised dropped fraction to the loggers.
+    """Pass the learner's epoch metrics and each site's realised dropped fraction to the loggers.
 
-    Must stand after `Treatment` in the trainer's callbacks, whose counts it reads.
+    The callback must come after `Treatment`, whose counts it reads.
 
     Args:
-        shown: keys of the row that the line in the log shows.
+        shown: keys of the row that are printed to the log.
     """
 
     def __init__(self, loggers: Sequence[AbstractLogger], treatment: Treatment, shown: Iterable[str]):

@@ -17,7 +17,7 @@ def advance(model: nn.Module, progress: float) -> None:
     `advance(model, step / max(1, steps - 1))` before each forward pass.
 
     Raises:
-        ValueError: progress outside [0, 1].
+        ValueError: progress is outside [0, 1].
     """
     checks.number("progress", float(progress), least=0, most=1)
     for layer in model.modules():
@@ -29,11 +29,11 @@ class DropSchedule(pl.Callback):
     """`advance` as a Lightning callback: `Trainer(callbacks=[DropSchedule()])`; progress counts optimizer steps.
 
     Args:
-        steps: optimizer steps of the fit. None takes Lightning's number, which it lacks for a loader without a
+        steps: optimizer steps of the fit. None takes Lightning's number, which is unknown for a loader without a
             length and for `max_epochs=-1` without `max_steps`.
 
     Raises:
-        ValueError: steps below 1; None if Lightning does not know the number, at the first batch.
+        ValueError: steps is below 1, or, at the first batch, None although Lightning does not know the number.
     """
 
     def __init__(self, steps: int | None = None):

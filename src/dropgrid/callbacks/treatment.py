@@ -15,8 +15,8 @@ class Treatment(Callback):
 
     nominal: mean of the scheduled level (drop_prob, or std) over the steps taken. expected: mean over those steps of
     the closed form for the site's map (`AbstractRandom.expected`). realised: zeros of all masks / cells of all masks.
-    stderr: from independent draws, not cells. A site is flagged when realised and expected are more than 5 standard
-    errors apart, or when it never ran. A site whose count has no closed form has no line.
+    stderr: from independent draws, not cells. A site is flagged if realised and expected are more than 5 standard
+    errors apart, or if it never ran. A site whose count has no closed form has no entry.
 
     Args:
         shapes: site -> (C, …), from `dropgrid.sites.shapes`.
@@ -56,8 +56,7 @@ class Treatment(Callback):
     def line(self, site: str, drop: AbstractRandom, taken: int, steps: int, micro: int) -> dict[str, Any]:
         """Return one site's nominal, expected and realised fractions."""
         shape = self.shapes[site]
-        progress = np.arange(taken) / max(1, steps - 1)
-        levels, times = np.unique([drop.level_at(each) for each in progress], return_counts=True)
+        levels, times = drop.levels_over(taken, steps)
         expected = float(np.average(drop.expected(shape, levels), weights=times))
         variance = float(np.average(drop.variance(shape, levels), weights=times))
         stderr = (variance / (taken * micro * drop.draws(self.batch_size))) ** 0.5

@@ -1,6 +1,8 @@
 """Text and tables that commands print: coloured on a terminal, uncoloured and never wrapped elsewhere."""
 
+import sys
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -8,6 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from dropgrid.commands import terminal
+
+if TYPE_CHECKING:
+    from dropgrid.reports.report import Report
 
 WIDE = 10_000
 """Characters per line if the output is not a terminal: more than any line has."""
@@ -70,3 +75,27 @@ def ago(seconds: float) -> str:
         if seconds >= 2 * span:
             return f"{seconds / span:.0f} {unit} ago"
     return f"{max(seconds, 0):.0f} s ago"
+
+
+def print_report(report: "Report", evaluations: Sequence[str] = ()) -> str:
+    """Print a table as wide as the terminal, below it the evaluations that it has no room for, and the paths; return
+    what was printed.
+    """
+    from dropgrid.reports.columns import separate_evaluations
+    from dropgrid.reports.formats.evaluation_lines import evaluation_tables
+    from dropgrid.reports.report import PIPE_WIDTH
+
+    console = terminal() if sys.stdout.isatty() else terminal(width=PIPE_WIDTH)
+    with console.capture() as captured:
+        if console.is_terminal:
+            console.print(report.renderable)
+        else:
+            console.print(report.text, soft_wrap=True)
+        shown = separate_evaluations(report.table.rows)  # with the table
+        for name in dict.fromkeys(each for each in evaluations if each not in shown):
+            for each in evaluation_tables(report.table, name):
+                console.print(each)
+        for path in report.paths:
+            console.print(str(path), soft_wrap=True)
+    sys.stdout.write(captured.get())
+    return captured.get()

@@ -21,7 +21,7 @@ from typing import Any
 
 from rich.progress import track
 
-from dropgrid.commands import command_parser, run_command, terminal
+from dropgrid.commands import command_parser, run_command, say, terminal
 from dropgrid.errors import UserError
 from dropgrid.loggers.wandb import first_line, has_key
 from dropgrid.reports.table import tabulate
@@ -63,13 +63,13 @@ def act(given: argparse.Namespace) -> int:
 
 def write_sweep(given: argparse.Namespace) -> None:
     """Write the W&B sweep into the ablation's folder."""
-    from dropgrid.dashboards.agents import sweep
+    from dropgrid.dashboards.agents import sweep_yaml
 
     path = Outputs(given.outputs).ablation(given.name).wandb_sweep
-    text = sweep(read(given.name, given.outputs), project=given.project, file=str(path))
+    text = sweep_yaml(read(given.name, given.outputs), project=given.project, file=str(path))
     write(path, text)
-    print(path)
-    print(f"create the sweep with: wandb sweep {path}")
+    say(str(path))
+    say(f"create the sweep with: wandb sweep {path}")
 
 
 def send_files(given: argparse.Namespace) -> int:
@@ -83,9 +83,9 @@ def send_files(given: argparse.Namespace) -> int:
     options |= {"timeout": TIMEOUT, "weights": given.weights}
     found: Counter[str] = Counter()
     for cell in track(ended, "sending", console=terminal(stderr=True), transient=True):
-        member = backfill.members(cell, given.name, named[cell.id])
+        member = backfill.cell_memberships(cell, given.name, named[cell.id])
         name = f"{member[0][0]}/{cell.label}"
-        found[backfill.send(cell, name, member, options)] += 1
+        found[backfill.send_cell(cell, name, member, options)] += 1
     where = "sent" if has_key() else "written offline (no API key), --sync sends them"
     print(f"{found['sent']} of {len(ended)} cells {where}, {found['there']} were already there", end="")
     print(f", {found['failed']} could not be sent: run the command again" if found["failed"] else "", end="")
@@ -99,9 +99,9 @@ def upload_offline_runs(given: argparse.Namespace) -> None:
 
     ablation = read(given.name, given.outputs)
     require_key("nothing was sent")
-    folders = sync.waiting(ablation.cells, given.outputs)
+    folders = sync.pending_folders(ablation.cells, given.outputs)
     if folders:
-        sync.upload(folders, project=given.project, entity=given.entity)
+        sync.upload_folders(folders, project=given.project, entity=given.entity)
     print(
         f"{len(folders)} runs uploaded" if folders else "nothing to upload: everything logged offline is already there"
     )
@@ -117,7 +117,7 @@ def build_workspace(given: argparse.Namespace) -> None:
     """Send the workspace and the report, or print them."""
     try:
         from dropgrid.dashboards import service, workspace
-        from dropgrid.dashboards.document import report
+        from dropgrid.dashboards.document import make_report
     except ImportError as error:
         raise UserError("dashboard.py needs wandb-workspaces: pip install 'dropgrid[dashboard]'") from error
     table = tabulate(read(given.name, given.outputs))
@@ -126,8 +126,8 @@ def build_workspace(given: argparse.Namespace) -> None:
     place = {"project": given.project, "entity": given.entity or ""}
     if given.dry_run:
         shown = {
-            "workspace": service.as_plain_data(workspace.workspace(table, **place)),
-            "report": service.as_plain_data(report(table, list(figures), **place)),
+            "workspace": service.as_plain_data(workspace.make_workspace(table, **place)),
+            "report": service.as_plain_data(make_report(table, list(figures), **place)),
             "figures": {key: str(path) for key, path in figures.items()},
         }
         json.dump(shown, sys.stdout, indent=1, ensure_ascii=False)
@@ -135,7 +135,9 @@ def build_workspace(given: argparse.Namespace) -> None:
         return
     require_key("--dry-run shows what would be sent without one")
     try:
-        for message in service.send(table, figures, folder.wandb_memory, project=given.project, entity=given.entity):
-            print(message)
+        for message in service.send_ablation(
+            table, figures, folder.wandb_memory, project=given.project, entity=given.entity
+        ):
+            say(message)
     except Exception as error:
         raise UserError(f"W&B: {first_line(error)}; nothing here is lost, run the command again") from error

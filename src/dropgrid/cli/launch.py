@@ -1,28 +1,39 @@
 """Run a plan's cells on an engine, evaluate them, and show the table."""
 
-import sys
 from collections.abc import Sequence
 
 from rich.console import Console
 
 from dropgrid.cli import console as listing
 from dropgrid.commands import terminal
-from dropgrid.cost.autotune import settle
+from dropgrid.cost.autotune import resolve_auto
+from dropgrid.cost.power import finished_spread, reach_lines
 from dropgrid.execution.check import check
 from dropgrid.execution.engine import AbstractEngine
 from dropgrid.execution.pool import policy
 from dropgrid.execution.run_evaluations import Failed, finished, measure
 from dropgrid.execution.selection import current_result, distinct, older, todo, unfinished
-from dropgrid.execution.supervisor import Policy, tidy
+from dropgrid.execution.supervisor import Policy
 from dropgrid.planning import tune
 from dropgrid.planning.evaluations import requested_evaluations
 from dropgrid.planning.plan import plans
-from dropgrid.planning.sequential import grown
+from dropgrid.planning.seeds import AUTO
+from dropgrid.planning.sequential import with_more_seeds
 from dropgrid.planning.types import Plan
+from dropgrid.reports.treatment import matched_doses
+from dropgrid.store import answers
+from dropgrid.store.deletion import tidy
 from dropgrid.store.earlier_format import advice, is_earlier
+from dropgrid.store.filesystem import probe
 from dropgrid.store.layout import Outputs
 from dropgrid.store.manifest import write_plan
-from dropgrid.store.records import read_failure, read_lines
+from dropgrid.store.records import damage, is_finished, read_failure, read_lines
+
+COPIES = 3
+"""Copies of a network's weights that a cell leaves at least: a checkpoint, the last and the best."""
+
+PRINTED: dict[str, str] = {}
+"""Ablation -> what this command printed of its report: the table and the paths."""
 
 STOPPED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -30,10 +41,13 @@ STOPPED = 130
 
 def launch(plans: Sequence[Plan], engine: AbstractEngine) -> int:
     """Check every cell of all plans, then run them; return 0, 1 if a cell failed, 130 if stopped."""
-    plans = settle(plans)
+    plans = resolve_auto(plans)
     begun = [(plan, policy(plan)) for plan in plans]
     engine.ready(plans, waiting=any(todo(plan, rules.outdated) for plan, rules in begun))
-    check(plans)
+    checked = check(plans)
+    for line in checked.data:
+        terminal().print(line, soft_wrap=True)
+    prepare_outputs(plans, room=COPIES * checked.largest)
     engine.afford(plans)
     codes = []
     for plan, rules in begun:
@@ -42,7 +56,35 @@ def launch(plans: Sequence[Plan], engine: AbstractEngine) -> int:
             break
         if plan.then is not None:
             codes.append(launch(tuned_plans(plan, plan.then), engine))
+    if not any(codes):
+        offer_answer(plans)
     return max(codes, default=0)
+
+
+def offer_answer(plans: Sequence[Plan]) -> None:
+    """Have what the same command would print now kept, if all that could change it are files that can be told."""
+    sweeps = [plan.sweep for plan in plans]
+    grows = any(each["rerun"] == "all" or each["seeds"] == AUTO or each["tune"] is not None for each in sweeps)
+    measures_data = any("other_data" in str(plan.about.get("evaluate")) for plan in plans)
+    if grows or measures_data or len({plan.outputs for plan in plans}) > 1 or any(p.name not in PRINTED for p in plans):
+        return
+    local = [cell.local for plan in plans for cell in plan.cells]
+    roots = {each["data"]["root"] for each in local if "root" in each["data"]}
+    if None in roots:  # a data set's own place, which its code knows
+        return
+    files = {path for each in local if (path := each["init"].get("path"))}
+    lines: list[str] = []
+    for plan in plans:
+        lines += [*plan.notes, *matched_doses(plan.about), heading(plan), PRINTED[plan.name].rstrip("\n")]
+    text = "".join(f"{line}\n" for line in lines)
+    answers.GIVEN.set(answers.Answer(plans[0].outputs, [plan.name for plan in plans], sorted(roots | files), text))
+
+
+def prepare_outputs(plans: Sequence[Plan], room: int) -> None:
+    """Try what the file systems of the plans' outputs can do if anything is to train; print what they cannot."""
+    for outputs in dict.fromkeys(plan.outputs for plan in plans if room):
+        for line in probe(outputs, room, [plan.name for plan in plans if plan.outputs == outputs]):
+            terminal().print(line, soft_wrap=True, style="yellow")
 
 
 def tuned_plans(trials: Plan, overrides: Sequence[str]) -> list[Plan]:
@@ -57,16 +99,36 @@ def tuned_plans(trials: Plan, overrides: Sequence[str]) -> list[Plan]:
 def run_plan(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
     """Train a plan's cells, add seeds while rows are undecided, and report; return the exit code."""
     console = terminal()
+    for line in (*plan.notes, *matched_doses(plan.about)):
+        console.print(line, soft_wrap=True)
     stopped = train_cells(plan, rules, engine, console)
-    while not stopped and (more := grown(plan)) is not None:
+    while not stopped and (more := with_more_seeds(plan)) is not None:
         added = len(more.cells) - len(plan.cells)
         console.print(f"some rows are undecided: {added} cells added (sweep.seeds=auto)")
+        for line in reach_lines(more, finished_spread(more)):
+            console.print(line, soft_wrap=True, style="yellow")
         plan = more
         stopped = train_cells(plan, rules, engine, console)
     code = evaluate_and_report(plan, engine.evaluation_jobs(plan), stopped)
+    if not stopped:
+        code = max(code, print_lost(plan, rules, console))
     if stopped:
         console.print("stopped; the same command continues with what is not finished", style="yellow")
     return code if code and plan.sweep["on_error"] == "stop" else STOPPED if stopped else code
+
+
+def print_lost(plan: Plan, rules: Policy, console: Console) -> int:
+    """Print how many cells ended neither with a result nor with a failure; return the exit code 1 if there are any."""
+    lost = [cell for cell in todo(plan, rules.outdated) if read_failure(cell.run) is None]
+    if lost:
+        which = ", ".join(cell.label for cell in lost[:3]) + (", …" if len(lost) > 3 else "")
+        console.print(
+            f"{len(lost)} of {len(distinct(plan))} cells were not trained ({which}): their launcher lost them; "
+            "the same command trains them",
+            soft_wrap=True,
+            style="yellow",
+        )
+    return 1 if lost else 0
 
 
 def train_cells(plan: Plan, rules: Policy, engine: AbstractEngine, console: Console) -> bool:
@@ -78,8 +140,11 @@ def train_cells(plan: Plan, rules: Policy, engine: AbstractEngine, console: Cons
         console.print(advice(earlier, plan.outputs), soft_wrap=True, style="yellow")
     write_plan(plan.outputs, plan.name, plan.about, plan.cells)
     cells = todo(plan, rules.outdated)
+    for cell in cells:
+        if damaged := damage(cell.run):
+            console.print(f"{cell.label}: {damaged['message']}", soft_wrap=True, style="yellow")
     for cell in distinct(plan):
-        if cell.run.finished:
+        if is_finished(cell.run):
             tidy(cell.run)
     console.print(heading(plan), soft_wrap=True)
     return bool(cells) and engine.run(plan, cells, rules, console)
@@ -117,22 +182,9 @@ def show_results(plan: Plan, failed: Sequence[tuple[str, Failed]]) -> int:
 
 def show_report(plan: Plan, evaluations: Sequence[str]) -> None:
     """Write the report; print its table, below it the evaluations that the table has no room for, and the paths."""
-    from dropgrid.reports.columns import separate_evaluations
-    from dropgrid.reports.formats.evaluation_lines import listing as metrics
-    from dropgrid.reports.report import PIPE_WIDTH, write  # pandas and matplotlib: once there is something to show
+    from dropgrid.reports.report import write_report  # pandas and matplotlib: once there is something to show
 
-    console = terminal() if sys.stdout.isatty() else terminal(width=PIPE_WIDTH)
-    report = write(plan.name, plan.outputs)
-    if console.is_terminal:
-        console.print(report.renderable)
-    else:
-        console.print(report.text, soft_wrap=True)
-    shown = separate_evaluations(report.table.rows)  # with the table
-    for name in dict.fromkeys(each for each in evaluations if each not in shown):
-        for each in metrics(report.table, name):
-            console.print(each)
-    for path in report.paths:
-        console.print(str(path), soft_wrap=True)
+    PRINTED[plan.name] = listing.print_report(write_report(plan.name, plan.outputs), evaluations)
 
 
 def show_failures(plan: Plan, failed: Failed, name: str) -> None:

@@ -13,7 +13,6 @@ have different configs (nothing of it is merged), a cell that is being trained. 
 
 import argparse
 import shlex
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,13 +20,14 @@ from pathlib import Path
 from rich.text import Text
 
 from dropgrid.cli import console
-from dropgrid.commands import command_parser, run_command
+from dropgrid.commands import command_parser, run_command, say
 from dropgrid.errors import UserError
 from dropgrid.store.earlier_format import EARLIER, earlier_cells, take_over
 from dropgrid.store.import_cell import import_cell, import_evaluations, unlike
 from dropgrid.store.inventory import member_label, members, subfolders, tree
 from dropgrid.store.layout import Outputs, RunFolder
 from dropgrid.store.merge_plans import MergedPlan, merge_plans
+from dropgrid.store.records import is_finished
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +63,7 @@ def merge(
     problems += merge_cells(origin, outputs, {each.name for each in joined if each.refused}, yes)
     merge_ablations([each for each in joined if each.added or each.new or each.renamed], yes)
     for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)
+        say(f"error: {problem}", error=True)
     if not yes:
         console.show(Text("nothing was merged, add --yes to merge", style="bold"))
     return 1 if problems else 0
@@ -76,12 +76,12 @@ def merge_cells(origin: Path, outputs: Path, refused: set[str], yes: bool) -> li
     rows: list[list[str | Text]] = []
     for theirs in subfolders(Outputs(origin).runs):
         found = named.get(theirs.name, [])
-        finished = RunFolder(theirs).finished and not theirs.name.startswith(".")
+        finished = is_finished(RunFolder(theirs)) and not theirs.name.startswith(".")
         if not finished or (found and {name for name, _ in found} <= refused):
             continue
         ours = Outputs(outputs).runs / theirs.name
         called = member_label(*found[0]) if found else theirs.name
-        if RunFolder(ours).finished:
+        if is_finished(RunFolder(ours)):
             here += 1
             other = unlike(ours, theirs)
             problems += [f"{called} (cell {theirs.name}) {other}"] if other else []

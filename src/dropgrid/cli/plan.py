@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from hydra.core.override_parser.types import Override
 from rich import box
 from rich.console import Console
 from rich.filesize import decimal
@@ -19,17 +18,21 @@ from rich.table import Table
 
 from dropgrid.cluster.allocation import OURS, Allocation, allocation
 from dropgrid.commands import run_guarded, terminal
-from dropgrid.cost.autotune import settle
-from dropgrid.cost.power import pilot, pilot_advice, train_command
-from dropgrid.cost.price import Line, Price, Pricing, budget, within_budget
+from dropgrid.cost.autotune import resolve_auto
+from dropgrid.cost.power import estimate_pilot, pilot_advice, reach_lines, train_command
+from dropgrid.cost.price import Price, PriceLine, Pricing, budget_seconds, within_budget
+from dropgrid.errors import UserError
 from dropgrid.execution.live_view import minutes
 from dropgrid.execution.pool import policy
 from dropgrid.execution.selection import todo
-from dropgrid.planning.command_line import read_command_line
-from dropgrid.planning.compose import launcher_config
+from dropgrid.planning.command_line import CommandLine, read_command_line
+from dropgrid.planning.compose import hydra_context, launcher_config
+from dropgrid.planning.explain import explained
+from dropgrid.planning.policy import check_command
 from dropgrid.planning.seeds import difference_to_detect
 from dropgrid.planning.tune import SEPARATOR
 from dropgrid.planning.types import Plan
+from dropgrid.reports.treatment import matched_doses
 
 PIPE_WIDTH = 180
 """Characters per line if the output is not a terminal."""
@@ -38,41 +41,86 @@ PIPE_WIDTH = 180
 def main(given: Sequence[str] | None = None) -> int:
     """Run the command; return 2, with a line on stderr, after a mistake or if `sweep.budget` would be exceeded."""
     given = list(sys.argv[1:] if given is None else given)
-    if any(each in ("-h", "--help") for each in given):
-        print(__doc__)
-        return 0
     words = [each for each in given if each != "--json"]
-    return run_guarded(lambda: preview(read_command_line(words).overrides, as_json="--json" in given))
+
+    def act() -> int:
+        if any(each in ("-h", "--help") for each in given):
+            print(__doc__)
+            return 0
+        return preview(read_command_line(words), as_json="--json" in given)
+
+    return run_guarded(act)
 
 
-def preview(overrides: Sequence[Override], *, as_json: bool) -> int:
+def preview(line: CommandLine, *, as_json: bool) -> int:
     """Plan, check as a launch does, measure, and print."""
     from dropgrid.execution.check import check
+    from dropgrid.execution.forkserver import warm
     from dropgrid.execution.slots import slots
-    from dropgrid.execution.supervisor import warm
-    from dropgrid.planning.plan import plans
     from dropgrid.planning.types import modules
 
-    made = settle(plans(overrides))
-    asks = requested_allocations(made, launcher_config(overrides))
+    with explained(line.overrides):
+        check_command(replace(line, sweeps=True))  # it plans a sweep without -m too
+    with hydra_context(line):
+        made, assumption = planned(line)
+        asks = requested_allocations(made, launcher_config(line.overrides))
     found = (
         [replace(plan, jobs="auto") for plan in made] if asks else made
     )  # a launcher has its own jobs; timing happens here
     for plan in found:
-        _ = slots(plan), budget(plan), difference_to_detect(plan.sweep)  # errors in `sweep.` before all else
+        _ = slots(plan), budget_seconds(plan), difference_to_detect(plan.sweep)  # errors in `sweep.` before all else
+    if assumption:
+        return show_assumed(found, assumption, as_json=as_json)
     if any([todo(plan, policy(plan).outdated) for plan in found]):
         warm(modules(config for plan in found for config in plan.configs))  # while the cells are checked
-    check(found)
+    understood = check(found).data
     pricing = Pricing()
     prices = [pricing.price(plan) for plan in found]
     if as_json:
         priced = [price_as_json(each, asks[n] if asks else None) for n, each in enumerate(prices)]
-        print(json.dumps({"plans": priced}, indent=1))
+        print(json.dumps({"data": understood, "plans": priced}, indent=1))
     else:
         console = terminal(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+        for text in understood:
+            console.print(text, soft_wrap=True)
         for number, each in enumerate(prices):
             show(each, console, asks[number] if asks else None)
     within_budget(found, pricing.paces)
+    return 0
+
+
+def planned(line: CommandLine) -> tuple[list[Plan], str]:
+    """Return the plans of a command; if its data are not here, those of their published sizes, and what is assumed."""
+    from dropgrid.cost.assumed import assumed
+    from dropgrid.planning.plan import plans
+
+    try:
+        return resolve_auto(plans(line.overrides_of_cells)), ""
+    except UserError as error:
+        texts, assumption = assumed(line.overrides_of_cells, error)
+    made = resolve_auto(plans(texts))
+    return [replace(plan, name=plan.name.partition("data=fake")[0].rstrip("+,") or "run") for plan in made], assumption
+
+
+def show_assumed(plans: Sequence[Plan], assumption: str, *, as_json: bool) -> int:
+    """Build the cells of plans whose data are not here, and print what does not depend on reading or timing them."""
+    from dropgrid import build
+
+    for cell in {json.dumps(cell.config["model"]) + cell.row: cell for plan in plans for cell in plan.cells}.values():
+        build.check(cell.config, cell.local, build.source(cell.config, cell.local).spec())
+    pricing = Pricing(timed=False)
+    prices = [pricing.price(plan) for plan in plans]
+    if any(budget_seconds(plan) is not None for plan in plans):
+        raise UserError(f"sweep.budget needs measured times; {assumption}")
+    if as_json:
+        print(json.dumps({"assumed": assumption, "plans": [price_as_json(each) for each in prices]}, indent=1))
+        return 0
+    console = terminal(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    for each in prices:
+        console.print(f"{each.plan.name}: {each.plan.about.get('question') or 'a sweep'}", style="bold")
+        console.print(table(each))
+        for text in (*each.plan.notes, totals_line(each), assumption):
+            console.print(text, soft_wrap=True)
     return 0
 
 
@@ -88,7 +136,14 @@ def show(price: Price, console: Console, asks: Allocation | None = None) -> None
     console.print(f"{price.plan.name}: {price.plan.about.get('question') or 'a sweep'}", style="bold")
     console.print(table(price))
     to_train = [f"to train: {train_command(price.plan)}"] if price.todo else []
-    lines = [totals_line(price), *allocation_lines(price, asks), *followup_lines(price.plan), *power_lines(price)]
+    lines = [
+        *price.plan.notes,
+        *matched_doses(price.plan.about),
+        totals_line(price),
+        *allocation_lines(price, asks),
+        *followup_lines(price.plan),
+        *power_lines(price),
+    ]
     for line in [*lines, *to_train]:
         console.print(line, soft_wrap=True)
 
@@ -118,7 +173,7 @@ def table(price: Price) -> Table:
     return shown
 
 
-def row_values(line: Line) -> list[str]:
+def row_values(line: PriceLine) -> list[str]:
     """Return the numbers of a line of the table."""
     counts = [str(each) if each else "–" for each in (line.facts.sites, line.finished, line.older, line.todo)]
     seconds = "–" if line.seconds is None else minutes(line.seconds) if line.seconds >= 10 else f"{line.seconds:.1f} s"
@@ -143,8 +198,9 @@ def totals_line(price: Price) -> str:
     if not price.todo:
         return ", ".join([*parts, "nothing to train"])
     slots = f"{price.slots} {'slot' if price.slots == 1 else 'slots'}"
+    time = "time unknown" if price.seconds is None else f"about {minutes(price.seconds)} on {slots}"
     return (
-        f"{', '.join([*parts, f'{price.todo} to train'])}: about {minutes(price.seconds)} on {slots}, "
+        f"{', '.join([*parts, f'{price.todo} to train'])}: {time}, "
         f"{decimal(price.files)} on disk (while they train up to {decimal(price.checkpoints)} more, in checkpoints)"
     )
 
@@ -172,14 +228,18 @@ def power_lines(price: Price) -> list[str]:
     """Return lines about the seeds needed to detect a difference; none if there is nothing to compare."""
     if len({line.row for line in price.lines}) < 2 or price.plan.then is not None:
         return []
-    found = pilot(price)
-    return [pilot_advice(price.plan)] if found is None else found.lines
+    found = estimate_pilot(price)
+    return [pilot_advice(price.plan)] if found is None else [*found.lines, *reach_lines(price.plan, found.spread)]
 
 
 def price_as_json(price: Price, asks: Allocation | None = None) -> dict[str, Any]:
     """Return a price for `--json`: seconds, bytes and FLOPs without units."""
-    found = pilot(price)
+    found = estimate_pilot(price)
     plain = {key: value for key, value in vars(price).items() if key not in ("plan", "lines")}
-    plain |= {"allocation": asks and vars(asks)}
-    about = {"name": price.plan.name, "command": train_command(price.plan), "budget_seconds": budget(price.plan)}
+    plain |= {"allocation": asks and vars(asks), "matched": price.plan.about.get("matched") or []}
+    about = {
+        "name": price.plan.name,
+        "command": train_command(price.plan),
+        "budget_seconds": budget_seconds(price.plan),
+    }
     return {**about, **plain, "rows": [asdict(line) for line in price.lines], "power": found and found.as_json}

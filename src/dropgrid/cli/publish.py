@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from dropgrid.commands import command_parser, run_command
+from dropgrid.commands import command_parser, run_command, say
 from dropgrid.paths import CHECKOUT_CONF
 from dropgrid.reports.publish import publish
 
@@ -17,5 +17,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def act(given: argparse.Namespace) -> int:
     """Copy the results into the checkout, and print the folder."""
-    print(publish(given.name, given.outputs, CHECKOUT_CONF.parent))
+    say(str(publish(given.name, given.outputs, CHECKOUT_CONF.parent)))
     return 0

@@ -1,11 +1,11 @@
 """`status --follow CELL`: a cell's log as it grows."""
 
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dropgrid.commands import say
 from dropgrid.errors import UserError, did_you_mean
 from dropgrid.store.inventory import listed_cells, member_label, subfolders
 from dropgrid.store.layout import Outputs, RunFolder
@@ -51,12 +51,11 @@ def follow(cell: str, name: str, outputs: Path) -> int:
     """Print a cell's log, and follow it while the cell runs; return 1 if the cell failed."""
     run = Outputs(outputs).run(cell)
     for text in growing(run):
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        say(text, end="")
     ended = status(run.folder)
     why = (read_failure(run) or {}) if ended == "failed" else {}
     reason = f": {why.get('class')}: {why.get('message')}" if why else ""
-    print(f"--- {name} ({cell}) {'is ' if ended != 'failed' else ''}{ended}{reason}", flush=True)
+    say(f"--- {name} ({cell}) {'is ' if ended != 'failed' else ''}{ended}{reason}")
     return 1 if ended == "failed" else 0
 
 
@@ -69,6 +68,8 @@ def growing(run: RunFolder) -> Iterator[str]:
     while True:
         running = status(run.folder) == "running"  # first: what is written until then is read after
         try:
+            if run.log.exists() and not run.log.is_file():  # a pipe would be waited for
+                raise UserError(f"cannot read {run.log}: it is no plain file")
             with open(run.log, "rb") as log:
                 about = os.fstat(log.fileno())
                 if about.st_ino != file or about.st_size < at:

@@ -19,10 +19,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 
 from dropgrid.commands import Parser, command_parser, run_command, terminal
-from dropgrid.cost.autotune import settle
+from dropgrid.cost.autotune import resolve_auto
 from dropgrid.errors import UserError
 from dropgrid.execution.check import check
-from dropgrid.execution.supervisor import Outcome, supervise, warm
+from dropgrid.execution.forkserver import warm
+from dropgrid.execution.supervisor import Outcome, supervise
 from dropgrid.planning.command_line import read_command_line
 from dropgrid.planning.plan import plans
 from dropgrid.planning.types import Plan
@@ -127,7 +128,7 @@ def with_frequent_checkpoints(cell: dict[str, Any], steps: int) -> dict[str, Any
 
 def resumed_from(run: RunFolder) -> str:
     """Return the line of the log that names where the killed attempt had started."""
-    log = run.log.read_text().rpartition("\n--- ")[2]
+    log = run.log.read_text(encoding="utf-8", errors="replace").rpartition("\n--- ")[2]
     return next((line for line in log.splitlines() if line.startswith("continues ")), "began at the first step")
 
 
@@ -147,7 +148,7 @@ def require_single_cell(cells: Sequence[Cell]) -> None:
 def act(given: Any) -> int:
     """Verify the run; return 1 if it differs."""
     console = terminal(soft_wrap=True)
-    (plan, *more) = settle(plans(read_command_line(given.overrides).overrides))
+    (plan, *more) = resolve_auto(plans(read_command_line(given.overrides).overrides_of_cells))
     require_single_cell([*plan.cells, *(cell for each in more for cell in each.cells)])
     warm([])
     check([plan])

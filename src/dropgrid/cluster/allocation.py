@@ -7,6 +7,7 @@ from typing import Any
 
 from dropgrid import checks
 from dropgrid.errors import UserError
+from dropgrid.execution.slots import threads_of
 from dropgrid.planning.types import Plan
 from dropgrid.store.cell import Cell
 
@@ -87,7 +88,7 @@ def allocation(plan: Plan, cells: Sequence[Cell], launcher: Mapping[str, Any]) -
     cores, gpus = (value_at(launcher, key) for key in keys) if keys else (None, None)
     if kind == "slurm":
         gpus = gpus or launcher.get("gpus_per_task")
-    threads = max(cell.config["trainer"]["threads"] for cell in plan.cells)
+    threads = max(threads_of(cell) for cell in plan.cells)
     needs_gpu = plan.cells[0].local["trainer"]["accelerator"] != "cpu"
     asked_gpus = math.ceil(gpus) if gpus else int(needs_gpu)
     fitting = max(1, int(cores) // threads) if cores else None

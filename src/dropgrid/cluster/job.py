@@ -11,20 +11,18 @@ import types
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from dropgrid.cluster.archive import pack_files
 from dropgrid.commands import terminal
-from dropgrid.errors import UserError
+from dropgrid.execution.forkserver import warm
 from dropgrid.execution.live_view import LiveView
 from dropgrid.execution.pool import Pool, policy
-from dropgrid.execution.supervisor import Stop, warm
+from dropgrid.execution.supervisor import Stop
 from dropgrid.planning.types import Plan, modules
 from dropgrid.store.cell import Cell, Known
-from dropgrid.store.identity import cell_id
 from dropgrid.store.layout import Outputs
 
 KEY = "pack"
@@ -130,22 +128,17 @@ def train_in_job(plan: Plan, pack: Pack) -> list[dict[str, Any]]:
     jobs, rules = min(pack.jobs, len(cells)), policy(plan, pack.asked)
     with signals(stop, lambda: warm(modules(plan.configs))) as pass_on:
         with LiveView(plan.name, len(cells), jobs, plan.outputs, console) as watch:
-            outcomes = Pool(plan, train_verified, jobs, watch, rules, stop).run(cells)
+            outcomes = Pool(plan, train_cell, jobs, watch, rules, stop).run(cells)
     through = [each for each in outcomes if each.status != "stopped"]
     if len(through) < len(cells):
         pass_on()
     return [{"cell": each.cell, "status": each.status, "failure": each.failure} for each in outcomes]
 
 
-def train_verified(cell: Mapping[str, Any], folder: Path) -> None:
-    """Train in a cell's process, once data and weights are verified to be those of the plan."""
-    from dropgrid.planning.fingerprints import Fingerprints
+def train_cell(cell: Mapping[str, Any], folder: Path) -> None:
+    """Train in a cell's process."""
     from dropgrid.training.train import train
 
-    config = deepcopy(dict(cell["config"]))
-    Fingerprints().add_fingerprints(config, cell["local"])
-    if cell_id(config) != cell["id"]:
-        raise UserError("the data, or the file of init.path, is another here than where the sweep was planned")
     train(cell, folder)
 
 

@@ -16,7 +16,7 @@ from dropgrid.cluster.allocation import KINDS, Allocation, allocation
 from dropgrid.cluster.archive import unpack_files
 from dropgrid.cluster.job import Pack, packed_cell
 from dropgrid.cluster.progress import Progress
-from dropgrid.cost.price import budget
+from dropgrid.cost.price import budget_seconds
 from dropgrid.errors import UserError
 from dropgrid.execution.engine import AbstractEngine
 from dropgrid.execution.supervisor import Policy
@@ -24,7 +24,7 @@ from dropgrid.files import write_once
 from dropgrid.planning.types import Plan
 from dropgrid.store.cell import Cell
 from dropgrid.store.layout import Outputs
-from dropgrid.store.records import read_failure
+from dropgrid.store.records import is_finished, read_failure
 
 Launch = Callable[[Sequence[Sequence[str]], Mapping[str, Any]], Iterable[Any]]
 """Jobs' overrides, and settings of the launcher that are ours to make -> Hydra's JobReturns, once all are through."""
@@ -52,7 +52,7 @@ class RemoteEngine(AbstractEngine):
         available(self.launcher)
         for plan in plans:
             allocation(plan, plan.cells, self.launcher)
-            if budget(plan) is not None:
+            if budget_seconds(plan) is not None:
                 raise UserError("sweep.budget needs the slots of this machine: without hydra/launcher, or leave it out")
 
     def afford(self, plans: Sequence[Plan]) -> None:
@@ -126,13 +126,13 @@ def available(launcher: Mapping[str, Any]) -> None:
 
 def was_lost(cell: Cell) -> bool:
     """Predicate: a cell that was handed over has neither result nor failure."""
-    return not cell.run.finished and read_failure(cell.run) is None
+    return not is_finished(cell.run) and read_failure(cell.run) is None
 
 
 def folder_token(outputs: Path) -> str:
     """Return the token of an outputs folder, made if it has none."""
     token = Outputs(outputs).token
-    write_once(token, lambda path: path.write_text(secrets.token_hex(16)))
+    write_once(token, lambda file: file.write(secrets.token_hex(16).encode()))
     return token.read_text()
 
 

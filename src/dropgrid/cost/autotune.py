@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.commands import terminal
-from dropgrid.cost.probe import cost_class, paces
+from dropgrid.cost.probe import cost_class, measure_paces
 from dropgrid.data.cache import digest
 from dropgrid.errors import UserError
+from dropgrid.execution.forkserver import warm
 from dropgrid.execution.slots import slots
-from dropgrid.execution.supervisor import warm
 from dropgrid.planning.types import Plan, modules
 from dropgrid.store.cell import Cell
 from dropgrid.store.files import read_json, write_json
@@ -46,12 +46,12 @@ def open_keys(cell: Cell) -> list[str]:
     return found
 
 
-def settle(plans: Sequence[Plan]) -> list[Plan]:
+def resolve_auto(plans: Sequence[Plan]) -> list[Plan]:
     """Return the plans with the fastest value for every `auto`, measured in separate processes."""
-    return [settled_plan(plan) for plan in plans]
+    return [resolve_plan(plan) for plan in plans]
 
 
-def settled_plan(plan: Plan) -> Plan:
+def resolve_plan(plan: Plan) -> Plan:
     """Return the plan with the fastest value for every `auto`."""
     if not any(open_keys(cell) for cell in plan.cells):
         return plan
@@ -95,7 +95,7 @@ def measure_combinations(plan: Plan, cell: Cell) -> dict[str, Any]:
     candidates = [with_values(cell, each) for each in unique]
     warm(modules(plan.configs))
     jobs = slots(replace(plan, cells=candidates))
-    turns = [[paces(plan, [each], jobs)[cost_class(each)].epoch for each in candidates] for _ in range(TURNS)]
+    turns = [[measure_paces(plan, [each], jobs)[cost_class(each)].epoch for each in candidates] for _ in range(TURNS)]
     seconds = [min(each) for each in zip(*turns, strict=True)]
     rates = [seconds[0] / each for each in seconds]
     best = 0

@@ -10,11 +10,22 @@ from dropgrid.execution.live_view import minutes
 from dropgrid.execution.slots import slots
 from dropgrid.planning.seeds import difference_to_detect
 from dropgrid.planning.types import Plan
-from dropgrid.statistics.power import POWER, Spread, Values, detectable, seeds_needed, spread
-from dropgrid.store.files import read_json
+from dropgrid.statistics.interim import level_by_count
+from dropgrid.statistics.power import (
+    Design,
+    Spread,
+    Values,
+    detectable_difference,
+    expected_power,
+    pooled_spread,
+    seeds_needed,
+    seeds_to_plan,
+    verdict_power,
+)
+from dropgrid.statistics.samples import CONFIDENCE, POWER
 from dropgrid.store.identity import treatment_id
 from dropgrid.store.layout import Outputs
-from dropgrid.store.records import read_lines
+from dropgrid.store.records import read_lines, read_result
 
 PILOT = 3
 """Seeds of a pilot."""
@@ -22,7 +33,12 @@ PILOT = 3
 
 @dataclass(frozen=True)
 class Pilot:
-    """The estimate from finished seeds: differences in points; `seconds` to train all rows at the seeds needed."""
+    """The estimate from finished seeds: differences in points; `seconds` to train all rows at the seeds needed.
+
+    `family` comparisons share the verdict's level. `seeds_needed` have the power on average over what the spread may
+    be, `seeds_needed_interval` at the ends of its interval. `shown` is the chance that the plan's own `seeds` show
+    `detect`, and `detectable` the difference that they show, at the estimated spread.
+    """
 
     detect: float
     spread: Spread
@@ -31,6 +47,8 @@ class Pilot:
     seconds: float | None
     seeds: int
     detectable: float | None
+    shown: float | None
+    family: int
 
     @property
     def lines(self) -> list[str]:
@@ -40,16 +58,16 @@ class Pilot:
         time = f", about {minutes(self.seconds)} in all" if self.seconds else ""
         yours = (
             "one seed shows no difference"
-            if self.detectable is None
-            else f"your {self.seeds} seeds detect {self.detectable:.2f} or more"
+            if self.detectable is None or self.shown is None
+            else f"your {self.seeds} seeds have {self.shown:.0%}, and detect {self.detectable:.2f}"
         )
         fewest, most = (f"{each:,}" if each else "over a million" for each in self.seeds_needed_interval)
         low, high = found.interval
         alike = "" if found.correlation is None else f"; rows correlate with their baseline by {found.correlation:.2f}"
         rows = f"{found.rows} {'row' if found.rows == 1 else 'rows'}"
         return [
-            f"power: to detect a difference of {self.detect:g} points with {POWER:.0%} power (paired t-test at 5%): "
-            f"{needed}{time}; {yours}",
+            f"power: to detect a difference of {self.detect:g} points with {POWER:.0%} power (the table's verdict, "
+            f"{self.family} {'comparison' if self.family == 1 else 'comparisons'}): {needed}{time}; {yours}",
             f"  from {found.seeds} finished seeds of {rows}: the standard deviation of paired differences is "
             f"{found.sd:.2f} points, 95% interval {low:.2f} to {high:.2f} (so {fewest} to {most} seeds){alike}",
         ]
@@ -60,19 +78,47 @@ class Pilot:
         return {"power": POWER, **asdict(self)}
 
 
-def pilot(price: Price) -> Pilot | None:
+def estimate_pilot(price: Price) -> Pilot | None:
     """Return the estimate from a plan's finished cells; None if no row shares two seeds with its baseline."""
     plan, delta = price.plan, difference_to_detect(price.plan.sweep)
-    found = spread(finished_values(plan), plan.about["baseline"])
+    found = finished_spread(plan)
     if found is None:
         return None
-    needed = seeds_needed(delta, found.sd)
-    low, high = (seeds_needed(delta, each) for each in found.interval)
+    design = design_of(plan)
+    needed = seeds_to_plan(delta, found, design)
+    low, high = (seeds_needed(delta, each, design) for each in found.interval)
     times = [line.seconds for line in price.lines]
     a_seed = None if None in times else sum(each for each in times if each is not None) / slots(plan)
     seconds = needed * a_seed if needed and a_seed else None
     seeds = len(price.lines[0].seeds)
-    return Pilot(delta, found, needed, (low, high), seconds, seeds, detectable(seeds, found.sd))
+    least = detectable_difference(seeds, found.sd, design)
+    shown = None if least is None else verdict_power(seeds, delta, found.sd, design)
+    return Pilot(delta, found, needed, (low, high), seconds, seeds, least, shown, design.family)
+
+
+def design_of(plan: Plan) -> Design:
+    """Return what the verdicts of a plan's table depend on: with interim analyses, at the last."""
+    rows, counts = len({cell.row for cell in plan.cells}), plan.about.get("looks")
+    return Design(rows - 1, rows, level_by_count(counts)[counts[-1]] if counts else 1 - CONFIDENCE)
+
+
+def finished_spread(plan: Plan) -> Spread | None:
+    """Return how paired differences of a plan's finished seeds vary; None if no row shares two with its baseline."""
+    return pooled_spread(finished_values(plan), plan.about["baseline"])
+
+
+def reach_lines(plan: Plan, found: Spread | None) -> list[str]:
+    """Return a line if finished seeds vary so much that even the last interim analysis may not show `sweep.detect`."""
+    counts, delta = plan.about.get("looks"), difference_to_detect(plan.sweep)
+    if not counts or found is None:
+        return []
+    shown = expected_power(counts[-1], delta, found, design_of(plan))
+    if shown >= POWER:
+        return []
+    return [
+        f"sweep.detect={delta:g} cannot be reached: by {counts[-1]} seeds, the last of sweep.looks, a difference of "
+        f"{delta:g} points is shown with {shown:.0%} power, not {POWER:.0%}; raise either, or expect open verdicts"
+    ]
 
 
 def finished_values(plan: Plan) -> list[Values]:
@@ -88,7 +134,7 @@ def finished_values(plan: Plan) -> list[Values]:
             cells.setdefault((str(line["factors"]), line["row"], line["seed"]), line["cell"])
     blocks: dict[str, dict[str, dict[int, float]]] = {}
     for (factors, row, seed), cell in cells.items():
-        result = read_json(outputs.run(cell).result) or {}
+        result = read_result(outputs.run(cell)) or {}
         value = result.get("metrics", {}).get(plan.about["metric"])
         if value is not None and math.isfinite(value):
             blocks.setdefault(factors, {}).setdefault(row, {})[seed] = 100 * value

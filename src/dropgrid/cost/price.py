@@ -1,12 +1,13 @@
 """Cost estimate before training: cells, time and disk space of a sweep, and whether it is within its budget."""
 
 import heapq
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dropgrid.cost.probe import Pace, cost_class, paces
+from dropgrid.cost.probe import Pace, cost_class, measure_paces
 from dropgrid.errors import UserError
 from dropgrid.execution.live_view import minutes
 from dropgrid.execution.selection import current_result, distinct, older, outdated, todo
@@ -17,13 +18,13 @@ from dropgrid.store.identity import treatment_id
 from dropgrid.store.records import Result
 
 if TYPE_CHECKING:
-    from dropgrid.cost.profile import Facts
+    from dropgrid.cost.profile import CellProfile
 
 SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True)
-class Line:
+class PriceLine:
     """A row within a combination of factors, and its cells.
 
     `older`: finished cells that were trained by a different version of the code. `seconds` of one cell: expected, or,
@@ -33,7 +34,7 @@ class Line:
     row: str
     factors: Mapping[str, str]
     seeds: Sequence[int]
-    facts: "Facts"
+    facts: "CellProfile"
     finished: int
     older: int
     todo: int
@@ -44,30 +45,34 @@ class Line:
 class Price:
     """The cost of a plan.
 
-    `lines`: in the order of the table. `seconds`: expected, on `slots` cells side by side. `files`: bytes that the
-    cells to train leave. `checkpoints`: bytes of checkpoints while they train.
+    `lines`: in the order of the table. `seconds`: expected, on `slots` cells side by side; None if nothing is timed.
+    `files`: bytes that the cells to train leave. `checkpoints`: bytes of checkpoints while they train.
     """
 
     plan: Plan
-    lines: Sequence[Line]
+    lines: Sequence[PriceLine]
     cells: int
     distinct: int
     finished: int
     older: int
     todo: int
     slots: int
-    seconds: float
+    seconds: float | None
     files: int
     checkpoints: int
 
 
 @dataclass
 class Pricing:
-    """Prices plans that run in sequence: a cell or kind of cell that one plan covers costs the next ones nothing."""
+    """Prices plans that run in sequence: a cell or kind of cell that one plan covers costs the next ones nothing.
+
+    Without `timed` nothing is measured, and the seconds of each cell are nan.
+    """
 
     paces: dict[str, Pace] = field(default_factory=dict)
-    facts: dict[str, "Facts"] = field(default_factory=dict)
+    facts: dict[str, "CellProfile"] = field(default_factory=dict)
     trained: set[str] = field(default_factory=set)
+    timed: bool = True
 
     def price(self, plan: Plan) -> Price:
         """Return the price of the next plan, after a probe of each kind of cell that is not measured yet."""
@@ -86,7 +91,7 @@ class Pricing:
             older(results.values()),
             len(cells),
             jobs,
-            makespan(list(seconds.values()), jobs),
+            makespan(list(seconds.values()), jobs) if self.timed else None,
             sum(self.fact(cell).files for cell in cells),
             jobs * max((self.fact(cell).checkpoints for cell in cells), default=0),
         )
@@ -97,31 +102,33 @@ class Pricing:
 
     def expected(self, plan: Plan, cells: Sequence[Cell]) -> dict[str, float]:
         """Return id -> expected seconds of each cell."""
+        if not self.timed:
+            return {cell.id: math.nan for cell in cells}
         jobs = min(slots(plan), len(cells)) or 1
         kinds: dict[str, list[Cell]] = {}
         for cell in cells:
             kinds.setdefault(f"{jobs} {cost_class(cell)}", []).append(cell)
         # the cell with the most sites: no other of its kind takes longer
         chosen = [max(each, key=lambda c: self.fact(c).sites) for key, each in kinds.items() if key not in self.paces]
-        self.paces |= {f"{jobs} {key}": pace for key, pace in paces(plan, chosen, jobs).items()}
+        self.paces |= {f"{jobs} {key}": pace for key, pace in measure_paces(plan, chosen, jobs).items()}
         found = {cell.id: self.paces[key].seconds(cell) for key, each in kinds.items() for cell in each}
         return {cell.id: found[cell.id] for cell in cells}
 
-    def fact(self, cell: Cell) -> "Facts":
+    def fact(self, cell: Cell) -> "CellProfile":
         """Return a cell's size, computed once for each row."""
-        from dropgrid.cost.profile import facts  # imports torch, which a mistaken command need not wait for
+        from dropgrid.cost.profile import profile_cell  # imports torch, which a mistaken command need not wait for
 
         key = treatment_id(cell.config)
         if key not in self.facts:
-            self.facts[key] = facts(cell)
+            self.facts[key] = profile_cell(cell)
         return self.facts[key]
 
-    def line(self, cells: Sequence[Cell], results: Mapping[str, Result], seconds: Mapping[str, float]) -> Line:
+    def line(self, cells: Sequence[Cell], results: Mapping[str, Result], seconds: Mapping[str, float]) -> PriceLine:
         """Return the line of the cells of one row and combination of factors."""
         found = [results[cell.id] for cell in cells if cell.id in results]
         expected = [seconds[cell.id] for cell in cells if cell.id in seconds]
-        taken = expected or [each["timing"]["total_seconds"] for each in found]
-        return Line(
+        taken = expected or [*filter(None, ((each.get("timing") or {}).get("total_seconds") for each in found))]
+        return PriceLine(
             cells[0].row,
             cells[0].factors,
             [cell.seed for cell in cells],
@@ -129,7 +136,7 @@ class Pricing:
             len(found),
             older(found),
             len(expected),
-            sum(taken) / len(taken) if taken else None,
+            sum(taken) / len(taken) if taken and self.timed else None,
         )
 
 
@@ -149,7 +156,7 @@ def makespan(seconds: Sequence[float], slots: int) -> float:
     return max(ends)
 
 
-def budget(plan: Plan) -> float | None:
+def budget_seconds(plan: Plan) -> float | None:
     """Return `sweep.budget` in seconds; None if it is null."""
     given: Any = plan.sweep["budget"]
     if given is None:
@@ -167,7 +174,7 @@ def within_budget(plans: Sequence[Plan], measured: Mapping[str, Pace] | None = N
 
     Measures nothing if no plan has a budget, and no kind of cell that is in `measured` (`Pricing.paces`).
     """
-    budgets = [budget(plan) for plan in plans]
+    budgets = [budget_seconds(plan) for plan in plans]
     if all(each is None for each in budgets):
         return
     pricing, spent = Pricing(dict(measured or {})), 0.0
@@ -177,11 +184,11 @@ def within_budget(plans: Sequence[Plan], measured: Mapping[str, Pace] | None = N
         pricing.trained |= seconds.keys()
         total = spent + makespan(list(seconds.values()), min(slots(plan), len(cells)) or 1)
         if cells and allowed is not None and total > allowed:
-            raise UserError(over_budget(plan, cells, seconds, spent, allowed))
+            raise UserError(budget_error(plan, cells, seconds, spent, allowed))
         spent = total
 
 
-def over_budget(plan: Plan, cells: Sequence[Cell], seconds: Mapping[str, float], spent: float, allowed: float) -> str:
+def budget_error(plan: Plan, cells: Sequence[Cell], seconds: Mapping[str, float], spent: float, allowed: float) -> str:
     """Return the error: the expected time, the budget, and which seeds would fit."""
     jobs = min(slots(plan), len(cells))
     total = spent + makespan([seconds[cell.id] for cell in cells], jobs)

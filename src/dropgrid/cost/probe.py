@@ -2,7 +2,6 @@
 
 import json
 import math
-import multiprocessing
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
 from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from dropgrid.commands import terminal
 from dropgrid.errors import UserError
+from dropgrid.execution import forkserver
 from dropgrid.execution.slots import variables
 from dropgrid.execution.worker import enter
 from dropgrid.planning.types import Plan
@@ -73,12 +72,12 @@ def cost_class(cell: Cell) -> str:
 
 def measure_cell(cell: Mapping[str, Any], folder: Path) -> None:
     """Time a cell in a probe's process."""
-    from dropgrid.cost.step_timer import measure
+    from dropgrid.cost.step_timer import time_training
 
-    measure(cell, folder)
+    time_training(cell, folder)
 
 
-def paces(plan: Plan, cells: Sequence[Cell], slots: int) -> dict[str, Pace]:
+def measure_paces(plan: Plan, cells: Sequence[Cell], slots: int) -> dict[str, Pace]:
     """Return cost class -> pace, from a probe of each cell, `slots` at a time.
 
     The first cells are probed again to fill the slots, so that each probe runs beside as many others as in training.
@@ -92,12 +91,12 @@ def paces(plan: Plan, cells: Sequence[Cell], slots: int) -> dict[str, Pace]:
     waiting = list(islice(cycle(cells), count))
     found: dict[str, list[Pace]] = {}
     free = list(range(slots))
-    running: dict[int, Running] = {}
+    running: dict[int, RunningProbe] = {}
     folder = tempfile.TemporaryDirectory(prefix="dropgrid-probe-")
     with folder as place, progress_line(count) as show_progress, killed_at_exit(running):
         while waiting or running:
             while waiting and free:
-                one = Running(plan, waiting.pop(0), free.pop(0), Path(place) / str(len(waiting)))
+                one = RunningProbe(plan, waiting.pop(0), free.pop(0), Path(place) / str(len(waiting)))
                 running[one.child.sentinel] = one
             show_progress(count - len(waiting) - len(running), [each.cell.row for each in running.values()])
             for sentinel in wait(list(running)):
@@ -107,31 +106,29 @@ def paces(plan: Plan, cells: Sequence[Cell], slots: int) -> dict[str, Pace]:
     return {key: mean_pace(each) for key, each in found.items()}
 
 
-class Running:
+class RunningProbe:
     """A probe and its process."""
 
     def __init__(self, plan: Plan, cell: Cell, slot: int, folder: Path):
         folder.mkdir()
         self.cell, self.slot, self.folder = cell, slot, folder
         self.begun = time.perf_counter()
-        self.child: BaseProcess = multiprocessing.get_context("forkserver").Process(
-            target=enter, args=(measure_cell, plan.supervised(cell), folder, variables(cell, slot)), name="probe"
-        )
-        self.child.start()
+        given = (measure_cell, plan.supervised(cell), folder, variables(cell, slot))
+        self.child = forkserver.start(enter, given, "probe")
 
     def pace(self) -> Pace:
         """Wait for the probe to end; return what it measured."""
         self.child.join()
         pace = read_json(self.folder / "pace.json")
         if pace is None:
-            ended = {"class": "Exit", "message": f"code {self.child.exitcode}"}
-            why = read_failure(WorkerFolder(self.folder)) or ended
+            kind, message = forkserver.exit_failure(self.child)
+            why = {"class": kind, "message": message} | (read_failure(WorkerFolder(self.folder)) or {})
             raise UserError(f"row {self.cell.row!r} does not train here: {why['class']}: {why['message']}")
         return Pace(pace["setup"], pace["epoch"], pace["measure"], pace["batches"])
 
 
 @contextmanager
-def killed_at_exit(running: Mapping[int, Running]) -> Iterator[None]:
+def killed_at_exit(running: Mapping[int, RunningProbe]) -> Iterator[None]:
     """Kill all running probes on exit."""
     try:
         yield

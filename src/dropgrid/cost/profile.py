@@ -22,7 +22,7 @@ EPOCH_BYTES = 200
 
 
 @dataclass(frozen=True)
-class Facts:
+class CellProfile:
     """A cell's size.
 
     `flops`: convolutions and matrix products of the forward pass of one image, a multiply-add counted as 2.
@@ -37,24 +37,24 @@ class Facts:
     checkpoints: int
 
 
-def facts(cell: Cell) -> Facts:
+def profile_cell(cell: Cell) -> CellProfile:
     """Return a cell's size, from its network on the meta device: nothing is computed, no image is read."""
     config = cell.config
     spec = build.source(config, cell.local).spec()
     with torch.device("meta"):
         net = build.network(config, spec)
-    weights = size(net.state_dict())
+    weights = tensor_bytes(net.state_dict())
     task: Task[Any] = instantiate("task", config["task"])
-    return Facts(
+    return CellProfile(
         sum(parameter.numel() for parameter in net.parameters()),
-        flops(net, spec),
+        count_flops(net, spec),
         len(sites.inference_drops(net)),
         2 * weights + task.prediction_bytes(spec) + TEXT_BYTES + EPOCH_BYTES * config["trainer"]["max_epochs"],
         KEPT * (2 * weights + optimizer_bytes(cell, net)),  # the weights, and those of the best epoch
     )
 
 
-def flops(net: nn.Module, spec: Spec) -> int:
+def count_flops(net: nn.Module, spec: Spec) -> int:
     """Return the FLOPs of the forward pass of one image, in eval mode: half those of two,
     as a norm may need more than one image."""
     counter = FlopCounterMode(display=False)
@@ -70,9 +70,9 @@ def optimizer_bytes(cell: Cell, net: nn.Module) -> int:
         parameter.grad = torch.zeros_like(parameter)
     with contextlib.suppress(RuntimeError):  # an optimizer that reads values cannot step here; counted as 0
         optimizer.step()
-    return sum(size(kept) for kept in optimizer.state.values())
+    return sum(tensor_bytes(kept) for kept in optimizer.state.values())
 
 
-def size(tensors: Mapping[str, Tensor | object]) -> int:
+def tensor_bytes(tensors: Mapping[str, Tensor | object]) -> int:
     """Return the bytes of the tensors of a mapping."""
     return sum(each.numel() * each.itemsize for each in tensors.values() if isinstance(each, Tensor))

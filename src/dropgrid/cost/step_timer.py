@@ -27,11 +27,11 @@ EVALUATION = 0.5
 """Seconds of evaluation that are timed, approximately."""
 
 
-class Enough(Exception):
+class StopTraining(Exception):
     """Ends the training of a probe."""
 
 
-class Stopwatch(Callback):
+class StepTimer(Callback):
     """Times from one batch's start to the next: a step, or, across the end of an epoch, a turn.
 
     A turn is a step and all that happens at an epoch's end: validation, our callbacks, Lightning.
@@ -58,11 +58,11 @@ class Stopwatch(Callback):
         (self.steps if batch_idx else self.turns).append(now - self.last)
         self.last = now
         if self.over(now):
-            raise Enough
+            raise StopTraining
 
     def on_validation_batch_end(self, trainer: Trainer, *_: Any) -> None:
         if self.begun is not None and self.steps and time.perf_counter() - self.begun > PATIENCE:
-            raise Enough
+            raise StopTraining
 
     def over(self, now: float) -> bool:
         """Predicate: enough was timed, including an epoch's end if it comes within `PATIENCE` seconds."""
@@ -78,27 +78,27 @@ def synchronized(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def measure(cell: Mapping[str, Any], folder: Path) -> None:
+def time_training(cell: Mapping[str, Any], folder: Path) -> None:
     """Train for seconds and write `pace.json`: seconds of setup, of an epoch, and of the last measurements.
 
     Reads only training and validation images; the time of the test set is computed from its count of images.
     """
     start = time.perf_counter()
     about = {k: cell[k] for k in ("id", "name", "ablation", "row", "config")}
-    watch = Stopwatch()
+    watch = StepTimer()
     trial = Trial(cell, folder, [Csv(folder=folder, cell=about)], [watch])
     setup = time.perf_counter() - start
     begin = time.perf_counter()
     try:
         trial.fit()
-    except Enough:
+    except StopTraining:
         pass
     fitted = time.perf_counter() - begin
     counted = [*watch.steps, *watch.turns]
     epochs = cell["config"]["trainer"]["max_epochs"]
     steps, validation = batches_of(trial)
     step = mean(watch.steps or counted) if counted else fitted / (epochs * steps)
-    image = evaluation(trial, step / trial.data["batch_size"])
+    image = time_evaluation(trial, step / trial.data["batch_size"])
     turn = mean(watch.turns) if watch.turns else step + image * validation
     tests = -(-trial.spec.test // trial.data["eval_batch_size"])
     limit = batch_limit(trial.config["trainer"]["limit_test_batches"], tests)
@@ -118,7 +118,7 @@ def batches_of(trial: Trial) -> tuple[int, int]:
     return steps, min(trial.spec.val, limited * eval_size)
 
 
-def evaluation(trial: Trial, most: float) -> float:
+def time_evaluation(trial: Trial, most: float) -> float:
     """Return the seconds to evaluate an image of the training set; `most` is the time of one in training."""
     trial.learner.to(trial.device)
     size = max(1, min(trial.data["eval_batch_size"], int(EVALUATION / most)))

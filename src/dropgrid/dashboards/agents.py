@@ -16,15 +16,15 @@ HEAD = """# Agents that train the cells of {name}: make the sweep once, then sta
 """
 
 
-def sweep(ablation: Ablation, *, project: str, file: str) -> str:
+def sweep_yaml(ablation: Ablation, *, project: str, file: str) -> str:
     """Return the YAML of a grid over the cells' paths (`ROW/seed0`), run by the command that planned the ablation."""
     command = shlex.split(str(ablation.about.get("command") or f"python scripts/train.py +ablation={ablation.name}"))
     value: dict[str, Any] = {
         "name": ablation.name,
         "project": project,
         "method": "grid",
-        "metric": {"name": ablation.metric, "goal": "maximize"},
-        "parameters": {"sweep.only": {"values": [quoted(each) for each in paths(ablation)]}},
+        "metric": {"name": ablation.task.selecting(ablation.metric), "goal": "maximize"},
+        "parameters": {"sweep.only": {"values": [quote_value(each) for each in cell_paths(ablation)]}},
         "program": "scripts/train.py",
         "command": ["${env}", *command, "logger=wandb", "${args_no_hyphens}"],
     }
@@ -32,11 +32,11 @@ def sweep(ablation: Ablation, *, project: str, file: str) -> str:
     return head + yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
 
 
-def paths(ablation: Ablation) -> Sequence[str]:
+def cell_paths(ablation: Ablation) -> Sequence[str]:
     """Return each cell's path, as `sweep.only` takes it."""
     return [cell.path for cell in ablation.cells]
 
 
-def quoted(text: str) -> str:
+def quote_value(text: str) -> str:
     """Return a value quoted for Hydra's overrides."""
     return "'" + text.replace("'", "\\'") + "'"

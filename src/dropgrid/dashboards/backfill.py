@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dropgrid.loggers.summary import summary
+from dropgrid.errors import UserError
+from dropgrid.loggers.summary import summarize_result
 from dropgrid.loggers.wandb import Membership, Wandb
-from dropgrid.measure.cell_figures import cell_figures
+from dropgrid.measure.cell_figures import draw_cell_figures
 from dropgrid.store.cell import Cell
 from dropgrid.store.files import read_csv
 from dropgrid.store.layout import RunFolder
@@ -15,7 +16,7 @@ ENDED = ("finished", "failed")
 """Statuses of cells that can be sent; the others are still written, or have nothing."""
 
 
-def send(cell: Cell, name: str, member: Sequence[Membership], options: Mapping[str, Any]) -> str:
+def send_cell(cell: Cell, name: str, member: Sequence[Membership], options: Mapping[str, Any]) -> str:
     """Send a cell through the logger, as if it trained now; return `sent`, `there` if W&B has all of it, or `failed`.
 
     Args:
@@ -30,15 +31,15 @@ def send(cell: Cell, name: str, member: Sequence[Membership], options: Mapping[s
     if logger.complete:
         logger.leave()
         return "there"
-    logger.resume(history(cell.folder))
+    logger.resume(read_history(cell.folder))
     if cell.result is not None:
         for figure, png in figures_of_cell(cell, name).items():
             logger.image(figure, png)
-    logger.close(summary(cell.result) if cell.result is not None else None)
+    logger.close(summarize_result(cell.result) if cell.result is not None else None)
     return "failed" if logger.failed else "sent"
 
 
-def history(folder: Path) -> list[dict[str, float]]:
+def read_history(folder: Path) -> list[dict[str, float]]:
     """Return the rows of metrics.csv without their empty values."""
     rows = read_csv(RunFolder(folder).metrics)
     lines = [{key: float(value) for key, value in row.items() if value} for row in rows]
@@ -50,13 +51,13 @@ def figures_of_cell(cell: Cell, name: str) -> dict[str, bytes]:
     from dropgrid import build
 
     try:
-        source = build.source(cell.config, cell.local)
-        return cell_figures(cell.folder, name, source.spec().classes, source.load().test)
-    except (ValueError, OSError):  # the data are on another machine
-        return cell_figures(cell.folder, name, None, None)
+        source = build.planned(cell.config, cell.local)
+        return draw_cell_figures(cell.folder, name, source.spec().classes, source.load().test)
+    except (ValueError, OSError, UserError):  # the data are on another machine, or no longer what they were
+        return draw_cell_figures(cell.folder, name, None, None)
 
 
-def members(cell: Cell, name: str, named: Sequence[tuple[str, Cell]]) -> list[Membership]:
+def cell_memberships(cell: Cell, name: str, named: Sequence[tuple[str, Cell]]) -> list[Membership]:
     """Return a cell's ablations and rows, first the ablation that trained it, else `name`."""
     found = list(dict.fromkeys((ablation, each.row) for ablation, each in named))
     first = cell.found("provenance").get("ablation") or name

@@ -1,11 +1,12 @@
 """The W&B report of an ablation: the content of the local page, beside charts of the runs."""
 
+import re
 from typing import Any
 
 import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
 
-from dropgrid.dashboards.workspace import groups, sections
+from dropgrid.dashboards.workspace import cleaned, group_keys, panel_sections
 from dropgrid.loggers.wandb import ablation_tag, short_tag
 from dropgrid.reports.formats import markdown
 from dropgrid.reports.table import Table
@@ -13,34 +14,48 @@ from dropgrid.reports.table import Table
 SHOWN = ("Accuracy", "Learning curves", "Drop rates")
 """Sections of the workspace that the report repeats."""
 
+LONGEST = 128
+"""Characters of a report's title."""
 
-def report(table: Table, figures: list[str], *, project: str, entity: str, id: str = "") -> wr.Report:
+
+def make_report(table: Table, figures: list[str], *, project: str, entity: str, id: str = "") -> wr.Report:
     """Return the report of an ablation whose figures are logged under the given keys; `id` names one to replace."""
     about = table.ablation.about
     name = table.ablation.name
-    panels = sections(table)
+    panels = panel_sections(table)
     blocks: list[Any] = [
         *paragraphs(table),
         wr.MarkdownBlock(text=without_heading(markdown.render(table))),
-        *([wr.H1("Figures"), wr.PanelGrid(runsets=[figure_run(name)], panels=[gallery(figures)])] if figures else []),
+        *(
+            [wr.H1("Figures"), wr.PanelGrid(runsets=[figure_run(name)], panels=[figure_panel(figures)])]
+            if figures
+            else []
+        ),
         wr.H1("Runs"),
         wr.PanelGrid(
             runsets=[cell_runs(table)],
             panels=[panel for title in SHOWN for panel in panels.get(title, [])],
         ),
         wr.H1("Again"),
-        wr.MarkdownBlock(text=f"```shell\n{about.get('command') or f'python scripts/train.py +ablation={name}'}\n```"),
+        wr.MarkdownBlock(text=fenced(about.get("command") or f"python scripts/train.py +ablation={name}")),
     ]
     made = wr.Report(
         project=project,
         entity=entity,
-        title=table.title,
+        title=table.title if len(table.title) <= LONGEST else f"{table.title[: LONGEST - 1]}…",
         description=str(about.get("question") or ""),
         width="fluid",
         blocks=blocks,
     )
+    cleaned(made)
     made.id = id
     return made
+
+
+def fenced(command: str) -> str:
+    """Return a command as Markdown's block of code, which nothing in it ends."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", command)), default=0))
+    return f"{fence}shell\n{' '.join(command.split())}\n{fence}"
 
 
 def paragraphs(table: Table) -> list[wr.P]:
@@ -63,7 +78,7 @@ def cell_runs(table: Table) -> wr.Runset:
     return wr.Runset(
         name=name,
         filters=ws.And(ws.Tags().isin([ablation_tag(name)])),
-        groupby=[f"config.{each}" for each in groups(table)],
+        groupby=[f"config.{each}" for each in group_keys(table)],
     )
 
 
@@ -77,6 +92,6 @@ def report_tag(name: str) -> str:
     return short_tag(f"report:{name}")
 
 
-def gallery(figures: list[str]) -> wr.MediaBrowser:
+def figure_panel(figures: list[str]) -> wr.MediaBrowser:
     """Return a panel of the figures, one below the other."""
     return wr.MediaBrowser(media_keys=figures, num_columns=1, layout=wr.Layout(w=24, h=18))

@@ -6,8 +6,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from dropgrid.dashboards.document import report, report_tag
-from dropgrid.dashboards.workspace import workspace
+from dropgrid.dashboards.document import make_report, report_tag
+from dropgrid.dashboards.workspace import make_workspace
 from dropgrid.loggers import wandb as runs
 from dropgrid.reports.table import Table
 from dropgrid.store.files import read_json, write_json
@@ -29,7 +29,9 @@ def as_plain_data(specification: Any) -> Any:
     return {"class": type(specification).__name__, **kept}
 
 
-def send(table: Table, figures: Mapping[str, Path], memory: Path, *, project: str, entity: str | None) -> Iterator[str]:
+def send_ablation(
+    table: Table, figures: Mapping[str, Path], memory: Path, *, project: str, entity: str | None
+) -> Iterator[str]:
     """Send figures, tags, workspace and report; yield a line after each.
 
     `memory` is the file that records, by project, what the next call replaces.
@@ -45,13 +47,13 @@ def send(table: Table, figures: Mapping[str, Path], memory: Path, *, project: st
         send_figures(table.ablation.name, figures, memory.parent, **place)
         known["figures"] = digest
         yield f"{len(figures)} figures"
-    tagged = tag(api, table, **place)
+    tagged = tag_runs(api, table, **place)
     yield f"{tagged} runs tagged {runs.ablation_tag(table.ablation.name)}"
-    made = workspace(table, **place, **known.get("workspace", {}))
+    made = make_workspace(table, **place, **known.get("workspace", {}))
     made.save()
     known["workspace"] = {"name": made._internal_name, "id": made._internal_id}
     yield f"workspace: {made.url}"
-    written = report(table, list(figures), **place, **known.get("report", {}))
+    written = make_report(table, list(figures), **place, **known.get("report", {}))
     written.save()
     known["report"] = {"id": written.id}
     write_json(memory, remembered)
@@ -73,7 +75,7 @@ def send_figures(name: str, figures: Mapping[str, Path], folder: Path, *, projec
         run.log({key: wandb.Image(str(path)) for key, path in figures.items()})
 
 
-def tag(api: Any, table: Table, *, project: str, entity: str) -> int:
+def tag_runs(api: Any, table: Table, *, project: str, entity: str) -> int:
     """Add tags and row to the ablation's runs that lack them; return how many runs there are."""
     rows = {cell.id: cell.row for cell in table.ablation.cells}
     name = table.ablation.name

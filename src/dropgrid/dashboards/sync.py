@@ -14,7 +14,7 @@ EMPTY = 7
 """Bytes of a file whose run was killed before it wrote anything: `wandb sync` would fail on it."""
 
 
-def waiting(cells: Sequence[Cell], outputs: Path) -> list[Path]:
+def pending_folders(cells: Sequence[Cell], outputs: Path) -> list[Path]:
     """Return each cell's last offline folder that is not uploaded yet, in the order of their start.
 
     Only the last one that is not empty: a run that continues from a checkpoint logs the earlier rows again, and
@@ -27,15 +27,15 @@ def waiting(cells: Sequence[Cell], outputs: Path) -> list[Path]:
         if log.exists() and log.stat().st_size > EMPTY:
             newest[id] = folder
     ended = {cell.id for cell in cells if cell.status != "running"}
-    return sorted(folder for id, folder in newest.items() if id in ended and not uploaded(folder))
+    return sorted(folder for id, folder in newest.items() if id in ended and not is_uploaded(folder))
 
 
-def uploaded(folder: Path) -> bool:
+def is_uploaded(folder: Path) -> bool:
     """Predicate: W&B's client has marked a folder as uploaded."""
     return any(folder.glob("run-*.wandb.synced"))
 
 
-def upload(folders: Sequence[Path], *, project: str, entity: str | None) -> None:
+def upload_folders(folders: Sequence[Path], *, project: str, entity: str | None) -> None:
     """Upload folders with W&B's client, which shows progress but does not always report what it could not upload.
 
     Raises:
@@ -45,7 +45,7 @@ def upload(folders: Sequence[Path], *, project: str, entity: str | None) -> None
     logs = {**os.environ, "WANDB_DIR": str(folders[0].parent.parent)}
     line = [sys.executable, "-m", "wandb", "sync", *place, *map(str, folders)]
     done = subprocess.run(line, check=False, env=logs)
-    left = [folder for folder in folders if not uploaded(folder)]
+    left = [folder for folder in folders if not is_uploaded(folder)]
     if done.returncode or left:
         raise UserError(
             f"W&B took {len(folders) - len(left)} of {len(folders)} runs; nothing here is lost, run the command again"

@@ -2,12 +2,14 @@
 
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
 
 from dropgrid.loggers.wandb import ablation_tag, rows_key
+from dropgrid.printable import printable
 from dropgrid.reports.comparability import row_differences
 from dropgrid.reports.table import Table
 
@@ -21,7 +23,7 @@ SETTINGS = 8
 """The most keys in the chart of parallel coordinates."""
 
 
-def workspace(table: Table, *, project: str, entity: str, name: str = "", id: str = "") -> ws.Workspace:
+def make_workspace(table: Table, *, project: str, entity: str, name: str = "", id: str = "") -> ws.Workspace:
     """Return the workspace of an ablation; `name` and `id` are those of an existing one to replace."""
     made = ws.Workspace(
         entity=entity,
@@ -29,17 +31,33 @@ def workspace(table: Table, *, project: str, entity: str, name: str = "", id: st
         name=without_signs(table.ablation.name),
         sections=[
             ws.Section(name=title, panels=panels, is_open=number < 2)
-            for number, (title, panels) in enumerate(sections(table).items())
+            for number, (title, panels) in enumerate(panel_sections(table).items())
         ],
         settings=ws.WorkspaceSettings(x_axis="step", max_runs=50),
         runset_settings=ws.RunsetSettings(
             filters=ws.And(ws.Tags().isin([ablation_tag(table.ablation.name)])),
-            groupby=[ws.Config(each) for each in groups(table)],
+            groupby=[ws.Config(each) for each in group_keys(table)],
             pinned_columns=[f"summary:{each}" for each in PINNED],
         ),
     )
+    cleaned(made)
     made._internal_name, made._internal_id = name, id
     return made
+
+
+def cleaned(part: Any) -> Any:
+    """Return a part of a workspace or report, whose texts are made `printable` in place; a new text or list of them."""
+    if isinstance(part, str):
+        return part if (shown := printable(part)) == part else shown
+    if isinstance(part, list):
+        found = [cleaned(each) for each in part]
+        return part if all(one is two for one, two in zip(part, found, strict=True)) else found
+    if is_dataclass(part):
+        for each in fields(part):
+            value = getattr(part, each.name)
+            if not each.name.startswith("_") and (shown := cleaned(value)) is not value:
+                setattr(part, each.name, shown)
+    return part
 
 
 def without_signs(name: str) -> str:
@@ -47,19 +65,19 @@ def without_signs(name: str) -> str:
     return "".join("-" if unicodedata.category(each).startswith("S") else each for each in name)
 
 
-def groups(table: Table) -> list[str]:
+def group_keys(table: Table) -> list[str]:
     """Return the keys of the config that define the table's rows: the row, and each swept key."""
     return [f"rows.{rows_key(table.ablation.name)}", *table.ablation.blocks[0].factors]
 
 
-def sections(table: Table) -> dict[str, list[Panel]]:
+def panel_sections(table: Table) -> dict[str, list[Panel]]:
     """Return title -> panels."""
     sites = list(dict.fromkeys(str(site["site"]) for cell in table.ablation.cells for site in cell.sites))
     found: dict[str, list[Panel]] = {
         "Accuracy": [
-            by_row(table, "Validation accuracy", "val/acc"),
+            row_chart(table, "Validation accuracy", "val/acc"),
             *(
-                wr.BarPlot(title=title, metrics=[metric], groupby=grouped(table), groupby_rangefunc="stddev")
+                wr.BarPlot(title=title, metrics=[metric], groupby=group_key(table), groupby_rangefunc="stddev")
                 for title, metric in (
                     ("Test accuracy", "test/acc_last"),
                     ("Test accuracy, best epoch", "test/acc_best"),
@@ -67,7 +85,7 @@ def sections(table: Table) -> dict[str, list[Panel]]:
             ),
         ],
         "Learning curves": [
-            by_row(table, title, metric)
+            row_chart(table, title, metric)
             for title, metric in (
                 ("Training loss", "train/loss"),
                 ("Validation loss", "val/loss"),
@@ -78,14 +96,14 @@ def sections(table: Table) -> dict[str, list[Panel]]:
     }
     if sites:
         found["Drop rates"] = [
-            by_row(table, "keep_prob", "keep_prob"),
-            *(by_row(table, f"Realised fraction at {site}", f"drop/{site}") for site in sites),
+            row_chart(table, "keep_prob", "keep_prob"),
+            *(row_chart(table, f"Realised fraction at {site}", f"drop/{site}") for site in sites),
             *(
                 wr.BarPlot(title=f"{part.capitalize()}, all of training", metrics=[f"{part}/{site}" for site in sites])
                 for part in ("expected", "realised")
             ),
         ]
-    found["Settings"] = [parallel(table), wr.RunComparer(diff_only="split")]
+    found["Settings"] = [parallel_chart(table), wr.RunComparer(diff_only="split")]
     found["Images"] = [
         wr.MediaBrowser(title=title, media_keys=keys, num_columns=4)
         for title, keys in (
@@ -97,25 +115,25 @@ def sections(table: Table) -> dict[str, list[Panel]]:
     return found
 
 
-def grouped(table: Table) -> wr.Config | None:
+def group_key(table: Table) -> wr.Config | None:
     """Return the row, by which charts group; None if there are more keys, and charts follow the table of runs."""
-    keys = groups(table)
+    keys = group_keys(table)
     return wr.Config(keys[0]) if len(keys) == 1 else None
 
 
-def by_row(table: Table, title: str, metric: str) -> wr.LinePlot:
+def row_chart(table: Table, title: str, metric: str) -> wr.LinePlot:
     """Return a chart of one curve per row: the mean over seeds, with a band of one standard deviation."""
     return wr.LinePlot(
         title=title,
         x="step",
         y=[metric],
-        groupby=grouped(table),
+        groupby=group_key(table),
         groupby_aggfunc="mean",
         groupby_rangefunc="stddev",
     )
 
 
-def parallel(table: Table) -> wr.ParallelCoordinatesPlot:
+def parallel_chart(table: Table) -> wr.ParallelCoordinatesPlot:
     """Return a chart of one line per run through the settings in which rows differ, to its accuracy."""
     keys = list(dict.fromkeys([*table.ablation.blocks[0].factors, *differing_keys(table)]))[:SETTINGS]
     columns = [wr.ParallelCoordinatesPlotColumn(metric=wr.Config(each)) for each in keys]

@@ -1,5 +1,6 @@
 """From a split to batches of uint8 images on a device."""
 
+import re
 import signal
 import warnings
 import weakref
@@ -13,6 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from dropgrid import checks, streams
 from dropgrid.data.split import Files, Memory, Split, View
+from dropgrid.errors import UserError
 
 
 def batch_limit(limit: int | float, count: int) -> int:
@@ -161,6 +163,10 @@ class MemoryBatches(AbstractBatches):
             yield split.pool.index_select(0, rows), split.pool_labels.index_select(0, rows)
 
 
+OF_A_WORKER = re.compile(r"\ACaught \w+ in DataLoader worker process .*\n[\w.]+: ", re.DOTALL)
+"""What torch writes before the message of an exception that a worker raised."""
+
+
 class FileBatches(AbstractBatches):
     """Batches read from disk by worker processes.
 
@@ -189,7 +195,13 @@ class FileBatches(AbstractBatches):
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         with _many_workers_allowed():
             read = iter(self.loader)
-        for images, labels in read:
+        while True:
+            try:
+                images, labels = next(read)
+            except StopIteration:
+                return
+            except (UserError, ValueError) as error:  # torch puts the worker's traceback before the message
+                raise type(error)(OF_A_WORKER.sub("", str(error).strip())) from error
             yield images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from dropgrid.data import cache as caching
-from dropgrid.data.folder import content
+from dropgrid.data.content import Content, content, refuse_changed
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Rows, Splits, in_memory
 from dropgrid.data.stratified import divided, sizes_of
+from dropgrid.files import stats_of
 
 
 def package_file(package: str, path: str) -> Path:
@@ -56,17 +57,17 @@ class AbstractEmbedded(AbstractSource):
         return Spec(self.classes, 1, self.size, **self.sizes)
 
     def fingerprint(self) -> str:
-        return self.content
+        return self.content.fingerprint
 
     @cached_property
-    def content(self) -> str:
-        """The fingerprint, found once."""
-        stat = self.file.stat()
-        stats = np.array([stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns])
-        return content(self.file.parent, [os.fsencode(self.file.name)], stats, self.cache)
+    def content(self) -> Content:
+        """What the file holds, found once."""
+        return content(
+            self.file.parent, [os.fsencode(self.file.name)], np.array([stats_of(self.file.stat())]), self.cache
+        )
 
     def load(self) -> Splits:
-        arrays = caching.arrays(self.cache, self.content, ("images", "labels"), self.decode)
+        arrays = caching.arrays(self.cache, self.content.fingerprint, ("images", "labels"), self.decode)
         rows = divided(arrays["labels"], self.split_seed, self.sizes)
         return in_memory(arrays["images"], arrays["labels"], Rows(**rows))
 
@@ -74,4 +75,5 @@ class AbstractEmbedded(AbstractSource):
         """Return the arrays to cache: images (N, 1, H, W) uint8 and labels (N,) int64."""
         images, labels = self.read()
         assert images.shape == (self.total, *self.size) and labels.shape == (self.total,)
+        refuse_changed(self.file.parent, self.content)
         return {"images": images[:, None].round().astype(np.uint8), "labels": labels.astype(np.int64)}

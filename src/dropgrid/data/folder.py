@@ -1,10 +1,10 @@
-"""Folders of class folders: their listing and their content."""
+"""The listing of folders of class folders."""
 
-import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dropgrid.data import cache
+from dropgrid.data import image
+from dropgrid.files import stats_of
 
 SILENT, APART = 3.0, 10.0
 """Seconds of listing until it says how far it is, and between two such lines."""
@@ -24,15 +25,14 @@ Stamp = tuple[int, ...]
 Check = Callable[[str | Path], None]
 """Raises for a path that may not be looked into."""
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
-
 
 class Listing(NamedTuple):
     """The images of a tree, sorted by part, class and name.
 
     names: (N,) file names under `root`, as bytes. labels: int64 (N,). part: int64 (N,), which of the parts asked for.
-    stats: int64 (N, 3): size in bytes, times of the last change of content and of inode in ns.
+    stats: int64 (N, 4), as `dropgrid.files.stats_of` gives them.
     folders: name under `root` -> stamp, of each folder that was looked into, as it was before.
+    left_out: kind -> count of the files beside them that are no data: `.txt`, `loose .jpg` outside the class folders.
     """
 
     root: Path
@@ -42,6 +42,7 @@ class Listing(NamedTuple):
     part: np.ndarray
     stats: np.ndarray
     folders: dict[str, Stamp]
+    left_out: dict[str, int]
 
     def path(self, index: int) -> Path:
         """The file of an image."""
@@ -79,9 +80,9 @@ def stay(root: Path, path: str | Path) -> None:
 
 
 def images_under(
-    folder: Path, prefix: str, folders: dict[str, Stamp], check: Check, linked: set[str]
-) -> Iterator[tuple[str, tuple[int, int, int]]]:
-    """(name, stats) of the image files at any depth, in no order; other files and hidden ones are no data.
+    folder: Path, prefix: str, folders: dict[str, Stamp], left_out: Counter[str], check: Check, linked: set[str]
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """(name, stats) of the image files at any depth, in no order; others count as left out, hidden ones are no data.
 
     `linked` are the folders that links of this class led to: a second link to one would list its images twice, and
     links to folders with links without end.
@@ -101,14 +102,33 @@ def images_under(
                     if real in linked:
                         raise ValueError(f"the link {entry.path} leads to {real}, as another link of its class does")
                     linked.add(real)
-                yield from images_under(Path(entry.path), name, folders, check, linked)
-            elif entry.name.lower().endswith(EXTENSIONS):
+                yield from images_under(Path(entry.path), name, folders, left_out, check, linked)
+            elif extension(entry.name) in image.extensions():
                 if entry.is_symlink():
                     check(entry.path)
                 stat = entry.stat()
                 if not S_ISREG(stat.st_mode):  # a device never ends
                     raise ValueError(f"{entry.path} is no file")
-                yield name, (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+                yield name, stats_of(stat)
+            else:
+                left_out[kind(entry.name)] += 1
+
+
+def extension(name: str) -> str:
+    """Return a file name's extension in lower case, with its dot; empty if it has none."""
+    return os.path.splitext(name)[1].lower()
+
+
+def kind(name: str) -> str:
+    """Return what a file that is left out counts as: its extension, or that it has none."""
+    return extension(name) or "without extension"
+
+
+def loose(folder: Path) -> Counter[str]:
+    """Return kind -> count of the files that lie in a folder of class folders itself; an image is a `loose` one."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if not entry.name.startswith(".") and not entry.is_dir()]
+    return Counter(f"loose {kind(name)}" if extension(name) in image.extensions() else kind(name) for name in names)
 
 
 def listing(root: Path, parts: Sequence[str], follow_links: bool = False) -> Listing:
@@ -128,11 +148,14 @@ def scanned(root: Path, parts: Sequence[str], check: Check) -> Listing:
     classes: list[str] = []
     names: list[np.ndarray] = []  # of a class each: a million Python objects would take half a gigabyte
     stats: list[np.ndarray] = []
-    folders: dict[str, Stamp] = {}
+    folders: dict[str, Stamp] = {"": stamp(root)}
+    left_out = loose(root)
     told = Progress(root)
     for number, part in enumerate(parts):
         check(root / part)
-        folders[part] = stamp(root / part)
+        if part:
+            folders[part] = stamp(root / part)
+            left_out += loose(root / part)
         found = subfolders(root / part)
         if not found:
             raise ValueError(f"{root / part} has no class folders: wanted is one folder of images for each class")
@@ -143,19 +166,56 @@ def scanned(root: Path, parts: Sequence[str], check: Check) -> Listing:
                 f"{root}: {parts[0]}/ and {part}/ do not have the same classes; on one side only: "
                 + ", ".join([*lacking, *extra][:10])
             )
+        refuse_what_are_no_classes(root, part, found)
         classes = found
         for name in classes:
             prefix = prefixed(part, name)
-            images = sorted(images_under(root / prefix, prefix, folders, check, set()))
+            other = Counter[str]()
+            images = sorted(images_under(root / prefix, prefix, folders, other, check, set()))
             if not images:
-                raise ValueError(f"the class folder {root / prefix} has no images ({', '.join(EXTENSIONS)})")
+                only = f", only {counted(other)}" if other else ""
+                raise ValueError(f"the class folder {root / prefix} has no images that Pillow reads{only}")
+            left_out += other
             names.append(np.array([os.fsencode(image) for image, _ in images]))
             stats.append(np.array([stat for _, stat in images], dtype=np.int64))
             told.add(len(images), f"class {len(names) - number * len(classes)} of {len(classes)}", part)
     counts = [len(each) for each in names]
-    return Listing(
-        root, tuple(classes), np.concatenate(names), *numbered(counts, len(classes)), np.concatenate(stats), folders
-    )
+    places = numbered(counts, len(classes))
+    kinds = dict(sorted(left_out.items()))
+    return Listing(root, tuple(classes), np.concatenate(names), *places, np.concatenate(stats), folders, kinds)
+
+
+def refuse_what_are_no_classes(root: Path, part: str, found: Sequence[str]) -> None:
+    """Raise ValueError for folders that are no classes: a single one, or several that hold the same folders."""
+    place = root / part
+    if len(found) == 1:
+        inner = place / found[0]
+        while len(within := subfolders(inner)) == 1 and not (inner / within[0]).is_symlink():
+            inner = inner / within[0]
+        meant = f"; did you mean data.root={inner}?" if within and not part else ""
+        meant = meant or (f"; its folders {listed(within)} belong one level higher" if within else "")
+        raise ValueError(f"{place} has one class folder, {found[0]}: there must be two classes or more{meant}")
+    same = set.intersection(*({name.lower() for name in subfolders(place / each)} for each in found))
+    if len(same) > 1:
+        raise ValueError(
+            f"{place}: {listed(found)} all hold the same folders ({listed(sorted(same))}), so they are no classes: "
+            f"choose one with data.root={place / found[0]}, or call them train, test and maybe val if they are splits"
+        )
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first names of many, as text."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def printable(text: str) -> str:
+    """Return a text of file names as one line that any terminal can show: names may hold any byte."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
+def counted(kinds: Mapping[str, int]) -> str:
+    """Return `24 .jfif, 3 loose .jpg`."""
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
 
 
 def prefixed(part: str, name: str) -> str:
@@ -170,10 +230,10 @@ def numbered(counts: Sequence[int], classes: int) -> tuple[np.ndarray, np.ndarra
 
 
 class Progress:
-    """Report from time to time how far a listing is, if it takes long: millions of files do, on a file server."""
+    """Report from time to time how far a listing or reading is, if it takes long: millions of files do, on a server."""
 
-    def __init__(self, root: Path):
-        self.root = root
+    def __init__(self, root: Path, doing: str = "listing"):
+        self.root, self.doing = root, doing
         self.images = 0
         self.next = time.monotonic() + SILENT
 
@@ -182,30 +242,10 @@ class Progress:
         self.images += images
         if time.monotonic() > self.next:
             self.next = time.monotonic() + APART
-            place = ", ".join(filter(None, where))
-            print(f"listing {self.root}: {self.images:,} images ({place})", file=sys.stderr, flush=True)
+            place = f" ({', '.join(filter(None, where))})" if where else ""
+            print(f"{self.doing} {self.root}: {self.images:,} images{place}", file=sys.stderr, flush=True)
 
 
 def in_turn(names: Sequence[bytes] | np.ndarray) -> Iterator[bytes]:
     """Names one by one, of which never more than some are Python's objects."""
     return chain.from_iterable(np.array(names[at : at + 1000]).tolist() for at in range(0, len(names), 1000))
-
-
-def content(root: Path, names: Sequence[bytes] | np.ndarray, stats: np.ndarray, kept: Path) -> str:
-    """Fingerprint of files: their names under the root and their bytes; kept until a name, size or time changes."""
-
-    folder = os.fsencode(root)
-
-    def parts() -> Iterator[bytes]:
-        for name in in_turn(names):
-            path = os.path.join(folder, name)
-            try:
-                with open(path, "rb") as file:
-                    inside = file.read()
-            except OSError as error:
-                raise ValueError(f"cannot read {os.fsdecode(path)}: {error.strerror}") from error
-            yield name
-            yield hashlib.sha256(inside).digest()
-
-    key = cache.digest_of(chain([folder], in_turn(names), [stats.astype(np.int64).tobytes()]))
-    return cache.fingerprint(kept, key, lambda: cache.digest_of(parts()))

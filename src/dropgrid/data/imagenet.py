@@ -1,7 +1,7 @@
 """ImageNet's classification set (Russakovsky et al., IJCV 2015), in folder form."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
@@ -17,7 +17,7 @@ from dropgrid.data.cache import digest_of
 from dropgrid.data.folder import Listing, folder_of, in_turn
 from dropgrid.data.index import indexed
 from dropgrid.data.source import AbstractSource, Spec
-from dropgrid.data.split import Files, Rows, Splits
+from dropgrid.data.split import Files, Known, Rows, Splits
 from dropgrid.data.stratified import divided, sizes_of
 
 
@@ -89,8 +89,11 @@ class ImageNet(AbstractSource):
         return Spec(self.files.classes, 3, (self.crop, self.crop), *map(len, self.rows))
 
     def fingerprint(self) -> str:
-        """Return a hash of the names and sizes of the files: 140 GB are not read."""
+        """Return a hash of the names and sizes of the files: 140 GB are not read. A file is checked as it is read."""
         return digest_of(chain(["imagenet"], in_turn(self.files.names), [self.files.stats[:, 0].tobytes()]))
+
+    def left_out(self) -> Mapping[str, int]:
+        return self.files.left_out
 
     def load(self) -> Splits:
         random = v2.Compose([v2.RandomResizedCrop(self.crop), v2.RandomHorizontalFlip()])
@@ -98,6 +101,7 @@ class ImageNet(AbstractSource):
             self.root,
             self.files.names,
             self.files.labels,
+            Known(self.files.stats[:, 0]),
             evaluation=partial(image.read, channels=3, fit=partial(image.resized, resize=self.resize, crop=self.crop)),
             training=partial(image.read, channels=3, fit=random),
         )

@@ -12,17 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import PIL
 
 from dropgrid.data import cache
+from dropgrid.data.content import SETTLED
 from dropgrid.data.folder import Listing, Stamp, listing, numbered, prefixed, stamp
-from dropgrid.files import write_atomically
+from dropgrid.files import stats_of
 
-FORMAT = 1
+FORMAT = 2
 """Raised when indexes are written otherwise."""
-
-SETTLED = 2.0
-"""Seconds since a folder last changed, without which a listing is not kept: file systems count time in ticks, and a
-file that came in the tick of the listing would leave the same stamp."""
 
 AT_ONCE = 2000
 """Files that one thread looks at in turn."""
@@ -31,20 +29,22 @@ THREADS, WAIT = 16, 20e-6
 """Seconds per file above which many threads read: each read then waits for a server or a disk.
 Where it takes 2 µs, they would only wait for each other."""
 
-OTHER, IMAGE = -1, -2
-"""Markers in the place of a class's count of images: a folder that belongs to no class, an image."""
+OTHER, IMAGE, LEFT_OUT = -1, -2, -3
+"""Markers in the place of a class's count of images: a folder that belongs to no class, an image, a kind of file that
+is left out, whose count stands in the place of its size."""
 
 
 def indexed(root: Path, parts: Sequence[str], kept: Path, follow_links: bool = False) -> Listing:
     """`listing`, from the kept index if it is still true; else made, and kept."""
     links = ["follow_links"] if follow_links else []
-    path = kept / "indexes" / f"{cache.digest(os.fsencode(root), *parts, *links)}-{FORMAT}.npy"
-    found = read(path, root, parts)
+    about = cache.digest(os.fsencode(root), *parts, *links, PIL.__version__)  # other versions read other files
+    path = kept / "indexes" / f"{about}-{FORMAT}.npy"
+    found = read(path, about, root, parts)
     if found is None:
         began = time.time()
         found = listing(root, parts, follow_links)
         if max(changed for *_, changed in found.folders.values()) < (began - SETTLED) * 1e9:
-            write_atomically(path, lambda beside: np.save(beside, rows(found, parts)))
+            cache.save(path, about, rows(found, parts))
     return found
 
 
@@ -52,29 +52,32 @@ def rows(found: Listing, parts: Sequence[str]) -> np.ndarray:
     """Return the rows of a listing: the folders, a class's with its count of images, then the images, all in order."""
     prefixes = [prefixed(part, name) for part in parts for name in found.classes]
     counts = dict(zip(prefixes, np.bincount(found.part * len(found.classes) + found.labels), strict=True))
-    folders = [(os.fsencode(name), its, counts.get(name, OTHER)) for name, its in found.folders.items()]
+    folders = [(os.fsencode(name), (*its, 0), counts.get(name, OTHER)) for name, its in found.folders.items()]
+    folders += [(os.fsencode(kind), (count, 0, 0, 0), LEFT_OUT) for kind, count in found.left_out.items()]
     longest = max(found.names.dtype.itemsize, *(len(name) for name, *_ in folders))
-    made = np.zeros(len(folders) + len(found.names), [("name", f"S{longest}"), ("stats", "i8", 3), ("images", "i8")])
+    made = np.zeros(len(folders) + len(found.names), [("name", f"S{longest}"), ("stats", "i8", 4), ("images", "i8")])
     made[: len(folders)] = folders
     images = made[len(folders) :]
     images["name"], images["stats"], images["images"] = found.names, found.stats, IMAGE
     return made
 
 
-def read(path: Path, root: Path, parts: Sequence[str]) -> Listing | None:
+def read(path: Path, key: str, root: Path, parts: Sequence[str]) -> Listing | None:
     """The listing of a kept index; None if there is none, it is damaged, or something has changed since."""
     try:
-        made = np.load(path, mmap_mode="c")
+        made = cache.load(path, key)
         folders = made[made["images"] != IMAGE]
         images = made[len(folders) :]
-        known: dict[str, Stamp] = {os.fsdecode(name): tuple(map(int, its)) for name, its, _ in folders.tolist()}
-        counts = {os.fsdecode(name): count for name, _, count in folders.tolist() if count != OTHER}
+        rows = [(os.fsdecode(name), tuple(map(int, its)), count) for name, its, count in folders.tolist()]
+        left_out = {name: its[0] for name, its, count in rows if count == LEFT_OUT}
+        known: dict[str, Stamp] = {name: its[:3] for name, its, count in rows if count != LEFT_OUT}
+        counts = {name: count for name, _, count in rows if count >= 0}
         now = {name: stamp(root / name) for name in known}
         if now != known or sum(counts.values()) != len(images) or not unchanged(root, images):
             return None
         classes = [name.removeprefix(f"{parts[0]}/") for name in counts][: len(counts) // len(parts)]
         labels, part = numbered(list(counts.values()), len(classes))
-        return Listing(root, tuple(classes), images["name"], labels, part, images["stats"], known)
+        return Listing(root, tuple(classes), images["name"], labels, part, images["stats"], known, left_out)
     except Exception:  # np.load raises whatever its parser happened on; a file or folder may be gone
         return None
 
@@ -86,7 +89,7 @@ def unchanged(root: Path, images: np.ndarray) -> bool:
     def same(start: int) -> bool:
         some = images[start : start + AT_ONCE]
         found = [os.stat(name, dir_fd=folder) for name in some["name"].tolist()]
-        stats = np.fromiter((n for s in found for n in (s.st_size, s.st_mtime_ns, s.st_ctime_ns)), np.int64)
+        stats = np.fromiter((n for stat in found for n in stats_of(stat)), np.int64)
         return bool((stats == some["stats"].ravel()).all())
 
     began = time.perf_counter()

@@ -9,17 +9,18 @@ import numpy as np
 
 from dropgrid import checks
 from dropgrid.data import cache as caching
-from dropgrid.data.folder import content
+from dropgrid.data.content import Content, content, differing, refuse_changed
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Rows, Splits, in_memory
 from dropgrid.data.stratified import divided, sizes_of
+from dropgrid.files import stats_of
 
 
 class AbstractOfficial(AbstractSource):
     """A data set whose test set is the published one; validation is drawn from its training images, by class.
 
     Args:
-        root: folder that holds the files in torchvision's layout; None is a folder of the cache.
+        root: folder that holds the files in torchvision's layout; None is the cache, or an installed package.
         download: fetch into that folder what is not there.
         train: count of training images; None takes all that validation leaves.
         val: count of validation images, or share of the published training images; drawn before training's.
@@ -32,6 +33,10 @@ class AbstractOfficial(AbstractSource):
     test_total: int
     channels: int
     size: tuple[int, int]
+    installed: Path | None = None
+    """Where a package of the system puts the files, which are read if `root` is None and the cache has none."""
+    package: str = ""
+    """The command that installs that package."""
 
     def __init__(
         self,
@@ -48,6 +53,8 @@ class AbstractOfficial(AbstractSource):
         self.root = (Path(cache) / "downloads" if root is None else Path(root).expanduser()).resolve()
         self.split_seed = split_seed
         self.cache = Path(cache) / "data"
+        if root is None and self.installed is not None and self.installed.is_dir() and self.missing():
+            self.root = self.installed
 
     @abstractmethod
     def wanted(self) -> list[Path]:
@@ -77,7 +84,8 @@ class AbstractOfficial(AbstractSource):
         if missing := self.missing():
             raise ValueError(
                 f"{self.title} is not in {self.root}: {missing[0]} is missing; "
-                "say where it is with data.root=FOLDER, or fetch it with data.download=true"
+                f"say where it is with data.root=FOLDER, {f'{self.package}, ' * bool(self.package)}or fetch it with "
+                "data.download=true"
             )
         return self.wanted()
 
@@ -94,17 +102,20 @@ class AbstractOfficial(AbstractSource):
         return Spec(self.classes, self.channels, self.size, **self.sizes, test=self.test_total)
 
     def fingerprint(self) -> str:
-        return self.content
+        return self.content.fingerprint
 
     @cached_property
-    def content(self) -> str:
-        """The fingerprint, found once."""
-        stats = [(each.st_size, each.st_mtime_ns, each.st_ctime_ns) for each in (path.stat() for path in self.files)]
+    def content(self) -> Content:
+        """What the files hold, found once."""
+        stats = np.array([stats_of(path.stat()) for path in self.files])
         names = [os.fsencode(os.path.relpath(path, self.root)) for path in self.files]
-        return content(self.root, names, np.array(stats), self.cache)
+        return content(self.root, names, stats, self.cache)
+
+    def differing(self, planned: str) -> str:
+        return differing(self.cache, planned, self.content)
 
     def load(self) -> Splits:
-        arrays = caching.arrays(self.cache, self.content, ("images", "labels"), self.decode)
+        arrays = caching.arrays(self.cache, self.content.fingerprint, ("images", "labels"), self.decode)
         labels = arrays["labels"]
         drawn = divided(labels[: self.train_total], self.split_seed, self.sizes)
         rows = Rows(**drawn, test=np.arange(self.train_total, len(labels)))
@@ -116,5 +127,6 @@ class AbstractOfficial(AbstractSource):
         expected = (self.train_total + self.test_total, self.channels, *self.size)
         if images.shape != expected or published.shape != expected[:1]:
             raise ValueError(f"{self.title} in {self.root} has images of shape {images.shape}, published is {expected}")
+        refuse_changed(self.root, self.content)
         ours = np.array([self.classes.index(name) for name in self.names()])
         return {"images": images, "labels": ours[published].astype(np.int64)}

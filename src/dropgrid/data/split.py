@@ -1,5 +1,6 @@
 """The three parts of a data set, in memory or as files."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from dropgrid.data.folder import printable
+from dropgrid.errors import UserError
+
 IMAGES_AT_ONCE = 64
+
+AGAIN = "put the data back, or run the command again with name=NAME: other data are other cells"
+"""What to do about data that are not what a cell was planned with."""
 
 
 class Memory:
@@ -58,8 +65,28 @@ class View(NamedTuple):
     key: int
 
 
-Reader = Callable[[Path], Tensor]
-"""From a file to its image, uint8 (C, H, W) of the split's one size."""
+Reader = Callable[[Path, bytes], Tensor]
+"""From a file and its bytes to its image, uint8 (C, H, W) of the split's one size."""
+
+
+class Known(NamedTuple):
+    """What is known of files (N,) that were not read yet: int64 sizes in bytes, and if they were read when the cell was
+    planned, the sha256 of each, uint8 (N, 32)."""
+
+    sizes: np.ndarray
+    sha256: np.ndarray | None = None
+
+    def select(self, rows: np.ndarray) -> "Known":
+        """Some of the files."""
+        return Known(self.sizes[rows], None if self.sha256 is None else self.sha256[rows])
+
+    def changed(self, index: int, data: bytes) -> str:
+        """Return how a file's bytes are not what is known of it; empty if they are."""
+        if self.sha256 is not None:
+            planned, found = bytes(self.sha256[index]), hashlib.sha256(data).digest()
+            return "" if planned == found else f"planned with sha256 {planned.hex()[:16]}, found {found.hex()[:16]}"
+        size = int(self.sizes[index])
+        return "" if size == len(data) else f"planned with {size} bytes, found {len(data)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +98,7 @@ class Files(Dataset[tuple[Tensor, int]]):
         names: (N,) file names under it, as bytes in one array: Python strings would be copied into every worker,
             page by page, as their reference counts change.
         labels: int64 (N,).
+        known: of the files; other bytes are an error when they are read.
         evaluation: the reader, without random numbers.
         training: the reader that draws from torch's default CPU generator, which is set to the view's key before and
             put back after; None is `evaluation`.
@@ -79,6 +107,7 @@ class Files(Dataset[tuple[Tensor, int]]):
     root: Path
     names: np.ndarray
     labels: np.ndarray
+    known: Known
     evaluation: Reader
     training: Reader | None = None
 
@@ -88,11 +117,23 @@ class Files(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, item: int | View) -> tuple[Tensor, int]:
         index = item.place if isinstance(item, View) else item
         path, label = self.path(index), int(self.labels[index])
+        data = self.read(index)
         if self.training is None or not isinstance(item, View):
-            return self.evaluation(path), label
+            return self.evaluation(path, data), label
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(item.key)
-            return self.training(path), label
+            return self.training(path, data), label
+
+    def read(self, index: int) -> bytes:
+        """The bytes of an image's file; UserError if they are not those that the cell was planned with."""
+        path = self.path(index)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ValueError(f"cannot read the image {path}: {error.strerror}") from error
+        if how := self.known.changed(index, data):
+            raise UserError(f"data: {printable(str(path))} has changed since this cell was planned ({how}); {AGAIN}")
+        return data
 
     def path(self, index: int) -> Path:
         """The file of an image."""
@@ -101,7 +142,14 @@ class Files(Dataset[tuple[Tensor, int]]):
     def select(self, indices: Tensor) -> "Files":
         """Some of the images."""
         chosen = indices.numpy()
-        return Files(self.root, self.names[chosen], self.labels[chosen], self.evaluation, self.training)
+        return Files(
+            self.root,
+            self.names[chosen],
+            self.labels[chosen],
+            self.known.select(chosen),
+            self.evaluation,
+            self.training,
+        )
 
 
 Split = Memory | Files

@@ -5,16 +5,38 @@ import multiprocessing
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 from dropgrid.commands import terminal
 from dropgrid.errors import UserError
-from dropgrid.execution.supervisor import warm
+from dropgrid.execution.forkserver import TRIES, UNREACHABLE, warm
 from dropgrid.planning.types import Plan
+from dropgrid.store.cell import Cell
 from dropgrid.store.identity import treatment_id
+from dropgrid.store.manifest import refuse_other_data
 
 NETS = 32
 """The most networks that are kept, the latest ones: rows often differ in the optimizer alone."""
+
+
+APART = ("seed", "optimizer", "lr_schedule", "augment", "average", "loss", "penalty", "task")
+"""Axes of which a network, as it is checked, knows nothing; `penalty_2` as `penalty`."""
+
+
+class Checked(NamedTuple):
+    """What is known before anything trains.
+
+    `data` are lines on what was understood of each data set (`dropgrid.data.source.described`), `largest` the bytes of
+    the largest network, 0 if every cell is finished.
+    """
+
+    data: list[str]
+    largest: int
+
+
+def about_network(config: Mapping[str, Any]) -> str:
+    """Equal for configs of one network."""
+    return json.dumps({key: node for key, node in config.items() if not key.startswith(APART)}, sort_keys=True)
 
 
 def check_trainer(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
@@ -27,9 +49,14 @@ def check_trainer(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
     if "pytorch_lightning" in sys.modules:
         make_trainer(config, local)
         return
-    warm()
-    with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as other:
-        other.submit(try_trainer, config, local).result()
+    for attempt in range(TRIES):
+        warm()
+        try:
+            with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as other:
+                return other.submit(try_trainer, config, local).result()
+        except UNREACHABLE:  # the forkserver died, and the process with it
+            if attempt == TRIES - 1:
+                raise
 
 
 def try_trainer(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
@@ -39,9 +66,10 @@ def try_trainer(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
     make_trainer(config, local)
 
 
-def check(found: Sequence[Plan]) -> None:
+def check(found: Sequence[Plan]) -> Checked:
     """Build what every unfinished cell needs on the meta device and read its data; all errors together, one a line."""
     from dropgrid import build
+    from dropgrid.data.source import described
     from dropgrid.execution.selection import outdated, todo
     from dropgrid.planning.evaluations import requested_evaluations
 
@@ -50,7 +78,10 @@ def check(found: Sequence[Plan]) -> None:
     trainers: set[str] = set()
     nets: dict[str, Any] = {}
     sources: dict[str, Any] = {}
+    largest = 0
+    understood: dict[tuple[str, ...], str] = {}  # fingerprint and lines -> name
     for plan in found:
+        refuse_other_data(plan.outputs, plan.name, plan.cells)
         requested_evaluations(plan)  # a misspelt evaluation is not found hours later
         for cell in todo(plan, outdated(plan)):
             treatment = treatment_id(cell.config)
@@ -58,11 +89,12 @@ def check(found: Sequence[Plan]) -> None:
                 continue
             seen.add(treatment)
             try:
-                data, about = json.dumps([cell.config["data"], cell.local["data"]]), build.about_network(cell.config)
+                data, about = json.dumps([cell.config["data"], cell.local["data"]]), about_network(cell.config)
                 known = data in sources
-                source = sources[data] if known else build.source(cell.config, cell.local)
+                source = sources[data] if known else build.planned(cell.config, cell.local)
                 spec = source.spec()
                 nets[about] = build.check(cell.config, cell.local, spec, nets.pop(about, None))
+                largest = max(largest, sum(each.nbytes for each in nets[about].parameters()))
                 if len(nets) > NETS:
                     nets.pop(next(iter(nets)))
                 trainer = json.dumps([cell.config["trainer"], cell.local["trainer"]])
@@ -71,7 +103,9 @@ def check(found: Sequence[Plan]) -> None:
                 trainers.add(trainer)
                 if not known:
                     with terminal(stderr=True).status(f"reading {spec.train + spec.val + spec.test:,} images"):
-                        source.prepare()
+                        splits = source.prepare()
+                    found_out = (source.fingerprint(), *described(source, splits))
+                    understood.setdefault(found_out, name_of_data(cell))
                     sources[data] = source
             except (UserError, ValueError) as error:
                 problems.setdefault(str(error), []).append(cell.row)
@@ -85,3 +119,12 @@ def check(found: Sequence[Plan]) -> None:
                 for message, where in problems.items()
             )
         )
+    if len(understood) == 1:
+        return Checked([*next(iter(understood))[1:]], largest)
+    return Checked([f"{name}: {line}" for (_, *lines), name in understood.items() for line in lines], largest)
+
+
+def name_of_data(cell: Cell) -> str:
+    """Return what tells a cell's data set from others of the sweep: its factors that are about data, else its row."""
+    factors = [f"{key}={value}" for key, value in cell.factors.items() if key.partition(".")[0] == "data"]
+    return ", ".join(factors) or cell.row

@@ -51,6 +51,8 @@ class LiveView:
     def ended(self, outcome: Outcome) -> None:
         """Count a cell as ended, and print what needs to be known of it."""
         label, since = self.running.pop(outcome.cell)
+        if outcome.lost:
+            self.say(f"{label} was held up here; another supervisor has taken it over, and this one writes nothing")
         if outcome.status == "busy":
             if outcome.cell not in self.elsewhere:
                 self.elsewhere.add(outcome.cell)
@@ -118,8 +120,9 @@ class LiveView:
             return 0.0, "starting"
         if state["phase"] == "measuring":
             return 1.0, "measuring on the test set"
-        loss = "" if state["loss"] is None else f"  loss {state['loss']:.3f}"
-        return state["step"] / state["steps"], f"epoch {state['epoch'] + 1}/{state['epochs']}{loss}"
+        loss = "" if state.get("loss") is None else f"  loss {state['loss']:.3f}"
+        share = min(1.0, max(0.0, (state.get("step") or 0) / state["steps"]))
+        return share, f"epoch {(state.get('epoch') or 0) + 1}/{state.get('epochs') or '?'}{loss}"
 
     def panel(self) -> Group:
         """Return what the terminal shows."""

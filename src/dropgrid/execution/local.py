@@ -7,13 +7,15 @@ from typing import Any
 from rich.console import Console
 
 from dropgrid.execution.engine import AbstractEngine
+from dropgrid.execution.forkserver import warm
 from dropgrid.execution.live_view import LiveView
 from dropgrid.execution.pool import Pool, stoppable
 from dropgrid.execution.slots import slots
-from dropgrid.execution.supervisor import Policy, warm
+from dropgrid.execution.supervisor import Policy
 from dropgrid.execution.worker import Train
 from dropgrid.planning.types import Plan, modules
 from dropgrid.store.cell import Cell
+from dropgrid.store.checkpoints import stamps
 from dropgrid.store.layout import Outputs
 
 
@@ -43,9 +45,28 @@ class LocalEngine(AbstractEngine):
 
     def run(self, plan: Plan, cells: Sequence[Cell], rules: Policy, console: Console) -> bool:
         jobs = min(slots(plan), len(cells))
+        if again := starting_again(cells):
+            what = "cell has checkpoints" if again == 1 else "cells have checkpoints"
+            text = f"{again} {what} by other code, packages or instruction set: training starts again"
+            console.print(text, soft_wrap=True, style="yellow")
         with stoppable() as stop, LiveView(plan.name, len(cells), jobs, plan.outputs, console) as watch:
             Pool(plan, self.train, jobs, watch, rules, stop).run(cells)
         return stop.asked.is_set()
 
     def evaluation_jobs(self, plan: Plan) -> int | str:
         return plan.jobs
+
+
+def starting_again(cells: Sequence[Cell]) -> int:
+    """Return how many cells have checkpoints of which none is continued from; those for GPUs, on which a stamp depends,
+    are not looked at."""
+    count = 0
+    for cell in cells:
+        if found := stamps(cell.folder):
+            import torch  # which checking the cells has loaded
+
+            from dropgrid.store.environment import stamp
+
+            on_cpu = cell.local["trainer"]["accelerator"] == "cpu"
+            count += on_cpu and stamp(torch.device("cpu"), cell.config) not in found
+    return count

@@ -1,7 +1,6 @@
 """Measure finished cells side by side, each in a process of its own; what was measured before is kept."""
 
 import shutil
-import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -14,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dropgrid.commands import terminal
 from dropgrid.errors import UserError
+from dropgrid.files import ROOTS, make_folder
 from dropgrid.instantiate import module_of
 from dropgrid.planning.evaluations import Evaluation
 from dropgrid.planning.types import Plan
@@ -21,7 +21,7 @@ from dropgrid.store import schemas
 from dropgrid.store.cell import Cell
 from dropgrid.store.files import read_yaml, write_json
 from dropgrid.store.layout import EvaluationFolder, Outputs
-from dropgrid.store.records import read_failure, read_lines
+from dropgrid.store.records import is_finished, read_failure, read_lines
 
 Failed = list[tuple[Cell, dict[str, Any]]]
 """Cells, and of each the class and message of what ended it, and where its log is."""
@@ -32,7 +32,7 @@ def finished(name: str, outputs: Path, jobs: int | str) -> Plan:
     cells: dict[str, Cell] = {}
     for line in read_lines(Outputs(outputs).ablation(name)):
         cell = Cell.from_line(line, outputs)
-        if cell.id not in cells and cell.run.finished:
+        if cell.id not in cells and is_finished(cell.run):
             config, local = (read_yaml(path) for path in (cell.run.config, cell.run.local))
             for path, found in ((cell.run.config, config), (cell.run.local, local)):
                 if not isinstance(found, dict):
@@ -63,8 +63,8 @@ def measured(cell: Cell, evaluation: Evaluation) -> bool:
 
 def measure(plan: Plan, evaluation: Evaluation) -> Failed:
     """Measure the cells that have no result of this evaluation, side by side; return those that failed, with why."""
+    from dropgrid.execution.forkserver import warm
     from dropgrid.execution.slots import slots, variables
-    from dropgrid.execution.supervisor import warm
     from dropgrid.execution.worker import classify
 
     jobs, console = slots(plan), terminal()
@@ -147,20 +147,32 @@ def attempt(
     plan: Plan, cell: Cell, evaluation: Evaluation, variables: Mapping[str, str], stop: threading.Event
 ) -> dict[str, Any] | None:
     """Measure one cell in a process of its own; return why it failed, with the path of its log, or None."""
-    import multiprocessing
+    from dropgrid.execution.forkserver import DIED, TRIES
+
+    for _ in range(TRIES):
+        failure = try_once(plan, cell, evaluation, variables, stop)
+        if failure is None or failure["class"] != DIED:
+            break
+    return failure
+
+
+def try_once(
+    plan: Plan, cell: Cell, evaluation: Evaluation, variables: Mapping[str, str], stop: threading.Event
+) -> dict[str, Any] | None:
+    """Measure one cell, once."""
     from multiprocessing.connection import wait
 
+    from dropgrid.execution import forkserver
     from dropgrid.execution.supervisor import end, without_home_path
     from dropgrid.execution.worker import enter
 
     place = place_of(cell, evaluation)
     shutil.rmtree(place.folder, ignore_errors=True)
     place.result.unlink(missing_ok=True)  # it has lost its arrays
-    place.folder.mkdir(parents=True)
+    make_folder(place.folder)
     job = {"id": cell.id, "name": f"{evaluation.label} of {plan.name}/{cell.label}", **asdict(evaluation)}
-    context = multiprocessing.get_context("forkserver")
-    child = context.Process(target=enter, args=(measure_cell, job, place.folder, dict(variables)))
-    child.start()
+    arguments = (measure_cell, job, place.folder, dict(variables), frozenset(ROOTS))
+    child = forkserver.start(enter, arguments, evaluation.label)
     try:
         while child.is_alive() and not stop.is_set():
             wait([child.sentinel], timeout=0.2)
@@ -170,9 +182,8 @@ def attempt(
     if place.result.exists() or stop.is_set():
         shutil.rmtree(place.folder, ignore_errors=True)
         return None
-    code = child.exitcode or 0
-    kind = signal.Signals(-code).name if code < 0 else "Exit"
-    ended = {"class": kind, "message": f"ended with exit code {code} and no result"}
+    kind, message = forkserver.exit_failure(child)
+    ended = {"class": kind, "message": message}
     return {**ended, **(read_failure(place) or {}), "log": str(place.log.relative_to(cell.folder))}
 
 
@@ -188,6 +199,6 @@ def notes(plan: Plan, evaluation: Evaluation) -> dict[str, list[str]]:
 
 def measure_cell(job: Mapping[str, Any], folder: Path) -> None:
     """Measure in a cell's process."""
-    from dropgrid.measure.measure import measure
+    from dropgrid.measure.measure import evaluate_cell
 
-    measure(job, folder)
+    evaluate_cell(job, folder)

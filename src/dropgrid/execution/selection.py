@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 
 from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.execution.supervisor import never
 from dropgrid.planning.types import Plan
 from dropgrid.store.cell import Cell
-from dropgrid.store.files import read_json
-from dropgrid.store.identity import source_fingerprint
-from dropgrid.store.records import Result, read_failure
+from dropgrid.store.own_code import CurrentCode
+from dropgrid.store.records import Result, is_finished, read_failure, read_result
 
 RERUNS = ("none", "failed", "stale", "all")
 
@@ -40,34 +38,29 @@ def selected(plan: Plan) -> list[Cell]:
 
 
 def current_result(cell: Cell) -> Result | None:
-    """Return a cell's result as it is now; what is in it is checked by the report."""
-    found: Result | None = read_json(cell.run.result)
-    return found
+    """Return a cell's result as it is now; None if it is not finished, or its result is damaged."""
+    return read_result(cell.run)
 
 
 def unfinished(plan: Plan) -> list[Cell]:
     """Return the cells that have no result."""
-    return [cell for cell in distinct(plan) if not cell.run.finished]
-
-
-def stale(found: Result, source: str) -> bool:
-    """Predicate: a result is by another source than that."""
-    return bool(found["provenance"]["source"] != source)
+    return [cell for cell in distinct(plan) if not is_finished(cell.run)]
 
 
 def older(found: Iterable[Result]) -> int:
-    """Return how many results are by another source than this; it is read once, not for each of thousands of them."""
-    now = source_fingerprint()
-    return sum(stale(each, now) for each in found)
+    """Return how many results other code than this made; it is read once, not for each of thousands of them."""
+    code = CurrentCode()
+    return sum(code.differs(each.get("provenance") or {}) for each in found)
 
 
 def outdated(plan: Plan, asked: float | None = None) -> Callable[[Result], bool]:
     """Return the predicate of results that are to be made again, for a sweep `asked` for at that time, else now."""
     rerun, now = plan.sweep["rerun"], asked or time.time()
     if rerun == "stale":
-        return partial(stale, source=source_fingerprint())
+        code = CurrentCode()
+        return lambda found: code.differs(found.get("provenance") or {})
     if rerun == "all":
-        return lambda found: bool(found["provenance"]["finished"] < now)
+        return lambda found: bool(((found.get("provenance") or {}).get("finished") or 0.0) < now)
     checks.one_of("sweep.rerun", rerun, RERUNS, error=UserError)
     return never
 

@@ -3,7 +3,7 @@
 import os
 
 from dropgrid import checks
-from dropgrid.cores import cores
+from dropgrid.cores import MOST_THREADS, cores
 from dropgrid.errors import UserError
 from dropgrid.planning.types import Plan
 from dropgrid.store.cell import Cell
@@ -27,7 +27,7 @@ def slots(plan: Plan) -> int:
     per_gpu = checks.whole_number("sweep.per_gpu", plan.sweep["per_gpu"], 1, error=UserError)
     on_cpu = plan.cells[0].local["trainer"]["accelerator"] == "cpu"
     ranks = max(ranks_of(cell) for cell in plan.cells)
-    threads = ranks * max(cell.config["trainer"]["threads"] for cell in plan.cells)
+    threads = ranks * max(threads_of(cell) for cell in plan.cells)
     fitting: int = max(1, cores() // threads)
     if plan.jobs == "auto":
         return fitting if on_cpu else max(1, min(per_gpu * len(gpus()) // ranks, fitting))
@@ -54,3 +54,8 @@ def ranks_of(cell: Cell) -> int:
     """Return how many processes a cell trains in."""
     ranks: int = cell.config["trainer"].get("ranks", 1)
     return ranks
+
+
+def threads_of(cell: Cell) -> int:
+    """Return how many threads a process of a cell computes with; UserError for what is no count."""
+    return checks.whole_number("trainer.threads", cell.config["trainer"]["threads"], 1, MOST_THREADS, error=UserError)

@@ -1,26 +1,25 @@
 """A cell in a process of its own, watched from outside: whatever happens there costs that cell alone."""
 
-import multiprocessing
-import shutil
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from dropgrid.errors import DISK_FULL, STOPPED, UserError
+from dropgrid.errors import DISK_FULL, FAILED, LOST, STOPPED, UserError
+from dropgrid.execution import forkserver
 from dropgrid.execution.worker import Train, classify, enter
-from dropgrid.files import write_atomically
+from dropgrid.files import ROOTS, Lost, make_folder, refuse_strange, write_atomically
 from dropgrid.paths import tilde
-from dropgrid.store.files import read_json, write_json, write_yaml
+from dropgrid.store.deletion import clear, clear_partials
+from dropgrid.store.files import write_json, write_yaml
 from dropgrid.store.layout import Outputs, RunFolder
-from dropgrid.store.lease import Lease
-from dropgrid.store.records import put_aside, read_failure
+from dropgrid.store.lease import Lease, holder
+from dropgrid.store.records import damage, is_finished, put_aside, read_failure, read_result
 
 GRACE = 60.0
 """Seconds for a cell that is asked to stop: until its next step, and a checkpoint."""
@@ -31,11 +30,12 @@ Failure = dict[str, Any]
 @dataclass(frozen=True)
 class Outcome:
     """How a cell ended: `finished`, `failed`, `stopped`, or `busy` under another supervisor; `already` finished before
-    it was asked for; `attempts` made here."""
+    it was asked for; `lost` to one that took it over from here; `attempts` made here."""
 
     cell: str
     status: str
     already: bool = False
+    lost: bool = False
     failure: str = ""
     log: str = ""
     attempts: int = 1
@@ -63,7 +63,8 @@ class Policy:
     """How a cell is watched.
 
     Args:
-        retries: attempts more after a failure, by its class; each goes on from the last checkpoint.
+        retries: attempts more after a failure, by its class; each goes on from the last checkpoint. None after a
+            UserError: data that are not those of the plan, say, stay so.
         hang_seconds: without a sign of life before a cell counts as hung.
         outdated: of a result: it is put aside, and the cell trained again.
         patient: wait for a cell that another supervisor has; else the outcome is `busy`.
@@ -75,25 +76,6 @@ class Policy:
     outdated: Callable[[Mapping[str, Any]], bool] = never
     patient: bool = True
     variables: Mapping[str, str] = field(default_factory=dict)
-
-
-ALWAYS = ("dropgrid.execution.parent_death", "dropgrid.cli.train", "dropgrid.training.train", "dropgrid.masks.native")
-"""What every cell's process needs; a module that cannot be imported here is passed over."""
-
-
-def warm(modules: Iterable[str] = ()) -> None:
-    """Start the forkserver, once: one process imports what every cell needs and these modules, each cell is a fork of
-    it, started in milliseconds.
-
-    All cells of a sweep then run the code that was there when it began.
-    """
-    wanted = [*ALWAYS, *modules, "dropgrid.execution.gc_freeze"]
-    multiprocessing.get_context("forkserver").set_forkserver_preload(wanted)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # inherited: Ctrl-C is not for its imports
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def supervise(
@@ -112,10 +94,15 @@ def supervise(
     """
     run = Outputs(Path(outputs)).run(cell["id"])
     try:
-        run.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(run.folder)
+        refuse_strange(run.folder)
         return Supervisor(cell, run, train, stop or Stop(), policy or Policy()).outcome()
     except (OSError, UserError) as error:  # a full disk, a damaged file: the other cells need not know
-        return Outcome(cell["id"], "failed", failure=": ".join(classify(error)), log=str(run.log))
+        kind, message = classify(error)
+        with suppress(OSError, UserError):
+            if holder(run.folder) is None:
+                write_json(run.failure, {"class": kind, "message": message, "log": run.log.name})
+        return Outcome(cell["id"], "failed", failure=f"{kind}: {message}", log=str(run.log))
 
 
 class Supervisor:
@@ -136,22 +123,30 @@ class Supervisor:
                 if not self.policy.patient:
                     return Outcome(self.id, "busy")
                 time.sleep(0.2)
-                self.run.folder.mkdir(exist_ok=True)  # another may have put it aside
+                make_folder(self.run.folder)  # another may have put it aside
             try:
-                result = read_json(self.run.result)
-                if result is None:
-                    return self.attempts()
-                if not self.policy.outdated(result):
+                result, damaged = read_result(self.run), damage(self.run)
+                if result is None and damaged is None:
+                    ended = self.attempts()
+                    if not (ended.lost and self.policy.patient):
+                        return ended
+                elif result is not None and not self.policy.outdated(result):
                     return Outcome(self.id, "finished", already=True)
-                RunFolder(put_aside(self.run.folder)).lease.unlink()
+                else:
+                    self.lease.moved(put_aside(self.run.folder))
+            except Lost:
+                if not self.policy.patient:
+                    return Outcome(self.id, "busy", lost=True)
             finally:
                 self.lease.release()
-            self.run.folder.mkdir(exist_ok=True)
+            make_folder(self.run.folder)
 
     def attempts(self) -> Outcome:
         """Try until there is a result, a stop, or a failure that may not be tried again."""
         self.run.failure.unlink(missing_ok=True)
         clear_partials(self.run)
+        if self.lease.inherited:
+            without_home_path(self.run.log, anew=True)
         write_yaml(self.run.config, self.cell["config"])
         write_yaml(self.run.local, self.cell["local"])
         left, attempt = dict(self.policy.retries), 0
@@ -161,10 +156,10 @@ class Supervisor:
             if status == "finished":
                 clear(self.run)
             if status != "failed":
-                return Outcome(self.id, status, attempts=attempt)
+                return Outcome(self.id, status, lost=status == "busy", attempts=attempt)
             assert self.failure is not None, "set by the attempt"
             kind = self.failure["class"]
-            if self.stop.asked.is_set() or left.get(kind, 0) < 1:
+            if self.stop.asked.is_set() or left.get(kind, 0) < 1 or kind == UserError.__name__:  # stays a mistake
                 text = f"{kind}: {self.failure['message']}"
                 return Outcome(self.id, "failed", failure=text, log=str(self.run.log), attempts=attempt)
             left[kind] -= 1
@@ -172,24 +167,23 @@ class Supervisor:
 
     def attempt(self) -> str:
         """Run one process to its end; return `finished`, `stopped`, `busy` if the lease was lost, or `failed`."""
-        child = multiprocessing.get_context("forkserver").Process(
-            target=enter,
-            args=(self.train, {**self.cell, "forked": time.time()}, self.run.folder, dict(self.policy.variables)),
-            name=self.id,
-        )
-        child.start()
+        cell, variables = {**self.cell, "forked": time.time()}, dict(self.policy.variables)
+        arguments = (self.train, cell, self.run.folder, variables, frozenset(ROOTS), self.lease.scratch)
+        child = forkserver.start(enter, arguments, self.id)
         ended = ""
         try:
             ended = self.watch(child)
         finally:
-            end(child, GRACE if ended == "stopped" else 0.0, self.stop.at_once)
-            self.run.state.unlink(missing_ok=True)
-            without_home_path(self.run.log)
-        if self.run.finished:
+            end(child, GRACE if ended == "stopped" else 0.0, self.stop.at_once, self.lease.beat)
+        if child.exitcode == LOST or not self.lease.mine():  # what is in the folder now is another's
+            return "busy"
+        self.run.state.unlink(missing_ok=True)
+        without_home_path(self.run.log)
+        if is_finished(self.run):
             return "finished"
-        if ended in ("stopped", "busy"):
-            return ended
-        self.failure = self.why(child.exitcode, ended)
+        if ended == "busy" or (ended == "stopped" and child.exitcode not in (FAILED, DISK_FULL)):
+            return ended  # else it could not write its checkpoint, and nobody is to think that it did
+        self.failure = self.why(child, ended)
         return "stopped" if self.failure is None else "failed"
 
     def watch(self, child: BaseProcess) -> str:
@@ -207,24 +201,20 @@ class Supervisor:
             wait([child.sentinel], timeout=0.2)
         return ""
 
-    def why(self, exitcode: int | None, ended: str) -> Failure | None:
+    def why(self, child: BaseProcess, ended: str) -> Failure | None:
         """Return the failure that the child reported, else what its end suggests, and write that; None for a stop."""
         failure: Failure | None = read_failure(self.run)
         if failure is not None:
             return failure
-        if exitcode == STOPPED and self.stop.asked.wait(1.0):  # a signal to all of us reached the child first
+        if child.exitcode == STOPPED and self.stop.asked.wait(1.0):  # a signal to all of us reached the child first
             return None
-        kind, message = "Exit", f"ended with exit code {exitcode} and no result"
-        if exitcode == STOPPED:
+        kind, message = forkserver.exit_failure(child)
+        if child.exitcode == STOPPED:
             kind, message = "SIGTERM", "asked to stop by another"
         elif ended == "Hang":
             kind, message = "Hang", f"no sign of life for {self.policy.hang_seconds:g} s: killed"
-        elif exitcode == DISK_FULL:
-            kind, message = "DiskFull", "the disk is full; make room, and the same command goes on"
-        elif exitcode is not None and exitcode < 0:
-            kind = signal.Signals(-exitcode).name
-            memory = " (the system does this when memory runs out)" if kind == "SIGKILL" else ""
-            message = f"killed by {kind}{memory}"
+        elif child.exitcode == DISK_FULL:
+            kind, message = "DiskFull", "the disk is full; make room, then run the same command again"
         failure = {"class": kind, "message": message, "log": self.run.log.name}
         try:
             write_json(self.run.failure, failure)
@@ -241,44 +231,24 @@ def last_sign_of_life(run: RunFolder) -> float:
         return 0.0
 
 
-def without_home_path(log: Path) -> None:
-    """Remove the path of the home folder, which tracebacks have, from a log that nobody writes any more."""
-    try:
+def without_home_path(log: Path, anew: bool = False) -> None:
+    """Remove the path of the home folder, which tracebacks have, from a log that nobody writes any more; `anew` copies
+    it in any case: what a process that has lost the lease still prints goes to the file before."""
+    with suppress(OSError):  # a full disk, or there is none
         text = log.read_text(errors="replace")
-        if (shown := tilde(text)) != text:
-            write_atomically(log, lambda beside: beside.write_text(shown))
-    except OSError:  # a full disk, or there is none
-        pass
+        if (shown := tilde(text)) != text or anew:
+            write_atomically(log, lambda file: file.write(shown.encode()), durable=False)
 
 
-def end(child: BaseProcess, grace: float, at_once: threading.Event) -> None:
-    """Ask the child to end, and end it after the grace, or at once when that is asked for."""
+def end(child: BaseProcess, grace: float, at_once: threading.Event, beat: Callable[[], object] = lambda: None) -> None:
+    """Ask the child to end, and end it after the grace, or at once when that is asked for; `beat` until then."""
     if child.is_alive() and grace:
         child.terminate()
-    deadline = time.monotonic() + grace
-    while child.is_alive() and time.monotonic() < deadline and not at_once.is_set():
+    until = time.monotonic() + grace
+    while child.is_alive() and time.monotonic() < until and not at_once.is_set():
         child.join(0.1)
+        with suppress(OSError):
+            beat()
     child.kill()
     child.join()
-
-
-def tidy(run: RunFolder) -> None:
-    """Remove what a killed supervisor could not remove from a finished cell, unless the lease is another's."""
-    if any(path.exists() for path in (run.lease, run.state, run.checkpoints)):
-        lease = Lease(run.folder)
-        if lease.acquire():
-            clear(run)
-            lease.release()
-
-
-def clear(run: RunFolder) -> None:
-    """Remove what a finished cell no longer needs."""
-    clear_partials(run)
-    run.state.unlink(missing_ok=True)
-    shutil.rmtree(run.checkpoints, ignore_errors=True)
-
-
-def clear_partials(run: RunFolder) -> None:
-    """Remove what a killed process was writing."""
-    for partial in run.partial_files():
-        partial.unlink(missing_ok=True)
+    forkserver.died(child)  # then it is gone only now

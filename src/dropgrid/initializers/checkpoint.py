@@ -52,13 +52,13 @@ def checkpoint(
     found = fingerprint_of(path)
     if fingerprint not in (None, found):
         raise ValueError(f"init.path: {path} is not the file that was planned: its fingerprint is {found}")
-    given, own = read(path), model.state_dict()
+    given, own = read_tensors(path), model.state_dict()
     for name in skip:
-        if not any(under(each, name) for each in (*given, *own)):
+        if not any(is_under(each, name) for each in (*given, *own)):
             raise ValueError(f"init.skip names {name}, which neither the file nor the network has")
-    wanted = {name for name in own if not any(under(name, each) for each in skip)}
-    offered = {name for name in given if not any(under(name, each) for each in skip)}
-    compare(wanted, offered, strict)
+    wanted = {name for name in own if not any(is_under(name, each) for each in skip)}
+    offered = {name for name in given if not any(is_under(name, each) for each in skip)}
+    check_names(wanted, offered, strict)
     for name in sorted(wanted & offered):
         if given[name].layout != torch.strided or given[name].is_meta or given[name].is_complex():
             raise ValueError(f"init.path: {name} is no dense tensor of real numbers in the file")
@@ -73,30 +73,30 @@ def checkpoint(
                 own[name].copy_(given[name])
 
 
-def compare(wanted: Collection[str], offered: Collection[str], strict: bool) -> None:
+def check_names(wanted: Collection[str], offered: Collection[str], strict: bool) -> None:
     """Raise ValueError if the names of network and file do not fit."""
     missing = [name for name in wanted if name not in offered and not name.endswith(".num_batches_tracked")]
     unknown = [name for name in offered if name not in wanted]
     if len(unknown) == len(offered):
-        raise ValueError(f"init.path: the file has nothing of this network; it has {listed(offered)}")
+        raise ValueError(f"init.path: the file has nothing of this network; it has {list_names(offered)}")
     if strict and missing:
-        raise ValueError(f"init.path: the file lacks {listed(missing)}; init.strict=false takes what there is")
+        raise ValueError(f"init.path: the file lacks {list_names(missing)}; init.strict=false takes what there is")
     if strict and unknown:
-        raise ValueError(f"init.path: the network has no {listed(unknown)}; init.strict=false leaves them out")
+        raise ValueError(f"init.path: the network has no {list_names(unknown)}; init.strict=false leaves them out")
 
 
-def under(name: str, prefix: str) -> bool:
+def is_under(name: str, prefix: str) -> bool:
     """Predicate: a dotted name equals `prefix` or lies under it."""
     return name == prefix or name.startswith(f"{prefix}.")
 
 
-def listed(names: Collection[str]) -> str:
+def list_names(names: Collection[str]) -> str:
     """Return the first names of many, as text."""
     first = " ".join(", ".join(sorted(names)[:3]).split())
     return f"{first} and {len(names) - 3} more" if len(names) > 3 else first or "no tensors"
 
 
-def read(path: str) -> Mapping[str, Tensor]:
+def read_tensors(path: str) -> Mapping[str, Tensor]:
     """Return the tensors of a file by name, on the CPU.
 
     Raises:

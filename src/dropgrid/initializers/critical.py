@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from torch import Tensor, nn
 
 from dropgrid import checks
-from dropgrid.initializers.layers import Generators, drawn, weights, zero_biases
+from dropgrid.initializers.layers import Generators, draw_like, weights, zero_biases
 
 NEAR_ZERO = 1e-20
 """A variance at which E[φ'(√q z)²] is that of q -> 0, from either side of a kink."""
@@ -40,7 +40,7 @@ def moments(activation: Callable[[], nn.Module], q: float) -> tuple[float, float
 
 
 def critical_point(activation: Callable[[], nn.Module], sigma_b: float) -> Point | None:
-    """The σ_w at which a small difference of two inputs neither grows nor shrinks from layer to layer.
+    """Return the σ_w at which a small difference of two inputs neither grows nor shrinks from layer to layer.
 
     σ_w² E[φ'(√q* z)²] = 1 (that is χ₁) at the fixed point q* = σ_w² E[φ(√q* z)²] + σ_b² of the variance. Eliminating
     σ_w, q* is a root of E[φ²] / E[φ'²] + σ_b² - q; it is the smallest that the variance does not run away from. Without
@@ -102,7 +102,7 @@ def critical(
     zero_biases(model)
     for weight in weights(model):
         std = (1.0 if weight.classifier else point.sigma_w) * weight.fan_in**-0.5
-        weight.set(drawn(weight.tensor, std, "normal", generator(weight.name)))
+        weight.set(draw_like(weight.tensor, std, "normal", generator(weight.name)))
         if sigma_b == 0 or weight.classifier:
             continue
         name = weight.name.removesuffix("weight") + "bias"
@@ -110,4 +110,4 @@ def critical(
         if not isinstance(bias, Tensor):
             raise ValueError(f"init.sigma_b={sigma_b:g} needs {name}, which is not there; use norm=none or sigma_b=0")
         with torch.no_grad():
-            bias.copy_(drawn(bias, point.sigma_b, "normal", generator(name)))
+            bias.copy_(draw_like(bias, point.sigma_b, "normal", generator(name)))

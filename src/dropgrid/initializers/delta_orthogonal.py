@@ -43,7 +43,7 @@ def delta_orthogonal(
     zero_biases(model)
     for weight in weights(model):
         tensor, groups = weight.tensor, weight.groups
-        refuse(weight, strict)
+        check_kernel(weight, strict)
         cells = math.prod(tensor.shape[2:])
         made = orthogonal_matrices(tensor, groups, len(tensor) // groups, tensor.shape[1], generator(weight.name))
         values = tensor.new_zeros(*tensor.shape[:2], cells)
@@ -51,7 +51,7 @@ def delta_orthogonal(
         weight.set(values.view(tensor.shape))
 
 
-def refuse(weight: Weight, strict: bool) -> None:
+def check_kernel(weight: Weight, strict: bool) -> None:
     """Raise ValueError for a convolution that has no delta-orthogonal kernel."""
     if isinstance(weight.layer, nn.Linear):
         return

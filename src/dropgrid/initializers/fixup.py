@@ -18,7 +18,7 @@ def fixup(
     mode: str,
     distribution: str,
 ) -> None:
-    """Kaiming, times L^(-1/(2m-2)) in the m layers of each of L residual branches; their last and the classifier 0.
+    """Kaiming, times L^(-1/(2m-2)) in the m layers of each of L residual branches; last layers and classifier are 0.
 
     A residual net without norms then starts as its shortcuts alone, and a step of SGD changes its output by as much
     whatever its depth. Biases 0. A branch of one layer is 0.

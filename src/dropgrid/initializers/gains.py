@@ -1,4 +1,4 @@
-"""Gains that `init.gain` names."""
+"""The gains that `init.gain` may name."""
 
 from collections.abc import Callable
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from dropgrid.initializers.gains import gain_of
-from dropgrid.initializers.layers import Generators, drawn, weights, zero_biases
+from dropgrid.initializers.layers import Generators, draw_like, weights, zero_biases
 
 
 def geometric(
@@ -29,7 +29,7 @@ def geometric(
         distribution: normal or uniform.
 
     Raises:
-        ValueError: for a value outside these.
+        ValueError: an argument is out of its range.
 
     Notes that circulate give Var(w) = √(fan_in · fan_out), without the reciprocal: that variance would grow with the
     width, and the signal's with its square.
@@ -38,4 +38,4 @@ def geometric(
     zero_biases(model)
     for weight in weights(model):
         std = (1.0 if weight.classifier else factor) * (weight.fan_in * weight.fan_out) ** -0.25
-        weight.set(drawn(weight.tensor, std, distribution, generator(weight.name)))
+        weight.set(draw_like(weight.tensor, std, distribution, generator(weight.name)))

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from dropgrid import checks
-from dropgrid.initializers.layers import Generators, drawn, weights, zero_biases
+from dropgrid.initializers.layers import Generators, draw_like, weights, zero_biases
 
 
 def gain(activation: Callable[[], nn.Module]) -> float:
-    """1 / √E[φ(z)²], z ~ N(0, 1): what keeps the second moment of a layer's output; √2 for ReLU.
+    """Return 1 / √E[φ(z)²], z ~ N(0, 1), which keeps the second moment of a layer's output; √2 for ReLU.
 
     By the trapezoid rule on ±10 with kinks at a node: exact to 1e-6 for the smooth and the piecewise linear ones.
     Differs from torch.nn.init.calculate_gain, whose 5/3 for tanh is a rule of thumb (the formula gives 1.59).
@@ -49,4 +49,4 @@ def kaiming(
     factor = gain(activation)
     for weight in weights(model):
         std = weight.fan_in**-0.5 if weight.classifier else factor * getattr(weight, mode) ** -0.5
-        weight.set(drawn(weight.tensor, std, distribution, generator(weight.name)))
+        weight.set(draw_like(weight.tensor, std, distribution, generator(weight.name)))

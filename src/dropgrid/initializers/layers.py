@@ -33,30 +33,30 @@ class Weight(NamedTuple):
     @property
     def tensor(self) -> Tensor:
         """The tensor that `set` replaces, (out, in / groups, …): a parametrization's original, if of this shape."""
-        beneath = beneath_of(self.layer)
+        beneath = raw_weight(self.layer)
         found: Tensor = self.layer.weight if beneath is None else beneath  # type: ignore[assignment]
         return found.detach()
 
     @torch.no_grad()
     def set(self, values: Tensor) -> None:
         """Replace the values; a weight kept as several tensors (weight norm) is set by its right inverse."""
-        if beneath_of(self.layer) is None:
+        if raw_weight(self.layer) is None:
             self.layer.weight = values
         else:
             self.tensor.copy_(values)
 
     def zero(self) -> None:
-        """Set it to 0.
+        """Set the weight to 0.
 
         Raises:
             ValueError: the weight is kept as length and direction, and 0 has no direction.
         """
-        if beneath_of(self.layer) is None:
+        if raw_weight(self.layer) is None:
             raise ValueError(f"{self.name} starts at 0 here, which weight normalization has no direction for")
         self.set(torch.zeros_like(self.tensor))
 
 
-def beneath_of(layer: nn.Module) -> Tensor | None:
+def raw_weight(layer: nn.Module) -> Tensor | None:
     """Return the tensor that is a layer's weight or its parametrization's original; None if there are several."""
     if not parametrize.is_parametrized(layer, "weight"):
         plain: Any = layer.weight
@@ -74,7 +74,7 @@ def weights(model: nn.Module) -> Iterator[Weight]:
     found = layers(model)
     classifier = next((name for name, module in reversed(found.items()) if isinstance(module, nn.Linear)), None)
     for name, module in found.items():
-        beneath = beneath_of(module)
+        beneath = raw_weight(module)
         shape: Any = (module.weight if beneath is None else beneath).shape
         groups = module.groups if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d) else 1
         cells = math.prod(shape[2:])
@@ -90,7 +90,7 @@ def zero_biases(model: nn.Module) -> None:
 
 
 @torch.no_grad()
-def drawn(like: Tensor, std: float, distribution: str, generator: torch.Generator) -> Tensor:
+def draw_like(like: Tensor, std: float, distribution: str, generator: torch.Generator) -> Tensor:
     """Return random numbers of mean 0 and deviation `std` in the shape of `like`: normal, or uniform on ±√3·std."""
     checks.one_of("init.distribution", distribution, ("normal", "uniform"))
     if distribution == "normal":

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from dropgrid.initializers.layers import Generators, drawn, weights, zero_biases
+from dropgrid.initializers.layers import Generators, draw_like, weights, zero_biases
 
 
 def lecun(
@@ -29,4 +29,4 @@ def lecun(
     """
     zero_biases(model)
     for weight in weights(model):
-        weight.set(drawn(weight.tensor, weight.fan_in**-0.5, distribution, generator(weight.name)))
+        weight.set(draw_like(weight.tensor, weight.fan_in**-0.5, distribution, generator(weight.name)))

@@ -46,9 +46,9 @@ def lsuv(
         return
     if batch is None:
         raise ValueError("init=lsuv needs a batch of images, and was given none")
-    with measured(model):
+    with measuring_mode(model):
         for _ in range(max_iterations + 1):
-            variances = one_pass(model, found, batch, tol)
+            variances = scale_layers(model, found, batch, tol)
             outside = {name: value for name, value in variances.items() if abs(value - 1) > tol}
             if not outside:
                 return
@@ -61,7 +61,7 @@ def lsuv(
 lsuv.needs_batch = True  # type: ignore[attr-defined]  # so that nobody reads images for the others
 
 
-def one_pass(model: nn.Module, found: list[Weight], batch: Tensor, tol: float) -> dict[str, float]:
+def scale_layers(model: nn.Module, found: list[Weight], batch: Tensor, tol: float) -> dict[str, float]:
     """Return the variance of each layer's output by name, and scale the layers whose variance is not 1 ± tol."""
     variances: dict[str, float] = {}
 
@@ -85,7 +85,7 @@ def one_pass(model: nn.Module, found: list[Weight], batch: Tensor, tol: float) -
 
 
 @contextmanager
-def measured(model: nn.Module) -> Iterator[None]:
+def measuring_mode(model: nn.Module) -> Iterator[None]:
     """Put a model in eval mode except norms over the batch; restore modes, buffers and torch's random state."""
     modes = {module: module.training for module in model.modules()}
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]

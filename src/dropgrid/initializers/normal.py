@@ -1,4 +1,4 @@
-"""Gaussian weights of one standard deviation, whatever the layer."""
+"""Gaussian weights with one standard deviation for all layers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from dropgrid import checks
-from dropgrid.initializers.layers import Generators, drawn, weights, zero_biases
+from dropgrid.initializers.layers import Generators, draw_like, weights, zero_biases
 
 
 def normal(
@@ -33,4 +33,4 @@ def normal(
     checks.number("init.std", std, above=0)
     zero_biases(model)
     for weight in weights(model):
-        weight.set(drawn(weight.tensor, std, "normal", generator(weight.name)))
+        weight.set(draw_like(weight.tensor, std, "normal", generator(weight.name)))

@@ -12,7 +12,7 @@ from dropgrid.initializers.layers import Generators, weights, zero_biases
 
 @torch.no_grad()
 def orthogonal_matrices(like: Tensor, count: int, rows: int, columns: int, generator: torch.Generator) -> Tensor:
-    """Independent (count, rows, columns) matrices, uniform among those whose shorter side is orthonormal.
+    """Return independent (count, rows, columns) matrices, uniform among those with orthonormal shorter side.
 
     The Q of a Gaussian matrix' QR decomposition, its signs set so that R has a positive diagonal (without that, not
     uniform: Mezzadri, 2007). On the device of a tensor and of its dtype.
@@ -41,7 +41,7 @@ def orthogonal(
         gain: activation, critical or a number above 0 (see `gains`).
 
     Raises:
-        ValueError: for another value.
+        ValueError: an argument has another value.
 
     Source: §3, "dynamical isometry".
     """

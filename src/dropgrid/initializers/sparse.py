@@ -30,7 +30,7 @@ def sparse(
         std: above 0; 1 in Sutskever et al., ICML 2013. The signal keeps its size where std² = gain² / nonzero.
 
     Raises:
-        ValueError: for a value outside these.
+        ValueError: an argument is out of its range.
 
     Source: §5. Differs from the paper: no biases of 0.5 for tanh. Differs from torch.nn.init.sparse_, which zeroes a
     share of each input's outgoing weights, so that chance says how many incoming ones a unit has.

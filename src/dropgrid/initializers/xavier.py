@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from dropgrid.initializers.layers import Generators, drawn, weights, zero_biases
+from dropgrid.initializers.layers import Generators, draw_like, weights, zero_biases
 
 
 def xavier(
@@ -23,4 +23,4 @@ def xavier(
     zero_biases(model)
     for weight in weights(model):
         std = (2 / (weight.fan_in + weight.fan_out)) ** 0.5
-        weight.set(drawn(weight.tensor, std, distribution, generator(weight.name)))
+        weight.set(draw_like(weight.tensor, std, distribution, generator(weight.name)))

@@ -1,4 +1,4 @@
-"""All weights 0: the control that shows what initialization is for."""
+"""All weights 0: a control that shows what initialization is for."""
 
 from collections.abc import Callable
 from typing import Any

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dropgrid.files import open_growing
 from dropgrid.loggers.logger import AbstractLogger
 from dropgrid.store.layout import RunFolder
 
@@ -13,7 +14,7 @@ class Csv(AbstractLogger):
     """Writes a line per epoch to `metrics.csv`, flushed at once; without times, so equal runs write equal bytes."""
 
     def __init__(self, *, folder: Path, cell: Mapping[str, Any]):
-        self.file = open(RunFolder(folder).metrics, "w", newline="")
+        self.file = open_growing(RunFolder(folder).metrics)
         self.writer: csv.DictWriter[str] | None = None
 
     def resume(self, rows: Sequence[Mapping[str, float]]) -> None:

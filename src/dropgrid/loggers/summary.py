@@ -7,7 +7,7 @@ SHOWN_KEYS = ("best_epoch", "epochs", "steps", "parameters", "diverged")
 """Keys of result.json that are shown beside the metrics."""
 
 
-def summary(result: Mapping[str, Any]) -> dict[str, Any]:
+def summarize_result(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return a result's metrics and counts, and `expected/<site>` and `realised/<site>`, fractions of all training."""
     found = {**result["metrics"], **{name: result[name] for name in SHOWN_KEYS if name in result}}
     sites = result["treatment"]["sites"]

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from dropgrid.errors import UserError
+from dropgrid.files import refuse_links
 from dropgrid.loggers.logger import AbstractLogger
 from dropgrid.store.layout import RunFolder
 
@@ -23,6 +24,7 @@ class TensorBoard(AbstractLogger):
         except ImportError as error:
             raise UserError("logger=tensorboard needs tensorboard: pip install 'dropgrid[tensorboard]'") from error
         place = RunFolder(folder).tensorboard
+        refuse_links(place)
         shutil.rmtree(place, ignore_errors=True)  # from an earlier attempt
         self.writer = SummaryWriter(str(place))
         self.step = 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dropgrid.loggers.logger import AbstractLogger
+from dropgrid.printable import printable
 from dropgrid.store.layout import RunFolder
 
 Mode = Literal["online", "offline"]
@@ -55,7 +56,7 @@ class Wandb(AbstractLogger):
         member = [(cell["ablation"], cell["row"]), *cell.get("also", ())]
         about: dict[str, Any] = {
             "id": cell["id"],
-            "name": cell["name"],
+            "name": printable(cell["name"]),
             "project": project,
             "entity": entity,
             "group": short_tag(cell["ablation"]),
@@ -145,12 +146,12 @@ def ablation_tag(name: str) -> str:
 
 def rows_config(member: Sequence[Membership]) -> dict[str, str]:
     """Return ablation -> row of a cell's memberships, for the config, by whose keys charts group."""
-    return {rows_key(one): row for one, row in reversed(member)}
+    return {rows_key(one): printable(row) for one, row in reversed(member)}
 
 
 def rows_key(ablation: str) -> str:
     """Return an ablation's key in `rows`; W&B reads a dot as nesting."""
-    return ablation.replace(".", "_")
+    return printable(ablation).replace(".", "_")
 
 
 def first_line(error: Exception) -> str:
@@ -160,6 +161,7 @@ def first_line(error: Exception) -> str:
 
 def short_tag(text: str) -> str:
     """Shorten a text to the 64 characters of a W&B tag: its beginning and a hash of all of it."""
+    text = printable(text)
     return text if len(text) <= 64 else f"{text[:55]}~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 

@@ -1,6 +1,6 @@
 """Dropping by a mask of every cell, in plain torch: any device, and masks that channels share.
 
-`draw`, `scale_of` and `apply` as in `dropgrid.masks.sparse`; here a mask is represented by its cells.
+`draw_mask`, `scale_of` and `apply` as in `dropgrid.masks.sparse`; here a mask is represented by its cells.
 """
 
 import torch
@@ -10,7 +10,7 @@ from dropgrid.masks.grid import Grid
 from dropgrid.masks.uniform import count_zeros, uniform
 
 
-def draw(input: Tensor, seed_rate: float | Tensor, key: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
+def draw_mask(input: Tensor, seed_rate: float | Tensor, key: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
     """Return the 0-1 mask, (N, C, H, W) or (N, 1, H, W) if channels share it, and the number of its zeros.
 
     A cell is 0 where a max-pooling window around it holds a seed.

@@ -18,7 +18,7 @@ def on_host(input: Tensor) -> bool:
     return input.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
-def way(input: Tensor, grid: Grid) -> ModuleType:
+def implementation_for(input: Tensor, grid: Grid) -> ModuleType:
     """Return the implementation for an input; all follow one law, each with random numbers of its own device."""
     if grid.shared:
         return dense
@@ -39,13 +39,13 @@ def fused() -> ModuleType | None:
 
 
 class Apply(torch.autograd.Function):
-    """input · mask · scale: linear, so that its gradient is itself, however often it is taken."""
+    """The product input · mask · scale: linear, so its gradient is itself, however often it is differentiated."""
 
     @staticmethod
     def forward(ctx: Any, input: Tensor, mask: Tensor, scale: Number, grid: Grid) -> Tensor:
         ctx.save_for_backward(mask)
         ctx.scale, ctx.grid = scale, grid
-        output: Tensor = way(input, grid).apply(input.detach(), mask, grid, scale)
+        output: Tensor = implementation_for(input, grid).apply(input.detach(), mask, grid, scale)
         return output
 
     @staticmethod
@@ -60,8 +60,8 @@ def drop_op(
     """`drop` as one op for a compiler: return the output, the number of cells dropped, the scale."""
     rows, columns, block, before, shared = grid
     given = Grid(rows, columns, block, before, bool(shared))
-    how = way(input, given)
-    mask, dropped = how.draw(input, seed_rate, key, given)
+    how = implementation_for(input, given)
+    mask, dropped = how.draw_mask(input, seed_rate, key, given)
     used = how.scale_of(cells, dropped) if scale is None else scale.clone()
     output = how.apply(input, mask, given, used)
     where = input.device
@@ -121,7 +121,7 @@ def drop(
         assert isinstance(seed_rate, Tensor) and not isinstance(scale, float)
         output, dropped, _ = drop_op(input, seed_rate, key, scale, cells, list(grid))
         return output, dropped, cells
-    how = way(input, grid)
-    mask, dropped = how.draw(input.detach(), seed_rate, key, grid)
+    how = implementation_for(input, grid)
+    mask, dropped = how.draw_mask(input.detach(), seed_rate, key, grid)
     used = how.scale_of(cells, dropped) if scale is None else scale
     return Apply.apply(input, mask, used, grid), dropped, cells

@@ -1,8 +1,8 @@
 """Dropping on a GPU by two Triton kernels: a bit a cell is drawn and counted, then applied, forward and backward.
 
-`draw`, `scale_of` and `apply` as in `dropgrid.masks.sparse`; here a mask is represented by a word of bits for each row
-of a map, 1 at the cells dropped. Seed rate, key, count and scale stay on the device: nothing waits for the GPU, and a
-CUDA graph may be replayed with other values in the same tensors.
+`draw_mask`, `scale_of` and `apply` as in `dropgrid.masks.sparse`; here a mask is represented by a word of bits for each
+row of a map, 1 at the cells dropped. Seed rate, key, count and scale stay on the device: nothing waits for the GPU,
+and a CUDA graph may be replayed with other values in the same tensors.
 
 Random numbers are Philox's (Salmon et al., SC 2011), as `triton.language.randint4x` gives them: one for each place of a
 seed, numbered in the order of (image, channel, row, column). They are not the CPU's.
@@ -49,7 +49,7 @@ def draw_kernel(
     rows: tl.constexpr, columns: tl.constexpr, block: tl.constexpr, before: tl.constexpr,
     PLANES: tl.constexpr, HEIGHT: tl.constexpr, ROWS: tl.constexpr, QUADS: tl.constexpr,
 ):  # fmt: skip
-    """The words of PLANES maps; a tile is (map, row of seeds, four columns of seeds)."""
+    """Write the words of PLANES maps; a tile is (map, row of seeds, four columns of seeds)."""
     plane = tl.program_id(0) * PLANES + tl.arange(0, PLANES)
     row = tl.arange(0, ROWS)
     column = 4 * tl.arange(0, QUADS)
@@ -82,7 +82,7 @@ def draw_kernel(
 
 @triton.jit
 def scale_kernel(scale, dropped, cells):
-    """cells / those kept."""
+    """Write cells / cells kept."""
     kept = tl.maximum(cells - tl.load(dropped), 1)
     tl.store(scale, tl.div_rn(tl.full((), 0, tl.float32) + cells, kept.to(tl.float32)))
 
@@ -91,7 +91,7 @@ def scale_kernel(scale, dropped, cells):
 def apply_kernel(
     input, output, bits, scale, cells, channels, last: tl.constexpr, width: tl.constexpr, SIZE: tl.constexpr
 ):
-    """input · scale if a cell's bit is 0, else 0; cells in memory order."""
+    """Write input · scale if a cell's bit is 0, else 0; cells in memory order."""
     cell = tl.program_id(0) * SIZE + tl.arange(0, SIZE)
     inside = cell < cells
     if last:
@@ -110,7 +110,7 @@ def is_last(dense: Tensor) -> bool:
     return not dense.is_contiguous()
 
 
-def draw(input: Tensor, seed_rate: Tensor, key: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
+def draw_mask(input: Tensor, seed_rate: Tensor, key: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
     """Return the words of all rows, (N, C, H) in input's memory order, and their count of 1s (0-dim int64)."""
     count, channels, height, width = input.shape
     word = torch.int16 if width < 16 else torch.int32 if width < 32 else torch.int64

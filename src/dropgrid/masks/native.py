@@ -1,4 +1,4 @@
-"""The sparse mask's loops, compiled by Numba when first imported and kept in its cache.
+"""The loops of the sparse mask, compiled by Numba at first import and cached on disk.
 
 No compiler is needed. If Numba is not installed, `dropgrid.masks.sparse` does it in torch, bit-identical.
 Seeds come as gaps (`dropgrid.masks.positions`); cells are those of one dense tensor in memory order: channels_last
@@ -29,7 +29,7 @@ EVERY = U64(2**64 - 1)
 
 
 def compiled(*signatures: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """njit for these types, kept on disk if there is a place to keep it."""
+    """Return njit for these types, with a cache on disk if it is writable."""
 
     def compile(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
@@ -46,14 +46,14 @@ GEOMETRY = (I64, I64, I64, I64, FLAG, I64, I64, I64, I64)
 
 
 def drop_types(cell: types.Type, scale: types.Type) -> Any:
-    """The signature of `drop` for a type of cells."""
+    """Return the signature of `drop` for a type of cells."""
     cells = types.Array(cell, 1, "C")
     return types.void(cells, cells, GAPS, *GEOMETRY, scale)
 
 
 @compiled(types.Tuple((GAPS, I64))(types.Array(types.float64, 1, "C"), types.float64, I64, I64))
 def walk(logarithms, of_failure, count, last):
-    """Gaps after position `last` from ln(1 - u) and ln(1 - p), of seeds below `count`, and the last one walked to."""
+    """Return gaps after position `last` from ln(1 - u) and ln(1 - p), of seeds below `count`, and the last position."""
     gaps = np.empty(len(logarithms) + count // FAR, np.int16)
     found = 0
     for logarithm in logarithms:
@@ -73,7 +73,7 @@ def walk(logarithms, of_failure, count, last):
 
 @register_jitable
 def following(gaps, index, position):
-    """The seed after this one: how many gaps lie before it, and its position."""
+    """Return the next seed: the number of gaps before it, and its position."""
     while index < U64(len(gaps)):
         gap = gaps[index]
         position += gap
@@ -85,7 +85,7 @@ def following(gaps, index, position):
 
 @register_jitable
 def clipped(at, before, block, size):
-    """First and last + 1 of a line's cells in the block seeded there."""
+    """Return first and last + 1 of a line's cells in the block seeded there."""
     return max(at - before, 0), min(at - before + block, size)
 
 
@@ -132,7 +132,7 @@ def covered(gaps, height, width, rows, columns, block, before):
 
 
 def multiply(cells, out, scale):
-    """out = cells · scale; cells of type uint16 are the bits of bfloat16."""
+    """Compute out = cells · scale; cells of type uint16 are the bits of bfloat16."""
 
 
 @overload(multiply)
@@ -153,7 +153,7 @@ def _multiply(cells, out, scale):
 
 @register_jitable
 def zero(out, first, count):
-    """A run of cells, four at a time."""
+    """Set a run of cells to 0, four at a time."""
     if count < FOUR:
         out[first] = out[first + count // TWO] = out[first + count - ONE] = 0
         return
@@ -166,7 +166,7 @@ def zero(out, first, count):
 
 @register_jitable
 def drop_planes(cells, out, gaps, planes, height, width, rows, columns, block, before, scale):
-    """Contiguous maps, a slab at a time."""
+    """Drop in contiguous maps, a slab at a time."""
     plane, places, cut = height * width, rows * columns, rows != height - block + 1
     step, side, line = max(1, SLAB // plane), U64(block), U64(width)
     index, position = following(gaps, U64(0), -1)
@@ -195,7 +195,7 @@ def drop_planes(cells, out, gaps, planes, height, width, rows, columns, block, b
 
 @register_jitable
 def drop_images(cells, out, gaps, images, channels, height, width, rows, columns, block, before, scale):
-    """channels_last images, a slab of rows at a time; an image's seeds are first brought into the order of rows."""
+    """Drop in channels_last images, a slab of rows at a time; an image's seeds are first sorted by row."""
     line, places, cut = width * channels, rows * columns, rows != height - block + 1
     step, pixel = max(1, SLAB // line), U64(channels)
     of_row, within_row, in_order = np.empty((3, len(gaps)), np.uint32)
@@ -241,7 +241,7 @@ def drop_images(cells, out, gaps, images, channels, height, width, rows, columns
     drop_types(types.uint16, types.float32),
 )
 def drop(cells, out, gaps, images, channels, height, width, last, rows, columns, block, before, scale):
-    """out = cells · scale, and 0 in the blocks of the seeds."""
+    """Compute out = cells · scale, and 0 in the blocks of the seeds."""
     if last:
         drop_images(cells, out, gaps, images, channels, height, width, rows, columns, block, before, scale)
     else:

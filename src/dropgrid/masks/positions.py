@@ -49,7 +49,7 @@ def bernoulli_gaps(count: int, probability: float, generator: torch.Generator) -
 
 
 def walk(logarithms: Tensor, of_failure: float, count: int, last: int) -> tuple[Tensor, int]:
-    """`dropgrid.masks.native.walk` in torch, bit-identical."""
+    """Compute `dropgrid.masks.native.walk` in torch, bit-identically."""
     # a gap past the end is past the end however long it is: clamped, the sum cannot overflow
     gaps = logarithms.div_(of_failure).floor_().add_(1).clamp_(max=count + 1.0).to(torch.int64)
     positions = gaps.cumsum(0).add_(last)

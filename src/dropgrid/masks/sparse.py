@@ -1,8 +1,8 @@
 """Dropping on a CPU: γ is small, so that walking the seeds costs less than a mask of every cell.
 
-Three functions, as in each implementation of dropping: `draw` returns a representation of the mask, and the number of
-its zeros; `scale_of` the factor of the cells kept; `apply` input · mask · scale. Here a mask is represented by the
-positions of its seeds, two bytes each.
+Three functions, as in each implementation of dropping: `draw_mask` returns a representation of the mask, and the
+number of its zeros; `scale_of` the factor of the cells kept; `apply` input · mask · scale. Here a mask is represented
+by the positions of its seeds, two bytes each.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from dropgrid.masks.grid import FAR, Grid
 from dropgrid.masks.positions import bernoulli_gaps, native, positions_of
 
 
-def draw(input: Tensor, seed_rate: float | Tensor, key: Tensor, grid: Grid) -> tuple[Tensor, int]:
+def draw_mask(input: Tensor, seed_rate: float | Tensor, key: Tensor, grid: Grid) -> tuple[Tensor, int]:
     """Return the gaps between seeds, (n,) int16, and the number of cells that their blocks cover."""
     count, channels, height, width = input.shape
     generator = torch.Generator().manual_seed(int(key))

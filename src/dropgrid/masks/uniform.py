@@ -2,11 +2,32 @@
 
 import math
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 BITS = 0xFFFFFFFF
+
+Key = TypeVar("Key", int, Tensor)
+
+
+def mixed_key(key: Key) -> Key:
+    """Return a key's hash, a 63-bit integer: keys that are close together, such as steps, become unrelated ones.
+
+    Only for keys that a caller chose: `uniform` of neighbours is the same numbers in another order, and
+    `dropgrid.streams.key` is hashed already.
+
+    Args:
+        key: any integer, or an int64 tensor; of equal value, both have the same hash.
+
+    Source: number key + 1 of SplitMix64 with seed 0 (Steele, Lea, Flood, OOPSLA 2014, Fig. 15), without its last bit.
+    """
+    # the factors as int64; masked after a shift, the sign is a bit like the others, in a tensor and in an integer
+    x = (key + 1) * -0x61C8864680B583EB
+    x = (x ^ ((x >> 30) & 0x3FFFFFFFF)) * -0x40A7B892E31B1A47
+    x = (x ^ ((x >> 27) & 0x1FFFFFFFFF)) * -0x6B2FB644ECCEEE15
+    return ((x ^ ((x >> 31) & 0x1FFFFFFFF)) >> 1) & 0x7FFFFFFFFFFFFFFF
 
 
 def uniform(key: Tensor, shape: Sequence[int]) -> Tensor:

@@ -8,19 +8,19 @@ import torch
 
 from dropgrid.data.split import Memory, Split
 from dropgrid.measure import prediction_figures
-from dropgrid.measure.recorded_figures import recorded_figures
+from dropgrid.measure.recorded_figures import draw_recorded_figures
 from dropgrid.plotting.style import png
 from dropgrid.store.arrays import read_arrays
 from dropgrid.store.layout import RunFolder
 
 
-def cell_figures(folder: Path, name: str, classes: Sequence[str] | None, tests: Split | None) -> dict[str, bytes]:
-    """PNGs by name: what a diagnosis recorded, and of a finished cell its confusion matrix.
+def draw_cell_figures(folder: Path, name: str, classes: Sequence[str] | None, tests: Split | None) -> dict[str, bytes]:
+    """Return PNGs by name: the figures of recorded diagnostics, and a finished cell's confusion matrix.
 
-    With the test images (`tests`) examples too, if the net was tested on all of them and every logit is finite.
-    Classes that have no names here (`classes` None) are shown by number.
+    With the test images (`tests`) it also draws examples, if the network was tested on all of them and every logit is
+    finite. Without `classes`, classes are shown by number.
     """
-    found = {f"diagnosis/{option}": png(figure) for option, figure in recorded_figures({name: folder}).items()}
+    found = {f"diagnosis/{option}": png(figure) for option, figure in draw_recorded_figures({name: folder}).items()}
     path = RunFolder(folder).predictions
     if not path.exists():
         return found
@@ -29,11 +29,11 @@ def cell_figures(folder: Path, name: str, classes: Sequence[str] | None, tests: 
     if not np.isfinite(logits).all():
         return found
     classes = classes or [str(each) for each in range(logits.shape[-1])]
-    found["predictions/confusion"] = png(prediction_figures.confusion(logits, targets, classes))
+    found["predictions/confusion"] = png(prediction_figures.draw_confusion(logits, targets, classes))
     if tests is not None and len(tests) == len(targets):
-        places = sorted({place for each in prediction_figures.worth_showing(logits, targets) for place in each})
+        places = sorted({place for each in prediction_figures.choose_examples(logits, targets) for place in each})
         chosen = {place: split_image(tests, place) for place in places}
-        found["predictions/examples"] = png(prediction_figures.examples(logits, targets, classes, chosen))
+        found["predictions/examples"] = png(prediction_figures.draw_examples(logits, targets, classes, chosen))
     return found
 
 

@@ -13,9 +13,9 @@ from dropgrid.data.split import Split
 from dropgrid.errors import UserError
 from dropgrid.instantiate import by_option, call, instantiate
 from dropgrid.learner import Learner
-from dropgrid.measure.probe import COMMON, probe
-from dropgrid.measure.snapshots import Moment, write
-from dropgrid.measure.subject import DoesNotApply, Found
+from dropgrid.measure.probe import COMMON, make_probe
+from dropgrid.measure.snapshots import Snapshot, write_snapshots
+from dropgrid.measure.trained_cell import DoesNotApply, MeasureResult
 from dropgrid.paths import CONF
 from dropgrid.store.files import parse_yaml
 from dropgrid.store.layout import RunFolder
@@ -24,21 +24,21 @@ from dropgrid.store.layout import RunFolder
 class Diagnosis(Callback):
     """Measures diagnostics every N steps, before the step, and after the last one, into `diagnosis.npz`.
 
-    They compute with copies of the network and draw nothing: training has the bits that it has without. Stands before
-    `Checkpoint` in the trainer's callbacks: a checkpoint of a step then holds what was measured before it, and resuming
-    measures nothing twice.
+    They work on copies of the network and draw no random numbers of training, so training is bit-identical with and
+    without them. The callback comes before `Checkpoint`: a checkpoint then holds all measurements up to its step, and
+    resuming measures nothing twice.
 
     Args:
-        folder: the cell's.
+        folder: the cell's folder.
         split: of the training images.
-        lr: the optimizer's, before any schedule; None where it has none.
-        every: optimizer steps between two moments.
-        images: of the batch, the same at all moments.
-        options: diagnostics, as conf/diagnose has them, by the names under which they are kept.
+        lr: the optimizer's learning rate before any schedule; None if it has none.
+        every: optimizer steps between two measurements.
+        images: number of images in the batch, which is the same each time.
+        options: diagnostics, as in conf/diagnose, by the names under which they are saved.
 
     Raises:
-        UserError: every or images below 1, a diagnostic that measures no network, or one of whose own `images`, `steps`
-            or `every`, which do nothing here, another value is asked for than its YAML has.
+        UserError: every or images is below 1, a diagnostic does not measure a network, or a diagnostic's own `images`,
+            `steps` or `every` is set, which has no effect here.
     """
 
     def __init__(
@@ -51,17 +51,18 @@ class Diagnosis(Callback):
             raise UserError(f"diagnosis.{wrong[0]} looks at a training before its first step: it cannot be recorded")
         nodes = {name: by_option(f"diagnosis.{name}", node) for name, node in options.items()}
         for name, node in nodes.items():
-            refuse(name, node)
+            check_common_keys(name, node)
         nodes = {name: {k: v for k, v in node.items() if k not in COMMON} for name, node in nodes.items()}
         self.options = {name: instantiate(f"diagnosis.{name}", node) for name, node in nodes.items()}
-        self.recorded: dict[str, list[Moment]] = {name: [] for name in self.options}
+        self.recorded: dict[str, list[Snapshot]] = {name: [] for name in self.options}
 
     def state_dict(self) -> dict[str, Any]:
-        return {name: [(each.step, packed(each.arrays)) for each in own] for name, own in self.recorded.items()}
+        return {name: [(each.step, pack_arrays(each.arrays)) for each in own] for name, own in self.recorded.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.recorded = {
-            name: [Moment(step, unpacked(arrays)) for step, arrays in state_dict.get(name, [])] for name in self.options
+            name: [Snapshot(step, unpack_arrays(arrays)) for step, arrays in state_dict.get(name, [])]
+            for name in self.options
         }
 
     def on_train_batch_start(self, trainer: Trainer, learner: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -69,32 +70,32 @@ class Diagnosis(Callback):
             self.record(trainer.global_step, learner)
 
     def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
-        write(self.path, self.recorded)
+        write_snapshots(self.path, self.recorded)
 
     def on_train_end(self, trainer: Trainer, learner: LightningModule) -> None:
         self.record(trainer.global_step, learner)
-        write(self.path, self.recorded)
+        write_snapshots(self.path, self.recorded)
 
     def record(self, step: int, learner: LightningModule) -> None:
-        """Measure each diagnostic, unless that was done at this step before; one that does not apply has no moment."""
+        """Run each diagnostic once per step; one that does not apply records nothing."""
         assert isinstance(learner, Learner)
         due = [name for name, own in self.recorded.items() if not own or own[-1].step < step]
         if not due:
             return
-        looked = probe(learner, self.split, images=self.images, lr=self.lr)
+        looked = make_probe(learner, self.split, images=self.images, lr=self.lr)
         for name in due:
             try:
-                found: Found = call(f"diagnosis.{name}", self.options[name], looked)
+                found: MeasureResult = call(f"diagnosis.{name}", self.options[name], looked)
             except DoesNotApply as reason:
                 print(f"diagnosis.{name} at step {step}: {reason}", flush=True)
                 continue
-            self.recorded[name].append(Moment(step, found.arrays))
+            self.recorded[name].append(Snapshot(step, found.arrays))
 
 
-def refuse(name: str, node: Mapping[str, Any]) -> None:
-    """UserError where a key was set that a recorded diagnostic does not ask."""
+def check_common_keys(name: str, node: Mapping[str, Any]) -> None:
+    """Raise UserError if a key is set that has no effect on a recorded diagnostic."""
     path = CONF / "diagnose" / f"{node.get('option')}.yaml"
-    usual = parse_yaml(path.read_text()) if path.exists() else node
+    usual = parse_yaml(path.read_text(encoding="utf-8")) if path.exists() else node
     if wrong := [key for key in COMMON if key in node and node[key] != usual[key]]:
         raise UserError(
             f"diagnosis.{name}.{wrong[0]} does nothing where a training is recorded: "
@@ -102,8 +103,8 @@ def refuse(name: str, node: Mapping[str, Any]) -> None:
         )
 
 
-def packed(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Arrays as a checkpoint may hold them: tensors, and lists of texts."""
+def pack_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Return arrays in a form that a checkpoint can hold: tensors, and lists of strings."""
     return {
         key: each.tolist()
         if each.dtype.kind == "U"
@@ -112,6 +113,6 @@ def packed(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     }
 
 
-def unpacked(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays again."""
+def unpack_arrays(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return the arrays that `pack_arrays` packed."""
     return {key: each.numpy() if isinstance(each, torch.Tensor) else np.array(each) for key, each in values.items()}

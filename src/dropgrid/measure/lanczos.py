@@ -8,7 +8,7 @@ import torch
 from scipy.linalg import eigh_tridiagonal
 from torch import Tensor
 
-from dropgrid.measure.subject import DoesNotApply
+from dropgrid.measure.trained_cell import DoesNotApply
 
 
 class Ritz(NamedTuple):
@@ -24,9 +24,9 @@ class Ritz(NamedTuple):
 
 
 def lanczos(apply: Callable[[Tensor], Tensor], start: Tensor, iterations: int) -> Ritz:
-    """Ritz values of v -> A v in the Krylov space of `start` (n,), orthogonal to all before it twice over.
+    """Return the Ritz values of v -> A v in the Krylov space of `start` (n,), with two full reorthogonalizations.
 
-    Takes iterations · n numbers of memory. Ends early where the space is exhausted, after n steps at the latest.
+    Memory: iterations · n numbers. Stops early if the space is exhausted, after n steps at the latest.
 
     Raises:
         DoesNotApply: A v is not finite.
@@ -56,13 +56,13 @@ def lanczos(apply: Callable[[Tensor], Tensor], start: Tensor, iterations: int) -
     return Ritz(values, vectors[0] ** 2, np.abs(beside[-1] * vectors[-1]).clip(min=rounding))
 
 
-def signs(count: int, generator: torch.Generator, like: Tensor) -> Tensor:
-    """(count,) of -1 and 1: a start whose quadrature is, in expectation, the mean over all eigenvalues."""
+def random_signs(count: int, generator: torch.Generator, like: Tensor) -> Tensor:
+    """Return a vector (count,) of random signs: its quadrature is, in expectation, the mean over all eigenvalues."""
     return (2 * torch.randint(2, (count,), generator=generator) - 1).to(like)
 
 
-def quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
-    """The smallest value up to which that share of the weights lies."""
+def weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
+    """Return the smallest value below or at which a share of the total weight lies."""
     order = np.argsort(values)
     below = np.cumsum(weights[order]) / weights.sum()
     return float(values[order][min(int(np.searchsorted(below, share - 1e-9)), len(values) - 1)])

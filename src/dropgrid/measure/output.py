@@ -1,4 +1,4 @@
-"""What was measured of each configuration: written as figures and numbers, and printed as tables."""
+"""Write the results of diagnostics as figures and numbers, and print them as tables."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from dropgrid.measure.subject import Found
+    from dropgrid.measure.trained_cell import MeasureResult
 
 WIDTH = 160
-"""Characters a line if the output is no terminal."""
+"""Characters per line if the output is not a terminal."""
 
 
-class Asked(NamedTuple):
-    """A diagnostic: its name, what makes its function, and when and on how many images it is measured.
+class DiagnosticRequest(NamedTuple):
+    """A diagnostic to run: its name, the config node of its function, the number of images, and the steps to run it at.
 
-    Without images it looks at no network, but at a training before its first step.
+    Without images it measures no network, but a training before its first step.
     """
 
     name: str
@@ -25,49 +25,49 @@ class Asked(NamedTuple):
     every: int | None
 
     def due(self, step: int) -> bool:
-        """Predicate: it is measured after `step` steps."""
+        """Predicate: the diagnostic is run after `step` steps."""
         return step == self.steps or (self.every is not None and step < self.steps and step % self.every == 0)
 
 
-class Seen(NamedTuple):
-    """What was found after `step` steps."""
+class Observation(NamedTuple):
+    """The result of a diagnostic after `step` steps."""
 
     step: int
-    found: "Found"
+    found: "MeasureResult"
 
 
-Sights = dict[str, dict[str, list[Seen]]]
-"""Diagnostic -> configuration -> what was seen, in the order of training."""
+Observations = dict[str, dict[str, list[Observation]]]
+"""Diagnostic -> configuration -> its results, in the order of training."""
 
 
-def tell(folder: Path, options: Sequence[Asked], sights: Sights) -> int:
+def report_results(folder: Path, options: Sequence[DiagnosticRequest], observations: Observations) -> int:
     """Write a figure and the numbers of each diagnostic, and print its table and the paths."""
     import importlib
 
     from dropgrid.files import write_atomically
-    from dropgrid.measure.snapshots import Moment
+    from dropgrid.measure.snapshots import Snapshot
     from dropgrid.plotting.style import png
     from dropgrid.store.files import write_json
     from dropgrid.store.layout import DiagnosticsFolder
 
     for each in options:
-        seen = {label: moments for label, moments in sights[each.name].items() if moments}
+        seen = {label: moments for label, moments in observations[each.name].items() if moments}
         if not seen:
             continue
         draw = importlib.import_module(f"dropgrid.measure.diagnostics.figure_{each.name}").draw
-        figure = draw({label: [Moment(s.step, s.found.arrays) for s in moments] for label, moments in seen.items()})
+        figure = draw({label: [Snapshot(s.step, s.found.arrays) for s in moments] for label, moments in seen.items()})
         paths = [DiagnosticsFolder(folder).numbers(each.name)]
-        write_json(paths[0], {"diagnostic": each.name, "asked": each._asdict(), "found": numbers(seen)})
+        write_json(paths[0], {"diagnostic": each.name, "asked": each._asdict(), "found": results_as_json(seen)})
         if figure is not None:
             paths.append(DiagnosticsFolder(folder).figure(each.name))
             image = png(figure)
-            write_atomically(paths[1], lambda path, image=image: path.write_bytes(image))  # type: ignore[misc]
+            write_atomically(paths[1], lambda file, image=image: file.write(image))  # type: ignore[misc]
         print_measures(each, seen, paths)
     return 0
 
 
-def numbers(seen: Mapping[str, Sequence[Seen]]) -> list[dict[str, Any]]:
-    """Return measures and arrays as JSON has them: what is no number is null."""
+def results_as_json(seen: Mapping[str, Sequence[Observation]]) -> list[dict[str, Any]]:
+    """Return measures and arrays for JSON; a value that is not finite becomes null."""
     import numpy as np
 
     def nested(values: np.ndarray) -> Any:
@@ -88,8 +88,8 @@ def numbers(seen: Mapping[str, Sequence[Seen]]) -> list[dict[str, Any]]:
     ]
 
 
-def print_measures(each: Asked, seen: Mapping[str, Sequence[Seen]], paths: Sequence[Path]) -> None:
-    """Print the measures, a line each, of every configuration's last moment; then the paths of the files."""
+def print_measures(each: DiagnosticRequest, seen: Mapping[str, Sequence[Observation]], paths: Sequence[Path]) -> None:
+    """Print each configuration's last measures, one per line, then the paths of the files."""
     from rich import box
     from rich.table import Table
 
@@ -110,13 +110,13 @@ def print_measures(each: Asked, seen: Mapping[str, Sequence[Seen]], paths: Seque
     for key, measure in found.items():
         unit = f", {measure.unit}" if measure.unit else ""
         values = [at.found.measures.get(key) for at in last.values()]
-        texts = ["–" if value is None else three_digits(value.value, value.unit) for value in values]
+        texts = ["–" if value is None else format_value(value.value, value.unit) for value in values]
         table.add_row(measure.label + unit, *texts)
     console.print(table)
     for path in paths:
         console.print(str(path), soft_wrap=True)
 
 
-def three_digits(value: float, unit: str) -> str:
-    """A number with three digits; a share in percent."""
+def format_value(value: float, unit: str) -> str:
+    """Return a number with three digits; a share in percent."""
     return f"{100 * value:.1f}" if unit == "%" else f"{value:.3g}"

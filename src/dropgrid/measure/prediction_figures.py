@@ -1,4 +1,4 @@
-"""What one finished cell took its test images for: the confusion matrix, and examples."""
+"""Figures of one finished cell's predictions: the confusion matrix, and examples."""
 
 from collections.abc import Sequence
 
@@ -8,27 +8,27 @@ from matplotlib.figure import Figure
 from scipy.special import softmax
 
 from dropgrid.plotting.layout import FigureSection, assemble_figure
-from dropgrid.plotting.style import GREEN, INK, MARGIN, VERMILLION, place
+from dropgrid.plotting.style import GREEN, INK, MARGIN, VERMILLION, place_axes
 from dropgrid.plotting.text import shorten, shorten_lines, text_height, text_width, wrap, write_text
 
 WIDTH = 7.5
 """Inches: a logger shows it smaller than a page."""
 
 NUMBERED = 20
-"""Classes of a matrix, at most, whose cells tell their numbers."""
+"""The most classes of a matrix with numbers in its cells."""
 
 CLASS, CLASS_WIDTH = 8.0, 1.5
-"""Points of a class's name beside the matrix, and its inches at most."""
+"""Font size in points of class names beside the matrix, and their largest width in inches."""
 
 ACROSS, LINES = 8, 2
-"""Examples in a line, and lines of each kind."""
+"""Examples per line, and lines of each kind."""
 
 EXAMPLE, AIR = 7.0, 0.06
-"""Points of the text under an example, inches between two."""
+"""Font size in points of the text under an example, and inches between two examples."""
 
 
-def confusion(logits: np.ndarray, targets: np.ndarray, classes: Sequence[str]) -> Figure:
-    """Of the images (N,) of each class, the share taken for each: rows sum to 100 %.
+def draw_confusion(logits: np.ndarray, targets: np.ndarray, classes: Sequence[str]) -> Figure:
+    """Draw the confusion matrix of N images: the share of each class (row) predicted as each class; rows sum to 100 %.
 
     Args:
         logits: (N, K).
@@ -44,7 +44,7 @@ def confusion(logits: np.ndarray, targets: np.ndarray, classes: Sequence[str]) -
     side = WIDTH - 2 * MARGIN - names - 0.45
 
     def paint(figure: Figure, top: float) -> None:
-        axes = place(figure, left, top, side, side)
+        axes = place_axes(figure, left, top, side, side)
         draw_matrix(axes, counts)
         if named:
             axes.set_xticks(range(count), named, rotation=45, ha="right", rotation_mode="anchor", fontsize=CLASS)
@@ -59,7 +59,7 @@ def confusion(logits: np.ndarray, targets: np.ndarray, classes: Sequence[str]) -
 
 
 def draw_matrix(axes: Axes, counts: np.ndarray) -> None:
-    """Each row's shares in percent as shades, and as numbers if there is room."""
+    """Draw each row's shares in percent as shades, and as numbers if there is room."""
     shares = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
     axes.grid(visible=False)
@@ -72,20 +72,22 @@ def draw_matrix(axes: Axes, counts: np.ndarray) -> None:
             axes.text(column, row, f"{share:.3g}", ha="center", va="center", fontsize=7, color=colour)
 
 
-def examples(logits: np.ndarray, targets: np.ndarray, classes: Sequence[str], chosen: dict[int, np.ndarray]) -> Figure:
-    """The first test images and those of the greatest loss, each with what it was taken for and how surely.
+def draw_examples(
+    logits: np.ndarray, targets: np.ndarray, classes: Sequence[str], chosen: dict[int, np.ndarray]
+) -> Figure:
+    """Draw the first test images and those with the highest loss, each with its prediction and confidence.
 
     Args:
-        logits, targets, classes: as of `confusion`.
-        chosen: image uint8 (C, H, W) by its place, of those that `worth_showing` names.
+        logits, targets, classes: see `draw_confusion`.
+        chosen: place -> image, uint8 (C, H, W), for the places that `choose_examples` returns.
     """
     sure = 100 * softmax(logits.astype(np.float64), axis=1)
-    first, worst = worth_showing(logits, targets)
+    first, worst = choose_examples(logits, targets)
 
     def section(label: str, places: Sequence[int]) -> FigureSection:
         taken = [int(logits[each].argmax()) for each in places]
         words = [
-            in_words(classes[found], float(sure[each, found]), classes[targets[each]])
+            describe_prediction(classes[found], float(sure[each, found]), classes[targets[each]])
             for each, found in zip(places, taken, strict=True)
         ]
         return image_rows(label, [(chosen[each], *own) for each, own in zip(places, words, strict=True)])
@@ -94,8 +96,8 @@ def examples(logits: np.ndarray, targets: np.ndarray, classes: Sequence[str], ch
     return assemble_figure("Test images and what they are taken for", sections, "", width=WIDTH)
 
 
-def in_words(found: str, sure: float, target: str) -> tuple[str, bool]:
-    """What an image was taken for and, if it is something else, what it is; and whether that is right."""
+def describe_prediction(found: str, sure: float, target: str) -> tuple[str, bool]:
+    """Return the text under an example (prediction, confidence, the true class if wrong), and whether it is right."""
     side = (WIDTH - 2 * MARGIN) / ACROSS - AIR
     share = f" ({sure:.0f} %)".replace(" %", "\N{NO-BREAK SPACE}%")
     taken = wrap(shorten_lines(found, side, 2, EXAMPLE).replace("\n", " ") + share, side, EXAMPLE)
@@ -105,7 +107,7 @@ def in_words(found: str, sure: float, target: str) -> tuple[str, bool]:
 
 
 def image_rows(label: str, shown: Sequence[tuple[np.ndarray, str, bool]]) -> FigureSection:
-    """Images side by side, each with its text below, green if it is right."""
+    """Return a section of images side by side, each with its text below, green if the prediction is right."""
     pitch = (WIDTH - 2 * MARGIN) / ACROSS
     side = pitch - AIR
     deep = side + max((text_height(text, EXAMPLE) for _, text, _ in shown), default=0.0) + 0.1
@@ -114,7 +116,7 @@ def image_rows(label: str, shown: Sequence[tuple[np.ndarray, str, bool]]) -> Fig
         for index, (image, text, right) in enumerate(shown):
             down, across = divmod(index, ACROSS)
             left, upper = MARGIN + across * pitch, top + down * deep
-            draw_image(place(figure, left, upper, side, side), image)
+            draw_image(place_axes(figure, left, upper, side, side), image)
             colour = GREEN if right else VERMILLION
             write_text(figure, left, upper + side + 0.03, text, fontsize=EXAMPLE, color=colour)
 
@@ -122,7 +124,7 @@ def image_rows(label: str, shown: Sequence[tuple[np.ndarray, str, bool]]) -> Fig
 
 
 def draw_image(axes: Axes, image: np.ndarray) -> None:
-    """An image (C, H, W), grey or colour."""
+    """Draw an image (C, H, W), grey or colour."""
     axes.set_axis_off()
     if len(image) == 3:
         axes.imshow(np.moveaxis(image, 0, -1), interpolation="nearest")
@@ -130,8 +132,8 @@ def draw_image(axes: Axes, image: np.ndarray) -> None:
         axes.imshow(image[0], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
 
 
-def worth_showing(logits: np.ndarray, targets: np.ndarray) -> tuple[list[int], list[int]]:
-    """Places of the first images, and of those whose class was thought least likely."""
+def choose_examples(logits: np.ndarray, targets: np.ndarray) -> tuple[list[int], list[int]]:
+    """Return the places of the first images, and of those whose true class got the lowest probability."""
     shown = ACROSS * LINES
     chance = softmax(logits.astype(np.float64), axis=1)[np.arange(len(targets)), targets]
     return list(range(min(shown, len(targets)))), [int(each) for each in np.argsort(chance, kind="stable")[:shown]]

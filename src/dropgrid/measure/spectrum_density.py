@@ -1,4 +1,4 @@
-"""Densities of spectra that are known at nodes with weights."""
+"""Densities of spectra that are given as weighted nodes."""
 
 from collections.abc import Sequence
 

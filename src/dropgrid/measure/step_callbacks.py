@@ -1,4 +1,4 @@
-"""A training that is looked at on its way, and ends where enough was seen."""
+"""Callbacks with which a diagnostic measures a training at some steps, and ends it early."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,12 +9,12 @@ from torch import Tensor
 from dropgrid.learner import Learner
 
 
-class Enough(Exception):
-    """All was seen that was asked for."""
+class StopTraining(Exception):
+    """Raised to end a training once everything requested is measured."""
 
 
-class Visits(Callback):
-    """Calls `visit` with the number of steps taken, before each step and after the last; raises Enough after `last`."""
+class StepVisitor(Callback):
+    """Call `visit` with the number of steps taken, before each step and at the end; raise StopTraining after `last`."""
 
     def __init__(self, last: int, visit: Callable[[int], None]):
         self.last = last
@@ -25,7 +25,7 @@ class Visits(Callback):
         if batch_idx % trainer.accumulate_grad_batches == 0:
             self.at(trainer.global_step)
             if trainer.global_step >= self.last:
-                raise Enough
+                raise StopTraining
 
     def on_train_end(self, trainer: Trainer, learner: LightningModule) -> None:
         self.at(trainer.global_step)
@@ -36,8 +36,8 @@ class Visits(Callback):
         self.visit(step)
 
 
-class Losses(Callback):
-    """Calls `watch` with each optimizer step and the loss of its batch before it; raises Enough when it says so.
+class LossWatcher(Callback):
+    """Call `watch` with each optimizer step and its batch's loss before it; raise StopTraining when it returns True.
 
     If an optimizer evaluates a step's loss more than once, the first value is reported.
     """
@@ -59,4 +59,4 @@ class Losses(Callback):
         loss = learner.objective.means((sums - self.before).tolist())["loss"]
         self.before = sums
         if self.watch(trainer.global_step - 1, loss):
-            raise Enough
+            raise StopTraining

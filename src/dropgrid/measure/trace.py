@@ -1,4 +1,4 @@
-"""The modules that a forward pass reaches, in its order: a dry run, nothing computed."""
+"""The modules that a forward pass calls, in order, by a dry run on the meta device."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -9,15 +9,13 @@ from torch import Tensor, nn
 from dropgrid.sites import with_inference
 
 IMAGES = 2
-"""In the dry run's batch."""
+"""Images in the batch of the dry run."""
 
 Hook = Callable[[nn.Module, tuple[Any, ...], Any], None]
 
 
 class Call(NamedTuple):
-    """A module's dotted name, the module itself, and what went in and came out: on the meta device, to be compared
-    by identity and asked for shapes.
-    """
+    """A call of a module: its dotted name, the module, input and output; meta tensors, for identity and shape only."""
 
     name: str
     module: nn.Module
@@ -25,10 +23,11 @@ class Call(NamedTuple):
     output: Tensor
 
 
-def calls(network: nn.Module, size: Sequence[int]) -> list[Call]:
-    """Every call that makes one tensor of one, by their ends, for images of `size` (C, H, W), in eval mode, no masks.
+def trace_calls(network: nn.Module, size: Sequence[int]) -> list[Call]:
+    """Return every call with one tensor in and one out, in the order in which they end, in eval mode without masks.
 
-    What does nothing then gives back the tensor that it got: a layer's output `is` the input of what follows it.
+    `size` is the images' (C, H, W). A module that does nothing returns its input, so a layer's output `is` the input
+    of the next module that does something.
     """
     own = dict(network.named_modules())
     found: list[Call] = []

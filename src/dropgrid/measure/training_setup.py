@@ -1,7 +1,7 @@
-"""What a diagnostic of the learning rate is given: a training before its first step.
+"""The argument of a diagnostic of the learning rate: a training before its first step.
 
-An option is a function `(course, **arguments) -> Found(measures, arrays)`. Its YAML has no `images`, `steps` and
-`every`: it looks at no network, and at no moment of training.
+An option is a function `(setup, **arguments) -> MeasureResult(measures, arrays)`. Its YAML has no `images`, `steps` and
+`every`, because it measures no network at a step.
 """
 
 from collections.abc import Callable
@@ -10,23 +10,23 @@ from dataclasses import dataclass
 from dropgrid.data.batches import batch_limit
 
 Schedule = Callable[..., float]
-"""(step, steps) -> factor on the optimizer's learning rate."""
+"""(step, steps) -> the factor on the optimizer's learning rate."""
 
 Watch = Callable[[int, float], bool]
-"""(step, loss of its batch before it) -> whether enough was seen."""
+"""(step, loss of its batch before it) -> whether to stop."""
 
 
 @dataclass(frozen=True)
-class Course:
-    """A configuration's training, none of which has happened.
+class TrainingSetup:
+    """A configuration's training before its first step.
 
     Args:
         lr: the optimizer's learning rate before any schedule.
-        schedule: the configuration's own.
-        steps: of the whole training.
-        train: (schedule, steps, watch): trains from the initial weights as the configuration does, but at the rates of
-            that schedule, and for `steps` even if its own training is shorter, until `watch` has seen enough; what
-            was trained is discarded.
+        schedule: the configuration's schedule.
+        steps: the steps of the whole training.
+        train: (schedule, steps, watch): trains from the initial weights as configured, but with this schedule and for
+            `steps` steps, even if the configured training is shorter, or until `watch` returns True. The weights are
+            discarded.
     """
 
     lr: float

@@ -1,4 +1,4 @@
-"""Inference without batch norm: its fixed scale and shift become part of the layer before it."""
+"""Batch-norm folding: at inference a norm's fixed scale and shift become part of the layer before it."""
 
 import copy
 from collections import Counter
@@ -20,19 +20,19 @@ IMAGES = 2
 """In the dry run's batch."""
 
 
-def folded(network: nn.Module, size: Sequence[int]) -> nn.Module:
-    """A copy in eval mode in which layers take the place of the batch norms after them; the same function.
+def fold_batchnorm(network: nn.Module, size: Sequence[int]) -> nn.Module:
+    """Return an equivalent copy in eval mode, in which batch norms are folded into the layers before them.
 
     w' = w · gain / sqrt(var + eps), b' = (b - mean) · gain / sqrt(var + eps) + shift, with the stored mean and var, by
-    output channel; the norm becomes an identity. So does every batch norm that keeps statistics and is the only thing
-    to use the output of a convolution or linear layer with a weight of its own, each run once; others stay, such as the
-    norms of a pre-activation net that take a sum. The dry run that finds them takes images of `size` (C, H, W). For
-    networks in which nothing is random in eval mode.
+    output channel; the norm becomes an identity. This applies to every batch norm that keeps statistics and is the only
+    user of the output of a convolution or linear layer with a weight of its own, both called once; others stay, such as
+    the norms of a pre-activation net that follow a sum. The dry run that finds them takes images of `size` (C, H, W).
+    The network must not be random in eval mode.
 
     Source: Jacob et al., "Quantization and training of neural networks", CVPR 2018, §3.2, eq. 14.
     """
     replica = copy.deepcopy(network).eval()
-    for name, before in pairs(network, size).items():
+    for name, before in foldable_pairs(network, size).items():
         norm, layer = replica.get_submodule(name), replica.get_submodule(before)
         assert isinstance(norm, _BatchNorm) and isinstance(layer, nn.Conv2d | nn.Linear)
         mean, var = norm.running_mean, norm.running_var
@@ -45,7 +45,7 @@ def folded(network: nn.Module, size: Sequence[int]) -> nn.Module:
 
 
 class Call(NamedTuple):
-    """A module's dotted name, what went in and what came out."""
+    """A module's dotted name, its input and its output."""
 
     name: str
     input: Tensor
@@ -53,7 +53,7 @@ class Call(NamedTuple):
 
 
 class Uses(TorchFunctionMode):
-    """Counts by how many of torch's functions each tensor was used to make others."""
+    """Counts for each tensor how many of torch's functions used it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,16 +71,16 @@ class Uses(TorchFunctionMode):
         return made
 
 
-def pairs(network: nn.Module, size: Sequence[int]) -> dict[str, str]:
-    """The batch norms that can be folded, each with the layer before it, by name: a dry run, nothing computed."""
+def foldable_pairs(network: nn.Module, size: Sequence[int]) -> dict[str, str]:
+    """Return the batch norms that can be folded, each with the layer before it, by name; found by a dry run on meta."""
     replica = with_inference(network, False).to("meta", torch.float32).eval()
     layers: list[Call] = []
     norms: list[Call] = []
     for name, module in replica.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear) and not is_parametrized(module):
-            module.register_forward_hook(noting(name, layers))
+            module.register_forward_hook(recording_hook(name, layers))
         elif foldable(module):
-            module.register_forward_hook(noting(name, norms))
+            module.register_forward_hook(recording_hook(name, norms))
     with torch.no_grad(), Uses() as uses:
         replica(torch.zeros(IMAGES, *size, device="meta"))
     runs = Counter(each.name for each in layers + norms)
@@ -93,6 +93,6 @@ def foldable(module: nn.Module) -> bool:
     return isinstance(module, _BatchNorm) and not isinstance(module, SwitchableNorm) and module.running_var is not None
 
 
-def noting(name: str, calls: list[Call]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-    """A hook that adds to the calls."""
+def recording_hook(name: str, calls: list[Call]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+    """Return a hook that records calls."""
     return lambda _, arguments, output: calls.append(Call(name, arguments[0], output))

@@ -1,4 +1,4 @@
-"""The residual blocks of He et al. (CVPR 2016), with a site wherever the DropBlock paper puts one.
+"""The residual blocks of He et al. (CVPR 2016), with sites where the DropBlock paper places them.
 
 The sites of a block named `layer3.0` are `layer3.0.conv1`, … (after norm and activation; the last one after its norm),
 `layer3.0.skip` (the shortcut, after its projection and norm), `layer3.0.branch` (the whole branch, before the sum) and
@@ -47,7 +47,7 @@ def check_stem(kind: object, stride: object) -> None:
 
 
 class Pad(nn.Module):
-    """Option A of He et al. §3.3: every `stride`-th cell, and `channels` new ones that are zero. No parameters."""
+    """The shortcut of option A of He et al. §3.3: every `stride`-th cell, with zeros as new channels. No parameters."""
 
     def __init__(self, channels: int, stride: int):
         super().__init__()
@@ -99,7 +99,7 @@ class AbstractBlock(nn.Module):
         self.drop_skip = parts.site(f"{name}.skip", "skip", group, block)
 
     def sum(self, branch: Tensor, input: Tensor, shifted: Tensor) -> Tensor:
-        """Before the last activation."""
+        """Return the block's output before the last activation."""
         if self.residual:
             skip = input if self.downsample is None else self.downsample(shifted)
             branch = self.drop_branch(self.scale(branch)) + self.drop_skip(skip)

@@ -1,4 +1,4 @@
-"""A net of three convolutions for CIFAR-10."""
+"""A network of three convolutions for CIFAR-10."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ from dropgrid.sites import Option
 
 
 class Conv(nn.Module):
-    """conv 5×5, norm, activation, what the regularizers put there, and a 3×3 pooling of stride 2.
+    """Convolution 5×5, norm, activation, regularizers, and a 3×3 pooling of stride 2.
 
-    With `post_norm` the norm stands after the activation, and the convolution has a bias.
+    With `post_norm` the norm comes after the activation, and the convolution has a bias.
     """
 
     def __init__(
@@ -45,10 +45,10 @@ class CifarQuick(nn.Module):
         hidden: units of the hidden layer.
         post_norm: the norm after the activation of each layer, not before it.
         norm_head: a norm after the classifier too.
-        shape: of an image, (C, H, W).
-        classes: of the data.
+        shape: shape of an image, (C, H, W).
+        classes: number of classes.
         norm, activation: the axes' options.
-        sites: the regularizer options, asked at every site.
+        sites: regularizer options, called for every site.
 
     Source: Caffe's `cifar10_quick`, itself after Krizhevsky's cuda-convnet. Differs from it: the first activation
     stands before the pooling (for a maximum and ReLU the same), and the hidden layer, linear there, has a norm and an
@@ -85,7 +85,7 @@ class CifarQuick(nn.Module):
             pool = nn.MaxPool2d(3, 2, ceil_mode=True) if group == 1 else nn.AvgPool2d(3, 2, ceil_mode=True)
             self.add_module(f"layer{group}", Conv(parts, f"layer{group}", inputs, width, group, pool, post_norm))
             inputs = width
-            size = [pooled(each) for each in size]
+            size = [pooled_size(each) for each in size]
         self.layer4 = Hidden(parts, "layer4", inputs * size[0] * size[1], hidden, 4, post_norm)
         self.drop_head = parts.site("head", "head")
         self.fc, self.norm = parts.classifier(hidden, classes, norm_head)
@@ -99,8 +99,8 @@ class CifarQuick(nn.Module):
         return output
 
 
-def pooled(size: int) -> int:
-    """Return the cells after a 3×3 pooling of stride 2 in ceil mode; ValueError if nothing is left to pool."""
+def pooled_size(size: int) -> int:
+    """Return the number of cells after a 3×3 pooling of stride 2 in ceil mode; ValueError if nothing is left."""
     if size < 3:
         raise ValueError(
             f"model=cifar_quick pools three times and needs images of 12×12 or more; a map of {size} is left"

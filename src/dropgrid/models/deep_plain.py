@@ -12,7 +12,7 @@ from dropgrid.sites import Option
 
 
 class Layer(nn.Sequential):
-    """act(norm(conv3x3(x))), then what the regularizers put there; (N, inputs, H, W) -> (N, outputs, H, W)."""
+    """act(norm(conv3x3(x))), then the regularizers; (N, inputs, H, W) -> (N, outputs, H, W)."""
 
     def __init__(self, parts: Parts, name: str, inputs: int, outputs: int, padding: str, group: int, block: int):
         conv, norm = parts.conv(inputs, outputs, 3, padding_mode=padding)
@@ -29,17 +29,17 @@ class DeepPlain(nn.Module):
 
     Args:
         depth: convolutions after the first.
-        channels: of them all.
+        channels: channels of all convolutions.
         pool: side of the cells that are averaged after the first convolution, for smaller maps.
         padding: zeros, or circular (the periodic maps of the theory, §2.1).
-        groups: that the regularizers can tell apart.
-        shape: of an image, (C, H, W).
-        classes: of the data.
+        groups: number of groups, which regularizers can select.
+        shape: shape of an image, (C, H, W).
+        classes: number of classes.
         norm, activation: the axes' options; the experiment is norm=none activation=tanh.
-        sites: the regularizer options, asked at every site.
+        sites: regularizer options, called for every site.
 
     Raises:
-        ValueError: for a value outside these.
+        ValueError: an argument is out of its range.
 
     Source: §3. Differs from the paper: average pooling in place of strided convolutions, so that all of them can be
     orthogonal, and a classifier on the whole map.

@@ -12,7 +12,7 @@ from dropgrid.sites import Option
 
 
 class DenseLayer(nn.Module):
-    """cat(x, conv3x3(act(norm(conv1x1(act(norm(x))))))): `growth` new channels after those there are (§3).
+    """cat(x, conv3x3(act(norm(conv1x1(act(norm(x))))))): `growth` new channels after the existing ones (§3).
 
     (N, inputs, H, W) -> (N, inputs + growth, H, W). `bottleneck` · growth are the channels of the 1×1 convolution; at
     0 there is none. Its site stands after the norm and activation that follow it, that of the 3×3, which neither
@@ -76,13 +76,13 @@ class DenseNet(nn.Module):
         compression: the share of channels that a transition keeps, θ (C: 0.5).
         stem: imagenet (7×7 of stride 2, norm, activation, 3×3 max-pool of stride 2) or small (3×3).
         stem_width: channels of the stem.
-        shape: of an image, (C, H, W).
-        classes: of the data.
+        shape: shape of an image, (C, H, W).
+        classes: number of classes.
         norm, activation: the axes' options.
-        sites: the regularizer options, asked at every site.
+        sites: regularizer options, called for every site.
 
     Raises:
-        ValueError: for a value outside these, or images too small for the transitions.
+        ValueError: an argument is out of its range, or images too small for the transitions.
     """
 
     def __init__(

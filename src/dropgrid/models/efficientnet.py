@@ -1,4 +1,4 @@
-"""EfficientNet (Tan, Le, ICML 2019), its B0."""
+"""EfficientNet-B0 (Tan, Le, ICML 2019)."""
 
 from collections.abc import Sequence
 
@@ -32,7 +32,7 @@ def conv_norm_act(
     parts: Parts, inputs: int, outputs: int, kernel: int, stride: int, name: str, place: Place | None = None, *,
     depthwise: bool = False, act: bool = True,
 ) -> nn.Sequential:  # fmt: skip
-    """A convolution, its norm, an activation, and in a block what the regularizers put there."""
+    """Return a convolution, its norm, an activation, and in a block the regularizers."""
     conv, norm = parts.conv(inputs, outputs, kernel, stride, groups=inputs if depthwise else 1)
     group, block = (place.group, place.block) if place else (None, None)
     parts.weight(conv, f"{name}.0", group, block)
@@ -82,15 +82,15 @@ class EfficientNet(nn.Module):
         widths, depths, kernels, strides, expansions: of each group its channels, blocks, side of the depthwise
             convolutions, stride of the first, and how many times wider than its input a block is inside.
         stem_width: channels of the stem, a 3×3 convolution of stem_stride.
-        stem_stride: of it.
+        stem_stride: stride of the stem.
         head_width: channels of the last convolution.
-        shape: of an image, (C, H, W); of any H and W.
-        classes: of the data.
+        shape: shape of an image, (C, H, W); of any H and W.
+        classes: number of classes.
         norm, activation: the axes' options; the squeeze-excitation's layers have biases and no norm.
-        sites: the regularizer options, asked at every site.
+        sites: regularizer options, called for every site.
 
     Raises:
-        ValueError: for a value outside these.
+        ValueError: an argument is out of its range.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from dropgrid.sites import Option
 
 
 class Layer(nn.Module):
-    """act(norm(conv3x3(x))), then what the regularizers put there."""
+    """act(norm(conv3x3(x))), then the regularizers."""
 
     def __init__(self, parts: Parts, name: str, inputs: int, outputs: int, group: int):
         super().__init__()
@@ -34,6 +34,9 @@ class Fractal(nn.Module):
 
     Source: §2, eq. 1-2 and Fig. 1. The join of columns a to C is a site `join` of C - a paths.
     """
+
+    only: int | None = None
+    """The column that alone passes through the joins that it reaches; None: all do, as in training."""
 
     def __init__(self, parts: Parts, name: str, inputs: int, width: int, columns: int, group: int):
         super().__init__()
@@ -64,7 +67,10 @@ class Fractal(nn.Module):
             for column in ending:
                 number = end // 2 ** (self.columns - 1 - column) - 1
                 outputs.append(getattr(self, f"column{column}_{number}")(feeds[column]))
-            output = outputs[0] if len(outputs) == 1 else getattr(self, f"join{end}")(torch.stack(outputs)).mean(0)
+            if self.only is not None and self.only in ending:
+                output = outputs[ending.index(self.only)]
+            else:
+                output = outputs[0] if len(outputs) == 1 else getattr(self, f"join{end}")(torch.stack(outputs)).mean(0)
             for column in ending:
                 feeds[column] = output
         return output
@@ -78,10 +84,10 @@ class FractalNet(nn.Module):
     Args:
         widths: channels of each block.
         columns: of every block, C; the deepest has 2^(C-1) layers.
-        shape: of an image, (C, H, W).
-        classes: of the data.
+        shape: shape of an image, (C, H, W).
+        classes: number of classes.
         norm, activation: the axes' options.
-        sites: the regularizer options, asked at every site.
+        sites: regularizer options, called for every site.
 
     Source: §3. Differs from the paper: a global average in place of the last pooling, for images of any size.
     """

@@ -13,7 +13,7 @@ from dropgrid.sites import Option
 
 
 class Plain(nn.Module):
-    """H(x) = act(norm(layer(x))), then what the regularizers put there; a linear layer or a 3×3 convolution."""
+    """H(x) = act(norm(layer(x))), then the regularizers; a linear layer or a 3×3 convolution."""
 
     def __init__(self, parts: Parts, name: str, kind: str, inputs: int, outputs: int, group: int, block: int):
         super().__init__()
@@ -71,13 +71,13 @@ class Highway(nn.Module):
         depths: highway layers of each group, after its plain one.
         transform_bias: the gates' first bias; the more negative, the more of the input is carried (§2.2: -1 to -3).
         gated: false makes every layer plain, y = H(x): the twin without gates.
-        shape: of an image, (C, H, W).
-        classes: of the data.
+        shape: shape of an image, (C, H, W).
+        classes: number of classes.
         norm, activation: the axes' options; the gates have no norm.
-        sites: the regularizer options, asked at every site.
+        sites: regularizer options, called for every site.
 
     Raises:
-        ValueError: for a value outside these, or images too small for the poolings.
+        ValueError: an argument is out of its range, or images too small for the poolings.
 
     Source: §2 and 3.1. Differs from the paper: a global average in place of its last pooling.
     """

@@ -1,4 +1,4 @@
-"""Convolution and linear layer with a place for what regularizes their weights."""
+"""Convolution and linear layer with a hook for weight regularizers."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class Conv2d(nn.Conv2d):
-    """torch's, with the same state_dict; `through`, if a regularizer put one, computes the output."""
+    """torch's Conv2d with the same state_dict; `through`, if a regularizer has set it, computes the output."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -20,7 +20,7 @@ class Conv2d(nn.Conv2d):
 
 
 class Linear(nn.Linear):
-    """torch's, with the same state_dict; `through` as above."""
+    """torch's Linear with the same state_dict; `through` as in `Conv2d`."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)

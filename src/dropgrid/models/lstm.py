@@ -1,4 +1,4 @@
-"""An LSTM that reads an image; for its layers, norms and dropout see `dropgrid.models.recurrent`."""
+"""An LSTM that reads an image as a sequence; see `dropgrid.models.recurrent` for its layers, norms and dropout."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,17 @@ from torch import Tensor, nn
 from dropgrid import checks, streams
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.models.recurrent import LSTMLayer
+from dropgrid.models.recurrent_norms import LAYER_NORMS
 from dropgrid.sites import AbstractRandom, Option
 
 ORDERS = ("rows", "pixels", "permuted")
 
 
 class TrainRows(AbstractRandom):
-    """In training the first k rows of every image, k uniform in `least` … `most`, drawn for each micro-batch.
+    """Keeps in training the first k rows of every image, k uniform in `least` … `most`, drawn for each micro-batch.
 
-    (N, T, D) -> (N, k · T / rows, D), T / rows steps a row; in eval mode, whatever else is random there, all of it.
-    Counted are the rows left out: 1 - (least + most) / (2 · rows) of them.
+    (N, T, D) -> (N, k · T / rows, D), with T / rows steps per row; in eval mode all rows. Rows left out are counted:
+    a fraction of 1 - (least + most) / (2 · rows).
     """
 
     counts = "rows left out"
@@ -30,8 +31,8 @@ class TrainRows(AbstractRandom):
         self.site = "train_rows"
         self.drawn = least
 
-    def advance(self, level: float, key: int) -> None:
-        super().advance(level, key)
+    def advance_hashed(self, level: float, key: int) -> None:
+        super().advance_hashed(level, key)
         self.drawn = self.drawn_of(key)  # here, where the key is no tensor yet: nothing is read back from a device
 
     def drawn_of(self, key: int) -> int:
@@ -94,27 +95,30 @@ class Reading(nn.Module):
 class LSTM(nn.Module):
     """An LSTM over an image's rows or pixels, linear classifier on its last state; (N, C, H, W) -> (N, classes).
 
-    Every layer is a group of its own, `layer1`, `layer2`, … 4 · (D · H + H² + H) weights and biases a layer of H units
-    with D inputs (that of torch.nn.LSTM less one of its two biases); with norm=layer 4 · (D · H + H²) and 10 · H of
-    gains and shifts, with norm=batch 14 · H. With norm=batch a step has statistics of its own: those beyond the longest
-    that `train_rows` trains take, at inference, the last step's (see `dropgrid.models.recurrent`).
+    Every layer is a group, `layer1`, `layer2`, … A layer of H units with D inputs has 4 · (D · H + H² + H) weights and
+    biases (torch.nn.LSTM without one of its two biases); with norm=layer 4 · (D · H + H²) weights and 10 · H gains and
+    shifts, 18 · H in the paper's form; with norm=batch 14 · H. With norm=batch each step has its own statistics; at
+    inference, steps beyond the longest training sequence of `train_rows` use the last step's (see
+    `dropgrid.models.recurrent_norms`).
 
     Args:
         hidden: units of each layer.
-        inner: g, of candidate and output: tanh, or `activation`, the axis's option, which else must be tanh or the
-            ReLU that stands where none is chosen.
+        inner: g, the activation of candidate and output: tanh, or `activation` for the axis's option, which otherwise
+            must be tanh or the default ReLU.
         forget_bias: a constant added to the forget gates, after their norm.
-        gain, shift: the first values of a layer norm's; None: 1 and 0.
+        layer_norm: the form of norm=layer and norm=group in a cell: `gates`, `tensorflow` or `paper` (see
+            `dropgrid.models.recurrent_norms`); `gates` with any other norm.
+        gain, shift: initial gain and shift of a layer norm; None: 1 and 0.
         order: rows, pixels or permuted (see `Reading`).
-        permutation_seed: of the permuted order.
-        train_rows: None, or the least and the most rows that a batch of training has (see `TrainRows`).
-        shape: of an image, (C, H, W).
-        classes: of the data.
+        permutation_seed: seed of the permuted order.
+        train_rows: None, or the least and the most rows of a training batch (see `TrainRows`).
+        shape: shape of an image, (C, H, W).
+        classes: number of classes.
         norm, activation: the axes' options.
-        sites: the regularizer options, asked at every site.
+        sites: regularizer options, called for every site.
 
     Raises:
-        ValueError: for a value outside these, or a norm that has no form in a cell.
+        ValueError: an argument is out of its range, or a norm that has no form in a cell.
 
     Source: of recurrent dropout, on the update and never on the memory, Semeniuta, Severyn, Barth, COLING 2016, §3.
     """
@@ -125,6 +129,7 @@ class LSTM(nn.Module):
         hidden: Sequence[int],
         inner: str,
         forget_bias: float,
+        layer_norm: str,
         gain: float | None,
         shift: float | None,
         order: str,
@@ -141,11 +146,12 @@ class LSTM(nn.Module):
         checks.one_of("model.order", order, ORDERS)
         checks.whole_number("model.classes", classes, 1)
         checks.number("model.forget_bias", forget_bias)
+        checks.one_of("model.layer_norm", layer_norm, LAYER_NORMS)
         for name, value in (("gain", gain), ("shift", shift)):
             if value is not None:
                 checks.number(f"model.{name}", value)
         checks.whole_number("model.permutation_seed", permutation_seed, 0)
-        bounds = rows_of(train_rows, shape[1])
+        bounds = row_range(train_rows, shape[1])
         self.groups = len(hidden)
         parts = Parts(norm, activation, sites, groups=self.groups, blocks=self.groups)
         self.drop_input = parts.site("input", "input")
@@ -161,7 +167,8 @@ class LSTM(nn.Module):
                 group,
                 steps=bounds[1] * self.reading.per_row,
                 forget_bias=forget_bias,
-                inner=inner_of(inner, activation),
+                inner=inner_activation(inner, activation),
+                layer_norm=layer_norm,
                 gain=gain,
                 shift=shift,
             )
@@ -180,8 +187,8 @@ class LSTM(nn.Module):
         return output
 
 
-def inner_of(inner: str, activation: Activation) -> nn.Module:
-    """Return the inner activation; ValueError if an activation was chosen that would do nothing."""
+def inner_activation(inner: str, activation: Activation) -> nn.Module:
+    """Return the inner activation; ValueError if an activation without effect was chosen."""
     checks.one_of("model.inner", inner, ("tanh", "activation"))
     chosen = activation()
     if inner == "activation":
@@ -193,8 +200,8 @@ def inner_of(inner: str, activation: Activation) -> nn.Module:
     return nn.Tanh()
 
 
-def rows_of(train_rows: object, rows: int) -> tuple[int, int]:
-    """Return the least and the most rows of training; ValueError unless two of 1 to `rows`, or None for all."""
+def row_range(train_rows: object, rows: int) -> tuple[int, int]:
+    """Return the least and the most rows of training, both from 1 to `rows`; None is all. ValueError if invalid."""
     if train_rows is None:
         return rows, rows
     message = f"model.train_rows must be null or two whole numbers, the least and the most rows, of 1 to {rows}"

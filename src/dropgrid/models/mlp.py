@@ -12,7 +12,7 @@ from dropgrid.sites import Option
 
 
 class Hidden(nn.Sequential):
-    """act(norm(linear(x))), then what the regularizers put there; (N, inputs) -> (N, features).
+    """act(norm(linear(x))), then the regularizers; (N, inputs) -> (N, features).
 
     With `post_norm` norm(act(linear(x))), of a linear layer with a bias.
     """
@@ -29,7 +29,7 @@ class Hidden(nn.Sequential):
 
 
 class MLP(nn.Module):
-    """Pixels in a row, hidden layers, linear classifier; (N, C, H, W) -> (N, classes).
+    """Flattened pixels, hidden layers, linear classifier; (N, C, H, W) -> (N, classes).
 
     Every hidden layer is a group of its own, `layer1`, `layer2`, …
 
@@ -37,10 +37,10 @@ class MLP(nn.Module):
         hidden: units of each hidden layer; of none it is softmax regression.
         post_norm: the norm after the activation of each layer, not before it.
         norm_head: a norm after the classifier too.
-        shape: of an image, (C, H, W).
-        classes: of the data.
+        shape: shape of an image, (C, H, W).
+        classes: number of classes.
         norm, activation: the axes' options.
-        sites: the regularizer options, asked at every site.
+        sites: regularizer options, called for every site.
 
     Source: the fully connected nets on MNIST of Srivastava et al., JMLR 2014, §6.1.1.
     """

@@ -1,4 +1,4 @@
-"""The parts of every network: norm, activation, and the regularizers at its sites."""
+"""Building blocks of every network: norm, activation, and the regularizers at its sites."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,8 +21,8 @@ class Parts:
 
     Args:
         norm, activation: the axes' options.
-        sites: the regularizer options, asked in their order.
-        groups, blocks: how many stages and residual blocks the network has.
+        sites: the regularizer options, called in their order.
+        groups, blocks: number of stages and residual blocks of the network.
         branch_scale: none, skipinit or fixup: the learned scalars of its residual branches.
     """
 
@@ -68,7 +68,7 @@ class Parts:
         return self.norm(make if bias is None else lambda **_: make(bias=bias), outputs)
 
     def norm_of(self, features: int) -> nn.Module:
-        """Return a norm of `features` channels without a layer of its own before it."""
+        """Return a norm of `features` channels that follows no layer of its own."""
         return self.norm(partial(Conv2d, features, features, 1, device="meta"), features)[1]
 
     def shift(self) -> nn.Module:

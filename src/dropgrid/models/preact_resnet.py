@@ -16,7 +16,7 @@ EXPANSION = {"basic": 1, "bottleneck": 4}
 
 
 class Preact(NamedTuple):
-    """A block's form: the fields are `PreactResNet`'s arguments, and whether it is the network's first."""
+    """A block's form: `PreactResNet`'s arguments, and whether it is the network's first."""
 
     block: str
     shortcut: str
@@ -25,11 +25,11 @@ class Preact(NamedTuple):
 
 
 class PreactBlock(nn.Module):
-    """x + conv(act(norm(… conv(act(norm(x)))))): nothing acts on the sum, so a signal passes unchanged.
+    """x + conv(act(norm(… conv(act(norm(x)))))): nothing acts on the sum, so the shortcut passes it unchanged.
 
-    (N, inputs, H, W) -> (N, width · expansion, H/stride, W/stride). Where the shape changes the shortcut starts after
-    the first activation, which branch and shortcut then share. The `first` block has no norm and activation of its
-    own: the stem's stand before it (appendix: "right after conv1 and before splitting").
+    (N, inputs, H, W) -> (N, width · expansion, H/stride, W/stride). If the shape changes, the shortcut starts after the
+    first activation, which branch and shortcut then share. The `first` block has no norm and activation of its own,
+    because the stem has them (appendix: "right after conv1 and before splitting").
 
     A norm follows the convolution before it except the first, which follows a sum. Sites are those of `blocks`, after
     norm and activation; the one after the last convolution, which neither follows, is asked with `last_site`.
@@ -100,16 +100,16 @@ class PreactResNet(nn.Module):
 
     Args:
         stem_width: channels of the stem.
-        last_site: `conv` sites after the last convolution of each block too, where no norm and activation follow.
-            Without them dropout acts between the convolutions alone (Zagoruyko, Komodakis, Fig. 1d).
-        block, depths, base_width, width, strides, stem, stem_stride, shortcut, branch_scale: as of `ResNet`.
-        shape: of an image, (C, H, W); of any H and W.
-        classes: of the data.
+        last_site: add `conv` sites after the last convolution of each block, which no norm and activation follow.
+            Without them dropout acts only between the convolutions (Zagoruyko, Komodakis, Fig. 1d).
+        block, depths, base_width, width, strides, stem, stem_stride, shortcut, branch_scale: as in `ResNet`.
+        shape: shape of an image, (C, H, W); of any H and W.
+        classes: number of classes.
         norm, activation: the axes' options.
-        sites: the regularizer options, asked at every site.
+        sites: regularizer options, called for every site.
 
     Raises:
-        ValueError: for a value outside these.
+        ValueError: an argument is out of its range.
     """
 
     def __init__(

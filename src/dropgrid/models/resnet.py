@@ -27,22 +27,22 @@ class ResNet(nn.Module):
         depths: residual blocks in each group; their length is the number of groups.
         base_width: channels of the first group.
         width: multiplies every width; the widths are rounded to whole channels.
-        strides: of each group's first block.
+        strides: stride of each group's first block.
         stem: imagenet (7×7 of stride 2, then a 3×3 max-pool of stride 2) or small (3×3 of `stem_stride`).
-        stem_stride: of the small stem.
-        shortcut: projection (1×1 convolution and norm) or pad (option A: parameter-free) where the shape changes.
-        residual: false leaves every shortcut out: the plain nets of He et al. §3.3.
+        stem_stride: stride of the small stem.
+        shortcut: projection (1×1 convolution and norm) or pad (option A: parameter-free) if the shape changes.
+        residual: false leaves out every shortcut: the plain nets of He et al. §3.3.
         cardinality: groups of a bottleneck's 3×3 convolution (ResNeXt: Xie et al., CVPR 2017, §3), each of
         width_per_group: channels in the first group if base_width is 64.
         branch_scale: none, skipinit or fixup: learned scalars, with which the net trains without a norm (`scalars`).
         zero_init_residual: start the gain of each block's last norm at 0 (Goyal et al. 2017, §5.1).
-        shape: of an image, (C, H, W); of any H and W.
-        classes: of the data.
+        shape: shape of an image, (C, H, W); of any H and W.
+        classes: number of classes.
         norm, activation: the axes' options.
-        sites: the regularizer options, asked at every site.
+        sites: regularizer options, called for every site.
 
     Raises:
-        ValueError: for a value outside these.
+        ValueError: an argument is out of its range.
     """
 
     def __init__(

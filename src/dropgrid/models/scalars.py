@@ -1,4 +1,4 @@
-"""Learned scalars on residual branches, with which residual nets train without normalization.
+"""Learned scalars on residual branches, with which residual networks train without normalization.
 
 `skipinit` (De, Smith, NeurIPS 2020; ReZero, Bachlechner et al., UAI 2021): a multiplier that starts at 0 ends a branch.
 `fixup` (Zhang et al., ICLR 2019, §3): one that starts at 1, and scalar biases that start at 0 before each convolution,
@@ -16,7 +16,7 @@ FIXUP_LR_SCALE = 0.1
 
 
 class Shift(nn.Module):
-    """input + bias, a scalar."""
+    """input + bias, with a scalar bias."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Shift(nn.Module):
 
 
 class Scale(nn.Module):
-    """input · weight, a scalar."""
+    """input · weight, with a scalar weight."""
 
     def __init__(self, start: float, lr_scale: float):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Batch norms whose statistics stand outside the gradient."""
+"""Batch norms whose statistics do not propagate gradients."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class Detached(_BatchNorm):
-    """y = gain · (x - mean) / sqrt(var + eps) + shift, as ever; mean and var are constants to the gradient.
+    """y = gain · (x - mean) / sqrt(var + eps) + shift, with mean and var as constants in the backward pass.
 
     The true gradient with respect to x is orthogonal to 1 and to x - mean: it asks for no change that the norm would
     take out. This one, gain / sqrt(var + eps) · dL/dy, does, and the loss does not answer. Values, moving averages and
@@ -24,8 +24,8 @@ class Detached(_BatchNorm):
 
 
 class DetachedBatchNorm1d(Detached, nn.BatchNorm1d):
-    """After a linear layer."""
+    """The norm after a linear layer."""
 
 
 class DetachedBatchNorm2d(Detached, nn.BatchNorm2d):
-    """After a convolution."""
+    """The norm after a convolution."""

@@ -8,7 +8,7 @@ from dropgrid import checks
 
 
 class InstanceNorm2d(nn.InstanceNorm2d):
-    """torch's instance norm, with an error of ours for maps of one cell."""
+    """torch's InstanceNorm2d with our error for maps of one cell."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         super()._check_input_dim(input)

@@ -8,7 +8,7 @@ from dropgrid import checks
 
 
 def layer(layer: Callable[..., nn.Module], features: int, *, eps: float, affine: bool) -> tuple[nn.Module, nn.Module]:
-    """(x - mean) / sqrt(var + eps) · gain + shift, statistics over all that one layer gives for one example.
+    """(x - mean) / sqrt(var + eps) · gain + shift, statistics over all outputs of a layer for one example.
 
     After a convolution that is all channels and cells together, (C, H, W), with a gain and a shift a channel: what Wu
     and He (ECCV 2018, Fig. 2) call layer norm, and group norm with one group. After a linear layer it is (C), the

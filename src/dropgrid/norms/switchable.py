@@ -28,10 +28,10 @@ class SwitchableNorm(_BatchNorm):
     def forward(self, input: Tensor) -> Tensor:
         values = input.unflatten(1, (-1, 1)) if input.dim() == 2 else input.flatten(2)
         var, mean = torch.var_mean(values, 2, correction=0)
-        kinds = [(mean, var), joined(mean, var, 1), self.of_batch(mean, var, values.shape[2])]
+        kinds = [(mean, var), combine_statistics(mean, var, 1), self.of_batch(mean, var, values.shape[2])]
         means, variances = zip(*kinds[-len(self.mean_logits) :], strict=True)
-        mean = mixed(self.mean_logits, means)
-        scale = (mixed(self.var_logits, variances) + self.eps).rsqrt()
+        mean = mix_statistics(self.mean_logits, means)
+        scale = (mix_statistics(self.var_logits, variances) + self.eps).rsqrt()
         if self.affine:
             scale = scale * self.weight
         output = (values - mean[:, :, None]) * scale[:, :, None]
@@ -45,7 +45,7 @@ class SwitchableNorm(_BatchNorm):
         if not self.training:
             return self.running_mean[None], self.running_var[None]
         count = len(mean) * cells
-        mean, var = joined(mean, var, 0)
+        mean, var = combine_statistics(mean, var, 0)
         with torch.no_grad():
             self.num_batches_tracked += 1
             share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
@@ -54,13 +54,13 @@ class SwitchableNorm(_BatchNorm):
         return mean, var
 
 
-def joined(mean: Tensor, var: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+def combine_statistics(mean: Tensor, var: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """Return mean and variance of equal parts together, from those of each part (eq. 4)."""
     between, together = torch.var_mean(mean, dim, correction=0, keepdim=True)
     return together, var.mean(dim, keepdim=True) + between
 
 
-def mixed(logits: Tensor, values: Sequence[Tensor]) -> Tensor:
+def mix_statistics(logits: Tensor, values: Sequence[Tensor]) -> Tensor:
     """Return Σ softmax(logits)_k · value_k."""
     total: Tensor = sum(share * value for share, value in zip(logits.softmax(0), values, strict=True))
     return total

@@ -9,8 +9,8 @@ from dropgrid.optimizers.groups import parameter_groups
 def gradient_descent(model: nn.Module, *, lr: float, weight_decay: float, decay_all: bool) -> optim.Optimizer:
     """w ← w - lr · (g + weight_decay · w), g the gradient on all training images: one step an epoch.
 
-    It is checked that a step sees them all (`data.batch_size=all`, or as many in `trainer.accumulate_grad_batches`
-    batches if they do not fit in memory); dropping and augmentation are drawn anew each step all the same.
+    A check requires that a step uses all images (`data.batch_size=all`, or several `trainer.accumulate_grad_batches` if
+    they do not fit in memory); masks and augmentation are still drawn anew at each step.
     """
     return optim.SGD(parameter_groups(model, weight_decay, decay_all), lr=checks.number("optimizer.lr", lr, above=0))
 

@@ -1,4 +1,4 @@
-"""Which parameters decay, and which learn more slowly."""
+"""Parameter groups: which parameters decay, and which have a scaled learning rate."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from dropgrid import checks
 def parameter_groups(model: nn.Module, weight_decay: float, decay_all: bool) -> list[dict[str, Any]]:
     """Return two groups: weights of convolutions and linear layers with `weight_decay`, norms and biases without.
 
-    What has fewer than two dimensions is a norm's, a bias, or an activation's own (PReLU's slope). With `decay_all`
-    everything decays. What belongs to a module with an `lr_scale` stands in groups of its own that have it: the learner
-    takes their learning rate times that. Source: He et al., "Bag of tricks", CVPR 2019, §3.1, "no bias decay".
+    Parameters with fewer than two dimensions belong to norms, biases or activations (PReLU's slope). With `decay_all`
+    all parameters decay. Parameters of a module with an `lr_scale` are in separate groups, whose learning rate the
+    learner multiplies by it. Source: He et al., "Bag of tricks", CVPR 2019, §3.1, "no bias decay".
     """
     checks.number("optimizer.weight_decay", weight_decay, least=0)
     checks.boolean("optimizer.decay_all", decay_all)

@@ -1,4 +1,4 @@
-"""Adam without the correction of its moments, which torch's cannot switch off."""
+"""Adam without bias correction, which torch's Adam cannot switch off."""
 
 from collections.abc import Callable
 from typing import Any

@@ -8,7 +8,7 @@ from dropgrid.penalties.weights import weights
 
 
 class MaxNorm:
-    """After each step ‖w‖₂ ≤ radius for the incoming weights w of every unit: longer ones are scaled back.
+    """After each step ‖w‖₂ ≤ radius for the incoming weights w of every unit: longer ones are rescaled.
 
     A unit is a row of a linear layer, an output channel of a convolution (all its inputs and cells together).
 

@@ -4,11 +4,11 @@ from torch import nn
 
 
 class NoPenalty:
-    """What a penalty is: `term(model)` is added to the loss, `project(model)` acts after a step; here neither does.
+    """No penalty, and the interface of all: `term(model)` is added to the loss, `project(model)` acts after a step.
 
-    A term that is a number, not a tensor, has no gradient and says that there is none: it is not added.
+    A term that is a number, not a tensor, means that there is none: it is not added.
 
-    `decays` says that it does what an optimizer's weight decay does: both at once are refused.
+    `decays` marks a penalty that acts like an optimizer's weight decay: using both at once is refused.
     """
 
     decays = False

@@ -1,5 +1,6 @@
 """The command line, read once: as the planner takes it, and as Hydra's own run needs it."""
 
+import os
 import re
 from argparse import Namespace
 from collections.abc import Sequence
@@ -18,22 +19,33 @@ from dropgrid.planning.overrides import normalized, parse_override, parse_text
 SWEEPS = ("+ablation=", "hydra/launcher=")
 """Beginnings of overrides that make a command a sweep without -m."""
 
+HYDRAS = re.compile(r"[+~]*hydra[./@=]")
+"""The beginning of an override that is about Hydra itself."""
+
+SHELL = re.compile("(install|uninstall|query)=(bash|fish|zsh)")
+"""The override of --shell-completion; `query` is the shell's own, with the line in a variable."""
+
 
 @dataclass(frozen=True)
 class CommandLine:
     """What a user typed.
 
     Args:
-        flags: as Hydra needs them; one that makes the command a sweep is added.
         options: what argparse reads in the flags.
         typed: the overrides, with the home folder written out.
         sweeps: whether Hydra is to sweep, by -m or by an override.
     """
 
-    flags: Sequence[str]
     options: Namespace
     typed: Sequence[str]
     sweeps: bool
+
+    @property
+    def flags(self) -> list[str]:
+        """The flags as Hydra needs them: each in one word, and one that makes the command a sweep."""
+        given = {**vars(self.options), "overrides": None, "multirun": self.sweeps}
+        names = {name: f"--{name.replace('_', '-')}" for name, value in given.items() if value}
+        return [names[name] if given[name] is True else f"{names[name]}={given[name]}" for name in names]
 
     @property
     def overrides(self) -> list[Override]:
@@ -49,16 +61,28 @@ class CommandLine:
         return [each for each in self.overrides if not each.is_hydra_override()]
 
     @property
+    def about_hydra(self) -> list[str]:
+        """The overrides that are about Hydra itself, as typed."""
+        return [text for text in self.typed if HYDRAS.match(text)]
+
+    @property
+    def about_command(self) -> list[str]:
+        """The overrides that are about Hydra itself, and about where files are written, as typed."""
+        return [text for text in self.typed if HYDRAS.match(text) or re.match(r"[+~]*paths[.=]", text)]
+
+    @property
     def hydra_overrides(self) -> list[str]:
         """The overrides as Hydra needs them.
 
-        In a sweep `key=value` becomes `key=choice(value)`: Hydra applies plain values before any row or choice is
-        known, and would refuse a key that the default option of its group lacks.
+        Our sweeper reads the others itself, so Hydra gets what it acts upon: it would apply a value before any row or
+        choice is known, and refuse a key that the default option of its group lacks. Another sweeper gets `key=value`
+        as `key=choice(value)`, for the same reason.
         """
-        return [
-            "{}=choice({})".format(*text.split("=", 1)) if self.sweeps and has_plain_value(text) else text
-            for text in self.typed
-        ]
+        if not self.sweeps:
+            return [*self.typed]
+        if not any(text.startswith("hydra/sweeper=") for text in self.typed):
+            return self.about_command
+        return ["{}=choice({})".format(*text.split("=", 1)) if has_plain_value(text) else text for text in self.typed]
 
     @property
     def arguments(self) -> list[str]:
@@ -77,20 +101,40 @@ def read_command_line(given: Sequence[str]) -> CommandLine:
     run does.
     """
     options = parse_flags(given)
-    flags = [each for each in given if each not in options.overrides]
     typed = [expand_home(f"+{each}" if each.startswith("ablation=") else each) for each in options.overrides]
-    if options.help or options.hydra_help or options.cfg or options.info or options.shell_completion:
-        return CommandLine(flags, options, typed, sweeps=False)
-    if any(each.startswith(SWEEPS) for each in typed) and not options.multirun:
-        return CommandLine([*flags, "--multirun"], options, typed, sweeps=True)
-    return CommandLine(flags, options, typed, sweeps=options.multirun)
+    shows = options.help or options.hydra_help or options.cfg or options.info or options.shell_completion
+    sweeps = options.multirun or any(each.startswith(SWEEPS) for each in typed)
+    return CommandLine(options, typed, sweeps=not shows and sweeps)
 
 
 def parse_flags(given: Sequence[str]) -> Namespace:
-    """Return a command line's flags, and its `overrides`, which may stand between them."""
+    """Return a command line's flags, and its `overrides`, which may stand between them.
+
+    Raises:
+        UserError: flags that argparse or Hydra would refuse, or by which Hydra would run a pickle.
+    """
     parser = get_args_parser()
     parser.error = refuse_flags  # type: ignore[method-assign]
-    return parser.parse_intermixed_args(given)
+    options = parser.parse_intermixed_args(given)
+    acts = ("run", "multirun", "cfg", "info", "shell_completion")
+    several = [f"--{name.replace('_', '-')}" for name in acts if getattr(options, name)]
+    if len(several) > 1:
+        raise UserError(f"{' and '.join(several)} exclude each other; choose one")
+    if options.experimental_rerun is not None:
+        raise UserError("--experimental-rerun would run a pickle; the same command continues a sweep")
+    if (options.resolve or options.package is not None) and not (options.cfg or options.help):
+        raise UserError("--resolve and --package go with --cfg job")
+    if options.shell_completion and not asks_shell(options.overrides):
+        raise UserError(
+            "--shell-completion takes install= or uninstall= with bash, fish or zsh, as in -sc install=bash"
+        )
+    return options
+
+
+def asks_shell(overrides: Sequence[str]) -> bool:
+    """Predicate: the overrides are those of --shell-completion."""
+    asked = SHELL.fullmatch(" ".join(overrides))
+    return asked is not None and (asked[1] != "query" or "COMP_LINE" in os.environ)
 
 
 def refuse_flags(message: str) -> NoReturn:
@@ -115,13 +159,26 @@ def has_plain_value(text: str) -> bool:
 
 
 def expand_home(override: str) -> str:
-    """Return `key=~/x` with the home folder, in lists and sweeps too: the shell does not expand it, nor Hydra."""
+    """Return `key=~/x` with the home folder, and a value in letters that Hydra does not read in quotes, in lists and
+    sweeps too: neither the shell nor Hydra does this.
+    """
     key, equals, value = override.partition("=")
-    begun = re.compile(r"(?:^|(?<=[,(\[]))\s*~[\w.-]*/[^,)\]]*")
-    return key + equals + begun.sub(lambda found: quoted_path(found[0].strip()), value)
+    if not value.isascii() and not QUOTED.search(value):
+        value = ELEMENT.sub(lambda found: found[0] if found[0].isascii() else quoted_path(found[0]), value)
+    return key + equals + HOME.sub(lambda found: quoted_path(found[0].strip()), value)
+
+
+HOME = re.compile(r"(?:^|(?<=[,(\[]))\s*~[\w.-]*/[^,)\]]*")
+"""A path that begins with ~, alone or in a list."""
+
+ELEMENT = re.compile(r"[^,()\[\]{}\s:](?:[^,()\[\]{}]*[^,()\[\]{}\s])?")
+"""A value, alone or in a list."""
+
+QUOTED = re.compile(r"['\"\\${]")
+"""Parts of a value that is quoted already, or too much to be quoted here."""
 
 
 def quoted_path(path: str) -> str:
-    """Return a path that begins with ~ with the home folder, in quotes if Hydra would read it otherwise."""
+    """Return a path with the home folder for its ~, in quotes if Hydra would read it otherwise."""
     path = untilde(path)
     return path if re.fullmatch(r"[\w/.+-]+", path, re.ASCII) else QuotedString(path, Quote.double).with_quotes()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -13,21 +14,32 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from dropgrid.errors import UserError
 from dropgrid.paths import CONF, untilde
 from dropgrid.planning import policy
-from dropgrid.planning.overrides import parse_overrides, root_of, texts_of
+from dropgrid.planning.command_line import CommandLine
+from dropgrid.planning.overrides import key_of, parse_overrides, root_of, texts_of
 
 PATHS = {"paths": ("outputs", "cache"), "data": ("root",), "init": ("path",)}
-"""Keys that hold paths, which may begin with ~."""
+"""Keys that hold paths, which may begin with ~; `data` and `init` may leave theirs open."""
+
+
+MOST = 2**63 - 1
+"""The largest whole number that torch takes."""
 
 
 @contextmanager
-def hydra_context() -> Iterator[None]:
-    """Provide Hydra's search path: the running program's, or the project's own if none runs (tests, reports)."""
+def hydra_context(line: CommandLine | None = None) -> Iterator[None]:
+    """Provide Hydra's search path: the running program's, or the project's own if none runs (tests, reports), with
+    the folder that a command line adds.
+    """
     if GlobalHydra.instance().is_initialized():
         yield
         return
     with initialize_config_dir(str(CONF), version_base="1.3"):
+        if line is not None:
+            loader: Any = GlobalHydra.instance().config_loader()
+            loader.repository.initialize_sources(policy.search_path(line.options.config_dir))
         yield
 
 
@@ -48,18 +60,68 @@ class Composer:
 
     def __init__(self) -> None:
         self.chosen: dict[tuple[str, ...], DictConfig] = {}
+        self.is_group = cache(lambda name: bool(group_options(name)))  # lists a folder of each search path
+        self.choices: dict[tuple[str, ...], dict[str, Any]] = {}
+        self.alone: DictConfig | None = None
 
     def compose(self, texts: Sequence[str]) -> DictConfig:
         """Return the config of some overrides."""
-        overrides = parse_overrides(texts)
-        values = [each for each in overrides if not group_options(each.key_or_group) and root_of(each) != "hydra"]
-        names = tuple(texts_of([each for each in overrides if each not in values]))
-        if names not in self.chosen:
-            self.chosen[names] = policy.checked_config(composed(names))
-            OmegaConf.set_struct(self.chosen[names], True)  # an unknown key is an error, as Hydra made it
-        config = deepcopy(self.chosen[names])
-        ConfigLoaderImpl._apply_overrides_to_config(values, config)
+        names, values = self.divided(texts)
+        config = deepcopy(self.of_options(names))
+        try:
+            ConfigLoaderImpl._apply_overrides_to_config(values, config)
+        except ValueError as error:  # of a key inside an option that is a list
+            raise HydraException(str(error)) from error
         return config
+
+    def divided(self, texts: Sequence[str]) -> tuple[tuple[str, ...], list[Override]]:
+        """Return the overrides that choose options of groups, as texts, and those that give values."""
+        overrides = parse_overrides(texts)
+        values = [each for each in overrides if not self.is_group(each.key_or_group) and root_of(each) != "hydra"]
+        return tuple(texts_of([each for each in overrides if each not in values])), values
+
+    def of_options(self, names: tuple[str, ...]) -> DictConfig:
+        """Return the config of some options of groups, no value overridden."""
+        if names not in self.chosen:
+            self.alone = self.alone or composed([])
+            found = composed(names)
+            self.choices[names] = dict(found.hydra.runtime.choices)
+            self.chosen[names] = policy.checked_config(found, self.alone)
+            OmegaConf.set_struct(self.chosen[names], True)  # an unknown key is an error, as Hydra made it
+        return self.chosen[names]
+
+    def lacking(self, texts: Sequence[str]) -> dict[str, str]:
+        """Return the overrides that give a value to a key which the options chosen beside them do not define, each
+        with the option that its axis has instead.
+        """
+        names, values = self.divided(texts)
+        config: Any = OmegaConf.to_container(self.of_options(names))
+        added = {key_of(each) for each in values if each.is_add() or each.is_force_add()}
+        lacking = [
+            each
+            for each in values
+            if not (each.is_add() or each.is_force_add() or each.is_delete())
+            and not has_key(config, key_of(each))
+            and not any(f"{key_of(each)}.".startswith(f"{key}.") for key in added)
+        ]
+        return {str(each.input_line): self.option(names, root_of(each)) for each in lacking}
+
+    def option(self, names: tuple[str, ...], axis: str) -> str:
+        """Return `regularizer=none`: an axis and its option, where options of some names are chosen."""
+        found = next((self.choices[names][key] for key in self.choices[names] if key.rpartition("@")[2] == axis), None)
+        return f"{axis}={found}"
+
+
+def has_key(node: Any, key: str) -> bool:
+    """Predicate: a nested dict has a dotted key; Hydra says what is wrong with one inside of what is no dict."""
+    for part in key.split("."):
+        if not isinstance(node, dict):
+            return node is not None
+        by_name = {str(name): value for name, value in node.items()}
+        if part not in by_name:
+            return False
+        node = by_name[part]
+    return True
 
 
 def composed(lines: Sequence[str]) -> DictConfig:
@@ -74,10 +136,27 @@ def resolved_config(config: DictConfig) -> dict[str, Any]:
     """Return a composed config, resolved, as a dict; UserError if it reaches for what is not its own."""
     config = policy.checked_config(config)
     resolved: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    for axis, keys in PATHS.items():
-        node = resolved.get(axis) or {}
-        node.update({key: untilde(node[key]) for key in keys if isinstance(node.get(key), str)})
+    for key, value in policy.values_of(resolved):
+        if isinstance(value, int) and abs(value) > MOST:
+            raise UserError(f"{key}={value} is larger than any number that training takes")
+    if not isinstance(resolved.get("paths"), dict):
+        raise UserError(f"paths={resolved.get('paths')} is no folder: use paths.outputs=DIR, paths.cache=DIR")
+    write_paths(resolved)
+    write_paths(resolved.get("evaluate"), "evaluate.")
     return {"scale": None, **resolved}
+
+
+def write_paths(node: Any, prefix: str = "") -> None:
+    """Write the home folder for the ~ of a node's `PATHS`; UserError for a path that is not a text."""
+    axes = {axis: node[axis] for axis in PATHS if isinstance(node.get(axis), dict)} if isinstance(node, dict) else {}
+    for axis, within in axes.items():
+        for key in PATHS[axis]:
+            path = within.get(key)
+            if isinstance(path, str):
+                within[key] = untilde(path)
+            elif path is not None or (axis == "paths" and key in within):
+                instead = f"; write ./{path}" if isinstance(path, int | float) else ""
+                raise UserError(f"{prefix}{axis}.{key} must be a path, got {path!r}{instead}")
 
 
 def config_groups() -> list[str]:

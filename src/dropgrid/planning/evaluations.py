@@ -93,8 +93,9 @@ def compose_evaluation(words: Sequence[str], outputs: Path) -> tuple[Evaluation,
     values = {key: value_at(node, key) for key in overridden if value_at(node, key) != value_at(default, key)}
     scalars = [f"{key}={value}" for key, value in values.items() if not isinstance(value, list | dict)]
     suffix = f"[{','.join(scalars)}]" if scalars else ""
+    node, id = identified(node, outputs)
     arguments = {key: value for key, value in node.items() if key != "weights"}
-    evaluation = Evaluation(name, name + suffix, arguments, node["weights"], identify(node, outputs))
+    evaluation = Evaluation(name, name + suffix, arguments, node["weights"], id)
     return evaluation, config["sweep"]["jobs"]
 
 
@@ -111,16 +112,16 @@ def value_at(node: Any, key: str) -> Any:
     return node
 
 
-def identify(node: Mapping[str, Any], outputs: Path) -> str:
-    """Return the hash of an evaluation; another data set counts by its content, not by where it lies."""
-    config, about_data = dict(node), node.get("data")
-    if about_data:
-        from dropgrid import build  # torch
+def identified(node: Mapping[str, Any], outputs: Path) -> tuple[Mapping[str, Any], str]:
+    """Return an evaluation's node, with the fingerprint of another data set, and the hash of the evaluation, in which
+    that counts by its content, not by where it lies."""
+    if not node.get("data"):
+        return node, evaluation_id(node)
+    from dropgrid import build  # torch
 
-        config["data"] = divide({"data": about_data})[0]["data"]
-        try:
-            source = build.source({"data": about_data}, {"paths": {"cache": Outputs(outputs).cache}})
-            config["data"]["fingerprint"] = source.fingerprint()
-        except ValueError as error:
-            raise UserError(f"evaluate.data: {error}") from error
-    return evaluation_id(config)
+    try:
+        source = build.source({"data": node["data"]}, {"paths": {"cache": Outputs(outputs).cache}})
+        node = {**node, "data": {**node["data"], "fingerprint": source.fingerprint()}}
+    except ValueError as error:
+        raise UserError(f"evaluate.data: {error}") from error
+    return node, evaluation_id({**node, "data": divide({"data": node["data"]})[0]["data"]})

@@ -1,23 +1,30 @@
 """A user's mistake in a command or a config file, in one line: what was wrong, what was allowed, what to do."""
 
+import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import yaml
 from hydra import compose
+from hydra.core.default_element import ConfigDefault
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dropgrid.errors import UserError, did_you_mean
+from dropgrid.errors import UserError, did_you_mean, one_line
+from dropgrid.instantiate import ROOMS, axis_of
 from dropgrid.planning.compose import config_groups, group_options, hydra_context
-from dropgrid.planning.overrides import sweep_elements, unreadable, values_of
+from dropgrid.planning.overrides import key_of, root_of, sweep_elements, unreadable, values_of
 from dropgrid.reports import question
 
 EXTRAS = {"submitit_slurm": "slurm", "ray": "ray"}
 """Launcher -> the extra that installs it."""
+
+NEEDED = {*ROOMS, "seed", "name", "sweep", "report", "paths"} - {"diagnose", "diagnosis", "evaluate"}
+"""Keys of train.yaml that no run does without."""
 
 NEAR = 2
 """A new key this close to an existing one is taken for a misspelling of it."""
@@ -43,14 +50,25 @@ def explanation(error: Exception, overrides: Sequence[Override]) -> UserError:
         return UserError(cause(error, overrides))
 
 
-GIVEN = ("claims", "evaluate", "figure", "metrics", "published", "tune", *question.names())
+GIVEN = (
+    "claims",
+    "evaluate",
+    "figure",
+    "margin",
+    "match",
+    "metrics",
+    "published",
+    "trained",
+    "tune",
+    *question.question_names(),
+)
 MAY_HAVE = tuple(f"ablation.{key}" for key in GIVEN)
 """Keys that an ablation may have and its YAML may lack: no misspellings of those that it has."""
 
 
 def refuse_accepted_mistakes(overrides: Sequence[Override]) -> None:
-    """Refuse what Hydra accepts: a list instead of one option, whose files it merges, a `+key` that exists, and one
-    that is a misspelling.
+    """Refuse what Hydra accepts: a list instead of one option, whose files it merges, a `~key` that every run needs, a
+    `+key` that exists, and one that is a misspelling.
     """
     for each in overrides:
         group = each.key_or_group
@@ -61,6 +79,11 @@ def refuse_accepted_mistakes(overrides: Sequence[Override]) -> None:
                 f"{group} takes one option, got a list; stack a second one: {group}={value[0]} "
                 f"+{group}@{group}_2={value[1] if len(value) > 1 else 'OPTION'}"
             )
+    for each in overrides:
+        key, root = key_of(each), root_of(each)
+        needed = key == root or (root in ("sweep", "report", "paths") and not key.startswith("sweep.retries."))
+        if each.is_delete() and needed and root in NEEDED:
+            raise UserError(f"{each.input_line}: a run needs {key}; give it another value, or choose another option")
     added = [
         each for each in overrides if (each.is_add() or each.is_force_add()) and not group_options(each.key_or_group)
     ]
@@ -69,7 +92,11 @@ def refuse_accepted_mistakes(overrides: Sequence[Override]) -> None:
         key = each.key_or_group
         if key in known and not each.is_force_add():
             raise UserError(f"{key} exists already; override it without the +")
-        if key in known or key in MAY_HAVE or key.startswith(("ablation.rows.", "ablation.tune.", "hydra")):
+        if (
+            key in known
+            or key in MAY_HAVE
+            or key.startswith(("ablation.match.", "ablation.rows.", "ablation.tune.", "hydra"))
+        ):
             continue
         near = next((other for other in sorted(known) if distance(key, other) <= min(NEAR, len(key) - 1)), None)
         if near is not None:
@@ -99,24 +126,48 @@ def cause(error: Exception, overrides: Sequence[Override]) -> str:
             continue
         if key not in known and not each.is_add():
             group = key.partition(".")[0]
-            others = [word for word in words if word != group]
             there = f"there is no key {key!r}{with_option(group, overrides)}"
-            return f"{there}{did_you_mean(key, others)}; a new key is written +{key}=…"
+            axis = f"{group}." if group_options(axis_of(group)) and key != group else ""
+            close = did_you_mean(key, [word for word in words if word != group and word.startswith(axis)])
+            of_others = options_with(key, near=not close)
+            return there + (of_others or f"{close}; a new key is written +{key}=…")
     return one_line(error)
-
-
-def one_line(error: Exception) -> str:
-    """Return an exception's message without its line breaks."""
-    return " ".join(str(error).split())
 
 
 def with_option(group: str, overrides: Sequence[Override]) -> str:
     """Return ` with regularizer=none`: the option of a group that the overrides choose, or train.yaml does."""
     if not group_options(group):
         return ""
-    typed = next((values_of(each)[0] for each in overrides if each.key_or_group == group), None)
+    typed = next((",".join(values_of(each)) for each in overrides if each.key_or_group == group), None)
     option = typed or compose("train", return_hydra_config=True).hydra.runtime.choices.get(group)
     return f" with {group}={option}" if option else ""
+
+
+def options_with(key: str, near: bool) -> str:
+    """Return `; block_size is a key of regularizer=dropblock: …`: the options of an axis that define a key, or with
+    `near` the closest of their keys; empty if none does.
+    """
+    axis, _, rest = key.partition(".")
+    group = axis_of(axis)
+    found: dict[str, list[str]] = {}
+    for option in group_options(group):
+        for each in option_keys(group, option):
+            found.setdefault(each, []).append(option)
+    close = difflib.get_close_matches(rest, found, n=1) if near else []
+    name = rest if rest in found else next(iter(close), None)
+    return f"; {name} is a key of {', '.join(found[name])}: choose one with {axis}=" if name else ""
+
+
+def option_keys(group: str, option: str) -> set[str]:
+    """Return the keys that an option's file sets, and the files that it inherits from; nothing is composed."""
+    repository: Any = GlobalHydra.instance().config_loader().repository  # type: ignore[attr-defined]
+    try:
+        loaded = repository.load_config(f"{group}/{option}")
+    except (yaml.YAMLError, ValueError):  # of a file that Hydra cannot read: it has no keys to suggest
+        return set()
+    keys = {key for key in dotted_keys(OmegaConf.to_container(loaded.config)) if not key.startswith("_")}
+    inherited = [each.path for each in loaded.defaults_list or () if isinstance(each, ConfigDefault)]
+    return keys.union(*(option_keys(group, each) for each in inherited if each in group_options(group)))
 
 
 def known_keys(overrides: Sequence[Override]) -> set[str]:
@@ -134,7 +185,7 @@ def known_keys(overrides: Sequence[Override]) -> set[str]:
     for combination in combinations or [[]]:
         try:
             config = compose("train", overrides=combination)
-        except (HydraException, OmegaConfBaseException):
+        except (HydraException, OmegaConfBaseException, ValueError):  # that of a file is explained where it is planned
             continue
         known |= set(dotted_keys(OmegaConf.to_container(config)))
     return known

@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString, RangeSweep, Transformer, ValueType
 from hydra.errors import HydraException
 
-from dropgrid.errors import UserError
+from dropgrid.errors import UserError, shortened
 
 MOST = 10_000
 """Values of a key, and cells of a sweep."""
@@ -20,7 +20,10 @@ MOST = 10_000
 @cache
 def parse_text(text: str) -> Override:
     """Return what Hydra's parser makes of an override; HydraException if it cannot be read."""
-    return OverridesParser.create().parse_overrides([text])[0]
+    try:
+        return OverridesParser.create().parse_overrides([text])[0]
+    except ValueError as error:  # of a number of thousands of digits
+        raise HydraException(str(error)) from error
 
 
 def parse_override(text: str) -> Override:
@@ -33,6 +36,8 @@ def parse_override(text: str) -> Override:
         found = parse_text(text)
     except HydraException as error:
         raise unreadable(text) from error
+    if not found.key_or_group:
+        raise unreadable(text)
     if found.is_range_sweep():
         value = found.value()
         assert isinstance(value, RangeSweep)
@@ -54,7 +59,7 @@ def texts_of(overrides: Sequence[Override]) -> list[str]:
 def unreadable(text: object) -> UserError:
     """Return the error for an override that Hydra's parser cannot read."""
     return UserError(
-        f"cannot read {text!r}: write key=value, with quotes around a value that holds "
+        f"cannot read {shortened(repr(text))}: write key=value, with quotes around a value that holds "
         f"=, commas, brackets, quotes or letters beyond a to z: key='a=b'"
     )
 

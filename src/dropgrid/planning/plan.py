@@ -1,8 +1,7 @@
 """The one planner: from overrides to cells. Trains nothing."""
 
-import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from math import prod
@@ -18,6 +17,7 @@ from dropgrid.planning import rows as ablation_rows
 from dropgrid.planning import seeds as seeding
 from dropgrid.planning import tune
 from dropgrid.planning.compose import Composer, hydra_context, resolved_config
+from dropgrid.planning.conditional import Conditional
 from dropgrid.planning.explain import explained, refuse_accepted_mistakes
 from dropgrid.planning.fingerprints import Fingerprints
 from dropgrid.planning.overrides import (
@@ -34,12 +34,16 @@ from dropgrid.planning.types import Plan
 from dropgrid.store.cell import Cell, Known
 from dropgrid.store.identity import ABOUT_PLACE_IN, cell_id, divide
 from dropgrid.store.layout import Outputs
+from dropgrid.store.manifest import folder_name
 
 ABOUT_THE_SWEEP = ("ablation", "sweep", "name", "report", "hydra")
 """Roots of overrides that a cell's own command does without."""
 
 PLACE = ("paths", "logger")
 """Roots of overrides of where things go; neither in a sweep's name nor in the command that reproduces a cell."""
+
+OF_THE_TEST_SET = ("data", "data.root", "data.split_seed", "data.test")
+"""Keys that choose the test images: rows that differ in them are not compared, each value is a block of its own."""
 
 Expect = Callable[[Path, str, Sequence[Mapping[str, Any]]], None]
 """A function called with the outputs, the name and the row configs of a plan, seconds before the plan is ready."""
@@ -65,6 +69,9 @@ def plans(
         refuse_accepted_mistakes(parsed)
         named = [each for each in parsed if each.key_or_group == "ablation"]
         rest = [each for each in parsed if each.key_or_group != "ablation"]
+        for each in rest:
+            if each.is_hydra_override():
+                raise UserError(f"{each.input_line} is about Hydra: only train.py and plan.py take it")
         if len(named) > 1:
             raise UserError(f"{named[0].input_line} and {named[-1].input_line}: several are one list, as +ablation=a,b")
         if any(root_of(each) == "evaluate" for each in rest):
@@ -93,6 +100,9 @@ class Planner:
         self.swept = {str(each.get_key_element()): values_of(each) for each in others if len(values_of(each)) > 1}
         check_count(prod(map(len, self.swept.values())), "the product of what is swept")
         self.first = [f"{key}={values[0]}" for key, values in self.swept.items()]
+        plain = [each for each in self.fixed if not (each.is_add() or each.is_force_add() or each.is_delete())]
+        several = [f"{key}={value}" for key, values in self.swept.items() for value in values]
+        self.conditional = Conditional([*texts_of(plain), *several])
         self.resolved: dict[str, Any] = {}
         self.fingerprints = Fingerprints()
         self.composer = Composer()
@@ -103,16 +113,23 @@ class Planner:
 
     def resolve(self, more: Sequence[str]) -> dict[str, Any]:
         """Return the resolved config of the command line and more overrides."""
-        return resolved_config(self.composer.compose([*self.fixed_texts(), *more]))
+        return resolved_config(self.composer.compose(self.applied([*self.fixed_texts(), *more])))
+
+    def applied(self, texts: Sequence[str]) -> list[str]:
+        """Return overrides without those of the command line that the options chosen among them do not define."""
+        return self.conditional.applied(texts, self.composer.lacking(texts))
 
     def ad_hoc(self) -> Plan:
-        """Return a sweep of the command line: each combination of the swept keys is a row."""
+        """Return a sweep of the command line: each combination of the swept keys is a row, of each test set a block."""
         self.resolved = self.resolve(self.first)
-        swept = [[f"{key}={value}" for value in values] for key, values in self.swept.items()]
-        combinations = [list(each) for each in product(*swept)]
-        found = {", ".join(each) or "run": each for each in combinations}
+        keys = [key for key in self.swept if key not in OF_THE_TEST_SET]
+        swept = [[f"{key}={value}" for value in self.swept[key]] for key in keys]
+        fixed, combinations = self.fixed_texts(), [list(each) for each in product(*swept)]
+        applied = [self.applied([*fixed, *each]) for each in combinations]
+        own = [[text for text in each if text in kept] for each, kept in zip(combinations, applied, strict=True)]
+        found = {", ".join(each) or "run": each for each in own}
         name = self.sweep_name("" if self.swept or len(self.seed_list()) > 1 else "run")
-        return self.plan_cells(name, {"ablation": None}, found, [{}])
+        return self.plan_cells(name, {"ablation": None}, found, self.factors(OF_THE_TEST_SET))
 
     def ablation(self, name: str, tuned: tune.Tuned | None = None) -> Plan:
         """Return the rows of an ablation, in every combination of the factors swept on the command line."""
@@ -120,16 +137,19 @@ class Planner:
         node = resolved_config(self.composer.compose(about_rows)).get("ablation")
         if not isinstance(node, dict):
             raise UserError(f"ablation={name}: its file must set `ablation`, a mapping with rows")
+        if "rows" not in node and isinstance(node.get("ablation"), dict):
+            raise UserError(f"ablation={name}: the first line of its file must be `# @package _global_`")
         found = ablation_rows.expand_rows(node.get("rows"))
         ablation_rows.refuse_conflicts(found, [key_of(o) for o in self.fixed] + [*self.swept])
         self.resolved = self.resolve([*self.first, *next(iter(found.values()))])
-        factors = [dict(zip(self.swept, values, strict=True)) for values in product(*self.swept.values())]
+        factors = self.factors(self.swept)
         about = {k: v for k, v in node.items() if k not in ("rows", "tune")}
         about["ablation"] = name
-        ablation_rows.check_questions(about, found)
+        ablation_rows.check_questions(ablation_rows.without_claims_about_removed(self.fixed, about), found)
         scale = next((o.get_value_element_as_str() for o in self.fixed if o.key_or_group == "scale"), None)
         made = self.sweep_name(name, scale)
         count = self.resolved["sweep"]["tune"]
+        ablation_rows.refuse_beside_match(about.get("match"), [*map(key_of, self.fixed)], [*self.swept], count)
         if count is None:
             return self.plan_cells(made, about, found, factors)
         if factors != [{}]:
@@ -144,22 +164,30 @@ class Planner:
         best = {row: tune.with_overrides(found[row], tune.setting_overrides(tuned[row]["chosen"])) for row in found}
         return self.plan_cells(made, {**about, "tuned": tuned}, best, factors)
 
+    def factors(self, keys: Container[str]) -> list[dict[str, str]]:
+        """Return each combination of the values of the swept keys among some."""
+        swept = {key: values for key, values in self.swept.items() if key in keys}
+        return [dict(zip(swept, values, strict=True)) for values in product(*swept.values())]
+
     def seed_list(self) -> list[int]:
         """Return the seeds of the command line, else the sweep's, else the config's one."""
         return seeding.sweep_seeds(self.seed_values, self.resolved["sweep"], self.resolved["seed"])
 
     def sweep_name(self, ablation: str, scale: str | None = None) -> str:
         """Return `<ablation>[@<scale>][+<key=value,…>]`, or the value of `name=`."""
+        outputs = Path(self.resolved["paths"]["outputs"])
         if self.resolved["name"] is not None:
-            return folder_name(str(self.resolved["name"]))
+            return folder_name(str(self.resolved["name"]) or "run", outputs)
         outside = (*ABOUT_THE_SWEEP, *PLACE, *(["scale"] if ablation else []))
         about_place = [f"{axis}.{key}" for axis, keys in ABOUT_PLACE_IN.items() for key in keys]
         made = texts_of(
             [each for each in self.fixed if root_of(each) not in outside and key_of(each) not in about_place]
         )
         made += [f"{key}={','.join(values)}" for key, values in self.swept.items()]
+        about_match = [each for each in self.fixed if key_of(each).startswith("ablation.match")]
+        made += [each.lstrip("+") for each in texts_of(about_match)]  # other doses are other cells in the same rows
         head = ablation + (f"@{scale}" if scale else "")
-        return folder_name("+".join(part for part in (head, ",".join(made)) if part) or "run")
+        return folder_name("+".join(part for part in (head, ",".join(made)) if part) or "run", outputs)
 
     def plan_cells(
         self,
@@ -173,14 +201,14 @@ class Planner:
         scale = (self.resolved["scale"] or {}).get("name")
         scale_line = [f"scale={scale}"] if scale else []
         check_count(len(factors) * len(found) * len(seeds or self.seed_list()), "the count of cells")
-        rows = []
+        rows, matched = [], []
         for combination in factors:
             chosen = [f"{key}={value}" for key, value in combination.items()]
-            for row, overrides in found.items():
-                parsed = parse_overrides(overrides)
-                with explained(parsed, row):
-                    refuse_accepted_mistakes(parsed)
-                    rows.append((combination, row, [*chosen, *overrides], divide(self.resolve([*chosen, *overrides]))))
+            for row, overrides, solved in self.at_one_dose(about.get("match"), found, chosen):
+                rows.append((combination, row, [*chosen, *overrides], self.row_config(row, overrides, chosen)))
+                matched += [{"row": row, "factors": dict(combination), **solved}] if solved else []
+        self.refuse_unknown(rows[0][2])
+        about = {**about, "matched": matched} if matched else about
         outputs = Path(self.resolved["paths"]["outputs"])
         if self.expect is not None:
             self.expect(outputs, name, [config for *_, (config, _) in rows])
@@ -189,12 +217,23 @@ class Planner:
         for combination, row, overrides, (config, local) in rows:
             with explained(parse_overrides(overrides), row):
                 self.fingerprints.add_fingerprints(config, local)
-            typed = [*map(tilde, [*fixed, *overrides])]
+            kept = {*self.applied([*self.fixed_texts(), *overrides]), *scale_line}
+            typed = [tilde(text) for text in (*fixed, *overrides) if text in kept]
             for seed in seeds or self.seed_list():
                 full = {**config, "seed": seed}
                 id, known = cell_id(full), Known(config=full, local=local)
                 folder = Outputs(outputs).run(id).folder
-                made.append(Cell(id, row, dict(combination), seed, [*typed, f"seed={seed}"], folder, known))
+                made.append(
+                    Cell(
+                        id,
+                        row,
+                        {k: tilde(v) for k, v in combination.items()},
+                        seed,
+                        [*typed, f"seed={seed}"],
+                        folder,
+                        known,
+                    )
+                )
         baseline = self.resolved["report"]["baseline"] or about.get("baseline") or next(iter(found))
         if baseline not in found:
             raise UserError(f"report.baseline={baseline} is no row; rows: {', '.join(found)}")
@@ -209,13 +248,44 @@ class Planner:
         }
         about = {**about, "scale": scale, "command": self.command_text()}
         if self.resolved["sweep"]["seeds"] == seeding.AUTO and not self.seed_values and seeds is None:
-            counts = seeding.interim_counts(self.resolved["sweep"])
-            about = {**about, "looks": counts, "alpha": seeding.interim_alpha(counts)}
+            sweep = self.resolved["sweep"]
+            about |= {"looks": seeding.interim_counts(sweep), "detect": seeding.difference_to_detect(sweep)}
         about_cells = [
             each for each in self.fixed if root_of(each) in (*PLACE, "sweep") and key_of(each) != "sweep.seeds"
         ]
         place = [*texts_of(about_cells), f"name='{name}'"]
-        return Plan(name, about, made, outputs, self.resolved["sweep"]["jobs"], place)
+        notes = self.conditional.notes()
+        return Plan(name, about, made, outputs, self.resolved["sweep"]["jobs"], place, notes=notes)
+
+    def refuse_unknown(self, overrides: Sequence[str]) -> None:
+        """Refuse a key of the command line that no row defines, as Hydra does for one of them."""
+        unknown = self.conditional.unknown()
+        if unknown:
+            self.composer.compose([*(text for text in self.fixed_texts() if text not in unknown), *overrides, *unknown])
+
+    def row_config(
+        self, row: str, overrides: Sequence[str], chosen: Sequence[str]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return a row's config at some values of the factors: what is hashed, and what is about its place."""
+        parsed = parse_overrides(overrides)
+        with explained(parsed, row):
+            refuse_accepted_mistakes(parsed)
+            return divide(self.resolve([*chosen, *overrides]))
+
+    def at_one_dose(
+        self, node: Any, found: Mapping[str, Sequence[str]], chosen: Sequence[str]
+    ) -> Iterator[tuple[str, Sequence[str], dict[str, Any] | None]]:
+        """Iterate over the rows' names, overrides and what `ablation.match` solved for them, if it is given."""
+        if node is None:
+            yield from ((row, overrides, None) for row, overrides in found.items())
+            return
+        from dropgrid.planning import dose  # torch: not for an ablation that matches nothing
+
+        match = dose.parse_match(node, found)
+        solved = dose.match_doses(match, found, lambda row, overrides: self.row_config(row, overrides, chosen))
+        for row, overrides in found.items():
+            about = solved.get(row)
+            yield row, tune.with_overrides(overrides, [about["override"]]) if about else overrides, about
 
     def command_text(self) -> str:
         """Return the command line that makes this sweep again, wherever its outputs go."""
@@ -225,9 +295,3 @@ class Planner:
         several = swept or len(self.seed_values) > 1
         many = ["-m"] if several and not any(each.startswith("+ablation=") for each in line) else []
         return shlex.join(["python", "scripts/train.py", *many, *map(tilde, line)])
-
-
-def folder_name(name: str) -> str:
-    """Return a name as a folder's: no separators, not hidden, not too long for a file system."""
-    text = re.sub(r"[^\w.+=,@\[\]-]+", "_", name).strip("._") or "run"
-    return text if len(text) <= 120 else f"{text[:107]}-{cell_id({'name': name})[:12]}"

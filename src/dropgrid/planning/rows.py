@@ -1,14 +1,19 @@
 """The rows of an ablation, as its YAML lists them: names and lists of Hydra overrides."""
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import product
 from math import prod
 from typing import Any
 
+from hydra.core.override_parser.types import Override
+
 from dropgrid import checks
 from dropgrid.errors import UserError
-from dropgrid.planning.overrides import check_count, key_of, parse_override
+from dropgrid.planning.compose import group_options, hydra_context
+from dropgrid.planning.overrides import check_count, key_of, parse_override, root_of
 from dropgrid.reports import claims, question
+from dropgrid.store.schemas import RULES
 from dropgrid.tasks.description import TaskDescription
 
 
@@ -61,6 +66,8 @@ def row_override(row: object, text: object) -> str:
         raise UserError(f"row {row!r}: seeds are set by sweep.seeds or seed=…, not by a row")
     if parsed.key_or_group.startswith("hydra"):
         raise UserError(f"row {row!r}: {text} is about Hydra, not about a run")
+    if root_of(parsed) == "paths":
+        raise UserError(f"row {row!r}: {text}: where files are written is set on the command line, not by a row")
     return text
 
 
@@ -80,10 +87,40 @@ def refuse_conflicts(rows: Mapping[str, Sequence[str]], keys: Sequence[str]) -> 
                     )
 
 
+def refuse_beside_match(match: Any, fixed: Sequence[str], swept: Sequence[str], tune: Any) -> None:
+    """Refuse what a command line asks beside `ablation.match`: a keep_prob, several doses, tuning (`sweep.tune`)."""
+    for key in swept:
+        if key.lstrip("+").startswith("ablation.match"):
+            raise UserError(f"{key.lstrip('+')} has one value a sweep; run the command once for each")
+    if match is None:
+        return
+    for key in (*fixed, *swept):
+        if re.fullmatch(r"regularizer(_\d+)?\.keep_prob", key):
+            raise UserError(f"{key} is solved by ablation.match and cannot be set; set ablation.match.dose")
+    if tune is not None:
+        raise UserError(
+            "sweep.tune would choose settings of other doses than ablation.match solved; use one of the two"
+        )
+
+
+def without_claims_about_removed(overrides: Sequence[Override], about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an ablation asks without claims about rows that overrides take out; the table names them."""
+    taken = [key_of(each) for each in overrides if each.is_delete()]
+    removed = [key.removeprefix("ablation.rows.") for key in taken if key.startswith("ablation.rows.")]
+    stated = about.get("claims")
+    if not removed or not isinstance(stated, list):
+        return dict(about)
+    return {**about, "claims": [each for each in stated if not any(row in str(each) for row in removed)]}
+
+
 def check_questions(about: Mapping[str, Any], rows: Mapping[str, Sequence[str]]) -> None:
     """Refuse claims, contrasts, … of an ablation that its rows could not answer."""
-    claims.parse(about.get("claims") or [], rows)
-    question.check(about, rows)
+    with hydra_context():
+        claims.parse_claims(about.get("claims") or [], rows, group_options("evaluate"))
+    for key, limit in RULES.items():
+        if about.get(key) is not None:
+            checks.number(f"ablation.{key}", about[key], above=0, below=limit, error=UserError)
+    question.check_questions(about, rows)
 
 
 def headline_metric(metric: Any, task: TaskDescription) -> str:

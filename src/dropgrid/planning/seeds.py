@@ -5,7 +5,6 @@ from typing import Any
 
 from dropgrid import checks
 from dropgrid.errors import UserError
-from dropgrid.statistics.samples import CONFIDENCE
 
 AUTO = "auto"
 
@@ -45,15 +44,6 @@ def interim_counts(sweep: Mapping[str, Any]) -> list[int]:
     if not integers or not given or given != sorted(set(given)) or given[0] < 2:
         raise UserError(f"sweep.looks must be counts of seeds that rise from 2 or more, as in [3,5,8], got {given!r}")
     return list(given)
-
-
-def interim_alpha(looks: Sequence[int]) -> float:
-    """Return the part of 5 % that each interim analysis has.
-
-    With K analyses each at 5 % / K, the chance that any interval of any of them misses is at most 5 %, whatever is
-    decided between them (Bonferroni): so the intervals hold under any rule of stopping.
-    """
-    return (1 - CONFIDENCE) / len(looks)
 
 
 def difference_to_detect(sweep: Mapping[str, Any]) -> float:

@@ -2,21 +2,18 @@
 
 from dataclasses import replace
 
-from dropgrid.planning.seeds import difference_to_detect
 from dropgrid.planning.types import Plan
-from dropgrid.reports.table import tabulate
-from dropgrid.statistics.dunnett import Comparison
-from dropgrid.statistics.samples import ROUNDING
-from dropgrid.store.ablation import read
+from dropgrid.reports.table import Row, is_futile_row, tabulate
+from dropgrid.statistics.samples import OPEN
+from dropgrid.store.ablation import Ablation, read
 
 
-def is_open(comparison: Comparison, least: float) -> bool:
-    """Predicate: a row needs more seeds; its interval contains 0, and a difference of `least` points or more."""
-    low, high = comparison.ci95
-    return low <= ROUNDING and high >= -ROUNDING and (low <= -least or high >= least)
+def needs_seeds(ablation: Ablation, row: Row) -> bool:
+    """Predicate: a complete row's verdict is open, and more seeds might settle it."""
+    return row.complete and row.verdict == OPEN and not is_futile_row(ablation, row)
 
 
-def grown(plan: Plan) -> Plan | None:
+def with_more_seeds(plan: Plan) -> Plan | None:
     """Return the plan with the cells that the rows still open and their baselines need for the next interim analysis.
 
     None if there is no next one. A row with a failed cell gets no more: its statistics wait for the cells that it has.
@@ -24,11 +21,10 @@ def grown(plan: Plan) -> Plan | None:
     counts = plan.about.get("looks")
     if not counts:
         return None
-    least = difference_to_detect(plan.sweep)
     table = tabulate(read(plan.name, plan.outputs))
     wanted: dict[tuple[str, str], int] = {}
     for block, rows in table.blocks:
-        open_rows = [row for row in rows if row.complete and row.comparison and is_open(row.comparison, least)]
+        open_rows = [row for row in rows if needs_seeds(table.ablation, row)]
         upto = [next((n for n in counts if n > row.sample.n), 0) for row in open_rows]
         for row, seeds in zip(open_rows, upto, strict=True):
             wanted[str(dict(block.factors)), row.name] = seeds

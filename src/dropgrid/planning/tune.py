@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.planning.overrides import key_of, parse_override
-from dropgrid.store.files import read_json
+from dropgrid.store.records import read_result
 from dropgrid.tasks.description import description_of
 
 if TYPE_CHECKING:
@@ -74,13 +74,11 @@ def best_settings(plan: "Plan") -> Tuned:
     Raises:
         UserError: a row none of whose settings has all its trials finished.
     """
-    task = description_of(plan.about)
-    weights = "best" if plan.about["metric"] == task.metric("test", "best") else "last"
-    metric = task.metric("val", weights)
+    metric = description_of(plan.about).selecting(plan.about["metric"])
     scores: dict[str, dict[str, list[float]]] = {}
     for cell in plan.cells:
         row, _, setting = cell.row.partition(SEPARATOR)
-        result = read_json(cell.run.result) or {}
+        result = read_result(cell.run) or {}
         value = result.get("metrics", {}).get(metric)
         scores.setdefault(row, {}).setdefault(setting, []).append(math.nan if value is None else 100 * value)
     found = {}

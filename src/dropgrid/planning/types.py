@@ -13,7 +13,7 @@ from dropgrid.store.cell import Cell
 class Plan:
     """A sweep: its name, what it asks (ablation.json), and its cells in the order of the table.
 
-    `then` are the overrides of the sweep that its trials are for, if it tunes.
+    `then` are the overrides of the sweep that its trials are for, if it tunes; `notes` are lines to print before it.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Plan:
     jobs: int | str
     place: list[str]
     then: Sequence[str] | None = None
+    notes: Sequence[str] = ()
 
     @property
     def configs(self) -> list[Mapping[str, Any]]:

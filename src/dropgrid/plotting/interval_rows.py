@@ -17,7 +17,7 @@ NUMBER, BESIDE = 8.5, 8.0
 
 
 def draw_bands(axes: Axes, count: int, limit: Interval) -> None:
-    """An empty panel of `count` lines, every other one shaded."""
+    """Set up a panel of `count` lines, every other one shaded."""
     axes.set_xlim(*limit)
     axes.set_ylim(count - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
@@ -29,13 +29,13 @@ def draw_bands(axes: Axes, count: int, limit: Interval) -> None:
 
 
 def draw_seeds(axes: Axes, position: int, values: Sequence[float], colour: str) -> None:
-    """A faint dot a seed under the mean, spread a little so that equal ones are seen."""
+    """Draw a faint dot per seed under the mean, spread a little so that equal ones are visible."""
     spread = np.linspace(0.16, 0.34, len(values)) if len(values) > 1 else np.full(len(values), 0.25)
     axes.scatter(values, position + spread, s=12, color=colour, alpha=0.4, linewidths=0, zorder=2)
 
 
 def draw_mean(axes: Axes, position: float, mean: float, interval: Interval | None, look: tuple[str, str]) -> None:
-    """A mean, and its interval as a bar; a mark without an interval is hollow."""
+    """Draw a mean, and its interval as a bar; a mark without an interval is hollow."""
     colour, marker = look
     position -= RAISED
     if interval is not None:
@@ -45,13 +45,13 @@ def draw_mean(axes: Axes, position: float, mean: float, interval: Interval | Non
 
 
 def draw_simultaneous(axes: Axes, position: float, interval: Interval, colour: str) -> None:
-    """The interval that holds for all rows at once, thin."""
+    """Draw the simultaneous interval, thin."""
     at = (position - RAISED, position - RAISED)
     axes.plot(interval, at, color=colour, linewidth=0.9, marker="|", markersize=4, zorder=2)
 
 
 def draw_number(axes: Axes, position: float, text: str, colour: str) -> None:
-    """A row in numbers, at the right of the panel."""
+    """Write a row's numbers at the right of the panel."""
     axes.annotate(
         text, (1, position), (BESIDE, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
         va="center", fontsize=NUMBER, color=colour,
@@ -59,5 +59,5 @@ def draw_number(axes: Axes, position: float, text: str, colour: str) -> None:
 
 
 def numbers_width(texts: Sequence[str]) -> float:
-    """Inches of the longest number with the air before it."""
+    """Return the width of the longest number in inches, with the space before it."""
     return BESIDE / 72 + max(text_width(each, NUMBER) for each in texts)

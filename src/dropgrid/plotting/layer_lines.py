@@ -1,4 +1,4 @@
-"""A panel with the layers of a network on the horizontal axis, a line a row."""
+"""A panel with the layers of a network on the horizontal axis, one line per row."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,7 +16,7 @@ MANY = 100
 
 
 class LayerLine(NamedTuple):
-    """A row's values: layers from 1, and at each a sample over the seeds."""
+    """A row's values: layers from 1, and a sample over the seeds at each."""
 
     name: str
     layers: Sequence[int]
@@ -24,14 +24,14 @@ class LayerLine(NamedTuple):
 
     @property
     def means(self) -> list[float]:
-        """Means over seeds, by layer."""
+        """The means over seeds, by layer."""
         return [each.mean for each in self.samples if each.mean is not None]
 
 
 def layer_line(name: str, values: Sequence[np.ndarray], where: np.ndarray | None = None) -> LayerLine | None:
-    """A row's line of values (L,) of each seed, at the layers where the mask (L,) is true; None if it is nowhere.
+    """Return a row's line of values (L,) of each seed, at the layers where the mask (L,) is true; None if nowhere.
 
-    Seeds with other layers than the first are left out: they are of another network.
+    Seeds whose layers differ from the first seed's are left out: they have another network.
     """
     alike = [each for each in values if each.shape == values[0].shape]
     layers = np.arange(len(values[0])) if where is None else np.flatnonzero(where)
@@ -42,7 +42,7 @@ def layer_line(name: str, values: Sequence[np.ndarray], where: np.ndarray | None
 
 
 def draw_layer_lines(axes: Axes, curves: Sequence[LayerLine], names: Sequence[str]) -> None:
-    """Means joined by layer with a band of their 95 % intervals; each row looks as its place in `names` says."""
+    """Draw means joined by layer with a band of their 95 % intervals; a row's look follows its place in `names`."""
     longest = max(each.layers[-1] for each in curves)
     for each in curves:
         index = names.index(each.name)
@@ -56,7 +56,7 @@ def draw_layer_lines(axes: Axes, curves: Sequence[LayerLine], names: Sequence[st
 
 
 def ratio_axis(axes: Axes, curves: Sequence[LayerLine]) -> None:
-    """A vertical axis of ratios, none below 1: it holds all means, and intervals as far as they fit."""
+    """Set a vertical axis of ratios, none below 1: it holds all means, and intervals as far as they fit."""
     highest = max(mean for each in curves for mean in each.means)
     ends = [highest] + [sample.ci95[1] for each in curves for sample in each.samples if sample.ci95]
     top = min(max(ends), 1 + 2 * (highest - 1))
@@ -67,7 +67,7 @@ def ratio_axis(axes: Axes, curves: Sequence[LayerLine]) -> None:
 
 
 def log_layer_axis(axes: Axes, curves: Sequence[LayerLine]) -> None:
-    """A logarithmic vertical axis: it holds all means, and intervals as far as they fit."""
+    """Set a logarithmic vertical axis: it holds all means, and intervals as far as they fit."""
     means = [mean for each in curves for mean in each.means]
     axes.set_yscale("log")
     axes.set_ylim(min(means) / 1.6, max(means) * 1.6)
@@ -79,7 +79,7 @@ def log_layer_axis(axes: Axes, curves: Sequence[LayerLine]) -> None:
 
 
 def describe_bands(curves: Sequence[LayerLine]) -> str:
-    """What lines and bands are, as a sentence of the caption."""
+    """Return the caption's sentence on lines and bands."""
     sizes = {sample.n for each in curves for sample in each.samples}
     if sizes == {1}:
         return "One seed a line: no intervals."

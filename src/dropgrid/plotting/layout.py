@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from dropgrid.plotting import text
 from dropgrid.plotting.legend import draw_legend, legend_height, legend_lines
-from dropgrid.plotting.style import GREY, MARGIN, WIDTH, canvas, place, style
+from dropgrid.plotting.style import GREY, MARGIN, WIDTH, empty_figure, place_axes, style
 from dropgrid.plotting.text import text_height, wrap, write_text
 
 AXIS, GAP, BELOW = 0.62, 0.16, 0.68
@@ -27,7 +27,7 @@ class FigureSection(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """Title, names of the axes, and what draws into them."""
+    """Title, names of the axes, and the function that draws the panel."""
 
     title: str
     across: str
@@ -38,7 +38,7 @@ class Panel(NamedTuple):
 def assemble_figure(
     title: str, sections: Sequence[FigureSection], caption: str, names: Sequence[str] = (), width: float = WIDTH
 ) -> Figure:
-    """The sections below one another under the title and the names of the lines, above the caption."""
+    """Return a figure: title, names of the lines, the sections below one another, caption."""
     head = wrap(title, width - 2 * MARGIN, text.TITLE, bold=True)
     foot = wrap(caption, width - 2 * MARGIN, text.CAPTION)
     legend = legend_lines(names, width)
@@ -46,7 +46,7 @@ def assemble_figure(
     heights = [(LABEL_HEIGHT if each.label else 0.0) + each.height for each in sections]
     deep = top + legend_height(legend) + sum(heights) + text_height(foot, text.CAPTION, text.CAPTION_SPACING)
     with style():
-        figure = canvas(width, deep + 0.2)
+        figure = empty_figure(width, deep + 0.2)
         write_text(figure, MARGIN, MARGIN, head, fontsize=text.TITLE, fontweight="bold")
         draw_legend(figure, legend, names, top)
         top += legend_height(legend)
@@ -70,15 +70,15 @@ def panel_rows(
     beside: float = 0.0,
     above: float = 0.0,
 ) -> FigureSection:
-    """Panels of one height, `across` of them side by side (all, if not given).
+    """Return a section of panels of one height, `across` of them side by side (by default all).
 
     Args:
         panels: from left to right, then down.
-        height: of a panel.
-        across: panels in a row; a row of fewer leaves the rest empty.
-        label: above all of them.
-        beside: room at the right of each panel, for what `paint` puts there.
-        above: room between each panel and its title.
+        height: height of a panel.
+        across: panels in a row; an incomplete row leaves the rest empty.
+        label: text above all panels.
+        beside: space at the right of each panel that `paint` may use.
+        above: space between each panel and its title.
     """
     across = across or len(panels)
     wide = panel_width(across, beside)
@@ -92,7 +92,7 @@ def panel_rows(
             left, upper = MARGIN + AXIS + right * (wide + beside + AXIS + GAP), top + down * deep
             if title:
                 write_text(figure, left, upper, title, fontsize=text.PANEL_TITLE, fontweight="bold")
-            axes = place(figure, left, upper + head, wide, height)
+            axes = place_axes(figure, left, upper + head, wide, height)
             panel.paint(axes)
             axes.set_xlabel(panel.across, fontsize=text.NAME)
             axes.set_ylabel(panel.up, fontsize=text.NAME)
@@ -101,17 +101,17 @@ def panel_rows(
 
 
 def panel_width(across: int, beside: float = 0.0) -> float:
-    """The width of each of some panels side by side."""
+    """Return the width of each of some panels side by side."""
     return (WIDTH - 2 * MARGIN - AXIS * across - GAP * (across - 1)) / across - beside
 
 
 def panel_figure(
     title: str, names: Sequence[str], grid: Sequence[Sequence[Panel]], caption: str, height: float = 3.0
 ) -> Figure:
-    """A row of panels after the other, each as wide as the figure."""
+    """Return a figure of rows of panels, each row as wide as the figure."""
     return assemble_figure(title, [panel_rows(each, height) for each in grid], caption, names)
 
 
 def small_columns(count: int) -> int:
-    """Small panels side by side: four or three, whichever leaves fewer places empty, and room for two at least."""
+    """Return the number of small panels side by side: four or three, whichever leaves fewer gaps, at least two."""
     return min(max(count, 2), 4) if count <= 4 else min((4, 3), key=lambda across: -count % across)

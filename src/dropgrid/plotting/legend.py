@@ -1,4 +1,4 @@
-"""The rows' names above the panels of a figure, each after a piece of its line."""
+"""The rows' names above the panels of a figure, each beside a sample of its line."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,11 +16,11 @@ FEW = 8
 """Names that stand one after the other; more stand in columns, to be found again."""
 
 Legend = Sequence[Sequence[tuple[str, float]]]
-"""Lines of names, each with where it begins, in inches."""
+"""Lines of names, each with its left edge in inches."""
 
 
 def legend_lines(names: Sequence[str], width: float = WIDTH) -> Legend:
-    """The names in lines that fit a figure of that width; many run down in columns."""
+    """Return the names in lines that fit a figure of that width; many names run down in columns."""
     wide = [SAMPLE + AIR + text_width(name, NAME) for name in names]
     if len(names) > FEW:
         across = max(1, int((width - 2 * MARGIN + GAP) // (max(wide) + GAP)))
@@ -39,12 +39,12 @@ def legend_lines(names: Sequence[str], width: float = WIDTH) -> Legend:
 
 
 def legend_height(legend: Legend) -> float:
-    """Inches, with the air below."""
+    """Return the height of the legend in inches, with the space below."""
     return LINE * len(legend) + 0.15 if legend else 0.0
 
 
 def draw_legend(figure: Figure, legend: Legend, names: Sequence[str], top: float) -> None:
-    """Each row's name after a piece of its line, one too long for the figure shortened."""
+    """Draw each row's name beside a sample of its line; a name too long for the figure is shortened."""
     width, height = figure.get_size_inches()
     for number, line in enumerate(legend):
         at = top + LINE * number + 0.07

@@ -1,4 +1,4 @@
-"""Panels of means over a number, a line a row, under the rows' names."""
+"""Panels of means over a number, one line per row, under the rows' names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ MANY = 8
 
 @dataclass(frozen=True)
 class MeanPanel:
-    """What is measured (`up`) over what (`across`), and the points of each row's line, from left to right or back.
+    """A quantity (`up`) over another (`across`), and the points of each row's line in horizontal order.
 
-    Panels of the same `block` stand side by side; those of them that have the same `scale` share the vertical axis.
-    `falls`: from high numbers to low ones. `doubling`: each doubling is as wide as any other. `tenfold`: each tenfold
-    rise is as high as any other. `alone` is a number whose marks no line joins, and its name.
+    Panels of the same `block` are side by side; with the same `scale` they share the vertical axis. `falls`: the
+    horizontal axis is reversed. `doubling`: the horizontal axis is logarithmic. `tenfold`: the vertical axis is
+    logarithmic. `alone` is a number whose marks are not joined, and its name.
     """
 
     block: str
@@ -46,7 +46,7 @@ class MeanPanel:
 
 
 def mean_lines_figure(title: str, found: Sequence[MeanPanel], caption: str) -> Figure:
-    """Title, the rows' names, the panels, those of one block side by side, caption."""
+    """Return a figure: title, the rows' names, the panels, those of one block side by side, caption."""
     names = list(dict.fromkeys(name for each in found for name, _ in each.curves))
     blocks = [[each for each in found if each.block == block] for block in dict.fromkeys(each.block for each in found)]
     many = any(len(each.curves) > MANY for each in found)
@@ -56,12 +56,12 @@ def mean_lines_figure(title: str, found: Sequence[MeanPanel], caption: str) -> F
 
 
 def panels_across(count: int, *, many: bool) -> int:
-    """Panels side by side: three at most, two of four or of many rows."""
+    """Return the number of panels side by side: at most three, two if there are four or many rows."""
     return min(count, 2 if many or count == 4 else 3)
 
 
 def painted_panels(block: Sequence[MeanPanel], names: Sequence[str], across: int) -> list[Panel]:
-    """The panels of a block; an axis that one shares with its neighbour is named once."""
+    """Return the panels of a block; an axis shared by neighbours is named once."""
     made = []
     for index, panel in enumerate(block):
         alike = [other for other in block if other.scale == panel.scale]
@@ -78,7 +78,7 @@ def painted_panels(block: Sequence[MeanPanel], names: Sequence[str], across: int
 
 
 def common_limits(found: Sequence[MeanPanel]) -> tuple[float, float]:
-    """Limits that hold all means and intervals of some panels; of percent none far outside 0 and 100."""
+    """Return limits that hold all means and intervals of some panels; percentages stay near 0 to 100."""
     samples = [point.sample for panel in found for _, points in panel.curves for point in points]
     if found[0].tenfold:
         means = [s.mean for s in samples if s.mean]
@@ -88,7 +88,7 @@ def common_limits(found: Sequence[MeanPanel]) -> tuple[float, float]:
 
 
 def draw_lines(axes: Axes, panel: MeanPanel, names: Sequence[str]) -> None:
-    """The rows' lines; each row looks as its place in `names` says."""
+    """Draw the rows' lines; a row's look follows its place in `names`."""
     if panel.tenfold:
         axes.set_yscale("log", nonpositive="clip")
     if panel.doubling:
@@ -105,7 +105,7 @@ def draw_lines(axes: Axes, panel: MeanPanel, names: Sequence[str]) -> None:
 
 
 def describe_marks(found: Sequence[MeanPanel]) -> tuple[str, str]:
-    """What the caption says of means and intervals, and of marks that stand aside."""
+    """Return the caption's sentences on means and intervals, and on marks that are moved aside."""
     points = [each for panel in found for _, points in panel.curves for each in points]
     several = any(len(panel.curves) > 1 for panel in found)
     aside = "Marks at one value stand a little aside of one another." if several else ""

@@ -1,4 +1,4 @@
-"""PNGs with a palette: a few hundred kilobytes of a figure become a few ten."""
+"""PNGs with a palette, about a tenth of the size."""
 
 import io
 
@@ -15,27 +15,28 @@ VISIBLE = 24
 """Of 255: how far a colour may be from the palette's; a figure with many further away does not fit a palette."""
 
 
-def palette_png(data: bytes, width: int | None = WIDTH, *, always: bool = True) -> bytes:
+def palette_png(data: bytes | Image.Image, width: int | None = WIDTH, *, always: bool = True) -> bytes:
     """Return a PNG of at most 256 colours; equal bytes give equal bytes.
 
-    The colours are chosen to cover those of the figure, however few pixels have one: a single blue mark stays blue.
+    The palette covers all colours of the figure, even if few pixels have one: a single blue mark stays blue.
 
     Args:
-        data: an image file.
-        width: in pixels, to which a wider image is scaled down; None: no image is scaled.
-        always: false keeps all colours of an image that a palette does not show.
+        data: an image, or the bytes of its file.
+        width: pixels to which a wider image is scaled down; None scales no image.
+        always: false keeps all colours of an image if a palette cannot show them.
     """
-    with Image.open(io.BytesIO(data)) as opened:
-        image = opened.convert("RGB")
+    if isinstance(data, bytes):
+        data = Image.open(io.BytesIO(data))
+    image = data.convert("RGB")
     if width is not None and image.width > width:
         image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
     few = image.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     file = io.BytesIO()
-    (few if always or shows_all(few, image) else image).save(file, format="png", optimize=True)
+    (few if always or palette_suffices(few, image) else image).save(file, format="png", optimize=True)
     return file.getvalue()
 
 
-def shows_all(few: Image.Image, colours: Image.Image) -> bool:
+def palette_suffices(few: Image.Image, colours: Image.Image) -> bool:
     """Predicate: an image with a palette differs in few of its pixels from one with all colours."""
     apart = np.abs(np.asarray(few.convert("RGB"), dtype=np.int16) - np.asarray(colours, dtype=np.int16)).max(-1)
     return bool((apart > VISIBLE).mean() < 1e-3)

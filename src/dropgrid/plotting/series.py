@@ -1,4 +1,4 @@
-"""A line of a figure: in the look of its place, with marks, and with an interval at each if there is one."""
+"""A line of a figure: in the look of its place, with marks, and with intervals if there are any."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ LINE, MARK, BAR = (1.7, 1.0), (6.5, 4.5), (1.3, 0.9)
 
 
 class Point(NamedTuple):
-    """Where on the horizontal axis, the sample there, and whether it is of all seeds."""
+    """The value on the horizontal axis, the sample there, and whether it has all seeds."""
 
     x: float
     sample: Sample
@@ -26,7 +26,7 @@ class Point(NamedTuple):
 
 
 def draw_series(axes: Axes, across: Any, up: Any, index: int, **more: Any) -> None:
-    """A line with marks, in the look of the configuration at that place; what is not finite is a gap."""
+    """Draw a line with marks, in the look of the configuration at that place; values that are not finite are gaps."""
     colour, marker, dash = look(index)
     up = np.where(np.isfinite(up), up, np.nan)
     step = max(1, -(-len(up) // MARKED))
@@ -35,10 +35,10 @@ def draw_series(axes: Axes, across: Any, up: Any, index: int, **more: Any) -> No
 
 
 def draw_by_layer(axes: Axes, values: Sequence[np.ndarray | None], first: int = 1) -> None:
-    """A line a configuration, its values in the order of the layers; None has no line.
+    """Draw one line per configuration, its values in the order of the layers; None has no line.
 
     Args:
-        values: (layers,) each.
+        values: an array (layers,) per configuration.
         first: the number of the first layer.
     """
     for index, each in enumerate(values):
@@ -48,7 +48,7 @@ def draw_by_layer(axes: Axes, values: Sequence[np.ndarray | None], first: int = 
 
 
 def draw_means(axes: Axes, points: Sequence[Point], index: int, moved: Transform, *, many: bool = False) -> None:
-    """Means joined, a bar a 95 % interval; an open mark where seeds are missing. `many`: all of it thin."""
+    """Draw means joined, with bars for 95 % intervals; an open mark if seeds are missing; thin if `many`."""
     colour, marker, dash = look(index)
     known = [(x, sample.mean, sample.ci95, complete) for x, sample, complete in points if sample.mean is not None]
     xs, means = [x for x, *_ in known], [mean for _, mean, *_ in known]
@@ -62,17 +62,17 @@ def draw_means(axes: Axes, points: Sequence[Point], index: int, moved: Transform
 
 
 def moved_aside(axes: Axes, index: int, count: int, points: float) -> Transform:
-    """The place of line `index` of `count`, whose marks at one value stand some points aside of one another."""
+    """Return the transform of line `index` of `count`, whose marks are some points aside of one another."""
     inches = (index - (count - 1) / 2) * points / 72
     return axes.transData + ScaledTranslation(inches, 0, root_figure(axes).dpi_scale_trans)
 
 
 def describe_intervals(sizes: Sequence[int], complete: bool) -> str:
-    """What marks and bars are, as the caption says it, by the numbers of seeds of all points.
+    """Return the caption's sentence on marks and bars, by the numbers of seeds of all points.
 
     Args:
-        sizes: one number a point.
-        complete: no seed of any point is missing.
+        sizes: the number of seeds of each point.
+        complete: whether no point lacks a seed.
     """
     interval = (
         "One seed a mark: no intervals."
@@ -83,6 +83,6 @@ def describe_intervals(sizes: Sequence[int], complete: bool) -> str:
 
 
 def count_range(sizes: Collection[int]) -> str:
-    """`5`, or `3 to 5` where they differ."""
+    """Return `5`, or `3 to 5` if they differ."""
     low, high = min(sizes), max(sizes)
     return str(low) if low == high else f"{low} to {high}"

@@ -1,6 +1,7 @@
-"""How the figures look: sizes in inches, colours that the colour-blind can tell, marks that survive grey."""
+"""The style of the figures: sizes in inches, colours for the colour-blind, marks that survive greyscale."""
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,10 +10,13 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from PIL import Image
 
 from dropgrid.plotting.palette import palette_png
 from dropgrid.plotting.text import FAMILY
-from dropgrid.statistics.samples import ABOVE, BELOW, NEITHER
+from dropgrid.printable import printable
+from dropgrid.statistics.samples import ABOVE, BELOW, EQUAL, OPEN
 
 WIDTH, MARGIN = 10.5, 0.3
 """Inches: a figure as wide as a page, and the margin of any."""
@@ -38,7 +42,7 @@ DASHES: tuple[Any, ...] = (
 REFERENCES: tuple[Any, ...] = ((0, (2, 2)), (0, (6, 2)), (0, (6, 2, 1, 2)))
 """Dashes of what is drawn as a horizontal line, in grey."""
 
-VERDICTS = {ABOVE: (GREEN, "^"), BELOW: (VERMILLION, "v"), NEITHER: (INK, "o"), None: (GREY, "o")}
+VERDICTS = {ABOVE: (GREEN, "^"), BELOW: (VERMILLION, "v"), EQUAL: (BLUE, "s"), OPEN: (INK, "o"), None: (GREY, "o")}
 """Colour and marker of a row, by its verdict."""
 
 FILES: dict[Any, Any] = {
@@ -74,54 +78,54 @@ SETTINGS: dict[Any, Any] = {
 
 
 def look(index: int) -> tuple[str, str, Any]:
-    """Colour, marker and dash of a series by its place: each alone tells the first few apart, without colour too."""
+    """Return colour, marker and dash of a series by its place; each alone distinguishes the first few."""
     return CYCLE[index % len(CYCLE)], MARKERS[index % len(MARKERS)], DASHES[index % len(DASHES)]
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Our settings, for one figure; those of the caller come back."""
+    """Set our matplotlib settings for one figure; the caller's are restored afterwards."""
     with matplotlib.rc_context(SETTINGS):
         yield
 
 
-def canvas(width: float, height: float) -> Figure:
-    """An empty figure of a size in inches, on Agg whatever the caller's backend is."""
+def empty_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches, on Agg whatever the caller's backend is."""
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
 
-def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Axes at a place given in inches from the upper left corner."""
+def place_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Return axes at a place given in inches from the upper left corner."""
     total_width, total_height = figure.get_size_inches()
     box = (left / total_width, 1 - (top + height) / total_height, width / total_width, height / total_height)
     return figure.add_axes(box)
 
 
 def root_figure(axes: Axes) -> Figure:
-    """The figure that axes are on."""
+    """Return the figure that axes are on."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     return figure
 
 
 def axes_size(axes: Axes) -> tuple[float, float]:
-    """Width and height in inches."""
+    """Return width and height of axes in inches."""
     wide, deep = root_figure(axes).get_size_inches()
     box = axes.get_position()
     return float(box.width * wide), float(box.height * deep)
 
 
 def place_beside(axes: Axes, width: float, air: float = 0.0) -> Axes:
-    """Axes of a width at the right of others, as high as they are."""
+    """Return axes of a width at the right of others, as high as they are."""
     figure, box = root_figure(axes), axes.get_position()
     wide = figure.get_figwidth()
     return figure.add_axes((box.x1 + air / wide, box.y0, width / wide, box.height))
 
 
 def place_above(axes: Axes, height: float) -> Axes:
-    """Axes of a height on top of others, as wide as they are."""
+    """Return axes of a height on top of others, as wide as they are."""
     figure, box = root_figure(axes), axes.get_position()
     return figure.add_axes((box.x0, box.y1, box.width, height / figure.get_figheight()))
 
@@ -134,25 +138,43 @@ def make_square(axes: Axes) -> None:
     axes.set_position((box.x0, box.y1 - height, box.width * side / wide, height))
 
 
-def png(figure: Figure, dpi: int = DPI, *, small: bool = False) -> bytes:
-    """The figure as a PNG that holds no time and no version: equal cells give equal bytes.
+@contextmanager
+def printable_texts(figure: Figure) -> Iterator[None]:
+    """Have a figure's texts drawn as `printable`, those of ticks too, which are made as they are drawn; a sign that the
+    font lacks is a box."""
+    set_text = Text.set_text
+    for text in figure.findobj(Text):
+        if (shown := printable(text.get_text())) != text.get_text():
+            text.set_text(shown)
+    Text.set_text = lambda self, s: set_text(self, printable(str(s)))  # type: ignore[method-assign]
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
+            yield
+    finally:
+        Text.set_text = set_text  # type: ignore[method-assign]
 
-    It has a palette if one shows all colours, as one does unless there are images of many colours in the figure.
+
+def png(figure: Figure, dpi: int = DPI, *, small: bool = False) -> bytes:
+    """Return the figure as a PNG without time and version: equal cells give equal bytes.
+
+    It has a palette if one can show all colours, that is, unless the figure contains images of many colours.
 
     Args:
-        figure: is not changed.
-        dpi: pixels an inch.
-        small: it has a palette in any case.
+        figure: the figure, which is not changed.
+        dpi: pixels per inch.
+        small: use a palette in any case.
     """
-    drawn = io.BytesIO()
-    with matplotlib.rc_context(FILES):
-        figure.savefig(drawn, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
-    return palette_png(drawn.getvalue(), width=None, always=small)
+    pixels = io.BytesIO()
+    with matplotlib.rc_context(FILES), printable_texts(figure):
+        figure.savefig(pixels, format="rgba", dpi=dpi)
+    wide, deep = (int(dpi * inches) for inches in figure.get_size_inches())
+    return palette_png(Image.frombytes("RGBA", (wide, deep), pixels.getvalue()), width=None, always=small)
 
 
 def pdf(figure: Figure) -> bytes:
-    """The figure as a PDF of lines and text, equally without time and version."""
+    """Return the figure as a PDF of lines and text, without time and version."""
     file = io.BytesIO()
-    with matplotlib.rc_context(FILES):
+    with matplotlib.rc_context(FILES), printable_texts(figure):
         figure.savefig(file, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Limits and ticks of axes: they hold what is drawn, and no two numbers overlap."""
+"""Limits and ticks of axes: they hold all drawn values, and no two numbers overlap."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -21,7 +21,7 @@ ASIDE, SPREAD = 2.6, 24.0
 def value_limits(
     values: Iterable[Iterable[float]], intervals: Iterable[Interval | None], around: float | None = None
 ) -> Interval:
-    """A range that holds all values, all intervals and `around`, with a little air."""
+    """Return a range that holds all values, all intervals and `around`, with a little margin."""
     ends = [float(value) for group in values for value in group] + [end for each in intervals if each for end in each]
     ends += [] if around is None else [around]
     if not ends:
@@ -32,12 +32,12 @@ def value_limits(
 
 
 def percent_limits(limit: Interval) -> Interval:
-    """The range of a share's axis: an interval may leave 0 to 100, the axis need not follow it."""
+    """Return the range of a share's axis: an interval may exceed 0 to 100, the axis need not."""
     return max(limit[0], -2.0), min(limit[1], 102.0)
 
 
 def scaled_values(axes: Axes, values: Sequence[float]) -> np.ndarray:
-    """Numbers as the horizontal axis spaces them."""
+    """Return numbers as the horizontal axis spaces them."""
     return np.log2(values) if axes.get_xscale() == "log" else np.array(values, dtype=float)
 
 
@@ -49,7 +49,7 @@ def value_ticks(
     falls: bool = False,
     named: Mapping[float, str] | None = None,
 ) -> None:
-    """A tick a value, in an axis of `wide` inches; a number too near the one before it stands lower, or is left out."""
+    """Set a tick per value, in an axis of `wide` inches; a number too near the previous one is lowered, or left out."""
     values = sorted(set(values))
     at = scaled_values(axes, values)
     air = 0.05 * (at[-1] - at[0]) or 0.5
@@ -68,7 +68,7 @@ def value_ticks(
 
 
 def points_aside(axes: Axes, values: Sequence[float], count: int, wide: float) -> float:
-    """Points between two lines' marks at one value: half of the room between values holds those of all."""
+    """Return the distance in points of two lines' marks at one value: all lines' marks fill half of the room."""
     at = scaled_values(axes, sorted(set(values)))
     low, high = scaled_values(axes, axes.get_xlim())
     nearest = min((b - a for a, b in pairwise(at)), default=abs(high - low))

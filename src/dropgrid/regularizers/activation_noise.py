@@ -14,7 +14,7 @@ KINDS = ("gaussian", "binary")
 
 
 class GaussianNoise(AbstractNoise):
-    """output = input + std · ε, ε ~ N(0, 1) of its own for every unit. Shapes: (N, …) -> the same.
+    """output = input + std · ε, ε ~ N(0, 1) independent for every unit. Shapes: (N, …) -> the same.
 
     Source: Poole, Sohl-Dickstein, Ganguli 2014, §2.
     """
@@ -24,7 +24,7 @@ class GaussianNoise(AbstractNoise):
 
 
 class BinaryUnits(AbstractRandom):
-    """output ~ Bernoulli(p), p the input cut to [0, 1]; backward as if it were p's identity (straight through).
+    """output ~ Bernoulli(p), p the input clipped to [0, 1]; backward is that of p (straight-through estimator).
 
     In eval mode the unit is p, its mean. For sigmoid units, of which the value is a probability: choose
     activation=sigmoid. Shapes: (N, …) -> the same. Source: Bengio, Léonard, Courville 2013, §4.

@@ -25,14 +25,14 @@ class DropConnect(AbstractDropProb):
 
     Args:
         drop_prob: p.
-        per_example: a mask of its own for every example (N · out · in cells in memory; the paper, §3), or one a batch.
-        inference: `mean`, the layer as it is; `mask`, dropped in eval mode too; `gaussian`, the output drawn from the
-            normal distribution with the mean and variance that masks would give it,
-            N(w x + b, p / (1 - p) · (w² x² + b²)), `samples` times (Algorithm 1 of the paper): the batch comes out
-            `samples` times as long, for `Average` to take the mean of after the activation.
+        per_example: one mask per example (N · out · in cells in memory; the paper, §3), or one per batch.
+        inference: `mean`, the layer without dropping; `mask`, dropped in eval mode too; `gaussian`, the output drawn
+            `samples` times from the normal distribution with the mean and variance that masks would give it,
+            N(w x + b, p / (1 - p) · (w² x² + b²)) (Algorithm 1 of the paper): the batch becomes `samples` times as
+            long, and `Average` takes the mean after the activation.
 
-    Differs from the paper: kept weights are scaled by 1 / (1 - p) in training, where it scales by 1 - p at inference;
-    the expectations are the same.
+    Differs from the paper: kept weights are scaled by 1 / (1 - p) in training; the paper scales by 1 - p at inference.
+    The expectations are the same.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class DropConnect(AbstractDropProb):
         return self.sampled(input, weight, bias) if self.samples else layer(input, weight, bias)
 
     def masked(self, input: Tensor, weight: Tensor, bias: Tensor | None, layer: Layer) -> Tensor:
-        """The output with weights dropped."""
+        """Return the output with weights dropped."""
         columns = weight.shape[1] + (bias is not None)
         shape = [len(input) if self.per_example else 1, weight.shape[0], columns]
         mask = keep_mask(weight, self.drop_prob, self.next_key(), shape)
@@ -76,7 +76,7 @@ class DropConnect(AbstractDropProb):
         return output if biases is None else output + biases
 
     def sampled(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """`samples` draws of the moment-matched Gaussian, one after the other: (samples · N, out)."""
+        """Return `samples` draws of the moment-matched Gaussian, one after the other: (samples · N, out)."""
         mean = F.linear(input, weight, bias)
         variance = F.linear(input.square(), weight.square(), None if bias is None else bias.square())
         std = (variance * self.drop_prob / (1 - self.drop_prob)).sqrt()
@@ -92,7 +92,7 @@ class DropConnect(AbstractDropProb):
 
 
 class Average(nn.Module):
-    """The mean over the `samples` that a layer put one after the other, in eval mode; (samples · N, F) -> (N, F)."""
+    """The mean over a layer's `samples`, which follow one another, in eval mode; (samples · N, F) -> (N, F)."""
 
     def __init__(self, samples: int):
         super().__init__()
@@ -110,8 +110,8 @@ def drop_connect(
 ) -> nn.Module:
     """DropConnect on the linear layers of a place: `hidden` ones, the classifier (`head`), or all (`linear`).
 
-    With `inference=gaussian` also the average after the activation of hidden layers. The classifier has none, and the
-    mean of its samples is its output with the mean weights: it stays as it is.
+    With `inference=gaussian` also the average after the activation of hidden layers. The classifier has no activation,
+    so the mean of its samples is its output with the mean weights: it is not sampled.
     """
     for name, value, allowed in (("mask", mask, MASKS), ("place", place, PLACES), ("inference", inference, INFERENCES)):
         checks.one_of(f"regularizer.{name}", value, allowed)

@@ -16,7 +16,7 @@ MODES = ("local", "global", "mixed")
 
 
 class DropPath(AbstractDrop):
-    """A residual branch dropped for an example: output = input · mask / (1 - drop_prob), one Bernoulli an example.
+    """A residual branch dropped per example: output = input · mask / (1 - drop_prob), one Bernoulli draw per example.
 
     Shapes: (N, …) -> the same. The shortcut is never dropped, so a join never loses all of its inputs (the local
     form of Larsson et al. §2.2). Not DropConnect, although EfficientNet's code calls it so.
@@ -37,12 +37,12 @@ class DropPath(AbstractDrop):
 class JoinDropPath(AbstractDrop):
     """Paths dropped before they are averaged at a join; shapes: (K, N, …) -> the same, K paths of N examples.
 
-    output_k = input_k · m_k · K / Σ m, so that the mean over k is that of the paths kept. `local`: m_k ~
-    Bernoulli(1 - drop_prob) for each path and example, and where none is left one of them, at random, is. `global`:
-    one of the network's `columns` is kept for an example, the same at all its joins; where it does not meet a join,
-    all paths there are (none of them is used). `mixed`: the one or the other for a whole batch, each half of the time.
+    output_k = input_k · m_k · K / Σ m, so that the mean over k is the mean of the kept paths. `local`: m_k ~
+    Bernoulli(1 - drop_prob) for each path and example; if all are dropped, a random one is kept. `global`: one of the
+    network's `columns` is kept per example, the same at all joins; at a join that this column does not reach, all paths
+    are kept (none of them is used). `mixed`: one of the two for a whole batch, each half of the time.
 
-    Source: Larsson et al. §2.2. Differs from the paper: its global choice is one for a batch.
+    Source: Larsson et al. §2.2. Differs from the paper: its global choice is per batch.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class JoinDropPath(AbstractDrop):
         return "drop_path" if self.mode != "local" else self.site
 
     def shape(self, *inputs: Any) -> tuple[int, ...]:
-        return (self.paths,)
+        return self.paths, *inputs[0].shape[2:]
 
     def draws(self, batch: int) -> int:
         return 1 if self.mode == "mixed" else batch
@@ -113,7 +113,7 @@ def drop_path(
     """DropPath on the residual branches of the wanted groups, or on the paths that meet at their joins.
 
     `depth=linear` is stochastic depth: block l of L has drop_prob (l / L)(1 - keep_prob) (Huang et al. §3, eq. 4);
-    `depth=constant` has 1 - keep_prob everywhere. `mode` is that of `JoinDropPath`; a branch knows `local` alone.
+    `depth=constant` has 1 - keep_prob everywhere. `mode` is that of `JoinDropPath`; branches have only `local`.
     """
     checks.one_of("regularizer.mode", mode, MODES)
     checks.one_of("regularizer.depth", depth, ("linear", "constant"))

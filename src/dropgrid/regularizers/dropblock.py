@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from dropgrid import checks
 from dropgrid.masks.drop import drop, on_host
 from dropgrid.masks.grid import Grid
+from dropgrid.masks.uniform import mixed_key
 from dropgrid.sites import AbstractDrop, Site, drop_prob_of
 
 GAMMAS = ("paper", "exact", "area")
@@ -18,12 +19,12 @@ SEEDS = ("fits", "anywhere")
 
 
 def places(size: int, block: int, seeds: str) -> int:
-    """At how many places of a line of `size` cells a block may be seeded."""
+    """Return the number of places on a line of `size` cells where a block may be seeded."""
     return size - block + 1 if seeds == "fits" else size
 
 
 def cover_counts(height: int, width: int, block: int, seeds: str = "fits") -> np.ndarray:
-    """In how many of the blocks that may be seeded each cell lies: (height, width), between 1 and block²."""
+    """Return for each cell how many possible blocks cover it: (height, width), between 1 and block²."""
 
     def line(size: int) -> np.ndarray:
         first = np.arange(size) - block + 1 + (0 if seeds == "fits" else (block - 1) // 2)
@@ -33,7 +34,7 @@ def cover_counts(height: int, width: int, block: int, seeds: str = "fits") -> np
 
 
 def expected_fraction(seed_rate: np.ndarray, height: int, width: int, block: int, seeds: str = "fits") -> np.ndarray:
-    """The exact expectation of the dropped fraction: mean over cells of 1 - (1 - γ)^(blocks that cover the cell)."""
+    """Return the exact expected dropped fraction: mean over cells of 1 - (1 - γ)^(blocks that cover the cell)."""
     counts, cells = np.unique(cover_counts(height, width, block, seeds), return_counts=True)
     kept = (1 - np.asarray(seed_rate, dtype=float)[..., None]) ** counts
     dropped: np.ndarray = 1 - kept @ (cells / (height * width))
@@ -41,7 +42,7 @@ def expected_fraction(seed_rate: np.ndarray, height: int, width: int, block: int
 
 
 def seed_rate(drop_prob: Any, height: int, width: int, block: int, gamma: str = "paper", seeds: str = "fits") -> Any:
-    """γ, the rate at which blocks are seeded, of a number or, but for exact, a 0-dim tensor.
+    """Return γ, the rate at which blocks are seeded, for a number or (except for exact) a 0-dim tensor.
 
     paper: γ = drop_prob / block² · H·W / ((H - block + 1)(W - block + 1)) (§3, eq. 1), capped at 1; blocks overlap,
     so a little less than drop_prob is dropped. exact: the γ at which the expected dropped fraction is drop_prob.
@@ -57,7 +58,7 @@ def seed_rate(drop_prob: Any, height: int, width: int, block: int, gamma: str = 
 
 @lru_cache(maxsize=4096)
 def exact_seed_rate(drop_prob: float, height: int, width: int, block: int, seeds: str = "fits") -> float:
-    """Bisection: the expected fraction grows with γ, from 0 at 0 to 1 at 1."""
+    """Return γ by bisection: the expected fraction grows with γ, from 0 at 0 to 1 at 1."""
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
@@ -70,7 +71,7 @@ def exact_seed_rate(drop_prob: float, height: int, width: int, block: int, seeds
 
 @torch.library.custom_op("dropgrid::exact_seed_rate", mutates_args=())
 def exact_seed_rate_op(drop_prob: Tensor, height: int, width: int, block: int, seeds: str) -> Tensor:
-    """`exact_seed_rate` of a 0-dim tensor, which is read back to the host."""
+    """Return `exact_seed_rate` of a 0-dim tensor, which is read back to the host."""
     rate = exact_seed_rate(float(drop_prob), height, width, block, seeds)
     return torch.tensor(rate, dtype=torch.float64, device=drop_prob.device)
 
@@ -83,7 +84,7 @@ def _(drop_prob: Tensor, height: int, width: int, block: int, seeds: str) -> Ten
 def drop_block(
     input: Tensor, drop_prob: Tensor, key: Tensor, block_size: int, per_channel: bool, gamma: str, seeds: str
 ) -> tuple[Tensor, float | Tensor, int]:
-    """The output of DropBlock, how many mask cells are 0, and how many there are."""
+    """Return the output of DropBlock, the number of zeros in the mask, and the size of the mask."""
     _, _, height, width = input.shape
     block = min(block_size, height, width)
     if on_host(input):
@@ -96,7 +97,7 @@ def drop_block(
 
 
 def check(block_size: object, gamma: object, per_channel: object = True, seeds: object = "fits") -> None:
-    """Refuse what DropBlock cannot mean."""
+    """Raise ValueError for invalid arguments of DropBlock."""
     checks.whole_number("block_size", block_size, 1, what="a whole number of cells")
     checks.one_of("gamma", gamma, GAMMAS)
     checks.one_of("seeds", seeds, SEEDS)
@@ -112,26 +113,28 @@ def drop_block2d(
     gamma: str = "paper",
     seeds: str = "fits",
     training: bool = True,
-    key: Tensor | None = None,
+    key: int | Tensor | None = None,
 ) -> Tensor:
-    """Drop square blocks of a feature map and rescale what is kept: input · mask · count(mask) / count_ones(mask).
+    """Drop square blocks of a feature map and rescale the rest: input · mask · count(mask) / count_ones(mask).
 
     Seeds are drawn at rate γ (`seed_rate`), only where a whole block fits; each zeroes its block_size × block_size
-    block. The block is clamped to the map's shorter side; even sizes and H ≠ W are fine. What is kept is the mean over
-    the tensor, not each cell's: borders are dropped less often than the centre.
+    block. The block is clamped to the map's shorter side; even sizes and H ≠ W are allowed. The mean over the tensor is
+    kept, not the expectation of each cell: borders are dropped less often than the centre.
 
     Args:
         input: (N, C, H, W), any float dtype; its memory format is kept.
         drop_prob: 1 - keep_prob, in [0, 1]: a number, or a 0-dim tensor.
         block_size: side of a block in cells.
-        per_channel: a mask for each channel (the paper: "tends to work better"), or one shared by all.
+        per_channel: one mask per channel (the paper: "tends to work better"), or one shared by all.
         gamma: `paper`, `exact` or `area` (see `seed_rate`).
         seeds: `fits`, only where a whole block fits (the paper), or `anywhere`, the block cut off at the border.
-        training: False gives the input back.
-        key: 0-dim int64; the mask is a function of it. None draws one from torch's default generator.
+        training: False returns the input.
+        key: the mask is a function of this number, such as a training step: an integer, or a 0-dim int64 tensor. It is
+            hashed (`mixed_key`), so that neighbouring keys give independent masks. None draws one from torch's default
+            generator.
 
     Raises:
-        ValueError: for a value outside these, or an input that is not (N, C, H, W).
+        ValueError: an argument is out of its range, or the input is not (N, C, H, W).
     """
     check(block_size, gamma, per_channel, seeds)
     if input.dim() != 4:
@@ -141,12 +144,17 @@ def drop_block2d(
     if not training:
         return input
     if key is None:
-        key = torch.randint(2**62, ())
-    return drop_block(input, drop_prob, key, block_size, per_channel, gamma, seeds)[0]
+        hashed = torch.randint(2**62, ())
+    elif isinstance(key, Tensor) and not on_host(key):
+        hashed = mixed_key(key.long())
+    else:
+        hashed = torch.tensor(mixed_key(int(key)))
+    drop_prob, hashed = drop_prob.to(input.device), hashed.to(input.device)
+    return drop_block(input, drop_prob, hashed, block_size, per_channel, gamma, seeds)[0]
 
 
 class DropBlock2d(AbstractDrop):
-    """`drop_block2d` as a module, with a scheduled rate and a count of what it dropped.
+    """A module that applies `drop_block2d`, with a scheduled rate and a count of dropped cells.
 
     Args:
         drop_prob, schedule, inference: as in `AbstractDrop`.

@@ -6,5 +6,5 @@ from dropgrid.sites import Site
 
 
 def none(site: Site) -> nn.Module:
-    """Nothing anywhere: the identity at every site."""
+    """Return the identity at every site."""
     return nn.Identity()

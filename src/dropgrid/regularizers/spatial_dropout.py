@@ -10,10 +10,10 @@ from dropgrid.sites import AbstractDrop, Site, drop_prob_of
 
 
 class SpatialDropout(AbstractDrop):
-    """Whole channels dropped: output = input · mask / (1 - drop_prob), one Bernoulli a channel and example.
+    """Whole channels dropped: output = input · mask / (1 - drop_prob), one Bernoulli draw per channel and example.
 
-    Shapes: (N, C, …) -> the same; with `dim` -1 sequences (N, T, D), of which whole features are dropped, the same at
-    every time. Source: Tompson et al. 2015, §3.2; for sequences Gal and Ghahramani, NeurIPS 2016, §4.2.
+    Shapes: (N, C, …) -> the same; with `dim` -1 sequences (N, T, D), of which whole features are dropped at all time
+    steps. Source: Tompson et al. 2015, §3.2; for sequences Gal and Ghahramani, NeurIPS 2016, §4.2.
     """
 
     def __init__(self, drop_prob: float, *, dim: int = 1, schedule: str = "constant", inference: bool = False):

@@ -11,10 +11,10 @@ Layer = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
 class WeightNoise(AbstractNoise):
-    """In training a layer's weights are w + std · ε, ε ~ N(0, 1) anew at every step, one for the whole batch.
+    """In training a layer's weights are w + std · ε, ε ~ N(0, 1) new at every step, one draw for the whole batch.
 
-    The gradient is taken at the noisy weights and applied to w; inference has w. Biases are left alone. Differs from
-    the paper: there the noise is drawn once a sequence, and a net is first trained without it.
+    The gradient is taken at the noisy weights and applied to w; inference uses w. Biases have no noise. Differs from
+    the paper: there the noise is drawn once per sequence, and a network is first trained without it.
     """
 
     def shape(self, *inputs: Any) -> tuple[int, ...]:

@@ -1,88 +1,123 @@
-"""The outcomes of the claims that an ablation stated."""
+"""The outcomes of the claims that an ablation stated before training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dropgrid.errors import UserError
-from dropgrid.reports.claims import Claim, parse
-from dropgrid.reports.comparisons import combinations_judged, complete, judged
-from dropgrid.statistics.dunnett import Comparison
-from dropgrid.statistics.samples import ROUNDING
+from dropgrid.reports.claims import Claim, parse_claims
+from dropgrid.reports.comparisons import all_have_metric, alpha_of, compare_row_combinations, compare_rows
+from dropgrid.reports.trained import Trained, all_trained, count_trained
+from dropgrid.statistics.samples import ABOVE, BELOW, OPEN, difference_verdict
+from dropgrid.statistics.simultaneous import Comparison
 from dropgrid.store.ablation import Ablation, Block
 from dropgrid.store.manifest import digest
 
-HOLDS, REFUTED, OPEN, INCOMPLETE, GONE = "holds", "refuted", "open", "incomplete", "gone"
+HOLDS, REFUTED, INCOMPLETE, GONE = "holds", "refuted", "incomplete", "gone"
+"""Outcomes of claims; `equal` and `open` are those of rows."""
 
 RULE = (
-    "A claim holds if the whole interval of its difference is on the claimed side, is refuted if all of it is on "
-    "the other, and is open otherwise; the intervals hold for all claims together with 95 % (Šidák)."
+    "A claim holds if the whole interval of its difference is on the claimed side of its bound, is refuted if all of "
+    "it is on the other, is equal if two one-sided tests show it within the margin of its bound, and is open "
+    "otherwise; the intervals hold for all claims together with 95 % (Šidák)."
 )
 
-COMBINED = (
-    "A claim that is not a difference of two rows is judged by its own value at each seed (Student t), with no "
-    "spread borrowed from other rows."
+COMBINED = "A claim that is not a difference of two rows is judged by its own value at each seed (the paired t-test)."
+
+UNTRAINED = (
+    "A claim about rows of which not every seed trained is judged by Fisher's test of how many did, if its bound is 0, "
+    "and is open otherwise."
+)
+
+
+OTHER_METRIC = (
+    "A claim that names a metric is about its mean over seeds, in its unit; where not every seed trained it is open."
 )
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A claim, the factors of its block as text, and its comparison; None while its rows are not complete."""
+class ClaimResult:
+    """A claim, its block's label, and its comparison; None while its rows are incomplete.
+
+    `trained` takes its place if not every seed of its rows trained; both are None if the claim cannot be judged.
+    """
 
     claim: Claim
     block: str
     comparison: Comparison | None
+    margin: float | None = None
+    trained: Trained | None = None
 
     @property
     def outcome(self) -> str:
-        """holds, refuted or open; `incomplete` while rows are, `gone` if one of its rows no longer exists."""
+        """The outcome: holds, refuted, equal or open; `incomplete` while rows are, `gone` if a row no longer exists."""
         if not self.claim.weights:
             return GONE
-        if self.comparison is None:
+        if self.trained is not None:
+            counts_decide = self.claim.pair and not self.claim.bound and self.claim.metric is None
+            found = self.trained.verdict if counts_decide else OPEN
+        elif self.comparison is None:
             return INCOMPLETE
-        low, high = (end - self.claim.bound for end in self.comparison.ci95)
-        above, below = low > ROUNDING, high < -ROUNDING
-        if self.claim.sign == "<":
-            above, below = below, above
-        return HOLDS if above else REFUTED if below else OPEN
+        else:
+            intervals = (self.comparison.ci95, self.comparison.inner)
+            low, high = ((one - self.claim.bound, other - self.claim.bound) for one, other in intervals)
+            found = difference_verdict(low, high, self.margin)
+        sides = {ABOVE: HOLDS, BELOW: REFUTED} if self.claim.sign == ">" else {ABOVE: REFUTED, BELOW: HOLDS}
+        return sides.get(str(found), str(found))
 
 
-def judge_claims(ablation: Ablation) -> list[Judged]:
-    """Judge the claims that were stated first, together in every block."""
+def judge_claims(ablation: Ablation) -> list[ClaimResult]:
+    """Judge the claims as first stated, in every block."""
     texts = (ablation.frozen or {}).get("claims") or ablation.about.get("claims") or []
-    if not texts:
-        return []
-    blocks = [(block, [stated(text, block) for text in texts]) for block in ablation.blocks]
-    confidence = 1 - ablation.alpha / len(blocks)
-    found = []
-    for block, claims in blocks:
-        whole = {name: cells for name, cells in block.rows.items() if complete(cells, ablation.metric)}
-        ready = [claim for claim in claims if claim.weights and all(row in whole for row, _ in claim.weights)]
-        pairs = [(claim, claim.pair) for claim in ready if claim.pair]
-        others = [claim for claim in ready if not claim.pair]
-        # all stated claims count, ready or not: a family does not shrink because cells are missing
-        share, rest = (1 - (1 - confidence) * len(each) / len(claims) for each in (pairs, others))
-        compared: dict[Claim, Comparison | None] = {}
-        if pairs:
-            found_for = judged(whole, ablation.metric, [pair for _, pair in pairs], share)
-            compared |= zip((claim for claim, _ in pairs), found_for, strict=False)
-        if others:
-            combined = combinations_judged(
-                whole, ablation.metric, [claim.weights for claim in others], rest, len(others)
-            )
-            compared |= zip(others, combined, strict=True)
-        found += [Judged(claim, block.label, compared.get(claim)) for claim in claims]
-    return found
+    return [each for block in ablation.blocks for each in judge_block_claims(ablation, block, texts)] if texts else []
 
 
-def stated(text: str, block: Block) -> Claim:
-    """A recorded claim; without weights if a row that it names has been renamed or taken out since."""
+def judge_block_claims(ablation: Ablation, block: Block, texts: Sequence[str]) -> list[ClaimResult]:
+    """Judge the claims of one block; the family is all stated claims, whichever cells are finished."""
+    claims = [recorded_claim(text, block) for text in texts]
+    family = len(claims) * len(ablation.blocks)
+    by_metric: dict[str, list[Claim]] = {}
+    for claim in claims:
+        by_metric.setdefault(claim.metric or ablation.metric, []).append(claim)
+    found: dict[Claim, ClaimResult] = {}
+    for metric, about_it in by_metric.items():
+        found |= judge_metric_claims(ablation, block, metric, about_it, family)
+    return [found[claim] for claim in claims]
+
+
+def judge_metric_claims(
+    ablation: Ablation, block: Block, metric: str, claims: Sequence[Claim], family: int
+) -> dict[Claim, ClaimResult]:
+    """Judge the claims about one metric, which are part of a family."""
+    headline = metric == ablation.metric
+    whole = {name: cells for name, cells in block.rows.items() if all_have_metric(cells, metric)}
+    trained = {name: cells for name, cells in whole.items() if all_trained(ablation, cells)}
+    ready = [claim for claim in claims if claim.weights and all(row in trained for row, _ in claim.weights)]
+    pairs = [claim.pair for claim in ready if claim.pair]
+    others = [claim for claim in ready if not claim.pair]
+    compared: dict[Claim, Comparison | None] = {}
+    for_pairs = compare_rows(trained, metric, pairs, alpha_of(ablation), family)
+    compared |= zip((claim for claim in ready if claim.pair), for_pairs, strict=True)
+    weights = [claim.weights for claim in others]
+    compared |= zip(others, compare_row_combinations(trained, metric, weights, alpha_of(ablation), family), strict=True)
+    counted = {}
+    for claim in claims:
+        if claim.weights and claim not in compared and all(row in whole for row, _ in claim.weights):
+            one, other = claim.pair or (claim.weights[0][0], claim.weights[-1][0])
+            counted[claim] = count_trained(ablation, whole[one], whole[other], family)
+    margin = ablation.rule("margin") if headline else None
+    return {claim: ClaimResult(claim, block.label, compared.get(claim), margin, counted.get(claim)) for claim in claims}
+
+
+def recorded_claim(text: str, block: Block) -> Claim:
+    """Return a recorded claim; without weights if a row that it names no longer exists."""
     try:
-        return parse([text], block.rows)[0]
+        return parse_claims([text], block.rows)[0]
     except UserError:
         return Claim(text, (), ">", 0.0)
 
 
-def standing(ablation: Ablation) -> str:
-    """Whether the claims were stated before anything was known."""
+def claims_status(ablation: Ablation) -> str:
+    """Return a sentence on whether the claims were stated before any result was known."""
     frozen, texts = ablation.frozen, ablation.about.get("claims") or []
     if not frozen:
         return "These claims were not recorded before training: what follows is exploratory."

@@ -1,4 +1,8 @@
-"""Claims that an ablation states before it trains: `dropblock - baseline > 0`, `(a - b) - (c - d) < 0`."""
+"""Claims that an ablation states before it trains: `dropblock - baseline > 0`, `(a - b) - (c - d) < 0`.
+
+They are about the headline, or about what they name: `cutout - dropout > 0 in noise/gaussian_noise_0.2`, a metric of an
+evaluation that the ablation asks for (`evaluate:`), or of a result (`train/acc`).
+"""
 
 import re
 from collections.abc import Collection, Sequence
@@ -6,32 +10,45 @@ from dataclasses import dataclass
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.reports.linear_combinations import Weights, weights
+from dropgrid.reports.comparisons import PHASES
+from dropgrid.reports.linear_combinations import Weights, parse_weights
 
-FORM = re.compile(r"(?P<formula>.+) (?P<sign>[<>]) (?P<bound>[-+]?\d+(?:\.\d+)?)")
+FORM = re.compile(r"(?P<formula>.+) (?P<sign>[<>]) (?P<bound>[-+]?\d+(?:\.\d+)?)(?: in (?P<metric>\S+))?")
 PAIR = re.compile(r"(?P<one>.+?) - (?P<other>.+)")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The statement that a combination of the rows' means is above (`>`) or below (`<`) a bound, in points."""
+    """The statement that a combination of the rows' means is above (`>`) or below (`<`) a bound.
+
+    The bound is in the unit of `metric`, points of a share; None stands for the headline.
+    """
 
     text: str
     weights: Weights
     sign: str
     bound: float
+    metric: str | None = None
 
     @property
     def pair(self) -> tuple[str, str] | None:
-        """(row, the row that it is compared with) if it is a difference of two rows; else None."""
+        """(row, the row that it is compared with) if the claim is about a difference of two rows; else None."""
         ordered = sorted(self.weights, key=lambda each: -each[1])
         if [weight for _, weight in ordered] != [1, -1]:
             return None
         return ordered[0][0], ordered[1][0]
 
 
-def parse(texts: Any, rows: Collection[str]) -> list[Claim]:
-    """The claims of an ablation's YAML; UserError names one that is no claim about its rows."""
+def parse_claims(texts: Any, rows: Collection[str], evaluations: Collection[str] | None = None) -> list[Claim]:
+    """Return the claims of an ablation's YAML.
+
+    Args:
+        rows: names that claims may be about.
+        evaluations: what can be measured after training; None: not known, and not checked.
+
+    Raises:
+        UserError: a text that is no claim about its rows, or about a metric of no evaluation.
+    """
     if not isinstance(texts, Sequence) or isinstance(texts, str):
         raise UserError(f"ablation.claims is a list such as ['dropblock - baseline > 0'], got {texts!r}")
     found = []
@@ -40,12 +57,16 @@ def parse(texts: Any, rows: Collection[str]) -> list[Claim]:
         if match is None:
             raise UserError(
                 f"claim {text!r} is not of the form 'ROW - ROW > NUMBER' (or <; or another sum of rows, with + - and "
-                "parentheses), the number in points"
+                "parentheses), the number in points, or 'ROW - ROW > NUMBER in EVALUATION/METRIC'"
             )
         pair = PAIR.fullmatch(match["formula"])
         if pair and pair["one"] in rows and pair["other"] in rows:
             combined: Weights = ((pair["one"], 1), (pair["other"], -1))
         else:
-            combined = weights(match["formula"], rows, f"claim {text!r}")
-        found.append(Claim(str(text), combined, match["sign"], float(match["bound"])))
+            combined = parse_weights(match["formula"], rows, f"claim {text!r}")
+        metric = match["metric"]
+        if metric and evaluations is not None and re.split(r"[/\[]", metric)[0] not in {*evaluations, *PHASES}:
+            there = ", ".join(sorted(evaluations)) or "none"
+            raise UserError(f"claim {text!r}: {metric} is of no evaluation; evaluations are: {there}")
+        found.append(Claim(str(text), combined, match["sign"], float(match["bound"]), metric))
     return found

@@ -1,42 +1,113 @@
-"""A row's values, and pairs or other combinations of rows judged together."""
+"""Simultaneous comparisons of rows, in pairs or in other linear combinations."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
-from dropgrid.reports.predictions import correct
-from dropgrid.statistics.combinations import Weights, compare_combinations
-from dropgrid.statistics.dunnett import Comparison, compare, examples_covariance
+from dropgrid.reports.predictions import correct_by_row
+from dropgrid.statistics.combinations import Weights, combined_images_variance, compare_combinations
+from dropgrid.statistics.interim import level_at, level_by_count
+from dropgrid.statistics.samples import CONFIDENCE, Interval, clip_interval
+from dropgrid.statistics.simultaneous import Comparison, compare_pairs
+from dropgrid.store.ablation import Ablation
 from dropgrid.store.cell import Cell
+from dropgrid.store.evaluations import SHARE
+
+FULL = 100.0
+"""The highest possible share, in percent."""
+
+NATS = ("test/nll_last", "train/nll")
+"""Metrics of a result that are not shares."""
+
+PHASES = ("train", "val", "test")
+"""What the names of a result's metrics begin with."""
+
+Rows = Mapping[str, Sequence[Cell]]
+Alpha = Callable[[int], float]
+"""Number of seeds -> level."""
 
 
-def judged(
-    rows: Mapping[str, Sequence[Cell]], metric: str, pairs: Sequence[tuple[str, str]], confidence: float
-) -> list[Comparison]:
-    """The comparisons of pairs of complete rows; none if there is no spread to judge by."""
-    right = correct(rows, metric)
-    covariance = None if right is None else examples_covariance(right, pairs)
-    return compare({name: percents(cells, metric) for name, cells in rows.items()}, pairs, covariance, confidence)
+def alpha_of(ablation: Ablation) -> Alpha:
+    """Return the level for n seeds: 5 %, or an interim analysis's part of it (`sweep.seeds=auto`)."""
+    counts = ablation.about.get("looks")
+    levels = level_by_count(counts) if counts else {0: 1 - CONFIDENCE}
+    return partial(level_at, levels)
 
 
-def combinations_judged(
-    rows: Mapping[str, Sequence[Cell]], metric: str, combinations: Sequence[Weights], confidence: float, family: int
+def compare_rows(
+    rows: Rows,
+    metric: str,
+    pairs: Sequence[tuple[str, str]],
+    alpha: Alpha,
+    family: int,
+    unpaired: Collection[tuple[str, str]] = (),
 ) -> list[Comparison | None]:
-    """The comparisons of combinations of complete rows with 0; None for one with fewer than 2 shared seeds."""
-    right = correct(rows, metric) if combinations else None
-    values = {name: percents(cells, metric) for name, cells in rows.items()}
-    return compare_combinations(values, right, combinations, confidence, family)
+    """Compare pairs of complete rows by a metric; return None for a pair with fewer than 2 shared seeds."""
+    right = correct_by_row(rows, metric) if pairs else None
+    images = None if right is None else [combined_images_variance(right, ((a, 1), (b, -1))) for a, b in pairs]
+    values = {name: values_by_seed(cells, metric) for name, cells in rows.items()}
+    found = compare_pairs(values, pairs, images, alpha, family, unpaired)
+    most = highest(rows, metric)
+    return [each and clip_intervals(each, most, most) for each in found]
 
 
-def complete(cells: Sequence[Cell], metric: str) -> bool:
-    """Whether every cell has the metric."""
-    return len(percents(cells, metric)) == len(cells)
+def compare_row_combinations(
+    rows: Rows, metric: str, combinations: Sequence[Weights], alpha: Alpha, family: int
+) -> list[Comparison | None]:
+    """Compare linear combinations of complete rows with 0; return None for one with fewer than 2 shared seeds."""
+    right = correct_by_row(rows, metric) if combinations else None
+    values = {name: values_by_seed(cells, metric) for name, cells in rows.items()}
+    found = compare_combinations(values, right, combinations, alpha, family)
+    most = highest(rows, metric)
+    return [
+        each and clip_intervals(each, *(most * sum(max(0, sign * weight) for _, weight in weights) for sign in (-1, 1)))
+        for each, weights in zip(found, combinations, strict=True)
+    ]
 
 
-def percents(cells: Sequence[Cell], metric: str) -> dict[int, float]:
-    """Seed -> the metric in percent, of the cells that have it."""
-    values = {cell.seed: cell.value(metric) for cell in cells}
-    return {seed: percent(value) for seed, value in values.items() if value is not None}
+def clip_intervals(found: Comparison, least: float, most: float) -> Comparison:
+    """Return a comparison with its intervals cut to [-least, most], the possible range of the difference."""
+    ends: list[Interval] = [clip_interval(each, -least, most) for each in (found.ci95, found.inner)]
+    return replace(found, ci95=ends[0], inner=ends[1])
 
 
-def percent(share: float) -> float:
-    """A share in percent, without the 1e-14 that the factor adds."""
+def all_have_metric(cells: Sequence[Cell], metric: str) -> bool:
+    """Predicate: every cell has the metric."""
+    return len(values_by_seed(cells, metric)) == len(cells)
+
+
+def values_by_seed(cells: Sequence[Cell], metric: str) -> dict[int, float]:
+    """Return seed -> metric as it is shown, for the cells that have it: shares in percent.
+
+    Args:
+        metric: of a result (`test/acc_last`), or of an evaluation (`noise/gaussian_noise_0.1`).
+    """
+    return {cell.seed: value for cell in cells if (value := shown_value(cell, metric)) is not None}
+
+
+def shown_value(cell: Cell, metric: str) -> float | None:
+    """Return a metric of a cell as it is shown; None if it was not measured."""
+    value = cell.value(metric)
+    if value is not None:
+        return value if metric in NATS else to_percent(value)
+    measured = None if is_of_result(metric) else cell.evaluations.get(metric)
+    return measured and (to_percent(measured.value) if measured.unit == SHARE else measured.value)
+
+
+def is_of_result(metric: str) -> bool:
+    """Predicate: a metric is of a cell's result, not of an evaluation."""
+    return metric.partition("/")[0] in PHASES
+
+
+def highest(rows: Rows, metric: str) -> float:
+    """Return the highest value that a metric can have: 100 of a share, else infinity."""
+    if is_of_result(metric):
+        return math.inf if metric in NATS else FULL
+    found = next((each for cells in rows.values() for cell in cells if (each := cell.evaluations.get(metric))), None)
+    return FULL if found is not None and found.unit == SHARE else math.inf
+
+
+def to_percent(share: float) -> float:
+    """Return a share in percent, rounded to remove the floating-point error of the factor."""
     return round(100 * share, 10)

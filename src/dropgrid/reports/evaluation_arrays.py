@@ -1,4 +1,4 @@
-"""The arrays that an evaluation has left on a block's cells, for the figures that read them."""
+"""The arrays that an evaluation wrote for a block's cells, for the figures that read them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from dropgrid.store.cell import Cell
 from dropgrid.store.evaluations import evaluation_of, kept
 
 AGAIN = "remove it, and measure again"
-"""What to do about a damaged file of arrays."""
+"""Advice for a damaged file of arrays."""
 
 
 @dataclass(frozen=True)
-class Left:
-    """A block's rows that were measured, each with the file of every seed; `config` is the evaluation's."""
+class EvaluationArrays:
+    """A block's evaluated rows, each with the files of its seeds; `config` is the evaluation's."""
 
     block: Block
     label: str
@@ -28,7 +28,7 @@ class Left:
 
     @property
     def arguments(self) -> str:
-        """The evaluation's arguments that are not its defaults, as they were given; empty if all are."""
+        """The evaluation's arguments that differ from their defaults, as given; empty if none do."""
         return self.label.partition("[")[2].rstrip("]")
 
     @property
@@ -38,8 +38,8 @@ class Left:
         return min(common) if common else None
 
 
-def left(block: Block, rows: Sequence[Row], option: str) -> Left | None:
-    """The arrays that an option left on a block, of several evaluations the one with the fewest arguments; or None."""
+def find_evaluation_arrays(block: Block, rows: Sequence[Row], option: str) -> EvaluationArrays | None:
+    """Return an option's arrays for a block, of several evaluations the one with the fewest arguments; or None."""
     there = {row.name: {cell.seed: kept(cell.folder, option) for cell in finished_cells(block, row)} for row in rows}
     here = {evaluation_of(name) for row in rows for name in row.evaluations}
     labels = sorted({label for seeds in there.values() for each in seeds.values() for label in each if label in here})
@@ -48,14 +48,14 @@ def left(block: Block, rows: Sequence[Row], option: str) -> Left | None:
     label = labels[0]
     own = [(row, {s: each[label][0] for s, each in there[row.name].items() if label in each}) for row in rows]
     config = next(each[label][1] for row in rows for each in there[row.name].values() if label in each)
-    return Left(block, label, config, [(row, seeds) for row, seeds in own if seeds])
+    return EvaluationArrays(block, label, config, [(row, seeds) for row, seeds in own if seeds])
 
 
 def finished_cells(block: Block, row: Row) -> list[Cell]:
-    """The cells of a row that are finished."""
+    """Return the finished cells of a row."""
     return [cell for cell in block.rows.get(row.name, ()) if cell.result is not None]
 
 
 def arrays_by_seed(seeds: Mapping[int, Path]) -> list[dict[str, np.ndarray]]:
-    """The arrays of every seed, by seed; UserError names a file that is damaged."""
+    """Return the arrays of every seed, in the order of seeds; UserError names a damaged file."""
     return [read_arrays(seeds[seed], AGAIN) for seed in sorted(seeds)]

@@ -1,9 +1,9 @@
 """Older results beside ours: `python scripts/report.py NAME --import runs.csv`, remembered until `--forget runs.csv`.
 
-The file has a line a run with the columns `row`, `seed` and the ablation's metric (by its key, or by the task's
+The file has one line per run. Its columns are `row`, `seed`, the ablation's metric (named by its key, or by the task's
 quantity such as `accuracy`; fractions, or percent as `accuracy_percent`), and `factor:<key>` for each factor of the
-ablation; others are ignored.
-What `dropgrid.load(…).to_csv` writes is such a file. Lines without a number are runs that were not finished.
+ablation; other columns are ignored. `dropgrid.load(…).to_csv` writes such a file. A line without a value is an
+unfinished run.
 """
 
 import csv
@@ -22,14 +22,14 @@ from dropgrid.store.files import read_text, write
 from dropgrid.store.layout import AblationFolder
 
 IMPORTED = "imported"
-"""The key of an ablation's `about` under which `added` puts its notes."""
+"""The key of an ablation's `about` under which `add_imported_rows` puts its notes."""
 
 FACTOR = "factor:"
 
 
 @dataclass(frozen=True)
-class Line:
-    """One run of a file: its line there, and the metric as a fraction, None if it has none."""
+class ImportedRun:
+    """One run of a file: its line number, and the metric as a fraction, None if it has none."""
 
     number: int
     row: str
@@ -38,71 +38,69 @@ class Line:
     value: float | None
 
 
-def remember(path: Path, ablation: Ablation, folder: Path) -> None:
+def import_results(path: Path, ablation: Ablation, folder: Path) -> None:
     """Check a file, and keep a copy for this and later reports.
 
     Raises:
-        UserError: no such file, one of that name with other lines is there, or one that `added` could not use; it names
-            the line.
+        UserError: the file does not exist, another file of that name was imported, or a line is invalid.
     """
     text = read_text(path)
     if text is None:
         raise UserError(f"no file {path} to import")
-    for line in parse(path.name, text, ablation):
-        block_of(ablation.blocks, line, path.name)
+    for line in parse_runs(path.name, text, ablation):
+        find_block(ablation.blocks, line, path.name)
     copy = AblationFolder(folder).imported / f"{path.stem}.csv"
     if read_text(copy) not in (None, text):
         raise UserError(f"{copy.name} was imported with other lines: --forget {copy.name} first, or rename {path}")
-    copy.parent.mkdir(parents=True, exist_ok=True)
     write(copy, text)
 
 
-def forget(name: str, folder: Path) -> None:
-    """Remove the copy of an imported file; UserError names those there are."""
-    there = {path.stem: path for path in files(folder)}
+def forget_results(name: str, folder: Path) -> None:
+    """Remove the copy of an imported file; UserError lists the imported files."""
+    there = {path.stem: path for path in imported_files(folder)}
     if Path(name).stem not in there:
         names = ", ".join(path.name for path in there.values())
         raise UserError(f"{name} was not imported; imported are: {names or 'none'}")
     there[Path(name).stem].unlink()
 
 
-def files(folder: Path) -> list[Path]:
-    """The copies, by name."""
+def imported_files(folder: Path) -> list[Path]:
+    """Return the copies, by name."""
     return sorted(AblationFolder(folder).imported.glob("*.csv"))
 
 
-def added(table: Table, folder: Path) -> Table:
-    """The table with the imported rows at the end of their blocks; ours are what they were.
+def add_imported_rows(table: Table, folder: Path) -> Table:
+    """Return the table with imported rows at the end of their blocks; our rows do not change.
 
-    An imported row has no verdict, whatever its numbers: neither its configs nor its treatment can be checked.
+    An imported row has no verdict, because neither its configs nor its drop rates can be checked.
     """
     found: dict[str, list[Row]] = {}
     notes = []
-    for path in files(folder):
-        lines = parse(path.name, read_text(path) or "", table.ablation)
-        rows: dict[tuple[str, str], list[Line]] = {}
+    for path in imported_files(folder):
+        lines = parse_runs(path.name, read_text(path) or "", table.ablation)
+        rows: dict[tuple[str, str], list[ImportedRun]] = {}
         for line in lines:
             if line.value is not None:
-                block = block_of(table.ablation.blocks, line, path.name)
+                block = find_block(table.ablation.blocks, line, path.name)
                 rows.setdefault((block.label, line.row), []).append(line)
         for (label, name), group in rows.items():
-            block = block_of(table.ablation.blocks, group[0], path.name)
+            block = find_block(table.ablation.blocks, group[0], path.name)
             taken = [row.name for row in found.get(label, [])]
             shown = f"{name} (imported)" if f"{name} (imported)" not in taken else f"{name} (imported, {path.name})"
             found.setdefault(label, []).append(imported_row(table.ablation, block, shown, group, path))
-        notes.append(note(path.name, lines))
+        notes.append(import_note(path.name, lines))
     blocks = [(block, [*rows, *found.get(block.label, [])]) for block, rows in table.blocks]
     about = {**table.ablation.about, IMPORTED: notes}
     return replace(table, ablation=replace(table.ablation, about=about), blocks=blocks) if notes else table
 
 
-def notes(table: Table) -> list[str]:
-    """Notes under a table that `added` made: which rows are of which file."""
+def import_notes(table: Table) -> list[str]:
+    """Return the notes under a table with imported rows: which rows come from which file."""
     return list(table.ablation.about.get(IMPORTED) or [])
 
 
-def note(file: str, lines: Sequence[Line]) -> str:
-    """A note on the rows of a file."""
+def import_note(file: str, lines: Sequence[ImportedRun]) -> str:
+    """Return the note on the rows of a file."""
     names = ", ".join(dict.fromkeys(f"“{line.row}”" for line in lines))
     missing = sum(line.value is None for line in lines)
     return (
@@ -112,9 +110,9 @@ def note(file: str, lines: Sequence[Line]) -> str:
     )
 
 
-def imported_row(ablation: Ablation, block: Block, name: str, lines: Sequence[Line], path: Path) -> Row:
-    """A file's row as one of the table, without a verdict."""
-    cells = [cell(ablation, name, line, path) for line in lines]
+def imported_row(ablation: Ablation, block: Block, name: str, lines: Sequence[ImportedRun], path: Path) -> Row:
+    """Return a file's row as a row of the table, without a verdict."""
+    cells = [imported_cell(ablation, name, line, path) for line in lines]
     baseline = block.rows[ablation.baseline]
     row = block_row(ablation, Block(block.factors, {ablation.baseline: baseline, name: cells}), name, cells, None)
     row = replace(row, verdict=None, withheld="imported")
@@ -123,15 +121,15 @@ def imported_row(ablation: Ablation, block: Block, name: str, lines: Sequence[Li
     return replace(row, difference=None, differences={}, welch=None, correlation=None)
 
 
-def cell(ablation: Ablation, row: str, line: Line, path: Path) -> Cell:
-    """A line as a finished cell of which nothing is known but its metric."""
+def imported_cell(ablation: Ablation, row: str, line: ImportedRun, path: Path) -> Cell:
+    """Return a run as a finished cell that has nothing but its metric."""
     known = Known(config={}, status="finished", result={"metrics": {ablation.metric: line.value}}, failure=None)
     id, folder = f"{path.name}:{line.number}", path.with_suffix("")
     return Cell(id, row, line.factors, line.seed, [], folder, {**known, "evaluations": {}})
 
 
-def block_of(blocks: Sequence[Block], line: Line, file: str) -> Block:
-    """The block whose factors a line has."""
+def find_block(blocks: Sequence[Block], line: ImportedRun, file: str) -> Block:
+    """Return the block with a run's factors."""
     for block in blocks:
         if dict(block.factors) == dict(line.factors):
             return block
@@ -143,8 +141,8 @@ def block_of(blocks: Sequence[Block], line: Line, file: str) -> Block:
     raise UserError(f"{file}, line {line.number}: no block has the factors {own}; there are: {there}")
 
 
-def parse(file: str, text: str, ablation: Ablation) -> list[Line]:
-    """The lines of a file; UserError names the column that it lacks, or the line that makes no sense."""
+def parse_runs(file: str, text: str, ablation: Ablation) -> list[ImportedRun]:
+    """Return the runs of a file; UserError names the missing column, or the invalid line."""
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
     columns = [column or "" for column in reader.fieldnames or []]
     quantity = ablation.task.quantity.lower().replace(" ", "_")
@@ -155,15 +153,15 @@ def parse(file: str, text: str, ablation: Ablation) -> list[Line]:
         lacking.append(f"{ablation.metric} (or {quantity}, or {in_percent})")
     if lacking or column is None:
         raise UserError(f"{file} lacks the column {lacking[0]}; it has: {', '.join(columns) or 'none'}")
-    found: dict[tuple[str, tuple[tuple[str, str], ...], int], Line] = {}
-    for fields in lines_of(reader, file):
+    found: dict[tuple[str, tuple[tuple[str, str], ...], int], ImportedRun] = {}
+    for fields in read_csv_lines(reader, file):
         where = f"{file}, line {reader.line_num}"
         factors = {key.removeprefix(FACTOR): fields[key] or "" for key in columns if key.startswith(FACTOR)}
         name = (fields["row"] or "").strip()
         if not name:
             raise UserError(f"{where}: no row is named")
-        number = value(fields[column], column, in_percent, where)
-        line = Line(reader.line_num, name, factors, seed(fields["seed"], where), number)
+        number = parse_value(fields[column], column, in_percent, where)
+        line = ImportedRun(reader.line_num, name, factors, parse_seed(fields["seed"], where), number)
         key = (name, tuple(factors.items()), line.seed)
         if key in found:
             raise UserError(f"{where}: row {name!r} has seed {line.seed} already, in line {found[key].number}")
@@ -173,16 +171,16 @@ def parse(file: str, text: str, ablation: Ablation) -> list[Line]:
     return list(found.values())
 
 
-def lines_of(reader: Iterable[Mapping[str, Any]], file: str) -> Iterator[Mapping[str, Any]]:
-    """A reader's lines; what is no CSV is the user's to know."""
+def read_csv_lines(reader: Iterable[Mapping[str, Any]], file: str) -> Iterator[Mapping[str, Any]]:
+    """Yield a reader's lines; UserError if the file is no CSV."""
     try:
         yield from reader
     except csv.Error as error:
         raise UserError(f"cannot read {file}: {error}") from error
 
 
-def seed(text: str | None, where: str) -> int:
-    """A whole number; pandas writes 3.0 where another line has none."""
+def parse_seed(text: str | None, where: str) -> int:
+    """Return a seed as an int; pandas writes 3.0 if another line has none."""
     try:
         number = float(text or "")
         if number == int(number):
@@ -192,8 +190,8 @@ def seed(text: str | None, where: str) -> int:
     raise UserError(f"{where}: a seed is a whole number, got {text!r}")
 
 
-def value(text: str | None, column: str, in_percent: str, where: str) -> float | None:
-    """Return a fraction in [0, 1], from percent if the column is the one `in_percent`; None for a run without one."""
+def parse_value(text: str | None, column: str, in_percent: str, where: str) -> float | None:
+    """Return a fraction in [0, 1], from percent if the column is `in_percent`; None for a run without a value."""
     if not (text or "").strip():
         return None
     try:

@@ -1,54 +1,68 @@
-"""What stands under the table: what holds, what the intervals cover, what is missing or doubtful."""
+"""The notes under the table: outcomes, what the intervals cover, and what is missing or doubtful."""
 
 from collections.abc import Sequence
 
 from dropgrid.reports import claim_results, external_results, provenance, question
 from dropgrid.reports import published as publications
-from dropgrid.reports.columns import interval, signed
-from dropgrid.reports.table import Row, Table
-from dropgrid.statistics.samples import ABOVE, ROUNDING
-from dropgrid.store.ablation import Ablation
+from dropgrid.reports.columns import format_estimate, format_number
+from dropgrid.reports.interval_notes import interval_notes, power_notes, unit_of
+from dropgrid.reports.table import Row, Table, is_futile_row
+from dropgrid.reports.treatment import matched_doses, unequal_doses
+from dropgrid.statistics.interim import FUTILE, level_by_count
+from dropgrid.statistics.samples import EQUAL, OPEN
+from dropgrid.store.schemas import RULES
+from dropgrid.treatment import as_percent
 
-STANDS = {
+OUTCOMES_IN_WORDS = {
     claim_results.HOLDS: "holds",
     claim_results.REFUTED: "is refuted",
-    claim_results.OPEN: "is open",
-    claim_results.INCOMPLETE: "waits for its rows",
+    EQUAL: "is equal to its bound within the margin",
+    OPEN: "is open",
+    claim_results.INCOMPLETE: "waits for its rows, or for its metric",
     claim_results.GONE: "refers to rows that no longer exist; not tested",
 }
 
 RULE = (
-    "Verdict: “above baseline” if the whole simultaneous interval lies above 0, “below baseline” if it "
-    "lies below 0, “no difference shown” otherwise."
+    "Verdict against the baseline: above or below if the whole simultaneous interval lies on that side of 0, {}open "
+    "otherwise."
 )
+MARGIN = "equal if two one-sided tests at the same level show the difference within ±{:g}{}, "
 
 
-def notes(table: Table) -> list[str]:
-    """One sentence or a few each, in the order in which a reader wants them."""
-    found = [*claims(table), *outcome(table), *intervals(table)]
+def table_notes(table: Table) -> list[str]:
+    """Return all notes under a table, in the order of importance; each is one sentence or a few."""
+    found = [*claim_notes(table), *outcome_notes(table), *interval_notes(table)]
     if any(row.verdict for row in table.rows):
-        found.append(RULE)
-        found += power(table)
-    found += design(table.ablation) + against(table) + external_results.notes(table)
+        margin = table.ablation.rule("margin")
+        found.append(RULE.format("" if margin is None else MARGIN.format(margin, unit_of(table))))
+        found += changed_rules_notes(table)
+        found += power_notes(table)
+    found += trained_notes(table)
+    found += design_notes(table) + published_notes(table) + external_results.import_notes(table)
     found += [
-        text for block, rows in table.blocks for text in missing(rows, f" ({block.label})" if block.factors else "")
+        text
+        for block, rows in table.blocks
+        for text in incomplete_notes(rows, f" ({block.label})" if block.factors else "")
     ]
-    found += diverged(table)
-    found += [text for row in table.rows for text in treatment(row)]
-    found += provenance.mixed(table.ablation)
+    found += diverged_notes(table)
+    found += [text for row in table.rows for text in treatment_notes(row)]
+    found += matched_doses(table.ablation.about)
+    for block, rows in table.blocks:
+        found += unequal_doses({row.name: row.dose for row in rows}, block.label)
+    found += provenance.mixed_provenance(table.ablation)
     for block, _ in table.blocks:
-        for row in provenance.without_effect(block, table.ablation.baseline):
+        for row in provenance.rows_without_effect(block, table.ablation.baseline):
             found.append(
                 f"“{row}” ends with exactly the baseline's weights in every seed: what it sets did nothing in training."
             )
-    found += question.notes(table)
+    found += question.question_notes(table)
     if table.ablation.about.get("protocol"):
         found.append(f"Protocol: {table.ablation.about['protocol']}")
     return found
 
 
-def diverged(table: Table) -> list[str]:
-    """The rows with cells that ended with a loss that is no number."""
+def diverged_notes(table: Table) -> list[str]:
+    """Return notes on rows with diverged cells."""
     found = []
     quantity = table.ablation.task.quantity.lower()
     for block, _ in table.blocks:
@@ -60,95 +74,105 @@ def diverged(table: Table) -> list[str]:
     return found
 
 
-def claims(table: Table) -> list[str]:
-    """The claims stated beforehand, first of all."""
+def claim_notes(table: Table) -> list[str]:
+    """Return notes on the claims stated before training."""
     if not table.claims:
         return []
-    found = [claim_results.standing(table.ablation)]
+    found = [claim_results.claims_status(table.ablation)]
     for each in table.claims:
         where = f" ({each.block})" if each.block else ""
-        estimate = f": {signed(each.comparison.mean)} {interval(each.comparison.ci95)}" if each.comparison else ""
-        found.append(f"Claim “{each.claim.text}”{where} {STANDS[each.outcome]}{estimate}.")
+        estimate = f": {format_estimate(each.comparison.mean, each.comparison.ci95)}" if each.comparison else ""
+        found.append(f"Claim “{each.claim.text}”{where} {OUTCOMES_IN_WORDS[each.outcome]}{estimate}.")
     more = [claim_results.COMBINED] if any(each.claim.pair is None for each in table.claims) else []
+    more += [claim_results.UNTRAINED] if any(each.trained for each in table.claims) else []
+    more += [claim_results.OTHER_METRIC] if any(each.claim.metric for each in table.claims) else []
+    if any(row.protocol == publications.OTHER for row in table.rows) and any(
+        each.outcome == claim_results.HOLDS for each in table.claims
+    ):
+        more.append(
+            "The protocol is not the source's: a claim that holds here is a conceptual replication, not a reproduction."
+        )
     return [*found, claim_results.RULE, *more]
 
 
-def outcome(table: Table) -> list[str]:
-    """The blocks in which no row beats the baseline."""
+def outcome_notes(table: Table) -> list[str]:
+    """Return notes on the blocks in which no row beats the baseline."""
     found = []
     for block, rows in table.blocks:
         judged = [row for row in rows if row.verdict]
         where = f" at {block.label}" if block.factors else ""
-        if judged and not any(row.verdict == ABOVE for row in judged):
+        if judged and not any(row.improves for row in judged):
             all_of_them = len(judged) == sum(not row.baseline for row in rows)
             found.append(f"No row beats the baseline{where}{'' if all_of_them else ', of those that can be judged'}.")
     return found
 
 
-def intervals(table: Table) -> list[str]:
-    """What the intervals cover and what they do not."""
-    sizes = sorted({row.planned for row in table.rows})
-    n = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-    judged = [row for row in table.rows if row.difference is not None and row.difference.ci95 is not None]
-    if not judged:
-        if sizes != [1]:
-            return []
-        return ["One seed a row: no standard deviation, no interval, no verdict; a single pair shows nothing."]
-    shown = [row for row in judged if row.comparison is not None]
-    images = any(row.comparison is not None and row.comparison.examples is not None for row in judged)
-    return [
-        f"Differences: Student t, 95 %, n = {n} seeds, paired by seed; each interval is for one comparison and covers "
-        "the randomness of training alone (initial weights, order of data, masks) on these test images.",
-        *together(shown, images),
-    ]
-
-
-def together(rows: Sequence[Row], images: bool) -> list[str]:
-    """What the simultaneous intervals are, and how rows vary together."""
-    compared = [row.comparison for row in rows if row.comparison is not None]
-    if not compared:
-        return []
-    family = max(each.family for each in compared)
-    covers = (
-        "They cover training and the choice of test images (seeds × images, from the predictions): other images of the "
-        "same kind would move all rows."
-        if images
-        else "They cover training alone, on these test images: the cells have no predictions to tell more."
-    )
-    found = [
-        f"Simultaneous: Dunnett's intervals against the one baseline with seeds as blocks, which hold for "
-        f"{family} comparison{'s' if family > 1 else ''} together with 95 %; each row's spread is moderated by the "
-        f"others', never below its own. {covers}"
-    ]
-    known = [row.correlation for row in rows if row.correlation is not None]
-    if known:
-        found.append(
-            f"Correlation with the baseline over seeds: {signed(min(known))} to {signed(max(known))}; if it is low, "
-            "pairing gains nothing, and Welch's interval (on the page, in table.json) is the fairer one."
-        )
+def changed_rules_notes(table: Table) -> list[str]:
+    """Return a sentence for each rule of verdicts that was changed since, or stated when results were known."""
+    found, ablation = [], table.ablation
+    recorded_first = ablation.frozen or {}
+    known, cells = recorded_first.get("finished", 0), recorded_first.get("cells", 0)
+    for key in RULES if "rules" in recorded_first else ():
+        now, used = ablation.about.get(key), ablation.rule(key)
+        if (now is not None and used is None) or (used is not None and now != used):
+            recorded = "none" if used is None else f"{used:g}"
+            found.append(f"ablation.{key} has been changed since it was recorded ({recorded}); verdicts use that.")
+        elif used is not None and known:
+            found.append(
+                f"ablation.{key} was recorded when {known} of {cells} cells were trained already: exploratory."
+            )
     return found
 
 
-def power(table: Table) -> list[str]:
-    """The difference that could have been shown."""
-    sizes = sorted(row.comparison.detectable for row in table.rows if row.comparison is not None and row.verdict)
-    if not sizes or sizes[-1] <= ROUNDING:
+def trained_notes(table: Table) -> list[str]:
+    """Return notes on rows in which some seeds did not train."""
+    rows = [row for row in table.rows if row.trained]
+    if not rows:
         return []
-    range_ = f"{sizes[0]:.2f}" if sizes[-1] - sizes[0] < 0.005 else f"{sizes[0]:.2f} to {sizes[-1]:.2f}"
-    return [f"Differences of {range_} points, by row, can be shown with 80 % power by these seeds and test images."]
-
-
-def design(ablation: Ablation) -> list[str]:
-    """How seeds and settings were chosen, if the sweep chose them."""
-    found = []
-    looks, tuned = ablation.about.get("looks"), ablation.about.get("tuned")
-    if looks:
-        level = f"{100 * (1 - ablation.alpha):.4g} %"
-        found.append(
-            f"Seeds were added after interim analyses at {', '.join(map(str, looks))} seeds, only to rows whose answer "
-            f"was open: simultaneous intervals are at {level}, so that the intervals of all interim analyses hold "
-            "together with 95 % under any stopping rule. The intervals of single rows do not allow for it."
+    stated = table.ablation.rule("trained")
+    quantity = table.ablation.task.title(table.ablation.task.metric("train"))
+    limit = "twice chance (at most half-way from chance to 100 %)" if stated is None else f"{stated:g} %"
+    found = [
+        f"Trained: seeds whose loss stayed finite and whose {quantity.lower()} is above {limit}, with the exact 95 % "
+        "interval of their share. Where not all of a row or of the baseline did, the verdict is Fisher's test of the "
+        "two counts, two-sided, adjusted over the family (Šidák); means are over all seeds and have no interval."
+    ]
+    for row in rows:
+        where = "".join(f" ({key}={value})" for key, value in row.factors.items())
+        assert row.trained
+        share = f"{row.trained.count} of {row.trained.n} seeds of “{row.name}”{where} trained"
+        mean = row.trained.sample.mean
+        among = (
+            ""
+            if mean is None or row.trained.count == row.trained.n
+            else f"; those have {format_number(mean)} on average"
         )
+        decides = row.trained.decides
+        undecided = row.trained.verdict == OPEN and decides is not None and row.trained.n < decides
+        more = f"; {row.trained.n} seeds a row cannot decide, {decides} could" if undecided else ""
+        if row.trained.count < row.trained.n or undecided:
+            found.append(f"{share}{among}{more}.")
+    return found
+
+
+def design_notes(table: Table) -> list[str]:
+    """Return notes on how the sweep chose seeds and settings, if it did."""
+    found, about = [], table.ablation.about
+    looks, tuned = about.get("looks"), about.get("tuned")
+    if looks:
+        levels = ", ".join(f"{100 * (1 - each):.4g} %" for each in level_by_count(looks).values())
+        found.append(
+            f"Seeds were added after interim analyses at {', '.join(map(str, looks))} seeds, only to rows whose "
+            f"answer was open: simultaneous intervals are at {levels}, so that those of all analyses "
+            "hold together with 95 % under any stopping rule. The intervals of single rows do not "
+            "allow for it."
+        )
+        futile = [row.name for row in table.rows if row.verdict == OPEN and is_futile_row(table.ablation, row)]
+        if futile:
+            found.append(
+                f"No seeds were added to {', '.join(futile)}: open, and {looks[-1]} seeds would hardly show even a "
+                f"true difference of ±{about['detect']:g} points (conditional power below {100 * FUTILE:.0f} %)."
+            )
     if tuned:
         trials = len(next(iter(tuned.values()))["tried"])
         chosen = "; ".join(f"{row} {each['chosen']}" for row, each in tuned.items())
@@ -156,22 +180,30 @@ def design(ablation: Ablation) -> list[str]:
     return found
 
 
-def against(table: Table) -> list[str]:
-    """Where the published numbers are from, the rule of their verdicts, and why some are not comparable."""
+def published_notes(table: Table) -> list[str]:
+    """Return notes on the source of published numbers, the rule of their verdicts, and differing protocols."""
     rows = [row for row in table.rows if row.published]
     if not rows:
         return []
-    about = publications.about(table.ablation)
+    about = publications.published_options(table.ablation)
     found = [f"Published: {about['source']}, n = {about.get('n', 1)}."] if about.get("source") else []
-    if any(row.against and row.against != publications.NOT_COMPARABLE for row in rows):
-        found.append(publications.RULE)
+    if any(row.against for row in rows):
+        stated = about.get("margin")
+        margin = f"±{stated:g} points" if stated is not None else "± half the published difference"
+        found.append(publications.RULE.format(margin=margin))
+        reproduced = [
+            row.name
+            for row in rows
+            if row.effect and publications.is_reproduced(row.verdict, row.against, row.effect, row.protocol)
+        ]
+        found += [f"Reproduced: {', '.join(reproduced)}."] if reproduced else []
     differing: dict[str, list[str]] = {}
     for row in rows:
         if row.differs:
             differing.setdefault("; ".join(row.differs), []).append(row.name)
     for what, names in differing.items():
         whose = "all rows" if len(names) == len(rows) else ", ".join(names)
-        found.append(f"Not comparable with the published ({whose}): {what}.")
+        found.append(f"Other protocol than the published ({whose}): {what}.")
     unknown = [row.name for row in rows if row.effect and not row.effect.error]
     if unknown:
         found.append(f"No spread was published for {', '.join(unknown)}: its error counts as 0.")
@@ -179,8 +211,8 @@ def against(table: Table) -> list[str]:
     return found + [f"Published, “{name}”: {note}." for name, note in remarks.items() if note]
 
 
-def missing(rows: Sequence[Row], where: str) -> list[str]:
-    """The rows with cells that are not finished, and what that withholds."""
+def incomplete_notes(rows: Sequence[Row], where: str) -> list[str]:
+    """Return notes on unfinished rows, and on what is withheld because of them."""
     parts = []
     for row in rows:
         if not row.complete:
@@ -194,11 +226,11 @@ def missing(rows: Sequence[Row], where: str) -> list[str]:
     ]
 
 
-def treatment(row: Row) -> list[str]:
-    """Flagged and clamped sites."""
+def treatment_notes(row: Row) -> list[str]:
+    """Return notes on flagged and clamped sites."""
     found = [
-        f"Drop-rate check failed in “{row.name}” at {site.site}: {percent(site.expected)} expected to be "
-        f"{site.counts}, {percent(site.realised)} realised. "
+        f"Drop-rate check failed in “{row.name}” at {site.site}: {as_percent(site.expected)} expected to be "
+        f"{site.counts}, {as_percent(site.realised)} realised. "
         f"{'All verdicts are' if row.baseline else 'Its verdict is'} withheld."
         for site in row.flagged
     ]
@@ -206,8 +238,3 @@ def treatment(row: Row) -> list[str]:
     if clamped:
         found.append(f"The block is clamped to the whole map in “{row.name}” at {', '.join(clamped)}.")
     return found
-
-
-def percent(fraction: float | None) -> str:
-    """A fraction as `12.34 %`; `nothing` if no site ran."""
-    return "nothing" if fraction is None else f"{100 * fraction:.2f} %"

@@ -1,4 +1,4 @@
-"""Linear combinations of rows, as contrasts and claims write them: `(both - batchnorm) - (dropout - none)`."""
+"""Linear combinations of rows, as contrasts and claims are written: `(both - batchnorm) - (dropout - none)`."""
 
 import re
 from collections.abc import Collection
@@ -6,23 +6,23 @@ from collections.abc import Collection
 from dropgrid.errors import UserError
 
 Weights = tuple[tuple[str, int], ...]
-"""(row, its whole-numbered weight), in the order of the formula; the weights sum to 0."""
+"""(row, its integer weight), in the order of the formula; the weights sum to 0."""
 
 END = re.compile(r"\s+[+-](?:\s|$)|[()]|\s*$")
-"""Where what is no row's name ends."""
+"""The end of a text that is no row's name."""
 
 
-def weights(formula: str, rows: Collection[str], where: str) -> Weights:
-    """The weight of each row in a sum of rows with + - and parentheses; rows that cancel out are left out.
+def parse_weights(formula: str, rows: Collection[str], where: str) -> Weights:
+    """Return the weight of each row in a sum of rows with + - and parentheses, without rows that cancel out.
 
-    A row's name may hold spaces, signs and parentheses: at each place the longest name that fits is meant, one that
-    ends before a space, + - ) or the formula's end.
+    A row's name may contain spaces, signs and parentheses: the longest name that fits is taken, and it must end before
+    a space, + - ) or the formula's end.
 
     Args:
-        where: what stands before the message of an error: whose formula it is.
+        where: the beginning of error messages: the formula's owner.
 
     Raises:
-        UserError: the formula is none, names what is no row, or its weights do not sum to 0.
+        UserError: the formula is invalid, names an unknown row, or its weights do not sum to 0.
     """
     names = sorted(rows, key=len, reverse=True)
     found: dict[str, int] = {}
@@ -35,7 +35,7 @@ def weights(formula: str, rows: Collection[str], where: str) -> Weights:
     at = 0
     while rest := formula[at:].lstrip():
         at = len(formula) - len(rest)
-        name = next((each for each in names if starts(rest, each)), None) if operand else None
+        name = next((each for each in names if starts_with_name(rest, each)), None) if operand else None
         if name is not None:
             found[name] = found.get(name, 0) + sign * signs[-1]
             operand, last, at = False, at, at + len(name)
@@ -57,7 +57,7 @@ def weights(formula: str, rows: Collection[str], where: str) -> Weights:
             raise wrong(f"no sign stands before {rest!r}")
         else:
             # what follows a row's name without a sign makes it another name
-            raise wrong(f"{word(formula, at if operand else last, at)!r} is no row")
+            raise wrong(f"{unknown_name(formula, at if operand else last, at)!r} is no row")
         at += 1
     if operand:
         raise wrong("it ends where a row should stand")
@@ -70,12 +70,12 @@ def weights(formula: str, rows: Collection[str], where: str) -> Weights:
     return tuple((name, weight) for name, weight in found.items() if weight)
 
 
-def word(formula: str, start: int, beyond: int) -> str:
-    """What looks like a row's name from a place on, and ends beyond another."""
+def unknown_name(formula: str, start: int, beyond: int) -> str:
+    """Return the text at a place that is no row's name, which extends beyond a known name."""
     match = END.search(formula, beyond)
     return formula[start : match.start() if match else len(formula)]
 
 
-def starts(text: str, name: str) -> bool:
-    """Whether a text begins with a name that ends there."""
+def starts_with_name(text: str, name: str) -> bool:
+    """Predicate: a text begins with a name that ends there."""
     return text.startswith(name) and (len(text) == len(name) or text[len(name)] in "+-)" or text[len(name)].isspace())

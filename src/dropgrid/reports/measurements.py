@@ -9,19 +9,22 @@ from dropgrid.store.evaluations import SHARE, Measured, evaluation_of
 
 @dataclass(frozen=True)
 class Measurement:
-    """A row's numbers of one metric of an evaluation; shares in percent."""
+    """A row's values of one metric of an evaluation; shares in percent."""
 
     heading: str
     unit: str
     sample: samples.Sample
 
 
-def measurements(cells: Iterable[tuple[int, Mapping[str, Measured]]]) -> dict[str, Measurement]:
-    """Statistics over the seeds that have a metric, by its name."""
+def summarize_measurements(
+    cells: Iterable[tuple[int, Mapping[str, Measured]]], without: str = ""
+) -> dict[str, Measurement]:
+    """Return metric -> its statistics over the seeds that have it; one of them, the headline, may be left out."""
     values: dict[str, dict[int, Measured]] = {}
     for seed, found_there in cells:
         for name, each in found_there.items():
-            values.setdefault(name, {})[seed] = each
+            if name != without:
+                values.setdefault(name, {})[seed] = each
     found = {}
     for name, by_seed in values.items():
         _, heading, unit = next(iter(by_seed.values()))
@@ -31,15 +34,15 @@ def measurements(cells: Iterable[tuple[int, Mapping[str, Measured]]]) -> dict[st
     return found
 
 
-def ordered(names: Iterable[str]) -> list[str]:
-    """By evaluation, then as they first came; those that differ in a level alone side by side, by that level."""
+def order_metrics(names: Iterable[str]) -> list[str]:
+    """Return metrics by evaluation, then in their first order; those that differ only in a level are sorted by it."""
     found = dict.fromkeys(names)
-    stems = {stem: place for place, stem in enumerate(dict.fromkeys(split(name)[0] for name in found))}
-    return sorted(found, key=lambda name: (evaluation_of(name), stems[split(name)[0]], split(name)[1]))
+    stems = {stem: place for place, stem in enumerate(dict.fromkeys(split_level(name)[0] for name in found))}
+    return sorted(found, key=lambda name: (evaluation_of(name), stems[split_level(name)[0]], split_level(name)[1]))
 
 
-def split(name: str) -> tuple[str, float]:
-    """`noise/gaussian_noise_0.1` as what is measured and its level."""
+def split_level(name: str) -> tuple[str, float]:
+    """Return the stem of a metric and its level, such as `noise/gaussian_noise` and 0.1."""
     stem, _, level = name.rpartition("_")
     try:
         return stem, float(level)

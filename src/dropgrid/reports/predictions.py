@@ -1,5 +1,6 @@
-"""Which test images each cell classified rightly, from its predictions."""
+"""Which test images each cell classifies correctly."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from dropgrid.errors import UserError
 from dropgrid.store.arrays import read_arrays
 from dropgrid.store.cell import Cell
+from dropgrid.store.published_values import CorrectImages, right_of
 
 WEIGHTS = {"test/acc_last": "last", "test/acc_best": "best"}
 """Metric -> the weights whose predictions give it."""
@@ -15,29 +17,42 @@ Correct = dict[str, dict[int, np.ndarray]]
 """row -> seed -> (E,) bool."""
 
 
-def correct(rows: Mapping[str, Sequence[Cell]], metric: str) -> Correct | None:
-    """Row -> seed -> what was right; None if a cell lacks it or cells were tested on different images."""
+def correct_by_row(rows: Mapping[str, Sequence[Cell]], metric: str) -> Correct | None:
+    """Return row -> seed -> correct images; None if a cell lacks predictions or the test images differ."""
     if metric not in WEIGHTS:
         return None
     found: Correct = {}
-    targets = None
+    images = None
     for row, cells in rows.items():
         for cell in cells:
-            read = predictions(cell, WEIGHTS[metric])
-            if read is None:
+            each = correct_images(cell, WEIGHTS[metric])
+            if each is None or images not in (None, each.images):
                 return None
-            logits, labels = read
-            if targets is not None and not np.array_equal(labels, targets):
-                return None
-            targets = labels
-            found.setdefault(row, {})[cell.seed] = logits.argmax(1) == labels
+            images = each.images
+            found.setdefault(row, {})[cell.seed] = each.right
     return found
 
 
-def predictions(cell: Cell, weights: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Logits (E, C) and targets (E,) of the test images, by the last or the best weights; None if unreadable."""
+def correct_images(cell: Cell, weights: str) -> CorrectImages | None:
+    """Return which test images a cell gets right, by its logits or as published; None if it has neither."""
+    there = read_predictions(cell, weights)
+    if there is not None:
+        logits, targets = there
+        digest = hashlib.sha256(targets.astype("<i8").tobytes()).hexdigest()[:16]
+        return CorrectImages(logits.argmax(1) == targets, digest)
+    kept = read_prediction_arrays(cell, [right_of(weights), "images"])
+    return None if kept is None else CorrectImages(kept[right_of(weights)], str(kept["images"]))
+
+
+def read_predictions(cell: Cell, weights: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return logits (E, C) and targets (E,) of the test images, by the last or best weights; None if unreadable."""
+    found = read_prediction_arrays(cell, [weights, "targets"])
+    return None if found is None else (found[weights], found["targets"])
+
+
+def read_prediction_arrays(cell: Cell, names: Sequence[str]) -> dict[str, np.ndarray] | None:
+    """Return some arrays of a cell's predictions; None if one is missing, or the file is unreadable."""
     try:
-        found = read_arrays(cell.run.predictions, "train the cell again", [weights, "targets"])
+        return read_arrays(cell.run.predictions, "train the cell again", names)
     except UserError:
         return None
-    return found[weights], found["targets"]

@@ -1,18 +1,36 @@
-"""The devices and code versions that trained the cells, and what the reader must know of them."""
+"""The devices, instruction sets and code versions that trained the cells."""
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from dropgrid.store.ablation import Ablation, Block
+from dropgrid.store.cell import Cell
+
+WAYS = {
+    ("device",): "on another device",
+    ("capability",): "with another instruction set or processor, which rounds otherwise",
+    ("source",): "by a different version of the code",
+}
+"""A part of a cell's provenance, by its keys -> how cells with another one were trained."""
+
+ALWAYS_RECORDED = (("device",), ("source",))
+"""Parts without which a cell is another. Cells from before the others were recorded, or that do not reach a module of
+one's own, may have any."""
 
 
-def mixed(ablation: Ablation) -> list[str]:
-    """A remark for each block whose finished cells were trained on several devices or by several code versions."""
+def mixed_provenance(ablation: Ablation) -> list[str]:
+    """Return a note for each block whose finished cells differ in device, instruction set or code version."""
     remarks = []
     for block in ablation.blocks:
         where = f" ({block.label})" if block.factors else ""
-        for key, how in (("device", "on another device"), ("source", "by a different version of the code")):
-            found = {cell.id: (cell.row, cell.found("provenance").get(key)) for cell in block.cells if cell.result}
+        cells = {cell.id: cell for cell in block.cells if cell.result}.values()
+        own = dict.fromkeys(name for cell in cells for name in cell.found("provenance").get("modules") or {})
+        ways = WAYS | {("modules", name): f"by a different version of the code, in {name}" for name in own}
+        for keys, how in ways.items():
+            found = {cell.id: (cell.row, part_of(cell, keys)) for cell in cells}
+            if keys not in ALWAYS_RECORDED:
+                found = {id: each for id, each in found.items() if each[1] is not None}
             common = Counter(value for _, value in found.values()).most_common(1)
             others = [(row, value) for row, value in found.values() if value != common[0][0]]
             if others:
@@ -26,30 +44,38 @@ def mixed(ablation: Ablation) -> list[str]:
     return remarks
 
 
-def without_effect(block: Block, baseline: str) -> list[str]:
-    """The rows whose last weights are the baseline's, bit for bit, in every seed that both have finished."""
-    reference = weights(block, baseline)
+def part_of(cell: Cell, keys: tuple[str, ...]) -> Any:
+    """A part of a cell's provenance, by its keys; None if it was not recorded."""
+    about: Any = cell.found("provenance")
+    for key in keys:
+        about = (about or {}).get(key)
+    return about
+
+
+def rows_without_effect(block: Block, baseline: str) -> list[str]:
+    """Return the rows whose last weights are bit-identical to the baseline's, in every seed that both have finished."""
+    reference = weight_hashes(block, baseline)
     found = []
     for row in block.rows:
-        own = weights(block, row)
+        own = weight_hashes(block, row)
         common = own.keys() & reference.keys()
         if row != baseline and common and all(own[seed] == reference[seed] for seed in common):
             found.append(row)
     return found
 
 
-def weights(block: Block, row: str) -> dict[int, str]:
-    """Seed -> hash of the last weights of a row's finished cells."""
+def weight_hashes(block: Block, row: str) -> dict[int, str]:
+    """Return seed -> hash of the last weights of a row's finished cells."""
     found = {cell.seed: cell.found("weights").get("last") for cell in block.rows[row]}
     return {seed: value for seed, value in found.items() if value}
 
 
-def environment(ablation: Ablation) -> list[tuple[str, Mapping[str, int]]]:
-    """Fact -> value -> how many finished cells: device, source, host, and each package's version."""
+def count_environments(ablation: Ablation) -> list[tuple[str, Mapping[str, int]]]:
+    """Return fact -> value -> number of finished cells: device, instruction set, host, source and package versions."""
     facts: dict[str, Counter[str]] = {}
     for cell in {cell.id: cell for cell in ablation.cells if cell.result}.values():
         about = cell.found("provenance")
-        named = {"device": about.get("device"), "host": about.get("host"), "source": about.get("source")}
+        named = {key: about.get(key) for key in ("device", "capability", "host", "source")}
         for fact, value in {**named, **(about.get("versions") or {})}.items():
             if value is not None:
                 facts.setdefault(fact, Counter())[str(value)] += 1

@@ -1,72 +1,130 @@
-"""An ablation's small result files into `results/`, its table into README and docs: numbers there are never typed."""
+"""Publish an ablation's small result files in `results/`, and its table in README and docs.
+
+The values behind the table are saved beside it: `python scripts/report.py --from results/<name>` recomputes it.
+"""
 
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from dropgrid.errors import UserError
 from dropgrid.plotting.palette import palette_png
+from dropgrid.reports import scoreboard
+from dropgrid.reports.recompute import differing_tables, publish_values, recompute_table
+from dropgrid.reports.report import build_table
 from dropgrid.store.files import read_json, write
 from dropgrid.store.layout import AblationFolder, Outputs
-from dropgrid.store.records import read_lines
+from dropgrid.store.published_values import PublishedFolder
+from dropgrid.store.records import read_lines, read_result
 
-KEPT = ("table.md", "table.json")
+KINDS = ("md", "json")
+
+MACHINE = ("processor", "cores", "threads", "device", "python", "versions", "source")
+"""What machine.json takes from the first cell's environment.json."""
+
+UNKNOWN = "unknown"
+"""The instruction set of cells that did not record it."""
 
 
 def publish(name: str, outputs: Path, root: Path) -> Path:
     """Copy a finished ablation's table and figures to `root/results/<name>` with machine and date, and renew the pages.
 
-    Figures are kept as small PNGs, without their PDFs. In README.md and docs/*.md what stands between
-    `<!-- results/<name> -->` and `<!-- end -->` becomes the table.
+    The values of its cells are saved beside it, and the table is recomputed from them as a check. Figures are saved as
+    small PNGs, without PDFs. In README.md and docs/*.md the table replaces the text between `<!-- results/<name> -->`
+    and `<!-- end -->`.
 
     Raises:
-        UserError: no such ablation, or not all of its cells are finished.
+        UserError: there is no such ablation, some of its cells are not finished, or its table does not match them.
     """
     place, target = Outputs(outputs).ablation(name), root / "results" / name
-    source, cells = place.folder, read_lines(place)
-    results = [read_json(place.outputs.run(cell["cell"]).result) for cell in cells]
+    results = [read_result(place.outputs.run(line["cell"])) for line in read_lines(place)]
     if not results or None in results:
         raise UserError(f"{name} is not finished in {outputs}; train it first")
+    found = table_and_values(name, outputs)
     target.mkdir(parents=True, exist_ok=True)
-    for old in AblationFolder(target).figures("png"):
-        old.unlink()
-    for file in KEPT:
-        shutil.copy(source / file, target / file)
+    for old in [*AblationFolder(target).figures("png"), PublishedFolder(target).correct]:
+        old.unlink(missing_ok=True)
+    for file, content in found.items():
+        (target / file).write_bytes(content)
     for path in place.figures("png"):
         (target / path.name).write_bytes(palette_png(path.read_bytes()))
-    environment = read_json(place.outputs.run(cells[0]["cell"]).environment)
-    machine = {
-        key: environment[key] for key in ("processor", "cores", "threads", "device", "python", "versions", "source")
-    }
-    seconds = sum(result["timing"]["total_seconds"] for result in results)
-    last = max(result["provenance"]["finished"] for result in results)
-    date = datetime.fromtimestamp(last, UTC).date().isoformat()
-    machine |= {"cells": len(results), "seconds_of_all_cells": round(seconds, 1), "date": date}
-    (target / "machine.json").write_text(json.dumps(machine, indent=1) + "\n")
-    for page in pages(root):
-        write(page, renewed(page.read_text(), name, AblationFolder(target).table("md").read_text(), machine))
+    machine = machine_of(place, [each for each in results if each is not None])
+    PublishedFolder(target).machine.write_text(json.dumps(machine, indent=1) + "\n")
+    table = PublishedFolder(target).table("md").read_text("utf-8")
+    for page in result_pages(root):
+        write(page, update_page(page.read_text("utf-8"), name, table, machine))
+    publish_scoreboard(root)
     return target
 
 
-def pages(root: Path) -> list[Path]:
-    """The pages that show results."""
+def publish_scoreboard(root: Path) -> None:
+    """Renew results/scoreboard.json and what pages show of it, from all published tables."""
+    claims = scoreboard.scoreboard(root / "results")
+    write(root / "results" / f"{scoreboard.NAME}.json", scoreboard.as_json(claims))
+    for page in result_pages(root):
+        text = replace_results(page.read_text(), scoreboard.NAME, scoreboard.as_markdown(claims))
+        write(page, replace_results(text, f"{scoreboard.NAME} counts", scoreboard.summary(claims)))
+
+
+def table_and_values(name: str, outputs: Path) -> dict[str, bytes]:
+    """Return file name -> content of an ablation's table and of the values behind it; UserError if they disagree."""
+    place = Outputs(outputs).ablation(name)
+    with TemporaryDirectory() as made:
+        beside = PublishedFolder(Path(made))
+        for kind in KINDS:
+            shutil.copy(place.table(kind), beside.table(kind))
+        publish_values(build_table(name, outputs), outputs, beside.folder)
+        with recompute_table(beside.folder) as (_, contents):
+            if differing_tables(beside.folder, contents):
+                again = f"run python scripts/report.py {name}, then publish again"
+                raise UserError(f"the table in {place.folder} is not what its cells give now; {again}")
+        return {path.name: path.read_bytes() for path in beside.folder.iterdir()}
+
+
+def machine_of(place: AblationFolder, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return machine.json: where the first cell ran, all cells' instruction sets and total time, and the last day."""
+    environment = read_json(place.outputs.run(read_lines(place)[0]["cell"]).environment)
+    machine = {key: environment[key] for key in MACHINE}
+    machine["capability"] = Counter(result["provenance"].get("capability") or UNKNOWN for result in results)
+    seconds = sum(result["timing"]["total_seconds"] for result in results)
+    last = max(result["provenance"]["finished"] for result in results)
+    date = datetime.fromtimestamp(last, UTC).date().isoformat()
+    return machine | {"cells": len(results), "seconds_of_all_cells": round(seconds, 1), "date": date}
+
+
+def result_pages(root: Path) -> list[Path]:
+    """Return the pages that show results."""
     return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
 
 
-def renewed(text: str, name: str, table: str, machine: Mapping[str, Any]) -> str:
-    """A page with the part marked for an ablation replaced by its table and notes, without heading, and by what on."""
+def update_page(text: str, name: str, table: str, machine: Mapping[str, Any]) -> str:
+    """Return a page with the part marked for an ablation replaced by its table, notes, and the machine."""
     where = machine["device"] if machine["device"] != "cpu" else f"{machine['processor']}, {machine['threads']} thread"
     minutes = machine["seconds_of_all_cells"] / 60
-    made = f"- {machine['cells']} cells, {minutes:.0f} worker-minutes, {where}, {machine['date']}."
+    parts = [where, *instruction_sets(machine.get("capability") or {}), machine["date"]]
+    made = f"- {machine['cells']} cells, {minutes:.0f} worker-minutes, {', '.join(parts)}."
     body = f"{table[table.index('|') :].strip()}\n{made}"
-    return filled(text, name, body)
+    return replace_results(text, name, body)
 
 
-def filled(text: str, name: str, body: str) -> str:
-    """A page with its part between `<!-- results/<name> -->` and `<!-- end -->`, if it has one, replaced by a body."""
+def instruction_sets(cells: Mapping[str, int]) -> list[str]:
+    """Return `one instruction set (AVX512)`, or each with its number of cells; empty for an older table."""
+    if not cells:
+        return []
+    if len(cells) == 1:
+        (only,) = cells
+        return ["instruction set unknown" if only == UNKNOWN else f"one instruction set ({only})"]
+    counted = ", ".join(f"{name}: {count} cell{'s' if count > 1 else ''}" for name, count in cells.items())
+    return [f"{len(cells)} instruction sets ({counted})"]
+
+
+def replace_results(text: str, name: str, body: str) -> str:
+    """Return a page with the part between `<!-- results/<name> -->` and `<!-- end -->`, if any, replaced by a body."""
     marked = re.compile(rf"(<!-- results/{re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
     return marked.sub(lambda found: f"{found[1]}{body}\n{found[2]}", text)

@@ -1,4 +1,4 @@
-"""Our results beside the published: whether an effect is reproduced, and when the two cannot be compared."""
+"""Our results beside published ones: whether differences are equal, and whether the protocol is the source's."""
 
 import math
 from collections.abc import Mapping
@@ -7,21 +7,23 @@ from typing import Any
 
 from scipy.special import stdtrit
 
-from dropgrid.statistics.dunnett import Comparison
-from dropgrid.statistics.samples import CONFIDENCE, ROUNDING, Interval
+from dropgrid.statistics.samples import ABOVE, BELOW, CONFIDENCE, EQUAL, ROUNDING, Interval, difference_verdict
+from dropgrid.statistics.simultaneous import Comparison
 from dropgrid.store.ablation import Ablation
 from dropgrid.store.cell import Cell
 from dropgrid.store.config_difference import MISSING, flat
 
-REPRODUCED, OTHER_SIZE, CONTRADICTED = "reproduced", "same direction, other size", "contradicted"
-INCONCLUSIVE, NOT_COMPARABLE = "inconclusive", "not comparable"
+SAME, OTHER = "same", "other"
+"""Whether our protocol is the source's."""
+
+PART = 0.5
+"""The default margin around a published difference, as a share of it."""
 
 RULE = (
-    "Against the published: “reproduced” if our simultaneous interval lies on the published side of 0 and the 95 % "
-    "interval of (ours − published), the published error counted, contains 0; “same direction, other size” if the "
-    "first holds and the second does not; “contradicted” if our interval lies wholly on the other side of 0, or "
-    "contains 0, excludes the published interval and is narrower than the published effect; “not comparable” if "
-    "protocols differ; “inconclusive” otherwise."
+    "Against published: the verdict on ours − published, our difference less the published one, the published error "
+    "counted: above or below if its 95 % interval lies wholly beyond 0, equal if two one-sided tests at 5 % show it "
+    "within the margin ({margin}), open otherwise; each for one comparison. A difference is reproduced if it is "
+    "equal, its own verdict has the published sign, and the protocol is the same."
 )
 
 
@@ -39,77 +41,79 @@ class Published:
     @property
     def ci95(self) -> Interval:
         """effect ± t(0.975) · error."""
-        half = student(self.freedom) * self.error if self.error else 0.0
+        half = student_quantile(self.freedom) * self.error if self.error else 0.0
         return self.effect - half, self.effect + half
 
 
-def entry(ablation: Ablation, row: str) -> Mapping[str, Any] | None:
-    """The published numbers of a row: mean, maybe std, maybe other metrics by name, maybe a note."""
-    found = about(ablation).get("rows") or {}
+def published_row(ablation: Ablation, row: str) -> Mapping[str, Any] | None:
+    """Return the published numbers of a row: mean, and optionally std, other metrics by name, and a note."""
+    found = published_options(ablation).get("rows") or {}
     return found.get(row)
 
 
-def about(ablation: Ablation) -> Mapping[str, Any]:
-    """The ablation's `published`: rows, n, source and protocol."""
+def published_options(ablation: Ablation) -> Mapping[str, Any]:
+    """Return the ablation's `published`: rows, n, source and protocol."""
     return ablation.about.get("published") or {}
 
 
-def effect(ablation: Ablation, row: str) -> Published | None:
-    """The published difference to the baseline; None if either was not published.
+def published_difference(ablation: Ablation, row: str) -> Published | None:
+    """Return the published difference to the baseline; None if either was not published.
 
     error = √(s² / n + s_baseline² / n), degrees of freedom by Welch-Satterthwaite.
     """
-    own, reference = entry(ablation, row), entry(ablation, ablation.baseline)
+    own, reference = published_row(ablation, row), published_row(ablation, ablation.baseline)
     if not own or not reference or own.get("mean") is None or reference.get("mean") is None:
         return None
-    n = int(about(ablation).get("n") or 1)
+    n = int(published_options(ablation).get("n") or 1)
     parts = [each["std"] ** 2 / n for each in (own, reference) if each.get("std") is not None]
     variance = math.fsum(parts)
     freedom = variance**2 / (math.fsum(part**2 for part in parts) / (n - 1)) if variance and n > 1 else math.inf
     return Published(own["mean"] - reference["mean"], math.sqrt(variance), freedom)
 
 
-def judge(ours: Comparison, published: Published) -> str:
-    """The verdict, by `RULE`."""
-    low, high = ours.ci95
-    sign = 1.0 if published.effect >= 0 else -1.0
-    same = low > ROUNDING if sign > 0 else high < -ROUNDING
-    other = high < -ROUNDING if sign > 0 else low > ROUNDING
-    if same:
-        return REPRODUCED if contains(ours_less_published(ours, published), 0.0) else OTHER_SIZE
-    theirs = published.ci95
-    disjoint = theirs[0] > high or theirs[1] < low
-    precise = (high - low) / 2 < abs(published.effect) / 2
-    return CONTRADICTED if other or (disjoint and precise) else INCONCLUSIVE
+def compare_with_published(ours: Comparison, published: Published, ablation: Ablation) -> str | None:
+    """Return the verdict on ours less the published difference, by `RULE`."""
+    outer, inner = (ours_less_published(ours, published, level) for level in (CONFIDENCE, 2 * CONFIDENCE - 1))
+    return difference_verdict(outer, inner, equivalence_margin(ablation, published))
 
 
-def ours_less_published(ours: Comparison, published: Published) -> Interval:
-    """The 95 % interval of ours - published: difference ± t(0.975; ν) · √(error² + published error²), ν by Welch."""
+def equivalence_margin(ablation: Ablation, published: Published) -> float:
+    """Return the points within which ours counts as equal to a published difference."""
+    stated = published_options(ablation).get("margin")
+    return PART * abs(published.effect) if stated is None else float(stated)
+
+
+def is_reproduced(own: str | None, against: str | None, published: Published, protocol: str | None) -> bool:
+    """Predicate: a row's verdicts reproduce the published difference, by `RULE`."""
+    return protocol == SAME and against == EQUAL and own == (ABOVE if published.effect > 0 else BELOW)
+
+
+def ours_less_published(ours: Comparison, published: Published, level: float = CONFIDENCE) -> Interval:
+    """Return the interval of ours - published: difference ± t · √(error² + published error²), freedom by Welch."""
     difference = ours.mean - published.effect
     variance = ours.error**2 + published.error**2
     if variance <= ROUNDING**2:
         return difference, difference
     freedom = variance**2 / (ours.error**4 / ours.freedom + published.error**4 / published.freedom)
-    half = student(freedom) * math.sqrt(variance)
+    half = student_quantile(freedom, level) * math.sqrt(variance)
     return difference - half, difference + half
 
 
-def contains(interval: Interval, value: float) -> bool:
-    """Whether a value lies in an interval, but for rounding."""
-    return interval[0] - ROUNDING <= value <= interval[1] + ROUNDING
+def student_quantile(freedom: float, level: float = CONFIDENCE) -> float:
+    """Return Student's quantile that bounds an interval; the normal one for infinite freedom."""
+    return float(stdtrit(min(freedom, 1e9), (1 + level) / 2))
 
 
-def student(freedom: float) -> float:
-    """t(0.975; ν), for infinite ν the normal quantile."""
-    return float(stdtrit(min(freedom, 1e9), (1 + CONFIDENCE) / 2))
+def protocol_differences(ablation: Ablation, row: str, cell: Cell | None) -> list[str]:
+    """Return the keys in which a cell's protocol is not the published one: `trainer.max_epochs 15 (published: 270)`.
 
-
-def differs(ablation: Ablation, cell: Cell | None) -> list[str]:
-    """The keys in which a cell's protocol is not the published one: `trainer.max_epochs 15 (published: 270)`.
-
-    `report.metric` is the ablation's headline; all other keys are of the cell's configuration.
+    The published protocol is `published.protocol`, and a row's own `protocol` beside its numbers. `report.metric` is
+    the ablation's headline metric; all other keys are keys of the cell's configuration.
     """
-    wanted = about(ablation).get("protocol") or {}
+    wanted = {
+        **(published_options(ablation).get("protocol") or {}),
+        **((published_row(ablation, row) or {}).get("protocol") or {}),
+    }
     config = flat((cell.config if cell else None) or {})
     found = []
     for key, theirs in wanted.items():

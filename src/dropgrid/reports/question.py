@@ -1,11 +1,11 @@
-"""Questions that an ablation asks besides its rows: each is one file of `questions/`, found by folder.
+"""Questions about an ablation's rows beyond the table: each is one file of `questions/`, found by folder.
 
-A question `x` is `questions/x.py`. It is asked by `ablation.x`, or by nothing if it answers what cells recorded by
-themselves. No other file names it. It exports
+A question `x` is `questions/x.py`. It is asked by `ablation.x` or by keys of `ablation.figure`; a question about
+recorded diagnostics needs no key. No other file names it. It exports
 
-    compute(table) -> Sequence          the answer, dataclasses; empty if it was not asked or there is nothing to say
+    compute(table) -> Sequence          the answer, dataclasses; empty if it was not asked or there is no answer
 
-and as much of this as it needs:
+and, if needed,
 
     ORDER = 30                          its place among sections and figures; by default after all others
     JSON = "xs"                         its key in table.json; by default the name of its file
@@ -14,9 +14,11 @@ and as much of this as it needs:
     section(table, found) -> Section    its small table below the table, or None
     figure(table, found) -> Figure      its figure, or None
     to_json(each) -> dict               one part of the answer in table.json; by default all its fields
+    from_json(value) -> part            the inverse of to_json, only if `compute` reads files too large to publish: then
+                                        the answer itself is published
     note(table, found) -> list[str]     sentences under the table
 
-`found` is what `compute` returned, never empty in `section` and `figure`. A module is imported only if it is needed:
+`found` is the result of `compute`, never empty in `section` and `figure`. A module is imported only if it is needed:
 planning imports those that the ablation asks.
 """
 
@@ -36,79 +38,96 @@ if TYPE_CHECKING:
     from dropgrid.reports.table import Table
 
 LAST = 1000
-"""ORDER of a question that has none."""
+"""The default ORDER of a question."""
 
 
-def names() -> list[str]:
-    """The questions that there are, by name; imports none."""
+def question_names() -> list[str]:
+    """Return the names of all questions, without importing them."""
     return sorted(each.name for each in iter_modules(questions.__path__))
 
 
-def load(name: str) -> ModuleType:
-    """The module of a question."""
+def load_question(name: str) -> ModuleType:
+    """Return the module of a question."""
     return import_module(f"{questions.__name__}.{name}")
 
 
-def order(name: str) -> int:
-    """A question's place among sections and figures."""
-    return int(getattr(load(name), "ORDER", LAST))
+def question_order(name: str) -> int:
+    """Return a question's place among sections and figures."""
+    return int(getattr(load_question(name), "ORDER", LAST))
 
 
-def ordered() -> list[str]:
-    """The questions that there are, in their order."""
-    return sorted(names(), key=order)
+def ordered_questions() -> list[str]:
+    """Return the names of all questions, in order."""
+    return sorted(question_names(), key=question_order)
 
 
-def check(about: Mapping[str, Any], rows: Mapping[str, Sequence[str]]) -> None:
-    """Raise UserError if a question that an ablation asks of its rows could not be answered."""
-    for name in names():
-        if about.get(name) is not None and hasattr(module := load(name), "check"):
+def check_questions(about: Mapping[str, Any], rows: Mapping[str, Sequence[str]]) -> None:
+    """Raise UserError if an ablation asks a question that its rows cannot answer."""
+    for name in question_names():
+        if about.get(name) is not None and hasattr(module := load_question(name), "check"):
             module.check(about[name], rows)
 
 
-def answer(name: str, table: "Table") -> Sequence[Any]:
-    """A question's answer; empty if there is none."""
-    found: Sequence[Any] = table.answer(load(name).compute)
+def question_answer(name: str, table: "Table") -> Sequence[Any]:
+    """Return a question's answer; empty if there is none."""
+    found: Sequence[Any] = table.answer(load_question(name).compute)
     return found
 
 
-def section(name: str, table: "Table") -> "Section | None":
-    """A question's small table below the table, if it has something to say."""
-    found: Section | None = part_of("section", name, table)
+def question_section(name: str, table: "Table") -> "Section | None":
+    """Return a question's small table below the table, if any."""
+    found: Section | None = call_question("section", name, table)
     return found
 
 
-def figure(name: str, table: "Table") -> "Figure | None":
-    """A question's figure, if it has something to show."""
-    found: Figure | None = part_of("figure", name, table)
+def question_figure(name: str, table: "Table") -> "Figure | None":
+    """Return a question's figure, if any."""
+    found: Figure | None = call_question("figure", name, table)
     return found
 
 
-def part_of(part: str, name: str, table: "Table") -> Any:
-    """Return what a question's function of that name makes of its answer; None if either is missing."""
-    make = getattr(load(name), part, None)
-    return make(table, found) if make and (found := answer(name, table)) else None
+def call_question(part: str, name: str, table: "Table") -> Any:
+    """Return the result of a question's function `part`, called with its answer; None if either is missing."""
+    make = getattr(load_question(name), part, None)
+    return make(table, found) if make and (found := question_answer(name, table)) else None
 
 
-def sections(table: "Table") -> "list[Section]":
-    """The small tables below the table."""
-    return [each for name in ordered() if (each := section(name, table)) is not None]
+def question_sections(table: "Table") -> "list[Section]":
+    """Return the small tables below the table."""
+    return [each for name in ordered_questions() if (each := question_section(name, table)) is not None]
 
 
-def as_json(table: "Table") -> dict[str, list[Any]]:
-    """The answers as they stand in table.json, empty ones too."""
+def answers_as_json(table: "Table") -> dict[str, list[Any]]:
+    """Return all answers for table.json, including empty ones."""
     found = {}
-    for name in ordered():
-        module = load(name)
+    for name in ordered_questions():
+        module = load_question(name)
         to_json = getattr(module, "to_json", asdict)
-        found[getattr(module, "JSON", name)] = [to_json(each) for each in answer(name, table)]
+        found[getattr(module, "JSON", name)] = [to_json(each) for each in question_answer(name, table)]
     return found
 
 
-def notes(table: "Table") -> list[str]:
-    """The sentences that questions add under the table."""
+def answers_to_publish(table: "Table") -> dict[str, list[Any]]:
+    """Return the answers that cannot be recomputed from published values, in the form that `restore_answers` reads."""
+    found = {}
+    for name in ordered_questions():
+        module = load_question(name)
+        if hasattr(module, "from_json") and (parts := question_answer(name, table)):
+            found[name] = [getattr(module, "to_json", asdict)(each) for each in parts]
+    return found
+
+
+def restore_answers(table: "Table", published: Mapping[str, Sequence[Any]]) -> None:
+    """Set a table's answers to the published ones; KeyError or TypeError if one is invalid."""
+    for name, parts in published.items():
+        module = load_question({each: each for each in question_names()}[name])
+        table.answers[module.compute] = [module.from_json(each) for each in parts]
+
+
+def question_notes(table: "Table") -> list[str]:
+    """Return the notes that questions add under the table."""
     found = []
-    for name in ordered():
-        if hasattr(module := load(name), "note"):
-            found += module.note(table, answer(name, table))
+    for name in ordered_questions():
+        if hasattr(module := load_question(name), "note"):
+            found += module.note(table, question_answer(name, table))
     return found

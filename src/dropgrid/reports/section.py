@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dropgrid.reports.columns import NOTHING, number
+from dropgrid.reports.columns import NOTHING, format_number
 from dropgrid.statistics.samples import Interval
 
 
 @dataclass(frozen=True)
 class Section:
-    """A table as people read it, headings first, the first `left` columns of words; its title, and a note on it.
+    """A small table: title, lines (headings first), the number of left-aligned columns, and a note.
 
-    A `brief` one is shown on a terminal and in LaTeX too. One `below` a figure follows that figure on the page, and is
-    last in Markdown.
+    A `brief` section is shown on the terminal and in LaTeX too. A section `below` a figure follows it on the page, and
+    comes last in Markdown.
     """
 
     title: str
@@ -24,12 +24,12 @@ class Section:
 
 
 def factor_keys(found: Sequence[Mapping[str, str]]) -> list[str]:
-    """The factors of several blocks, as columns."""
+    """Return the factors of several blocks, as columns."""
     return list(dict.fromkeys(key for each in found for key in each))
 
 
-def with_interval(value: float | None, bounds: Interval | None) -> str:
-    """`1.25 [0.80, 1.96]`."""
+def format_with_interval(value: float | None, bounds: Interval | None) -> str:
+    """Return a value and its interval, such as `1.25 [0.80, 1.96]`."""
     if value is None:
         return NOTHING
-    return number(value) + (f" [{bounds[0]:.2f}, {bounds[1]:.2f}]" if bounds else "")
+    return format_number(value) + (f" [{bounds[0]:.2f}, {bounds[1]:.2f}]" if bounds else "")

@@ -1,21 +1,24 @@
-"""The fractions that the sites of a row really dropped, or moved by noise, over its seeds."""
+"""The fractions that the sites of a row dropped, or moved by noise, over its seeds."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dropgrid.store.cell import Cell, counts
-from dropgrid.treatment import DROPPED, MOVED, strayed
+from dropgrid.store.cell import Cell
+from dropgrid.treatment import DROPPED, MOVED, UNEQUAL, as_percent, counted_event, strayed
+
+LISTED = 9
+"""The most rows whose doses a note lists; for more it names the lowest and highest."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """One site of a row over its finished seeds: fractions are means over them, in [0, 1].
+    """One site of a row, over its finished seeds: fractions are means over them, in [0, 1].
 
-    `counts` says of what: `dropped`, of Gaussian noise `moved by over 1 σ`, where `nominal` is σ, no fraction, or else.
-    `stderr` is the standard error of the mean realised fraction, √(Σ seᵢ²) / n. Flagged: in any seed, or more than 5
-    of these apart; many seeds see what one cannot. Clamped: in any seed.
+    `counts` is the counted event: `dropped`, for Gaussian noise `moved by over 1 σ` (then `nominal` is σ), or another.
+    `stderr` is the standard error of the mean realised fraction, √(Σ seᵢ²) / n. A site is flagged if any seed flags it,
+    or if the means are more than 5 standard errors apart, which detects smaller errors; it is clamped if any seed's is.
     """
 
     row: str
@@ -43,33 +46,33 @@ class Site:
 
     @property
     def flagged(self) -> bool:
-        """Whether the site did not do what it should have."""
+        """Whether it fails the drop-rate check, in a cell or over all seeds."""
         return self.flagged_in_a_cell or strayed(self.realised, self.expected, self.stderr)
 
     @property
     def errors(self) -> float | None:
-        """How many standard errors realised and expected are apart; None if nothing ran or nothing is random."""
+        """(realised - expected) in standard errors; None if nothing ran or nothing is random."""
         return (self.realised - self.expected) / self.stderr if self.realised is not None and self.stderr > 0 else None
 
 
-def sites(row: str, cells: Sequence[Cell]) -> list[Site]:
-    """The sites of a row's finished cells, in the order of the network."""
+def pooled_sites(row: str, cells: Sequence[Cell]) -> list[Site]:
+    """Return the sites of a row's finished cells, in the order of the network."""
     lines: dict[str, list[Mapping[str, Any]]] = {}
     for cell in cells:
         for line in cell.sites:
             lines.setdefault(str(line["site"]), []).append(line)
-    return [pooled(row, site, found) for site, found in lines.items()]
+    return [pool_site(row, site, found) for site, found in lines.items()]
 
 
-def pooled(row: str, site: str, lines: Sequence[Mapping[str, Any]]) -> Site:
-    """One site's lines of several seeds as one."""
+def pool_site(row: str, site: str, lines: Sequence[Mapping[str, Any]]) -> Site:
+    """Return one site, pooled over its entries of several seeds."""
     first, n = lines[0], len(lines)
     realised = [line["realised"] for line in lines if line.get("realised") is not None]
     return Site(
         row=row,
         site=site,
         kind=first.get("kind") or "",
-        counts=counts(first),
+        counts=counted_event(first),
         shape=tuple(first.get("shape") or ()),
         schedule=first.get("schedule") or "",
         nominal=math.fsum(line["nominal"] for line in lines) / n,
@@ -81,6 +84,32 @@ def pooled(row: str, site: str, lines: Sequence[Mapping[str, Any]]) -> Site:
     )
 
 
-def counted(found: Sequence[Site]) -> list[str]:
-    """The things that some sites count, `dropped` first."""
+def counted_events(found: Sequence[Site]) -> list[str]:
+    """Return the events that some sites count, `dropped` first."""
     return sorted({site.counts for site in found}, key=lambda each: (each != DROPPED, each))
+
+
+def matched_doses(about: Mapping[str, Any]) -> list[str]:
+    """Return what `ablation.match` solved before training, from a plan's or an ablation's `about`."""
+    found = about.get("matched") or []
+    several = len({str(each["factors"]) for each in found}) > 1
+    parts = []
+    for each in found:
+        factors = ", ".join(f"{key}={value}" for key, value in each["factors"].items())
+        where = f" ({factors})" if several else ""
+        parts.append(f"“{each['row']}”{where} {each['override']}, expected {as_percent(each['dose'])}")
+    return [f"Doses matched before training: {'; '.join(parts)}."] if found else []
+
+
+def unequal_doses(doses: Mapping[str, float | None], block: str) -> list[str]:
+    """Return a warning if the doses of a block's rows differ by more than a factor of 1.5."""
+    dosed = sorted((dose, name) for name, dose in doses.items() if dose)
+    if not dosed or dosed[-1][0] <= UNEQUAL * dosed[0][0]:
+        return []
+    shown = dosed if len(dosed) <= LISTED else [dosed[0], dosed[-1]]
+    each = [f"“{name}” {as_percent(dose)}" for dose, name in shown]
+    listed = ", ".join(each) if shown is dosed else f"{len(dosed)} rows from {' to '.join(each)}"
+    return [
+        f"Doses differ by more than a factor of {UNEQUAL:g}{f' at {block}' if block else ''}: {listed}. Between these "
+        "rows a difference may be one of dose; +ablation.match.dose=NUMBER trains them at one dose."
+    ]

@@ -9,17 +9,17 @@ import numpy as np
 from scipy.special import logsumexp
 
 MOST = 200
-"""Subsets of one size: all of them, or this many at random."""
+"""The most subsets of one size; if there are more, as many at random."""
 
 ROOM = 4_000_000
-"""Probabilities held at a time."""
+"""Probabilities held in memory at a time."""
 
 ERROR, NLL, BRIER = range(3)
 
 
 @dataclass(frozen=True)
 class Score:
-    """A score over subsets of members: mean, standard deviation (None of one subset), range, and the members' mean."""
+    """A score over subsets of members: mean, standard deviation (None for one subset), range, and the members' mean."""
 
     mean: float
     std: float | None
@@ -28,13 +28,13 @@ class Score:
     members: float
 
 
-def averaged(
+def score_ensembles(
     logits: Sequence[np.ndarray], targets: np.ndarray, sizes: Sequence[int]
 ) -> list[tuple[int, list[tuple[int, ...]], np.ndarray]]:
-    """For each size K its subsets, and their scores beside their members' means, (subsets, 2, 3)."""
-    chosen = {k: subsets(len(logits), k) for k in sizes}
+    """Return for each size K its subsets, and their scores beside their members' means, (subsets, 2, 3)."""
+    chosen = {k: choose_subsets(len(logits), k) for k in sizes}
     every = [(member,) for member in range(len(logits))]
-    found = scores(logits, targets, [*every, *(each for group in chosen.values() for each in group)])
+    found = group_scores(logits, targets, [*every, *(each for group in chosen.values() for each in group)])
     single, at = found[: len(every)], len(every)
     made = []
     for k, group in chosen.items():
@@ -44,8 +44,8 @@ def averaged(
     return made
 
 
-def subsets(n: int, k: int) -> list[tuple[int, ...]]:
-    """All subsets of k of n, or `MOST` different ones at random, the same at each call."""
+def choose_subsets(n: int, k: int) -> list[tuple[int, ...]]:
+    """Return all subsets of k of n, or `MOST` different ones at random, the same at each call."""
     if math.comb(n, k) <= MOST:
         return list(combinations(range(n), k))
     random = np.random.default_rng([n, k])
@@ -55,15 +55,15 @@ def subsets(n: int, k: int) -> list[tuple[int, ...]]:
     return list(found)
 
 
-def scores(logits: Sequence[np.ndarray], targets: np.ndarray, groups: Sequence[Sequence[int]]) -> np.ndarray:
-    """Error in percent, NLL in nats and Brier score of p̄ = Σ softmax(zₘ) / K over each group m of cells, (groups, 3).
+def group_scores(logits: Sequence[np.ndarray], targets: np.ndarray, groups: Sequence[Sequence[int]]) -> np.ndarray:
+    """Return error in percent, NLL in nats, Brier score of p̄ = Σ softmax(zₘ) / K over groups m of cells, (groups, 3).
 
     NLL = mean of -log p̄[target]; Brier = mean of Σₖ (p̄ₖ - [k = target])², 0 to 2. Both are convex in p̄: neither is
     above the mean over its members (Jensen). The error is not convex, and may be.
 
     Args:
-        logits: of each cell, (E, C).
-        targets: (E,).
+        logits: logits (E, C) of each cell.
+        targets: classes (E,).
     """
     weight = np.zeros((len(groups), len(logits)))
     for index, group in enumerate(groups):
@@ -85,7 +85,7 @@ def scores(logits: Sequence[np.ndarray], targets: np.ndarray, groups: Sequence[S
     return means
 
 
-def score(own: np.ndarray, members: np.ndarray) -> Score:
-    """A score over subsets."""
+def summarize_scores(own: np.ndarray, members: np.ndarray) -> Score:
+    """Return a score over subsets."""
     std = float(own.std(ddof=1)) if len(own) > 1 else None
     return Score(float(own.mean()), std, float(own.min()), float(own.max()), float(members.mean()))

@@ -1,11 +1,10 @@
-"""How wide the range of a setting is within which a curve stays near its maximum."""
+"""The width of the range of a setting within which a curve stays above a level."""
 
 from collections.abc import Sequence
 
 
-def plateau_width(xs: Sequence[float], ys: Sequence[float], within: float) -> float:
-    """Total length of {x : y(x) ≥ max y - within}, y the straight lines through the points, xs ascending."""
-    threshold = max(ys) - within
+def plateau_width(xs: Sequence[float], ys: Sequence[float], threshold: float) -> float:
+    """Return the total length of {x : y(x) ≥ threshold}, y piecewise linear through the points, xs ascending."""
     total = 0.0
     for left, right, first, second in zip(xs, xs[1:], ys, ys[1:], strict=False):
         low, high = sorted((first - threshold, second - threshold))

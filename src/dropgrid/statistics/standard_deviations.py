@@ -8,13 +8,13 @@ from scipy.special import ndtri
 from dropgrid.statistics.samples import CONFIDENCE, Interval
 
 FEWEST = 5
-"""Values below which a fourth moment says nothing, and no interval is given."""
+"""The fewest values for an interval: with fewer, a fourth moment is meaningless."""
 
 
 def std_interval(values: np.ndarray) -> Interval | None:
-    """An interval of the standard deviation s that does not assume normality: exp(½ (ln(c s²) ± z · c · e)).
+    """Return an interval of the standard deviation s without assuming normality: exp(½ (ln(c s²) ± z · c · e)).
 
-    c = n / (n - z), e² = (γ - (n - 3) / n) / (n - 1), γ = n Σ(y - m)⁴ / (Σ(y - ȳ)²)², m a trimmed mean; None of
+    c = n / (n - z), e² = (γ - (n - 3) / n) / (n - 1), γ = n Σ(y - m)⁴ / (Σ(y - ȳ)²)², m a trimmed mean; None for
     fewer than 5 values, or if they are all equal.
 
     Source: Bonett, "Approximate confidence interval for standard deviation of nonnormal distributions", Computational
@@ -32,7 +32,7 @@ def std_interval(values: np.ndarray) -> Interval | None:
 
 
 def std_ratio(own: np.ndarray, reference: np.ndarray) -> tuple[float | None, Interval | None]:
-    """The ratio of two standard deviations r = s₁ / s₂, and its interval exp(½ (ln(c r²) ± z e)).
+    """Return the ratio of two standard deviations r = s₁ / s₂, and its interval exp(½ (ln(c r²) ± z e)).
 
     c = (n₁ / (n₁ - z)) / (n₂ / (n₂ - z)), e² = Σⱼ (γ - (nⱼ - 3) / nⱼ) / (nⱼ - 1), with a γ of both samples together;
     for independent samples.
@@ -58,6 +58,6 @@ def std_ratio(own: np.ndarray, reference: np.ndarray) -> tuple[float | None, Int
 
 
 def trimmed_mean(values: np.ndarray) -> float:
-    """The mean without a share 1 / (2 √(n - 4)) at each end."""
+    """Return the mean without a share 1 / (2 √(n - 4)) at each end."""
     cut = int(len(values) / (2 * math.sqrt(len(values) - 4)))
     return float(np.sort(values)[cut : len(values) - cut].mean())

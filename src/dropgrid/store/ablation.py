@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 from dropgrid.errors import UserError, did_you_mean
 from dropgrid.paths import outputs_folder
 from dropgrid.store import schemas
-from dropgrid.store.cell import Cell, mean_over_sites
+from dropgrid.store.cell import Cell, mean_moved
 from dropgrid.store.evaluations import evaluation_of
 from dropgrid.store.layout import Outputs
 from dropgrid.store.records import ConfigReader, read_lines
 from dropgrid.tasks.description import TaskDescription, description_of
-from dropgrid.treatment import MOVED
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -45,7 +44,7 @@ class Ablation:
     about: Mapping[str, Any]
     blocks: Sequence[Block]
     frozen: Mapping[str, Any] | None = None
-    """Its claims.json: what it claimed before it trained."""
+    """Its claims.json: what it claimed, and by which rules it is judged, before it trained."""
 
     @property
     def cells(self) -> list[Cell]:
@@ -57,10 +56,16 @@ class Ablation:
         """The row that the others of its block are compared with."""
         return str(self.about["baseline"])
 
+    def rule(self, key: str) -> float | None:
+        """Return a number by which verdicts are decided (`margin`, `trained`) as first stated; None if it is not."""
+        stated = (self.frozen or {}).get("rules")
+        value = (self.about if stated is None else stated).get(key)
+        return None if value is None else float(value)
+
     @property
-    def alpha(self) -> float:
-        """The level of one interim analysis: 5 %, or its share of 5 % if seeds are added (`sweep.seeds=auto`)."""
-        return float(self.about.get("alpha") or 0.05)
+    def foreign(self) -> bool:
+        """Whether others trained its cells, so that no more is known of them than their numbers."""
+        return bool(self.about.get("foreign"))
 
     @property
     def metric(self) -> str:
@@ -135,9 +140,10 @@ def load(name: str, outputs: Path | str | None = None) -> "DataFrame":
     `outputs` None is where DROPGRID_OUTPUTS says, else the folder `outputs`.
     Columns: row, `factor:<key>` for each swept key, seed, cell, status; every metric as measured, and
     `<evaluation>/<metric>` of each evaluation (accuracies are fractions in [0, 1]); best_epoch, epochs, steps,
-    parameters; seconds and train_seconds; keep_prob, drop_prob; drop_nominal, drop_expected and drop_realised (means
-    over the sites that drop); noise_std; moved_expected and moved_realised (the share of what is moved by over 1 σ,
-    means over the sites of Gaussian noise); flagged; device, source; failure.
+    parameters; seconds and train_seconds; keep_prob, drop_prob; drop_nominal, drop_expected and drop_realised (the
+    dose: means over the sites that drop, weighted by their elements); noise_std; moved_expected and moved_realised (the
+    share of what is moved by over 1 σ, means over the sites of Gaussian noise);
+    flagged; device, capability (the instruction set), source; failure.
     What a cell does not have yet is NaN or None.
 
     Raises:
@@ -161,10 +167,10 @@ def dataframe_line(cell: Cell) -> dict[str, Any]:
     line |= {"train_seconds": cell.found("timing").get("train_seconds")}
     line |= {"keep_prob": keep_prob, "drop_prob": None if keep_prob is None else 1 - keep_prob}
     for part in ("nominal", "expected", "realised"):
-        line[f"drop_{part}"] = mean_over_sites([cell], part)
+        line[f"drop_{part}"] = cell.dose(part)
     line |= {"noise_std": cell.noise_std}
-    line |= {f"moved_{part}": mean_over_sites([cell], part, of=MOVED) for part in ("expected", "realised")}
+    line |= {f"moved_{part}": mean_moved(cell, part) for part in ("expected", "realised")}
     line |= {"flagged": ", ".join(cell.found("treatment").get("flagged") or [])}
-    line |= {key: cell.found("provenance").get(key) for key in ("device", "source")}
+    line |= {key: cell.found("provenance").get(key) for key in ("device", "capability", "source")}
     line["failure"] = f"{cell.failure.get('class')}: {cell.failure.get('message')}" if cell.failure else None
     return line

@@ -10,8 +10,8 @@ from typing import Any
 from dropgrid.store.ablation import Ablation
 from dropgrid.store.cell import Cell
 from dropgrid.store.earlier_format import EARLIER
-from dropgrid.store.identity import source_fingerprint
 from dropgrid.store.lease import holder
+from dropgrid.store.own_code import CurrentCode
 from dropgrid.store.records import read_state
 from dropgrid.store.status import STATUSES
 
@@ -37,8 +37,8 @@ class AblationStatus:
 
     def older(self) -> list[Cell]:
         """Return the finished cells that were trained by a different version of the code."""
-        now = source_fingerprint()
-        return [cell for cell in self.of("finished") if cell.found("provenance").get("source") != now]
+        code = CurrentCode()
+        return [cell for cell in self.of("finished") if code.differs(cell.found("provenance"))]
 
     def earlier(self) -> list[Cell]:
         """Return the finished cells of an earlier FORMAT, which no plan asks for any more."""

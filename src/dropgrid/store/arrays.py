@@ -16,6 +16,8 @@ def read_arrays(path: Path, remedy: str, names: Collection[str] | None = None) -
         remedy: what to do about a damaged file, as the error says it.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise ValueError("it is no plain file")
         with open(path, "rb") as opened, np.load(opened) as file:
             return {name: file[name] for name in (file.files if names is None else names)}
     except Exception as error:  # np.load raises whatever its parsers happened on
@@ -24,4 +26,4 @@ def read_arrays(path: Path, remedy: str, names: Collection[str] | None = None) -
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays as a compressed npz file, atomically."""
-    write_atomically(path, lambda beside: np.savez_compressed(beside, **arrays))  # type: ignore[arg-type]
+    write_atomically(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]

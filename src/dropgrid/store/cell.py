@@ -16,7 +16,7 @@ from dropgrid.store.identity import cell_id, treatment_id
 from dropgrid.store.layout import Outputs, RunFolder
 from dropgrid.store.records import Result, read_config, read_failure, read_result
 from dropgrid.store.status import status
-from dropgrid.treatment import DROPPED, MOVED
+from dropgrid.treatment import MOVED, counted_event, dose
 
 
 class Known(TypedDict, total=False):
@@ -104,7 +104,7 @@ class Cell:
     @cached_property
     def status(self) -> str:
         """One of `dropgrid.store.status.STATUSES`."""
-        return status(self.folder)
+        return "finished" if self.result is not None else status(self.folder)
 
     @cached_property
     def result(self) -> Result | None:
@@ -150,11 +150,14 @@ class Cell:
         """Where something is random, each with what it counts, and its nominal, expected and realised fraction."""
         return self.found("treatment").get("sites") or []
 
+    def dose(self, part: str = "realised") -> float | None:
+        """Return its dose, as a fraction (`dropgrid.treatment.dose`); None if it drops nothing or is not finished."""
+        return dose(self.sites, part)
+
     @property
     def regularizers(self) -> list[Mapping[str, Any]]:
-        """The config's regularizers in their order: `regularizer`, `regularizer_2`, …"""
-        keys = [key for key in self.config if re.fullmatch(r"regularizer(_\d+)?", key)]
-        return [self.config[key] for key in sorted(keys) if isinstance(self.config[key], Mapping)]
+        """The config's regularizers in their order."""
+        return [*regularizers_of(self.config).values()]
 
     @property
     def keep_prob(self) -> float | None:
@@ -167,7 +170,7 @@ class Cell:
 
         The sites tell which does: those of the second are named `…#2`.
         """
-        noisy = {str(site["site"]).partition("#")[2] or "1" for site in self.sites if counts(site) == MOVED}
+        noisy = {str(site["site"]).partition("#")[2] or "1" for site in self.sites if counted_event(site) == MOVED}
         found = [each.get("std") for number, each in enumerate(self.regularizers, 1) if str(number) in noisy]
         return next((std for std in found if std is not None), None)
 
@@ -180,13 +183,13 @@ class Cell:
             raise UserError(f"cannot read {path}: {error}; {REMOVE}") from error
 
 
-def counts(site: Mapping[str, Any]) -> str:
-    """Return what a line of the treatment counts; one from before there was noise does not say."""
-    return site.get("counts") or DROPPED
+def regularizers_of(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return a config's regularizers by key, in their order: `regularizer`, `regularizer_2`, …"""
+    keys = sorted(key for key in config if re.fullmatch(r"regularizer(_\d+)?", key))
+    return {key: config[key] for key in keys if isinstance(config[key], Mapping)}
 
 
-def mean_over_sites(cells: Sequence[Cell], part: str, *, of: str = DROPPED) -> float | None:
-    """Return the mean of a fraction over all sites of some cells that count `of`; None if there are none."""
-    sites = [site for cell in cells for site in cell.sites if counts(site) == of]
-    fractions = [site[part] for site in sites if site.get(part) is not None]
+def mean_moved(cell: Cell, part: str) -> float | None:
+    """Return the mean of a fraction over the sites of Gaussian noise, each as much as any; None if there are none."""
+    fractions = [site[part] for site in cell.sites if counted_event(site) == MOVED and site.get(part) is not None]
     return math.fsum(fractions) / len(fractions) if fractions else None

@@ -1,4 +1,4 @@
-"""Removal of folders for `clean`: under a cell's lease, and only if nothing has changed meanwhile."""
+"""Removal of folders for `clean`, and of what a cell no longer needs: under its lease, and if nothing has changed."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dropgrid.store.identity import source_fingerprint
+from dropgrid.files import move, refuse_links
 from dropgrid.store.inventory import StoredRun, members, subfolders, tree
 from dropgrid.store.layout import Outputs, RunFolder
-from dropgrid.store.lease import Lease, holder
-from dropgrid.store.records import read_source
+from dropgrid.store.lease import Lease, holder, scratch_folders
+from dropgrid.store.own_code import CurrentCode
+from dropgrid.store.records import is_finished, read_provenance
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,12 @@ class Removal:
 
 def removals(flags: Sequence[str], found: Sequence[StoredRun], outputs: Path, chosen: set[str] | None) -> list[Removal]:
     """Return what the flags would remove, each folder once; the checkpoints of a cell that is removed go with it."""
-    now = source_fingerprint()
+    code = CurrentCode()
     made = []
     for each in found:
-        removal = removal_of_cell(flags, each, outputs, now)
+        removal = removal_of_cell(flags, each, outputs, code)
         run = RunFolder(each.folder)
-        if removal is None and "checkpoints" in flags and each.checkpoints and run.ended:
+        if removal is None and "checkpoints" in flags and each.checkpoints and has_ended(run):
             text = f"checkpoints of a {each.status} cell"
             still = partial(has_ended, run)
             removal = Removal(run.checkpoints, each.folder, each.label, text, each.checkpoints, still)
@@ -43,16 +44,17 @@ def removals(flags: Sequence[str], found: Sequence[StoredRun], outputs: Path, ch
     return made
 
 
-def removal_of_cell(flags: Sequence[str], each: StoredRun, outputs: Path, now: str) -> Removal | None:
+def removal_of_cell(flags: Sequence[str], each: StoredRun, outputs: Path, code: CurrentCode) -> Removal | None:
     """Return the removal of a cell's folder, if a flag asks for it."""
     folder, run = each.folder, RunFolder(each.folder)
     also = f", also in {', '.join(each.ablations[1:])}" if each.ablations[1:] else ""
 
     def stale() -> bool:
-        return read_source(run) not in (None, now)
+        about = read_provenance(run)
+        return about.get("source") is not None and code.differs(about)
 
     def failed() -> bool:
-        return run.ended and not run.finished
+        return has_ended(run) and not is_finished(run)
 
     def orphaned() -> bool:
         return folder.name not in members(outputs)
@@ -70,7 +72,7 @@ def removal_of_cell(flags: Sequence[str], each: StoredRun, outputs: Path, now: s
 
 def has_ended(run: RunFolder) -> bool:
     """Predicate: by its files, a cell has finished or failed."""
-    return run.ended
+    return run.result.exists() or run.failure.exists()
 
 
 def held(removal: Removal) -> str:
@@ -81,6 +83,7 @@ def held(removal: Removal) -> str:
 
 def remove(removal: Removal) -> str:
     """Remove a folder under its cell's lease, if it still is to be; else why not."""
+    refuse_links(removal.path)
     if removal.run is None:
         shutil.rmtree(removal.path)
         return ""
@@ -95,7 +98,7 @@ def remove(removal: Removal) -> str:
             return "changed meanwhile"
         place = removal.path
         if place == removal.run and not place.name.startswith("."):  # gone at once: nobody meets half a cell
-            place = place.rename(hidden_folder(place))
+            place = move(place, hidden_folder(place))
         shutil.rmtree(place)
         return ""
     finally:
@@ -107,3 +110,25 @@ def hidden_folder(folder: Path) -> Path:
     beside = folder.with_name(f".{folder.name}.removed")
     shutil.rmtree(beside, ignore_errors=True)
     return beside
+
+
+def tidy(run: RunFolder) -> None:
+    """Remove what a killed supervisor could not remove from a finished cell, unless the lease is another's."""
+    if any(path.exists() for path in (run.lease, run.state, run.checkpoints)) or scratch_folders(run.folder):
+        lease = Lease(run.folder)
+        if lease.acquire():
+            clear(run)
+            lease.release()
+
+
+def clear(run: RunFolder) -> None:
+    """Remove what a finished cell no longer needs."""
+    clear_partials(run)
+    run.state.unlink(missing_ok=True)
+    shutil.rmtree(run.checkpoints, ignore_errors=True)
+
+
+def clear_partials(run: RunFolder) -> None:
+    """Remove what a killed process was writing."""
+    for each in run.partial_files():
+        each.unlink(missing_ok=True)

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dropgrid.files import make_folder
 from dropgrid.instantiate import OWN_KEYS, ROOMS, axis_of, constructors
 from dropgrid.store.files import read_json, read_yaml, write_json, write_yaml
 from dropgrid.store.identity import FORMAT, cell_id, evaluation_id, treatment_id
 from dropgrid.store.inventory import subfolders
 from dropgrid.store.layout import LEFT_BEHIND, Outputs, RunFolder
-from dropgrid.store.records import read_lines
+from dropgrid.store.records import is_finished, read_lines, read_result
 
 EARLIER = 2
 
@@ -39,8 +40,7 @@ def earlier_cells(outputs: Outputs) -> list[str]:
 
 def is_earlier(run: RunFolder) -> bool:
     """Predicate: a cell is finished, and of FORMAT 2."""
-    result = read_json(run.result)
-    return isinstance(result, Mapping) and result.get("format") == EARLIER
+    return (read_result(run) or {}).get("format") == EARLIER
 
 
 def todays_node(axis: str, node: Any) -> Any:
@@ -75,7 +75,7 @@ def take_over(origin: Outputs, place: Outputs) -> tuple[dict[str, str], list[str
     renamed, problems = {}, []
     for folder in subfolders(origin.runs):
         old = RunFolder(folder)
-        if not old.finished:
+        if not is_finished(old):
             continue
         if not is_earlier(old):
             copy_run(old, place.run(folder.name))
@@ -121,11 +121,11 @@ def rewrite_run(old: RunFolder, new: RunFolder, config: Mapping[str, Any]) -> No
         if "data" in node:
             continue  # its id holds the content of data that may be elsewhere: it is measured again when asked for
         there = new.evaluation(evaluation_id({**node, "weights": found["weights"]}))
-        there.result.parent.mkdir(exist_ok=True)
+        make_folder(there.result.parent)
         if path.with_suffix(".npz").exists():
             link_or_copy(str(path.with_suffix(".npz")), str(there.arrays))
         write_json(there.result, {**found, "config": {"evaluate": found["config"]["evaluate"], **node}})
-    result = read_json(old.result)
+    result = read_result(old) or {}
     provenance = {**(result.get("provenance") or {}), f"format_{EARLIER}": old.folder.name}
     changes = {"format": FORMAT, "cell": new.folder.name, "provenance": provenance}
     write_json(new.result, {**result, **changes})

@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dropgrid.errors import UserError
+from dropgrid.errors import Damaged, UserError
+from dropgrid.files import file_hash
 from dropgrid.store import schemas
 from dropgrid.store.layout import RunFolder
+
+AGAIN = "remove it, and measure again"
 
 SHARE = "%"
 """The unit of a value in [0, 1]."""
@@ -23,15 +26,23 @@ class Measured(NamedTuple):
 
 def measured(run: RunFolder) -> dict[str, Measured]:
     """Return `<evaluation>/<metric>` -> what was measured on a cell; numbers that are not finite are left out."""
-    files = [schemas.read_checked(path, schemas.MEASURED) for path in run.evaluation_results()]
     found: dict[str, Measured] = {}
-    for each in sorted(files, key=lambda file: file["evaluate"]):
+    for each in sorted(results(run).values(), key=lambda file: file["evaluate"]):
         arguments = each["evaluate"].partition("[")[2].rstrip("]")
         suffix = f" ({arguments})" if arguments else ""
         for metric, value in each["metrics"].items():
             heading, unit = heading_and_unit(run, (each.get("headings") or {}).get(metric), metric)
             if math.isfinite(value):
                 found[f"{each['evaluate']}/{metric}"] = Measured(value, f"{heading}{suffix}", unit)
+    return found
+
+
+def results(run: RunFolder) -> dict[Path, Mapping[str, Any]]:
+    """Return file -> result of each evaluation of a cell; Damaged if one is of another cell."""
+    found = {path: schemas.read_checked(path, schemas.MEASURED) for path in run.evaluation_results()}
+    for path, each in found.items():
+        if (cell := each.get("cell") or run.folder.name) != run.folder.name:
+            raise Damaged(f"cannot read {path}: it was measured on cell {cell}; {AGAIN}")
     return found
 
 
@@ -45,10 +56,12 @@ def heading_and_unit(run: RunFolder, heading: Any, metric: str) -> tuple[str, st
 def kept(folder: Path, option: str) -> dict[str, tuple[Path, Mapping[str, Any]]]:
     """Return label -> the arrays that evaluations by an option have left in a cell's folder, and their arguments."""
     found = {}
-    for path in RunFolder(folder).evaluation_results():
-        each = schemas.read_checked(path, schemas.MEASURED)
+    for path, each in results(RunFolder(folder)).items():
         arrays = path.with_suffix(".npz")
         if each.get("arrays") and each["config"]["evaluate"] == option and arrays.exists():
+            known = (each.get("files") or {}).get(arrays.name)
+            if known and file_hash(arrays) != known:
+                raise Damaged(f"cannot read {arrays}: it is not the file that {path.name} was written with; {AGAIN}")
             found[each["evaluate"]] = (arrays, each["config"])
     return found
 

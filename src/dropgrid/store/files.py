@@ -3,15 +3,14 @@
 import csv
 import io
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from dropgrid.errors import UserError
-from dropgrid.files import write_atomically, write_once
+from dropgrid.errors import Damaged, UserError
+from dropgrid.files import open_to_read, write_atomically, write_once
 
 REMOVE = "remove it, and the command that made it makes it anew"
 
@@ -27,22 +26,19 @@ DEPTH = 100
 def read_text(path: Path) -> str | None:
     """Return a file's text, or None if there is no such file."""
     try:
-        with open(path, encoding="utf-8", opener=open_without_waiting) as file:
+        with io.TextIOWrapper(open_to_read(path), encoding="utf-8") as file:
             return file.read()
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except (IsADirectoryError, UnicodeDecodeError) as error:
+        raise Damaged(f"cannot read {path}: {error}; {REMOVE}") from error
+    except OSError as error:
         raise UserError(f"cannot read {path}: {error}") from error
-
-
-def open_without_waiting(path: str, flags: int) -> int:
-    """Open a file for `open`; a pipe, that someone put in place of a file, is not waited for."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_json(path: Path) -> Any:
     """Return a JSON file's value, or None if there is no such file."""
-    return read_parsed(path, "JSON", json.loads)
+    return read_parsed(path, "JSON", parse_json)
 
 
 def read_yaml(path: Path) -> Any:
@@ -56,7 +52,15 @@ def read_parsed(path: Path, kind: str, parse: Callable[[str], Any]) -> Any:
     try:
         return None if text is None else parse(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UserError(f"cannot read {path}: not {kind} ({' '.join(str(error).split())}); {REMOVE}") from error
+        raise Damaged(f"cannot read {path}: not {kind} ({' '.join(str(error).split())}); {REMOVE}") from error
+
+
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text; ValueError for null, which no file of ours is."""
+    value = json.loads(text)
+    if value is None:
+        raise ValueError("it is null")
+    return value
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -95,25 +99,32 @@ def count_nodes(value: Any, known: dict[int, float]) -> float:
     return known[id(value)]
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     """Write JSON, atomically; OSError passes, so that a full disk is classified as one."""
-    write_atomically(path, lambda beside: beside.write_text(json.dumps(value, indent=1) + "\n"))
+    write_atomically(path, lambda file: file.write(json_bytes(value)), durable=durable)
 
 
 def write_json_once(path: Path, value: Any) -> None:
-    """Write JSON, durably, unless the file is there already."""
-    write_once(path, lambda beside: beside.write_text(json.dumps(value, indent=1) + "\n"))
+    """Write JSON that vouches for the files beside it, unless the file is there already."""
+    write_once(path, lambda file: file.write(json_bytes(value)))
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return a value as our JSON files have it."""
+    return (json.dumps(value, indent=1) + "\n").encode()
 
 
 def write_yaml(path: Path, value: Any) -> None:
     """Write YAML, atomically, keys in the order given."""
-    write_atomically(path, lambda beside: beside.write_text(yaml.safe_dump(value, sort_keys=False)))
+    write_atomically(path, lambda file: file.write(yaml.safe_dump(value, sort_keys=False).encode()))
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write a text or bytes, atomically; UserError names a file that cannot be written."""
+    """Write a text or bytes, atomically, unless the file has them; UserError names one that cannot be written."""
     data = content.encode() if isinstance(content, str) else content
     try:
-        write_atomically(path, lambda beside: beside.write_bytes(data))
+        if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
+            return
+        write_atomically(path, lambda file: file.write(data), durable=False)  # a report: made again in seconds
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error

@@ -16,7 +16,10 @@ from dropgrid.instantiate import axis_of, by_option
 FORMAT = 3
 """Raised when equal configs no longer mean equal training: all cells then get new ids."""
 
-AS_BEFORE: Mapping[tuple[str, ...], Any] = {}
+AS_BEFORE: Mapping[tuple[str, ...], Any] = {
+    ("data", "ImageFolder", "exif"): False,
+    ("model", "LSTM", "layer_norm"): "gates",
+}
 """What was added to configs since this FORMAT, each with the value that means what its absence meant: it is left out of
 the hash at that value. Keys are `(axis,)` for a whole axis, `(axis, option, key)` for a key of an option."""
 

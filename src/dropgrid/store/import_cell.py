@@ -2,19 +2,15 @@
 
 import errno
 import os
+import secrets
 import shutil
-import tempfile
-from functools import partial
 from pathlib import Path
 
 from dropgrid.errors import UserError
-from dropgrid.files import write_atomically
+from dropgrid.files import copy_file, make_folder, move, sync_folder
 from dropgrid.store.layout import LEFT_BEHIND, RunFolder
 from dropgrid.store.lease import Lease, holder
-from dropgrid.store.records import Result, put_aside, read_result
-
-NOT_IMPORTED = shutil.ignore_patterns(*LEFT_BEHIND, "failure.json", ".*")
-"""What a finished cell does without."""
+from dropgrid.store.records import Result, is_finished, put_aside, read_result
 
 BUSY = "being trained here; merge again when it has ended"
 
@@ -40,7 +36,7 @@ def import_evaluations(theirs: Path, ours: Path, yes: bool) -> int:
     lacking = [each for each in found if not (place / each.name).exists()]
     lacking.sort(key=lambda each: each.suffix == ".json")  # a result comes after its arrays
     for each in lacking if yes else []:
-        write_atomically(place / each.name, partial(shutil.copyfile, each))
+        copy_file(each, place / each.name)
     return len(lacking)
 
 
@@ -61,25 +57,25 @@ def import_cell(theirs: Path, ours: Path, yes: bool) -> str:
     if ours.exists() and not lease.acquire():
         return BUSY
     try:
-        return import_under_lease(theirs, ours)
+        return import_under_lease(theirs, ours, lease)
     finally:
         lease.release()
 
 
-def import_under_lease(theirs: Path, ours: Path) -> str:
-    """Copy beside ours, whose lease we hold, then rename. The copy has a lease, so that nobody cleans it away."""
-    ours.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(dir=ours.parent, prefix=f".{ours.name}.merging."))
+def import_under_lease(theirs: Path, ours: Path, held: Lease) -> str:
+    """Copy beside ours, whose lease is held, then rename. The copy has a lease, so that nobody cleans it away."""
+    beside = ours.parent / f".{ours.name}.merging.{secrets.token_hex(6)}"
+    make_folder(beside)
     lease = Lease(beside)
     try:
         lease.acquire()
         copy_files(theirs, beside)
-        if RunFolder(ours).finished:
+        if is_finished(RunFolder(ours)):
             return "finished here meanwhile; merge again to compare them"
         if ours.exists():
-            put_aside(ours)
-        beside.rename(ours)
-        lease.path = RunFolder(ours).lease
+            held.moved(put_aside(ours))
+        move(beside, ours)
+        lease.moved(ours)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return BUSY
@@ -96,16 +92,19 @@ def copy_files(theirs: Path, target: Path) -> None:
         for name in (*folders, *files):
             if os.path.islink(os.path.join(place, name)):
                 raise UserError(f"{os.path.join(place, name)} is a link, which no cell has; nothing of it was merged")
-    try:
-        shutil.copytree(theirs, target, ignore=NOT_IMPORTED, copy_function=durably, dirs_exist_ok=True)
-    except shutil.Error as error:  # it gathers them: one says enough
-        source, _, why = error.args[0][0]
-        raise UserError(f"cannot copy {source}: {why}; nothing of this cell was merged") from error
+    for place, folders, files in os.walk(theirs):
+        folders[:] = [name for name in folders if is_imported(name)]
+        there = target / Path(place).relative_to(theirs)
+        make_folder(there)
+        for name in filter(is_imported, files):
+            try:
+                copy_file(Path(place, name), there / name)
+            except (OSError, UserError) as error:
+                why = getattr(error, "strerror", None) or error
+                raise UserError(f"cannot copy {Path(place, name)}: {why}; nothing of this cell was merged") from error
+        sync_folder(there)
 
 
-def durably(source: str, target: str) -> str:
-    """Copy a file so that a power cut leaves it whole."""
-    shutil.copy2(source, target)
-    with open(target, "rb") as file:
-        os.fsync(file.fileno())
-    return target
+def is_imported(name: str) -> bool:
+    """Predicate: a finished cell needs the file of that name in its folder."""
+    return name not in (*LEFT_BEHIND, "failure.json") and not name.startswith(".")

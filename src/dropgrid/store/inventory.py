@@ -9,7 +9,7 @@ from dropgrid.errors import UserError
 from dropgrid.store.ablation import unknown
 from dropgrid.store.cell import Cell
 from dropgrid.store.layout import Outputs, RunFolder
-from dropgrid.store.records import read_lines, read_source
+from dropgrid.store.records import read_lines
 from dropgrid.store.status import status
 
 
@@ -21,7 +21,6 @@ class StoredRun:
     status: str
     size: int
     checkpoints: int
-    source: str | None
     members: Sequence[tuple[str, Cell]]
 
     @property
@@ -69,7 +68,7 @@ def runs(outputs: Path) -> list[StoredRun]:
 def stored_run(folder: Path, named: Sequence[tuple[str, Cell]]) -> StoredRun:
     """Return what a run's folder holds."""
     run = RunFolder(folder)
-    return StoredRun(folder, status(folder), tree(folder), tree(run.checkpoints), read_source(run), named)
+    return StoredRun(folder, status(folder), tree(folder), tree(run.checkpoints), named)
 
 
 def subfolders(folder: Path) -> list[Path]:

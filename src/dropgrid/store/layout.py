@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dropgrid.errors import UserError
+from dropgrid.files import ROOTS
 
 CELL_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 
@@ -14,6 +15,9 @@ class Outputs:
     """An outputs folder."""
 
     root: Path
+
+    def __post_init__(self) -> None:
+        ROOTS.add(self.root)
 
     @property
     def runs(self) -> Path:
@@ -34,6 +38,10 @@ class Outputs:
     def cache(self) -> Path:
         """The folder of prepared data, unless `paths.cache` names another."""
         return self.root / ".cache"
+
+    def answer(self, key: str) -> Path:
+        """Return the file of what a command printed (`dropgrid.store.answers`)."""
+        return self.cache / "answers" / f"{key}.json"
 
     @property
     def wandb(self) -> Path:
@@ -137,6 +145,11 @@ class RunFolder(WorkerFolder):
         return self.folder / "diagnosis.npz"
 
     @property
+    def hashed(self) -> list[Path]:
+        """The files whose hashes the result holds; that of the weights is of their content."""
+        return [self.metrics, self.predictions, self.diagnosis]
+
+    @property
     def tensorboard(self) -> Path:
         """The folder of TensorBoard's events."""
         return self.folder / "tensorboard"
@@ -166,16 +179,6 @@ class RunFolder(WorkerFolder):
     def partial_files(self) -> list[Path]:
         """Return the hidden files: what a process that was killed was writing."""
         return [path for path in self.folder.glob(".*") if path.is_file()]
-
-    @property
-    def finished(self) -> bool:
-        """Whether the cell has its result."""
-        return self.result.exists()
-
-    @property
-    def ended(self) -> bool:
-        """Whether the cell's files say that it finished or failed."""
-        return self.result.exists() or self.failure.exists()
 
     def signs_of_life(self) -> list[str]:
         """Return the paths, as strings, of the files that change while a cell trains or when it ends."""
@@ -264,8 +267,8 @@ class AblationFolder:
         return sorted(self.folder.glob(f"figure*.{kind}"))
 
     def link(self, factors: str, row: str, seed: int) -> Path:
-        """Return the place of the link to a cell's folder: `cells/<factors>/<row>/seed<k>`."""
-        return self.folder / "cells" / as_folder_name(factors) / as_folder_name(row) / f"seed{seed}"
+        """Return the place of the link to a cell's folder, `cells/<factors>/<row>/seed<k>`, from names of folders."""
+        return self.folder / "cells" / factors / row / f"seed{seed}"
 
 
 @dataclass(frozen=True)
@@ -292,9 +295,3 @@ class CacheFolder:
     def fastest(self, kind: str) -> Path:
         """Return the file of what is fastest for cells of a kind."""
         return self.folder / "fastest" / f"{kind}.json"
-
-
-def as_folder_name(name: str) -> str:
-    """Return a name as that of a folder in its parent: without separators, and neither `.` nor `..`."""
-    text = re.sub(r"[/\0]", "_", name)
-    return text if text.strip(".") or not text else "_" * len(text)

@@ -12,7 +12,7 @@ from dropgrid.store.config_difference import differences, listed
 from dropgrid.store.earlier_format import renamed_line
 from dropgrid.store.files import read_yaml, write_json
 from dropgrid.store.layout import AblationFolder, Outputs, RunFolder
-from dropgrid.store.manifest import link_run
+from dropgrid.store.manifest import link_runs
 from dropgrid.store.records import read_lines
 
 Line = Mapping[str, Any]
@@ -33,12 +33,11 @@ class MergedPlan:
     refused: str = ""
 
     def write(self) -> None:
-        """Write ablation.json unless it is there, cells.json, and the links of what was added."""
+        """Write ablation.json unless it is there, cells.json, and the links."""
         if self.new:
             write_json(self.folder.about, self.about)
         write_json(self.folder.cells, [*self.lines, *self.added])
-        for line in [*self.lines, *self.added] if self.renamed else self.added:
-            link_run(self.folder, line)
+        link_runs(self.folder, [*self.lines, *self.added])
 
 
 def merge_plans(origin: Path, outputs: Path, renamed: Mapping[str, str] | None = None) -> list[MergedPlan]:

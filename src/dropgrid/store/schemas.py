@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dropgrid.errors import UserError
+from dropgrid.errors import Damaged
 from dropgrid.store.files import REMOVE, read_json
 
 NUMBER, WHOLE, TEXT, TRUTH, ANY = "a number", "a whole number", "a text", "true or false", "anything"
+METRIC = "a number of any size"
+"""What a run measured: the norm of an exploding signal may be 1e30."""
+
 LARGEST = 2**63
 
 SITE = {
@@ -24,19 +27,31 @@ SITE = {
     "clamped?": TRUTH,
     "flagged?": TRUTH,
 }
-PROVENANCE = {"device?": TEXT, "source?": TEXT, "host?": TEXT, "started?": NUMBER, "finished?": NUMBER}
+PROVENANCE = {
+    "device?": TEXT,
+    "capability?": TEXT,
+    "source?": TEXT,
+    "modules?": {"*": TEXT},
+    "host?": TEXT,
+    "started?": NUMBER,
+    "finished?": NUMBER,
+}
+ATTEMPT = {"host?": TEXT, "step?": WHOLE, "passed_over?": {"*": TEXT}}
 RESULT = {
+    "cell?": TEXT,
     "seed?": WHOLE,
-    "metrics": {"*": (NUMBER, None)},
+    "metrics": {"*": (METRIC, None)},
     "best_epoch?": WHOLE,
     "epochs?": WHOLE,
     "steps?": WHOLE,
     "parameters?": WHOLE,
+    "chance?": (NUMBER, None),
     "treatment?": {"sites?": [SITE], "flagged?": [TEXT]},
     "weights?": {"*": TEXT},
+    "files?": {"*": TEXT},
     "reproduce": TEXT,
     "timing?": {"*": (NUMBER, None)},
-    "provenance?": {**PROVENANCE, "versions?": {"*": TEXT}, "attempts?": [{"host?": TEXT, "step?": WHOLE}]},
+    "provenance?": {**PROVENANCE, "versions?": {"*": TEXT}, "attempts?": [ATTEMPT]},
 }
 FAILURE = {"class": TEXT, "message": TEXT, "log?": TEXT}
 STATE = {
@@ -51,13 +66,21 @@ CONFIG = {"*": ANY}
 LINE = {"row": TEXT, "seed": WHOLE, "cell": TEXT, "factors": {"*": ANY}, "overrides?": [TEXT]}
 """Of each line of cells.json."""
 
-CLAIMS = {"claims": [TEXT], "sha256": TEXT, "recorded": TEXT, "finished": WHOLE, "cells": WHOLE}
+RULES = {"margin": math.inf, "trained": 100.0}
+"""Keys of an ablation by which verdicts are decided, numbers above 0 and below these: points within which a difference
+is none, and percent of the training metric above which a seed trained."""
+
+STATED = {f"{key}?": NUMBER for key in RULES}
+
+CLAIMS = {"claims": [TEXT], "sha256": TEXT, "recorded": TEXT, "finished": WHOLE, "cells": WHOLE, "rules?": STATED}
 ASKED = {"asked?": [TEXT]}
 """Of an ablation's evaluations.json."""
 
 MEASURED = {
     "evaluate": TEXT,
-    "metrics": {"*": NUMBER},
+    "cell?": TEXT,
+    "files?": {"*": TEXT},
+    "metrics": {"*": METRIC},
     "headings?": {"*": [TEXT]},
     "config?": {"*": ANY},
     "arrays?": [TEXT],
@@ -71,18 +94,38 @@ TASK = {"headlines": {"*": TEXT}, "quantity": TEXT, "unit": TEXT, "selected": TE
 ABOUT = {
     **dict.fromkeys(("ablation?", "baseline?", "claim?", "command?", "cost?", "metric?", "name?"), TEXT),
     **dict.fromkeys(("question?", "scale?", "title?"), TEXT),
-    "alpha?": NUMBER,
+    "detect?": NUMBER,
     "claims?": [TEXT],
     "contrasts?": {"*": TEXT},
     "looks?": [WHOLE],
+    **STATED,
+    "matched?": [{"row": TEXT, "factors": {"*": ANY}, "override": TEXT, "dose": NUMBER}],
     "published?": {"*": ANY},
     "swept?": [TEXT],
     "task?": TASK,
 }
 
+PUBLISHED_RESULT = {key: shape for key, shape in RESULT.items() if key not in ("reproduce", "files?")}
+PUBLISHED = {
+    "format": WHOLE,
+    "name": TEXT,
+    "about": ABOUT,
+    "claims": (CLAIMS, None),
+    "evaluations": (ASKED, None),
+    "imported": {"*": TEXT},
+    "answers": {"*": [ANY]},
+    "weights": TEXT,
+    "images": [(TEXT, None)],
+    "configs": [{"*": ANY}],
+    "cells": [
+        {"line": LINE, "config": WHOLE, "result": PUBLISHED_RESULT, "evaluations": {"*": MEASURED}, "epochs": TEXT}
+    ],
+}
+"""The schema of a published cells.json.gz."""
+
 
 def read_checked(path: Path, shape: Any) -> Any:
-    """Return a JSON file's value, or None if there is no such file; UserError names the part that breaks the schema."""
+    """Return a JSON file's value, or None if there is no such file; Damaged names the part that breaks the schema."""
     value = read_json(path)
     if value is not None:
         check(path, value, shape)
@@ -90,9 +133,9 @@ def read_checked(path: Path, shape: Any) -> Any:
 
 
 def check(path: Path, value: Any, shape: Any) -> None:
-    """Raise UserError unless a file's value has a shape."""
+    """Raise Damaged unless a file's value has a shape."""
     if wrong := misfit(value, shape):
-        raise UserError(f"cannot read {path}: {wrong}; {REMOVE}")
+        raise Damaged(f"cannot read {path}: {wrong}; {REMOVE}")
 
 
 def misfit(value: Any, shape: Any, where: str = "") -> str:
@@ -132,6 +175,8 @@ def fits(value: Any, word: str | None) -> bool:
         return isinstance(value, str)
     if word == TRUTH:
         return isinstance(value, bool)
+    if word == METRIC:
+        return isinstance(value, int | float) and not isinstance(value, bool)
     if word in (NUMBER, WHOLE):
         if word == NUMBER and isinstance(value, float) and not math.isfinite(value):
             return True  # of a run that diverged; who reads it takes it for none

@@ -76,6 +76,9 @@ class Classification(Objective[tuple[Tensor, Tensor]]):
             "gap": train_accuracy - test_accuracy,
         }
 
+    def chance(self, spec: Spec) -> float:
+        return 1 / len(spec.classes)
+
     def diverged(self, predictions: tuple[Tensor, Tensor]) -> bool:
         return not bool(predictions[0].isfinite().all())
 

@@ -1,4 +1,4 @@
-"""What tables, figures and logs say of a task. No torch here: a report needs the words alone."""
+"""The names of a task's numbers in tables, figures and logs. No torch here: a report needs only the names."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -27,10 +27,23 @@ class TaskDescription:
     shown: Mapping[str, str]
     """The numbers of an epoch that logs and dashboards show, with their titles."""
 
+    lower_is_better: bool = False
+    """Whether less of the headline is better; of those of our own tasks more is."""
+
+    @property
+    def difference_unit(self) -> str:
+        """The unit of a difference between two headlines."""
+        return "points" if self.unit == PERCENT else self.unit
+
     def metric(self, phase: str, weights: str = "") -> str:
         """Return the key of the selected number in another phase (`train/acc`), or of a test (`test/acc_last`)."""
         name = self.selected.rpartition("/")[2]
         return f"{phase}/{name}_{weights}" if weights else f"{phase}/{name}"
+
+    def selecting(self, metric: str) -> str:
+        """Return the validation metric by which a setting is chosen whose headline is then quoted: `val/acc_best` for
+        a headline of the best epoch's weights, else `val/acc_last`."""
+        return self.metric("val", "best" if metric == self.metric("test", "best") else "last")
 
     def title(self, metric: str) -> str:
         """Return the title of a headline, or of a number that an epoch shows; the key itself for others."""
@@ -68,4 +81,6 @@ def description_of(about: Mapping[str, Any]) -> TaskDescription:
     given = about.get("task")
     if not given:
         return CLASSIFICATION
-    return TaskDescription(**{field.name: given[field.name] for field in fields(TaskDescription)})
+    return TaskDescription(
+        **{field.name: given[field.name] for field in fields(TaskDescription) if field.name in given}
+    )

@@ -13,7 +13,7 @@ How others would implement it:
   gives detections and a loss of 0. Targets are lists of dictionaries. The running sums are loss, images with a loss,
   and histograms of right and wrong detections by score, so that `means` gives AP without keeping an epoch's boxes; an
   epoch of validation has no loss. The option of the loss axis is not used.
-- A stranger's own LightningModule has its own training step: it implements `dropgrid.tasks.task.Task` alone.
+- A user's own LightningModule has its own training step: it implements `dropgrid.tasks.task.Task` alone.
 """
 
 from abc import abstractmethod
@@ -60,7 +60,7 @@ class Objective(Task[Predictions]):
 
     @abstractmethod
     def means(self, sums: Sequence[float]) -> dict[str, float]:
-        """Return an epoch's numbers by name, `loss` among them where there is one; none if no image was seen."""
+        """Return an epoch's numbers by name, with `loss` if there is one; empty if no image was seen."""
 
     @abstractmethod
     def stand_in(self, spec: Spec) -> tuple[nn.Module, Any]:

@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+from dropgrid.store.checkpoints import NotContinued
 from dropgrid.training.train import Trial
 
 
@@ -21,7 +22,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # rank 0 decides when all stop
     cell = json.loads(sys.stdin.readline())
     threading.Thread(target=end_with_first, daemon=True).start()
-    Trial(cell, Path(sys.argv[1]), loggers=[]).fit()
+    try:
+        Trial(cell, Path(sys.argv[1]), loggers=[]).fit()
+    except NotContinued:  # rank 0 finds the same, and starts other processes from the checkpoint before
+        threading.Event().wait()
 
 
 if __name__ == "__main__":

@@ -58,5 +58,7 @@ def watch(rank: int, process: "subprocess.Popen[str]", folder: Path) -> None:
     if code:
         message = f"rank {rank} ended with exit code {code}; why stands in log.txt"
         run = RunFolder(folder)
-        write_json(run.failure, {"class": "RankFailed", "message": message, "log": run.log.name})
-        os._exit(FAILED)
+        try:
+            write_json(run.failure, {"class": "RankFailed", "message": message, "log": run.log.name})
+        finally:
+            os._exit(FAILED)

@@ -1,6 +1,5 @@
 """A cell's training from first to last, in its own process: build, fit, measure, write."""
 
-import hashlib
 import math
 import os
 import time
@@ -11,8 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from pytorch_lightning import Callback
-from safetensors.torch import save_file
-from torch import Tensor
+from torch import OutOfMemoryError
 
 from dropgrid import build, sites
 from dropgrid.callbacks.average import Average, reestimate
@@ -24,15 +22,17 @@ from dropgrid.callbacks.metrics import Metrics
 from dropgrid.callbacks.treatment import Treatment
 from dropgrid.data.batches import Order, batch_limit, batches, order
 from dropgrid.data.split import Split, evenly
-from dropgrid.files import write_atomically
+from dropgrid.files import file_hash, sync_files
 from dropgrid.instantiate import instantiate
 from dropgrid.loggers.csv import Csv
 from dropgrid.loggers.logger import AbstractLogger
-from dropgrid.loggers.summary import summary
+from dropgrid.loggers.summary import summarize_result
+from dropgrid.paths import tilde
 from dropgrid.predict import predict
+from dropgrid.saved_network import weights_hash, write_weights
 from dropgrid.store import checkpoints
 from dropgrid.store.arrays import write_arrays
-from dropgrid.store.environment import environment, stamp
+from dropgrid.store.environment import IN_RESULTS, environment, stamp
 from dropgrid.store.files import write_json, write_json_once
 from dropgrid.store.identity import FORMAT
 from dropgrid.store.layout import RunFolder
@@ -48,9 +48,22 @@ def train(cell: Mapping[str, Any], folder: Path, callbacks: Sequence[Callback] =
 
     Args:
         cell: id, name, ablation, row, reproduce, config (what is hashed) and local (place, devices, logger).
-        folder: the cell's own.
+        folder: the cell's own; a checkpoint in it that cannot be loaded is passed over for the one before.
         callbacks: after our own.
     """
+    passed_over: dict[str, str] = {}
+    while True:
+        try:
+            return train_from_newest({**cell, "passed_over": passed_over}, folder, callbacks)
+        except checkpoints.NotContinued as error:
+            passed_over[error.name] = error.why
+            print(f"{error.name} {error.why}", flush=True)
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
+
+def train_from_newest(cell: Mapping[str, Any], folder: Path, callbacks: Sequence[Callback]) -> None:
+    """Train from the newest checkpoint that is not passed over; NotContinued if it cannot be loaded."""
     loggers = open_loggers(cell, folder)
     found = None
     try:
@@ -59,7 +72,7 @@ def train(cell: Mapping[str, Any], folder: Path, callbacks: Sequence[Callback] =
             trial.fit()
         result = trial.write(trial.measure())
         show(trial, loggers)
-        found = summary(result)
+        found = summarize_result(result)
     finally:
         for logger in loggers:
             logger.close(found)
@@ -101,7 +114,7 @@ class Trial:
         torch.set_num_threads(config["trainer"]["threads"])
         # what deterministic algorithms would write to each new tensor, and nobody reads: 5 % of a step
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-        source = build.source(config, local)
+        source = build.planned(config, local)
         self.spec, self.splits = source.spec(), source.load()
         self.network = build.network(config, self.spec)
         build.initialise(config, local, self.network, lambda: build.first_batch(config, self.splits))
@@ -121,8 +134,10 @@ class Trial:
         self.trainer = make_trainer(config, local, default_root_dir=folder, callbacks=ours)
         self.device = self.trainer.strategy.root_device
         self.order = order(self.data["sampler"], self.splits.train, config["seed"], self.data["batch_size"])
-        self.stamp = stamp(self.device)
-        self.checkpoint = Checkpoint(folder, self.stamp, self.order, **local["sweep"]["checkpoint"])
+        self.stamp = stamp(self.device, config)
+        self.passed_over: dict[str, str] = cell.get("passed_over", {})
+        due, about = local["sweep"]["checkpoint"], {"cell": cell["id"], "passed_over": self.passed_over}
+        self.checkpoint = Checkpoint(folder, self.stamp, self.order, **about, **due)
         # before the checkpoint, which holds its state
         watching = build.diagnosis(config, folder, self.splits.train) if self.rank == 0 else []
         self.trainer.callbacks += [*watching, self.checkpoint, *callbacks]  # type: ignore[attr-defined]
@@ -139,13 +154,27 @@ class Trial:
         loader = self.batches(self.splits.train, self.data["batch_size"], self.order)
         validation = self.batches(self.splits.val, self.data["eval_batch_size"]) if self.spec.val else None
         self.times.append(time.time())
-        newest = checkpoints.newest(self.folder, self.stamp)
+        newest = checkpoints.newest(self.folder, self.stamp, passed_over=self.passed_over)
         warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before")  # the order knows
-        self.trainer.fit(self.learner, loader, validation, ckpt_path=newest, weights_only=True if newest else None)
+        try:
+            self.trainer.fit(self.learner, loader, validation, ckpt_path=newest, weights_only=True if newest else None)
+        except Exception as error:
+            if newest is None or not self.fault_of_checkpoint(error):
+                raise
+            why = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            raise checkpoints.NotContinued(
+                newest.name, tilde(f"cannot be loaded ({why}): going back to the one before")
+            ) from error
         self.average.settle(self.learner)
         self.reestimate()
         self.times.append(time.time())
         self.last = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+
+    def fault_of_checkpoint(self, error: Exception) -> bool:
+        """Predicate: training ended before its first step was done, and not for want of memory, disk or data."""
+        if self.checkpoint.started:  # an optimizer uses what it was given in its first step
+            return not self.checkpoint.continues and not isinstance(error, OSError | MemoryError | OutOfMemoryError)
+        return True
 
     def reestimate(self) -> None:
         """Statistics of the whole training set, where a norm or the average of weights asks for them."""
@@ -177,14 +206,15 @@ class Trial:
         return Measured({name: finite(value) for name, value in metrics.items()}, last, best)
 
     def write(self, measured: Measured) -> dict[str, Any]:
-        """Weights, predictions, environment, and last the result, with which the cell is finished."""
+        """Weights, predictions, environment, and last, when all is on disk, the result that vouches for them."""
         best = self.last if measured.best is measured.last else self.best.weights
         run = RunFolder(self.folder)
         write_weights(run.weights("last"), self.last)
         write_weights(run.weights("best"), best)
         write_arrays(run.predictions, self.task.arrays(measured.last, measured.best))
-        about = environment(self.device)
+        about = environment(self.device, self.config)
         write_json(run.environment, about)
+        sync_files([run.metrics])  # the others were written durably
         taken, micro = self.trainer.global_step, self.config["trainer"]["accumulate_grad_batches"]
         result = {
             "format": FORMAT,
@@ -192,16 +222,18 @@ class Trial:
             "seed": self.config["seed"],
             "metrics": measured.metrics,
             "diverged": self.task.diverged(measured.last),
+            "chance": self.task.chance(self.spec),
             "best_epoch": self.best.epoch,
             "epochs": self.trainer.current_epoch,
             "steps": taken,
             "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
             "treatment": self.treatment.report(self.learner.drops, taken, self.learner.steps, micro),
             "weights": {"last": weights_hash(self.last), "best": weights_hash(best)},
+            "files": {path.name: found for path in run.hashed if (found := file_hash(path))},
             "reproduce": self.cell["reproduce"],
             "timing": self.timing(),
             "provenance": {
-                **{key: about[key] for key in ("device", "source", "versions", "host")},
+                **{key: about[key] for key in IN_RESULTS},
                 **{key: self.cell[key] for key in ("ablation", "row")},
                 "started": self.times[0],
                 "finished": time.time(),
@@ -240,24 +272,9 @@ def show(trial: Trial, loggers: Sequence[AbstractLogger]) -> None:
     showing = [each for each in loggers if not isinstance(each, Csv)]
     if not showing:
         return
-    from dropgrid.measure.cell_figures import cell_figures  # here: cells that show nothing need no matplotlib
+    from dropgrid.measure.cell_figures import draw_cell_figures  # here: cells that show nothing need no matplotlib
 
-    found = cell_figures(trial.folder, trial.cell["name"], trial.spec.classes, trial.splits.test)
+    found = draw_cell_figures(trial.folder, trial.cell["name"], trial.spec.classes, trial.splits.test)
     for name, png in found.items():
         for logger in showing:
             logger.image(name, png)
-
-
-def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """Weights as safetensors, atomically."""
-    tensors = {k: v.contiguous().cpu() for k, v in weights.items()}
-    write_atomically(path, lambda beside: save_file(tensors, str(beside)))
-
-
-def weights_hash(weights: Mapping[str, Tensor]) -> str:
-    """sha256 over names and bytes of the weights, in the order of their names; equal exactly when all bits are."""
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        digest.update(name.encode() + b"\0")
-        digest.update(weights[name].contiguous().cpu().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -47,11 +47,16 @@ class DropgridSweeper(Sweeper):
     def launch(self, jobs: Sequence[Sequence[str]], settings: Mapping[str, Any]) -> Any:
         """Hand jobs to the chosen launcher, with our values for the settings left open."""
         from dropgrid.cluster.job import train_pack
+        from dropgrid.errors import UserError, one_line
 
         config = self.config.copy()
         for key, value in settings.items():
             OmegaConf.update(config.hydra.launcher, key, value, force_add=True)
-        launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=self.context, task_function=train_pack, config=config
-        )
+        try:
+            launcher = Plugins.instance().instantiate_launcher(
+                hydra_context=self.context, task_function=train_pack, config=config
+            )
+        except Exception as error:
+            reason = one_line(error.__cause__ or error)
+            raise UserError(f"the launcher refuses its settings (hydra.launcher.…): {reason}") from error
         return launcher.launch(jobs, initial_job_idx=0)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from dropgrid.measure.diagnostics.gradient import gradient
-from dropgrid.measure.subject import DoesNotApply
+from dropgrid.measure.trained_cell import DoesNotApply
 
 
 class Quadratic(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from dropgrid.measure.diagnostics.inputs import inputs
-from dropgrid.measure.subject import DoesNotApply
+from dropgrid.measure.trained_cell import DoesNotApply
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from dropgrid.measure.diagnostics.jacobian import jacobian
-from dropgrid.measure.subject import DoesNotApply
+from dropgrid.measure.trained_cell import DoesNotApply
 
 
 def linear(rows, columns):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from dropgrid.measure.diagnostics.landscape import direction, landscape
+from dropgrid.measure.diagnostics.landscape import landscape, random_direction
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_in_the_middle_stands_the_loss_itself(looked, arguments):
 def test_every_point_is_the_loss_of_weights_moved_by_hand(looked, arguments):
     _, arrays = landscape(looked, **arguments("landscape", points=3, reach=0.7))
     network = looked.replica()
-    ways = [direction(looked, network, index) for index in (1, 2)]
+    ways = [random_direction(looked, network, index) for index in (1, 2)]
     start = [p.detach().clone() for p in network.parameters()]
     for row, beta in enumerate(arrays["alphas"]):
         for column, alpha in enumerate(arrays["alphas"]):
@@ -39,12 +39,12 @@ def test_every_point_is_the_loss_of_weights_moved_by_hand(looked, arguments):
 
 
 def test_each_filter_of_a_direction_has_the_length_of_the_weights(looked):
-    found = dict(zip(dict(looked.network.named_parameters()), direction(looked, looked.network, 1), strict=True))
+    found = dict(zip(dict(looked.network.named_parameters()), random_direction(looked, looked.network, 1), strict=True))
     for name in ("0.weight", "4.weight"):
         own = looked.network.get_parameter(name).detach()
         assert torch.allclose(found[name].flatten(1).norm(dim=1), own.flatten(1).norm(dim=1), rtol=1e-5)
     assert not any(found[name].any() for name in ("0.bias", "1.weight", "1.bias", "4.bias"))
-    other = direction(looked, looked.network, 2)[0].flatten()
+    other = random_direction(looked, looked.network, 2)[0].flatten()
     assert abs(float(torch.cosine_similarity(found["0.weight"].flatten(), other, dim=0))) < 0.6
 
 

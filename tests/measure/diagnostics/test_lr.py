@@ -8,7 +8,7 @@ import pytest
 from dropgrid.lr_schedules.plateau import plateau
 from dropgrid.lr_schedules.step import step
 from dropgrid.measure.diagnostics.lr import lr
-from dropgrid.measure.training_setup import Course, optimizer_steps
+from dropgrid.measure.training_setup import TrainingSetup, optimizer_steps
 
 
 def never(*_):
@@ -17,7 +17,7 @@ def never(*_):
 
 def test_it_is_the_factor_of_each_step_times_the_rate():
     schedule = partial(step, milestones=[0.5], gamma=0.1, warmup=0.1)
-    found, arrays = lr(Course(0.2, schedule, 20, never))
+    found, arrays = lr(TrainingSetup(0.2, schedule, 20, never))
     assert arrays["rates"] == pytest.approx(np.array([0.1, *[0.2] * 9, *[0.02] * 10]))
     told = {key: each.value for key, each in found.items()}
     assert told["steps"] == 20 and told["at"] == 1
@@ -27,7 +27,7 @@ def test_it_is_the_factor_of_each_step_times_the_rate():
 
 def test_a_schedule_that_follows_the_validation_is_refused():
     with pytest.raises(ValueError, match="lr_schedule=plateau follows the validation metric, so only training"):
-        lr(Course(0.2, partial(plateau, warmup=0.0), 20, never))
+        lr(TrainingSetup(0.2, partial(plateau, warmup=0.0), 20, never))
 
 
 @pytest.mark.parametrize(

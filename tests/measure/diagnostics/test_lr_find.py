@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dropgrid.measure.diagnostics.lr_find import lr_find
-from dropgrid.measure.training_setup import Course
+from dropgrid.measure.training_setup import TrainingSetup
 
 ARGUMENTS = {"low": 1e-4, "high": 100.0, "points": 61, "smooth": 0.0, "explode": 4.0}
 
@@ -21,7 +21,7 @@ def course(loss, lr=0.05):
             if watch(step, loss(asked[-1])):
                 return
 
-    return Course(lr, lambda *_: 1.0, 1000, train), asked
+    return TrainingSetup(lr, lambda *_: 1.0, 1000, train), asked
 
 
 def test_rates_rise_exponentially_from_low_to_high():

@@ -7,22 +7,22 @@ from torch import nn
 
 from dropgrid.measure.evaluations.coadaptation import (
     activation_layer,
-    activations,
     coadaptation,
-    correlations,
+    collect_activations,
     effective_rank,
     first_filters,
     mean_correlation,
-    places,
+    sample_places,
+    unit_correlations,
 )
-from dropgrid.measure.subject import DoesNotApply
-from dropgrid.measure.trace import calls
+from dropgrid.measure.trace import trace_calls
+from dropgrid.measure.trained_cell import DoesNotApply
 
 SMALL = ("data.eval_batch_size=7",)
 
 
 def reached(cell):
-    return calls(cell.network, (cell.spec.channels, *cell.spec.size))
+    return trace_calls(cell.network, (cell.spec.channels, *cell.spec.size))
 
 
 def outputs(cell, name):
@@ -42,7 +42,7 @@ def test_correlations_are_pearson_s_of_the_units_that_vary():
     units = normal(500, 6)
     units[:, 1] = 3 - 2 * units[:, 0]
     units[:, 4] = 0.7
-    found = correlations(units)
+    found = unit_correlations(units)
     assert found.numpy() == pytest.approx(np.corrcoef(units.numpy()[:, [0, 1, 2, 3, 5]], rowvar=False), abs=1e-6)
     assert float(found[0, 1]) == pytest.approx(-1)
 
@@ -63,43 +63,43 @@ def test_the_effective_rank_is_one_of_copies_and_the_count_of_uncorrelated_units
     )
 
 
-def test_the_layers_are_the_first_and_last_of_the_config_s_activation(subject):
+def test_the_layers_are_the_first_and_last_of_the_config_s_activation(make_cell):
     for activation in ("relu", "tanh"):
-        cell = subject(f"activation={activation}")
+        cell = make_cell(f"activation={activation}")
         names = [activation_layer(cell, reached(cell), layer).name for layer in ("first", "last")]
         assert names == ["act1", "layer3.1.act2"]
 
 
-def test_units_of_a_map_are_its_channels_at_drawn_places_of_every_image(subject):
-    cell = subject(*SMALL)
-    found = activations(cell, activation_layer(cell, reached(cell), "first"), 60 * 5, 3)
+def test_units_of_a_map_are_its_channels_at_drawn_places_of_every_image(make_cell):
+    cell = make_cell(*SMALL)
+    found = collect_activations(cell, activation_layer(cell, reached(cell), "first"), 60 * 5, 3)
     whole = outputs(cell, "act1").flatten(2)  # (60, C, 36)
-    at = places(60, 36, 5, 3)
+    at = sample_places(60, 36, 5, 3)
     slow = [whole[image, :, place] for image in range(60) for place in at[image]]
     assert torch.equal(found, torch.stack(slow)) and 0 <= at.min() and at.max() < 36
-    assert torch.equal(at, places(60, 36, 5, 3)) and not torch.equal(at, places(60, 36, 5, 4))
+    assert torch.equal(at, sample_places(60, 36, 5, 3)) and not torch.equal(at, sample_places(60, 36, 5, 4))
 
 
-def test_all_places_are_taken_where_they_fit_and_fewer_images_where_not_even_they_do(subject):
-    cell = subject(*SMALL)
+def test_all_places_are_taken_where_they_fit_and_fewer_images_where_not_even_they_do(make_cell):
+    cell = make_cell(*SMALL)
     chosen = activation_layer(cell, reached(cell), "last")
     whole = outputs(cell, "layer3.1.act2").flatten(2)
-    assert torch.equal(activations(cell, chosen, 10**6, 0), whole.transpose(1, 2).flatten(0, 1))
-    few = activations(cell, chosen, 30, 0)
+    assert torch.equal(collect_activations(cell, chosen, 10**6, 0), whole.transpose(1, 2).flatten(0, 1))
+    few = collect_activations(cell, chosen, 30, 0)
     assert len(few) == 30 and all(any(torch.equal(one, cell) for cell in whole[6].T) for one in few[3:4])
 
 
-def test_masks_that_the_cell_has_at_inference_are_off(subject, arguments):
-    cell = subject("regularizer=dropblock", "regularizer.block_size=2", "regularizer.inference=true")
-    plain = subject()
+def test_masks_that_the_cell_has_at_inference_are_off(make_cell, arguments):
+    cell = make_cell("regularizer=dropblock", "regularizer.block_size=2", "regularizer.inference=true")
+    plain = make_cell()
     plain.network.load_state_dict(cell.network.state_dict())
     given = {**arguments("coadaptation"), "layer": "last"}
     assert coadaptation(cell, **given).measures == coadaptation(plain, **given).measures
 
 
 @pytest.mark.parametrize(("activation", "threshold"), [("relu", 0), ("relu", 0.2), ("sigmoid", 0.3)])
-def test_measures_are_those_of_plain_loops(subject, arguments, activation, threshold):
-    cell = subject(f"activation={activation}")
+def test_measures_are_those_of_plain_loops(make_cell, arguments, activation, threshold):
+    cell = make_cell(f"activation={activation}")
     measures, arrays = coadaptation(cell, **{**arguments("coadaptation"), "threshold": threshold, "examples": 10**6})
     units = outputs(cell, "act1").transpose(0, 1).flatten(1).double().numpy()
     off = [np.mean(np.abs(unit) <= np.float32(threshold) * np.abs(unit).max()) for unit in units]
@@ -113,8 +113,8 @@ def test_measures_are_those_of_plain_loops(subject, arguments, activation, thres
     assert 0 < measures["sparsity"].value < 1
 
 
-def test_units_that_never_vary_are_counted_and_kept_out_of_the_correlation(subject, arguments):
-    cell = subject()
+def test_units_that_never_vary_are_counted_and_kept_out_of_the_correlation(make_cell, arguments):
+    cell = make_cell()
     plain = coadaptation(cell, **arguments("coadaptation")).measures
     with torch.no_grad():
         cell.network.bn1.weight[0] = 0
@@ -128,15 +128,15 @@ def test_units_that_never_vary_are_counted_and_kept_out_of_the_correlation(subje
     assert not {"correlation", "effective_rank"} & set(coadaptation(cell, **arguments("coadaptation")).measures)
 
 
-def test_filters_are_the_first_layer_s_weights_of_evenly_spaced_units(subject):
-    cell = subject()
+def test_filters_are_the_first_layer_s_weights_of_evenly_spaced_units(make_cell):
+    cell = make_cell()
     weight = cell.network.conv1.weight.detach().numpy()
     assert np.array_equal(first_filters(cell, reached(cell), 99), weight)
     assert np.array_equal(first_filters(cell, reached(cell), 2), weight[[0, len(weight) // 2]])
 
 
-def test_what_was_learned_is_what_training_added_to_the_initial_weights(subject, arguments):
-    cell = subject()
+def test_what_was_learned_is_what_training_added_to_the_initial_weights(make_cell, arguments):
+    cell = make_cell()
     with torch.no_grad():
         cell.network.conv1.weight += 0.25
     arrays = coadaptation(cell, **arguments("coadaptation")).arrays
@@ -153,8 +153,8 @@ def flat(cell, inputs):
     return cell
 
 
-def test_a_fully_connected_layer_s_weights_are_images_where_it_sees_all_of_one(subject, arguments):
-    cell = flat(subject(), 432)
+def test_a_fully_connected_layer_s_weights_are_images_where_it_sees_all_of_one(make_cell, arguments):
+    cell = flat(make_cell(), 432)
     measures, arrays = coadaptation(cell, **arguments("coadaptation"))
     weight = cell.network[1].weight.detach()
     assert np.array_equal(arrays["filters"], weight.view(6, 3, 12, 12).numpy())
@@ -166,19 +166,19 @@ def test_a_fully_connected_layer_s_weights_are_images_where_it_sees_all_of_one(s
         .sub(cell.splits.mean.view(-1, 1, 1))
         .div(cell.splits.std.view(-1, 1, 1))
     )
-    units = activations(cell, activation_layer(cell, reached(cell), "last"), 60, 0)
+    units = collect_activations(cell, activation_layer(cell, reached(cell), "last"), 60, 0)
     assert units[3].numpy() == pytest.approx((weight @ pixels.flatten() + cell.network[1].bias).relu().detach().numpy())
-    assert "filters" not in coadaptation(flat(subject(), 108), **arguments("coadaptation")).arrays
+    assert "filters" not in coadaptation(flat(make_cell(), 108), **arguments("coadaptation")).arrays
 
 
-def test_a_network_without_that_activation_or_with_one_that_is_called_twice_is_refused(subject, arguments):
-    cell = subject("activation=tanh")
-    object.__setattr__(cell, "network", flat(subject(), 432).network)
+def test_a_network_without_that_activation_or_with_one_that_is_called_twice_is_refused(make_cell, arguments):
+    cell = make_cell("activation=tanh")
+    object.__setattr__(cell, "network", flat(make_cell(), 432).network)
     with pytest.raises(DoesNotApply, match="no layer of this network is its activation Tanh"):
         coadaptation(cell, **arguments("coadaptation"))
     shared = nn.ReLU()
     layers = nn.Sequential(nn.Flatten(), nn.Linear(432, 6), shared, nn.Linear(6, 6), shared, nn.Linear(6, 10))
-    object.__setattr__(cell := subject(), "network", layers.eval())
+    object.__setattr__(cell := make_cell(), "network", layers.eval())
     with pytest.raises(DoesNotApply, match="more than one output an image"):
         coadaptation(cell, **arguments("coadaptation"))
 
@@ -193,6 +193,6 @@ def test_a_network_without_that_activation_or_with_one_that_is_called_twice_is_r
         ({"seed": None}, "seed must be a whole number, got None"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(subject, arguments, changes, told):
+def test_what_cannot_be_is_refused_by_name(make_cell, arguments, changes, told):
     with pytest.raises(ValueError, match=told):
-        coadaptation(subject(), **{**arguments("coadaptation"), **changes})
+        coadaptation(make_cell(), **{**arguments("coadaptation"), **changes})

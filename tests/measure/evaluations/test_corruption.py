@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from dropgrid import streams
 from dropgrid.measure.evaluations import corruption as module
-from dropgrid.measure.evaluations.corruption import KINDS, corrupt, corruption, label
+from dropgrid.measure.evaluations.corruption import KINDS, corrupt, corruption, corruption_label
 from dropgrid.tasks.classification import accuracy
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 3, 9, 12), dtype=np.uint8))
@@ -114,8 +114,8 @@ def test_the_level_that_does_nothing_does_nothing(kind, level):
     assert torch.equal(made(kind, level), IMAGES)
 
 
-def test_it_is_the_accuracy_on_the_corrupted_images(subject, arguments):
-    cell = subject("data.eval_batch_size=7")
+def test_it_is_the_accuracy_on_the_corrupted_images(make_cell, arguments):
+    cell = make_cell("data.eval_batch_size=7")
     given = {**arguments("corruption"), "kinds": ["gaussian_noise", "contrast"]}
     given["levels"] = {**given["levels"], "gaussian_noise": [0, 0.3]}
     found = corruption(cell, **given)
@@ -138,12 +138,12 @@ def test_it_is_the_accuracy_on_the_corrupted_images(subject, arguments):
         ({"levels": {"gaussian_noise": ["much"]}}, "a number, 0 or more, got 'much'"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(subject, changes, told):
+def test_what_cannot_be_is_refused_by_name(make_cell, changes, told):
     given = {"kinds": ["gaussian_noise"], "levels": {"gaussian_noise": [0.1]}, "seed": 0, **changes}
     with pytest.raises(ValueError, match=told):
-        corruption(subject(), **given)
+        corruption(make_cell(), **given)
 
 
 def test_each_kind_has_a_name_and_a_default_level(arguments):
     assert set(module.SYMBOLS) == set(KINDS) == set(arguments("corruption")["levels"])
-    assert label("gaussian_noise", 0.1) == "Gaussian noise σ = 0.1"
+    assert corruption_label("gaussian_noise", 0.1) == "Gaussian noise σ = 0.1"

@@ -8,7 +8,7 @@ import torch
 
 from dropgrid import streams
 from dropgrid.measure.evaluations.monte_carlo import monte_carlo
-from dropgrid.measure.subject import DoesNotApply
+from dropgrid.measure.trained_cell import DoesNotApply
 from dropgrid.models.lstm import TrainRows
 from dropgrid.sites import drops
 from dropgrid.tasks.classification import accuracy, nll
@@ -22,15 +22,15 @@ def masked(cell, index):
     for number, images in enumerate(test.images.split(size)):
         for name, drop in drops(net).items():
             drop.inference = True
-            drop.advance(drop.full_level, streams.key(seed, "inference", number, name))
+            drop.advance_hashed(drop.full_level, streams.key(seed, "inference", number, name))
         with torch.no_grad():
             logits.append(learner(images))
     return torch.cat(logits).double()
 
 
 @pytest.mark.parametrize("regularizer", ["dropblock", "dropout"])
-def test_it_averages_probabilities_over_passes_each_with_its_own_masks(subject, regularizer):
-    cell = subject(f"regularizer={regularizer}", "regularizer.keep_prob=0.6", "data.eval_batch_size=25", "seed=7")
+def test_it_averages_probabilities_over_passes_each_with_its_own_masks(make_cell, regularizer):
+    cell = make_cell(f"regularizer={regularizer}", "regularizer.keep_prob=0.6", "data.eval_batch_size=25", "seed=7")
     found, targets = monte_carlo(cell, passes=[1, 3]), cell.splits.test.labels
     one, two, three = (masked(cell, index) for index in range(3))
     assert not torch.equal(one, two)
@@ -42,34 +42,34 @@ def test_it_averages_probabilities_over_passes_each_with_its_own_masks(subject, 
     assert found["acc_deterministic"].value == accuracy(*cell.predict(cell.splits.test))
 
 
-def test_a_pass_has_the_same_masks_whatever_else_is_asked_for(subject):
-    cell = subject("regularizer=dropblock", "regularizer.keep_prob=0.6")
+def test_a_pass_has_the_same_masks_whatever_else_is_asked_for(make_cell):
+    cell = make_cell("regularizer=dropblock", "regularizer.keep_prob=0.6")
     state = torch.get_rng_state()
     assert monte_carlo(cell, passes=[2])["nll_2"] == monte_carlo(cell, passes=[4, 2])["nll_2"]
     assert torch.equal(state, torch.get_rng_state()) and not any(d.inference for d in drops(cell.network).values())
 
 
-def test_averaging_helps_the_likelihood(subject):
+def test_averaging_helps_the_likelihood(make_cell):
     """Jensen: -log of a mean is at most the mean of -log."""
-    cell = subject("regularizer=dropblock", "regularizer.keep_prob=0.6")
+    cell = make_cell("regularizer=dropblock", "regularizer.keep_prob=0.6")
     each = [nll(masked(cell, index), cell.splits.test.labels) for index in range(4)]
     assert monte_carlo(cell, passes=[4])["nll_4"].value <= sum(each) / 4
 
 
-def test_deterministic_is_without_masks_even_where_the_cell_has_them_at_inference(subject):
-    on, off = (subject("regularizer=dropblock", f"regularizer.inference={each}") for each in ("true", "false"))
+def test_deterministic_is_without_masks_even_where_the_cell_has_them_at_inference(make_cell):
+    on, off = (make_cell("regularizer=dropblock", f"regularizer.inference={each}") for each in ("true", "false"))
     names = ("acc_deterministic", "nll_deterministic", "nll_1")
     assert [monte_carlo(on, passes=[1])[n] for n in names] == [monte_carlo(off, passes=[1])[n] for n in names]
 
 
-def test_it_does_not_apply_where_nothing_drops(subject):
+def test_it_does_not_apply_where_nothing_drops(make_cell):
     with pytest.raises(DoesNotApply, match="nothing drops"):
-        monte_carlo(subject(), passes=[1])
+        monte_carlo(make_cell(), passes=[1])
     with pytest.raises(DoesNotApply, match="nothing drops"):
-        monte_carlo(replace(subject(), network=TrainRows(6, 9, 12)), passes=[1])
+        monte_carlo(replace(make_cell(), network=TrainRows(6, 9, 12)), passes=[1])
 
 
 @pytest.mark.parametrize("passes", [[], [0], [1.5], [True]])
-def test_passes_are_counts(subject, passes):
+def test_passes_are_counts(make_cell, passes):
     with pytest.raises(ValueError, match="passes (lists whole numbers, 1 or more|takes a list)"):
-        monte_carlo(subject("regularizer=dropblock"), passes=passes)
+        monte_carlo(make_cell("regularizer=dropblock"), passes=passes)

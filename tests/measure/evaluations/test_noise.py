@@ -5,8 +5,8 @@ from dropgrid.measure.evaluations.noise import noise
 from dropgrid.tasks.classification import accuracy
 
 
-def test_it_is_the_corruption_of_that_name_and_without_noise_the_plain_accuracy(subject):
-    cell = subject()
+def test_it_is_the_corruption_of_that_name_and_without_noise_the_plain_accuracy(make_cell):
+    cell = make_cell()
     found = noise(cell, sigmas=[0, 0.4], seed=1)
     same = corruption(cell, kinds=["gaussian_noise"], levels={"gaussian_noise": [0.4]}, seed=1)
     assert list(found) == ["gaussian_noise_0", "gaussian_noise_0.4"]

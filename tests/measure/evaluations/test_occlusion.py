@@ -30,8 +30,8 @@ def test_a_place_depends_on_nothing_but_image_and_seed():
 
 
 @pytest.mark.parametrize("fill", ["mean", "black"])
-def test_it_is_the_accuracy_on_the_covered_images(subject, fill):
-    cell = subject("data.eval_batch_size=7")
+def test_it_is_the_accuracy_on_the_covered_images(make_cell, fill):
+    cell = make_cell("data.eval_batch_size=7")
     found = occlusion(cell, sizes=[2, 12], fill=fill, seed=4)
     assert list(found) == ["occlusion_2", "occlusion_12"] and found["occlusion_2"].label == "Occlusion 2×2"
     mean = cell.splits.mean.view(-1, 1, 1) * (fill == "mean")
@@ -53,6 +53,6 @@ def test_it_is_the_accuracy_on_the_covered_images(subject, fill):
         ({"fill": "white"}, "fill must be mean or black, got 'white'"),
     ],
 )
-def test_what_it_cannot_mean_is_refused(subject, wrong, message):
+def test_what_it_cannot_mean_is_refused(make_cell, wrong, message):
     with pytest.raises(ValueError, match=message):
-        occlusion(subject(), **{"sizes": [4], "fill": "mean", "seed": 0, **wrong})
+        occlusion(make_cell(), **{"sizes": [4], "fill": "mean", "seed": 0, **wrong})

@@ -15,8 +15,8 @@ def node(**changes):
     return {**given, "size": 12, **changes}
 
 
-def test_it_is_the_accuracy_on_the_other_test_images_normalised_as_the_own(subject):
-    cell = subject()
+def test_it_is_the_accuracy_on_the_other_test_images_normalised_as_the_own(make_cell):
+    cell = make_cell()
     same = other_data(cell, data={**cell.config["data"], **cell.local["data"]})
     assert same["fake"].value == accuracy(*cell.predict(cell.splits.test))
     other = other_data(cell, data=node(test=30, noise=60))
@@ -31,11 +31,11 @@ def test_it_is_the_accuracy_on_the_other_test_images_normalised_as_the_own(subje
         ({"channels": 1}, "with 1 channel, "),
     ],
 )
-def test_data_that_do_not_fit_are_refused_with_both_shapes(subject, changes, told):
+def test_data_that_do_not_fit_are_refused_with_both_shapes(make_cell, changes, told):
     with pytest.raises(UserError, match=told):
-        other_data(subject(), data=node(**changes))
+        other_data(make_cell(), data=node(**changes))
 
 
-def test_data_must_be_named(subject):
+def test_data_must_be_named(make_cell):
     with pytest.raises(UserError, match="evaluate.data must name a data set"):
-        other_data(subject(), data=None)
+        other_data(make_cell(), data=None)

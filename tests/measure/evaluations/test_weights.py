@@ -13,8 +13,8 @@ def tensors(cell):
     return {name.removesuffix(".weight"): p.detach() for name, p in cell.network.named_parameters() if p.dim() > 1}
 
 
-def test_every_layer_is_measured_by_its_own_name(subject, arguments):
-    cell = subject()
+def test_every_layer_is_measured_by_its_own_name(make_cell, arguments):
+    cell = make_cell()
     _, arrays = weights(cell, **{**arguments("weights"), "near_zero": 0.05})
     assert arrays["layers"].tolist() == [*tensors(cell)]
     for index, each in enumerate(tensors(cell).values()):
@@ -24,8 +24,8 @@ def test_every_layer_is_measured_by_its_own_name(subject, arguments):
         assert arrays["near_zero"][index] == np.mean(np.abs(flat) < 0.05)
 
 
-def test_measures_are_of_all_weights_together(subject, arguments):
-    cell = subject()
+def test_measures_are_of_all_weights_together(make_cell, arguments):
+    cell = make_cell()
     measures, arrays = weights(cell, **{**arguments("weights"), "near_zero": 0.05})
     flat = np.concatenate([each.double().numpy().ravel() for each in tensors(cell).values()])
     assert measures["norm"].value == pytest.approx(np.linalg.norm(flat))
@@ -40,8 +40,8 @@ def test_measures_are_of_all_weights_together(subject, arguments):
 
 
 @pytest.mark.parametrize("power", [1, 2])
-def test_the_effective_learning_rate_is_of_layers_before_a_norm(subject, arguments, power):
-    cell = subject("optimizer.lr=0.3")
+def test_the_effective_learning_rate_is_of_layers_before_a_norm(make_cell, arguments, power):
+    cell = make_cell("optimizer.lr=0.3")
     measures, arrays = weights(cell, **{**arguments("weights"), "power": power})
     own = {name: 0.3 / float(each.norm()) ** power for name, each in tensors(cell).items() if name != "fc"}
     assert measures["effective_lr"].value == pytest.approx(np.mean([*own.values()]))
@@ -65,8 +65,8 @@ def test_the_effective_learning_rate_is_of_layers_before_a_norm(subject, argumen
         ],
     ],
 )
-def test_a_layer_is_before_a_norm_exactly_where_its_length_leaves_the_network_as_it_is(subject, overrides):
-    cell = subject(*overrides)
+def test_a_layer_is_before_a_norm_exactly_where_its_length_leaves_the_network_as_it_is(make_cell, overrides):
+    cell = make_cell(*overrides)
     found = before_a_norm(cell)
     network = cell.rebuilt({**cell.config, "regularizer": {"option": "none"}})
     images = cell.splits.test.images.float() / 255
@@ -83,17 +83,17 @@ def test_a_layer_is_before_a_norm_exactly_where_its_length_leaves_the_network_as
         assert same == (name in found), name
 
 
-def test_without_a_norm_or_a_learning_rate_there_is_no_effective_one(subject, arguments):
-    found, arrays = weights(subject("norm=none"), **arguments("weights"))
+def test_without_a_norm_or_a_learning_rate_there_is_no_effective_one(make_cell, arguments):
+    found, arrays = weights(make_cell("norm=none"), **arguments("weights"))
     assert set(found) == {"norm", "near_zero", "kurtosis"} and not arrays["normed"].any()
-    cell = subject()
+    cell = make_cell()
     del cell.config["optimizer"]["lr"]
     found, arrays = weights(cell, **arguments("weights"))
     assert "effective_lr" not in found and arrays["normed"].any() and not arrays["effective"].any()
 
 
-def test_a_network_of_zeros_has_what_can_be_said_of_it(subject, arguments):
-    cell = subject()
+def test_a_network_of_zeros_has_what_can_be_said_of_it(make_cell, arguments):
+    cell = make_cell()
     with torch.no_grad():
         for parameter in cell.network.parameters():
             parameter.zero_()
@@ -110,6 +110,6 @@ def test_a_network_of_zeros_has_what_can_be_said_of_it(subject, arguments):
         ({"power": True}, "power must be 1 or 2, got True"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(subject, arguments, changes, told):
+def test_what_cannot_be_is_refused_by_name(make_cell, arguments, changes, told):
     with pytest.raises(ValueError, match=told):
-        weights(subject(), **{**arguments("weights"), **changes})
+        weights(make_cell(), **{**arguments("weights"), **changes})

@@ -9,7 +9,7 @@ from drawn import check_drawn
 from dropgrid.errors import UserError
 from dropgrid.plotting import style
 from dropgrid.reports.figures import cam
-from dropgrid.reports.report import write
+from dropgrid.reports.report import write_report
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -114,13 +114,13 @@ def test_a_block_has_its_own_images(fake):
 
 def test_upsampling_is_bilinear_between_the_middles_of_cells():
     cells = np.random.default_rng(1).normal(size=(3, 4))
-    large = cam.upsampled(cells, (9, 20))
+    large = cam.upsample(cells, (9, 20))
     assert large.shape == (9, 20)
     assert large[1::3, 2::5] == pytest.approx(cells)  # the middles
     assert large[0, 0] == pytest.approx(cells[0, 0]) and large[-1, -1] == pytest.approx(cells[-1, -1])
     between = (2 * cells[0, 0] + cells[1, 0]) / 3
     assert large[2, 2] == pytest.approx(between)
-    assert cam.upsampled(np.full((5, 7), 0.3), (224, 224)) == pytest.approx(0.3)
+    assert cam.upsample(np.full((5, 7), 0.3), (224, 224)) == pytest.approx(0.3)
 
 
 def test_texts_stay_within_the_figure_and_off_the_pictures(measured):
@@ -135,7 +135,7 @@ def test_texts_stay_within_the_figure_and_off_the_pictures(measured):
 
 
 def test_a_report_has_it_once_something_was_measured_and_damage_is_named(measured):
-    write(measured.write(), measured.outputs)
+    write_report(measured.write(), measured.outputs)
     folder = measured.outputs / "ablations" / "demo"
     check_drawn(folder / "figure_cam.png")
     assert (folder / "figure_cam.pdf").exists()

@@ -7,7 +7,7 @@ from drawn import check_drawn
 
 from dropgrid.plotting import style
 from dropgrid.reports.figures import levels as figure_levels
-from dropgrid.reports.report import write
+from dropgrid.reports.report import write_report
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -190,11 +190,11 @@ def test_many_rows_are_drawn_thin_and_wide_and_named_in_columns(fake):
 def test_a_report_has_it_once_it_was_measured(two):
     for row in ("baseline", "dropout"):
         leave(two, row, "noise", ["gaussian_noise"], [0.1, 0.2])
-    write(two.write(), two.outputs)
+    write_report(two.write(), two.outputs)
     folder = two.outputs / "ablations" / "demo"
     check_drawn(folder / "figure_levels.png")
     assert "by level of noise" in (folder / "report.html").read_text()
     for path in two.outputs.glob("runs/*/evaluations/*"):
         path.unlink()
-    write("demo", two.outputs)
+    write_report("demo", two.outputs)
     assert not (folder / "figure_levels.png").exists()

@@ -125,7 +125,7 @@ def test_apart_moves_no_more_than_it_must():
 
 def test_what_asks_for_no_lines_has_none(fake):
     table = table_of(fake.add(["baseline", "dropout"], seeds=2))
-    assert figure_lines.draw(table) is None and line_series.lines(table) == []
+    assert figure_lines.draw(table) is None and line_series.series_by_block(table) == []
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_what_asks_for_no_lines_has_none(fake):
 def test_a_figure_that_cannot_be_drawn_is_explained(fake, figure, said):
     fake.about["figure"] = figure
     with pytest.raises(UserError, match=said):
-        line_series.asked(table_of(fake.add(["baseline"], seeds=1)))
+        line_series.figure_options(table_of(fake.add(["baseline"], seeds=1)))
 
 
 def test_the_series_is_the_name_without_the_key_and_pending_cells_say_x_by_it(fake):
@@ -151,6 +151,6 @@ def test_the_series_is_the_name_without_the_key_and_pending_cells_say_x_by_it(fa
     fake.about["figure"] = {"x": "regularizer.keep_prob"}
     for cell in fake.of("x keep_prob=0.5 size=3"):
         cell["status"] = "pending"
-    ((lines),) = line_series.lines(table_of(fake))
+    ((lines),) = line_series.series_by_block(table_of(fake))
     assert [(each.name, [x for x, _ in each.points]) for each in lines.series] == [("x size=3", [0.5, 0.9])]
     assert [row.name for row in lines.without] == ["baseline"]

@@ -7,7 +7,7 @@ from drawn import check_drawn
 
 from dropgrid.plotting import style
 from dropgrid.reports.figures import robustness
-from dropgrid.reports.report import write
+from dropgrid.reports.report import write_report
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -127,7 +127,7 @@ def test_many_rows_have_names_in_several_lines_within_the_figure(fake):
 
 
 def test_a_report_has_it_once_it_was_measured(measured):
-    write(measured.write(), measured.outputs)
+    write_report(measured.write(), measured.outputs)
     folder = measured.outputs / "ablations" / "demo"
     check_drawn(folder / "figure_robustness.png")
     assert "loss" in (folder / "table.md").read_text()

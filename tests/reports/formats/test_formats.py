@@ -145,4 +145,10 @@ def test_csv_has_no_formulas(fake):
     fake.add({"baseline": (["a=b"], 0.0, []), "=HYPERLINK(1)": (["a=c"], -0.4, [])}, seeds=3)
     first, second = csv.DictReader(io.StringIO(csv_format.render(table_of(fake))))
     assert (first["row"], second["row"]) == ("baseline", "'=HYPERLINK(1)") and float(second["delta"]) < 0
-    assert [csv_format.inert(each) for each in ("@x", "\tx", "-1.5", -1.5, "x")] == ["'@x", "'\tx", "-1.5", -1.5, "x"]
+    assert [csv_format.escape_formula(each) for each in ("@x", "\tx", "-1.5", -1.5, "x")] == [
+        "'@x",
+        "'\tx",
+        "-1.5",
+        -1.5,
+        "x",
+    ]

@@ -16,7 +16,7 @@ NASTY += "– — … é Größe č α Ω Δ µ ≥ x² aₛ ½ ﬁ ▲ 中 🙂
 
 def test_letters_digits_and_most_signs_stand_for_themselves():
     same = string.ascii_letters + string.digits + " .,:;!?'()*+-/=@"
-    assert latex.escaped(same) == " ".join(same.split())
+    assert latex.escape_latex(same) == " ".join(same.split())
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,12 @@ def test_letters_digits_and_most_signs_stand_for_themselves():
     ],
 )
 def test_what_latex_lacks_is_made_from_what_it_has(text, shown):
-    assert latex.escaped(text) == shown
+    assert latex.escape_latex(text) == shown
 
 
 def test_every_character_comes_out_in_ascii():
     everything = "".join(map(chr, [*range(32, 0x2FFF), *range(0x1F300, 0x1F600)]))
-    assert latex.escaped(everything).isascii()
+    assert latex.escape_latex(everything).isascii()
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex to compile the table with")

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from dropgrid.reports.report import write
+from dropgrid.reports.report import write_report
 
 VOID = {"meta", "img", "br", "link"}
 
@@ -36,7 +36,7 @@ class Outline(HTMLParser):
 
 
 def page_of(fake):
-    report = write(fake.write(), fake.outputs)
+    report = write_report(fake.write(), fake.outputs)
     outline = Outline()
     outline.feed(report.paths[-1].read_text())
     assert outline.open == []
@@ -136,7 +136,7 @@ def test_chromium_draws_the_page(fake, tmp_path):
 def test_a_click_on_a_heading_sorts_and_the_third_restores(fake, tmp_path):
     fake.add(["baseline", "dropout", "spatial_dropout", "dropblock_last", "dropblock_fixed_keep_prob"], seeds=3)
     fake.of("dropblock_last")[0]["status"] = "failed"
-    table = write(fake.write(), fake.outputs).table
+    table = write_report(fake.write(), fake.outputs).table
     script = """
         const tables = [...document.querySelectorAll("table.sortable")], found = [];
         const table = tables.find(each => each.tHead.textContent.includes("Difference"));

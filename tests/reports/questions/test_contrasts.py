@@ -13,7 +13,7 @@ from dropgrid.reports.formats import json as json_format
 from dropgrid.reports.formats import latex, markdown
 from dropgrid.reports.formats.terminal import plain_text
 from dropgrid.reports.questions import contrasts
-from dropgrid.reports.report import write
+from dropgrid.reports.report import write_report
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -50,6 +50,20 @@ def test_a_contrast_is_student_s_t_of_its_values_at_the_seeds(fake):
     assert (found.difference.n, found.difference.mean) == (5, pytest.approx(np.mean(expected)))
     assert found.difference.p_value == pytest.approx(test.pvalue)
     assert found.difference.ci95 == pytest.approx(tuple(test.confidence_interval(0.95)))
+
+
+def test_a_contrast_has_one_of_the_four_verdicts_and_is_equal_only_within_a_margin(fake):
+    table = table_of(fake.add(NAMES))
+    intervals = {each.name: each.comparison.inner for each in table.answer(contrasts.compute)}
+    assert {each.verdict for each in table.answer(contrasts.compute)} <= {"above", "below", "open"}
+    name, (low, high) = min(intervals.items(), key=lambda each: max(map(abs, each[1])))
+    assert low < 0 < high
+    fake.about["margin"] = max(-low, high) + 1e-6
+    found = {each.name: each.verdict for each in table_of(fake).answer(contrasts.compute)}
+    assert found[name] == "equal"
+    assert "equal within the margin" in markdown.render(table_of(fake))
+    fake.about["margin"] = max(-low, high) - 1e-6
+    assert {each.name: each.verdict for each in table_of(fake).answer(contrasts.compute)}[name] == "open"
 
 
 def test_a_pair_has_the_interval_of_the_table(fake):
@@ -151,7 +165,7 @@ def test_each_block_has_its_own(fake):
 def test_they_are_in_every_format_with_name_formula_and_intervals(fake):
     fake.add(NAMES)
     table = table_of(fake)
-    report = write("demo", fake.outputs)
+    report = write_report("demo", fake.outputs)
     page = report.paths[-1].read_text()
     for text in (markdown.render(table), plain_text(table), page):
         for part in ("Contrasts", "interaction", ASKED["interaction"], "Simultaneous", "Šidák"):
@@ -190,7 +204,7 @@ DRAWN = {"interaction": "(drop_path - dropout) - (dropout - baseline)", "simple"
 
 def drawn_of(fake, asked=DRAWN):
     table = table_of(fake, asked)
-    return table, question.figure("contrasts", table)
+    return table, question.question_figure("contrasts", table)
 
 
 def test_every_contrast_has_its_seeds_its_mean_and_both_intervals_around_0(fake):

@@ -7,13 +7,13 @@ import pytest
 
 from dropgrid.errors import UserError
 from dropgrid.reports import question
-from dropgrid.reports.footnotes import notes
+from dropgrid.reports.footnotes import table_notes
 from dropgrid.reports.formats import json as json_format
 from dropgrid.reports.formats import markdown
 from dropgrid.reports.questions import ensemble
-from dropgrid.reports.report import write
+from dropgrid.reports.report import write_report
 from dropgrid.reports.table import tabulate
-from dropgrid.statistics.ensembles import ERROR, averaged
+from dropgrid.statistics.ensembles import ERROR, score_ensembles
 from dropgrid.store.ablation import read
 
 ROWS = ["baseline", "dropout"]
@@ -29,7 +29,7 @@ def test_the_error_of_an_ensemble_may_be_above_its_members_and_that_is_told(fake
     targets = np.zeros(3, int)
     logits = np.full((3, 3, 2), [0.1, 0.0])
     logits[np.arange(3), np.arange(3)] = [0.0, 9.0]
-    ((_, _, values),) = averaged(list(logits), targets, [3])
+    ((_, _, values),) = score_ensembles(list(logits), targets, [3])
     assert values[0, 0, ERROR] == 100 and values[0, 1, ERROR] == pytest.approx(100 / 3)
     fake.add(ROWS, seeds=3).predict()
     for cell, each in zip(fake.of("dropout"), logits, strict=True):
@@ -89,14 +89,14 @@ def test_cells_tested_on_other_images_are_not_averaged(fake):
 
 def test_without_predictions_there_are_none_and_a_note_says_why(fake):
     table = table_of(fake.add(ROWS, seeds=2))
-    assert table.answer(ensemble.compute) == [] and question.figure("ensemble", table) is None
-    assert any(note.startswith("No ensembles") for note in notes(table))
+    assert table.answer(ensemble.compute) == [] and question.question_figure("ensemble", table) is None
+    assert any(note.startswith("No ensembles") for note in table_notes(table))
 
 
 def test_they_are_in_table_page_and_json(fake):
     fake.add(ROWS, seeds=3).predict()
     table = table_of(fake)
-    page = write("demo", fake.outputs).paths[-1].read_text()
+    page = write_report("demo", fake.outputs).paths[-1].read_text()
     for text in (markdown.render(table), page):
         assert "Ensembles" in text and "no confidence interval" in text
     told = json.loads(json_format.render(table))["ensembles"]
@@ -121,7 +121,7 @@ def test_what_is_no_list_of_sizes_is_refused(asked):
 def drawn(fake, asked=True):
     fake.about["ensemble"] = asked
     table = tabulate(read(fake.write(), fake.outputs))
-    return table, question.figure("ensemble", table)
+    return table, question.question_figure("ensemble", table)
 
 
 def of(table, row, which, part):

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from dropgrid.measure.snapshots import Moment
-from dropgrid.measure.snapshots import write as record
+from dropgrid.measure.snapshots import Snapshot
+from dropgrid.measure.snapshots import write_snapshots as record
 from dropgrid.reports.figures import diagnosis
 from dropgrid.reports.questions import smoothness
-from dropgrid.reports.report import write
+from dropgrid.reports.report import write_report
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -16,7 +16,7 @@ def moment(step, scale):
     """Losses that range over `scale`, gradients that change by up to 2 · scale, smoothness of up to 3 · scale."""
     eta = np.array([0.1, 0.2, 0.4])
     arrays = {"steps": eta, "loss": scale * np.array([1.0, 0.5, 0.0, 0.25]), "norm": np.array(1.0)}
-    return Moment(
+    return Snapshot(
         step, {**arrays, "change": scale * np.array([0.5, 1, 2]), "smoothness": scale * np.array([3.0, 2, 1])}
     )
 
@@ -47,7 +47,7 @@ def test_the_median_over_training_leaves_the_end_out_and_ratios_are_geometric(re
 
 
 def test_a_report_has_table_and_picture_of_it(recorded, fake):
-    write(recorded, fake.outputs)
+    write_report(recorded, fake.outputs)
     folder = fake.outputs / "ablations" / recorded
     assert "## Along the gradient" in (folder / "table.md").read_text()
     assert (folder / "figure_diagnosis_gradient.png").exists()

@@ -9,7 +9,7 @@ from drawn import check_drawn
 from dropgrid.errors import UserError
 from dropgrid.reports import question
 from dropgrid.reports.questions import spread
-from dropgrid.reports.report import write
+from dropgrid.reports.report import write_report
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 from dropgrid.store.cell import Cell
@@ -28,7 +28,7 @@ def test_a_report_has_what_is_asked_for(fake):
     own = [100 * cell["curve"][0]["val/acc"] for cell in fake.of("dropout")]
     assert table.answer(spread.compute)[1].std == pytest.approx(np.std(own, ddof=1))
     assert table.answer(spread.compute)[0].ratio is None and table.answer(spread.compute)[1].ratio > 0
-    write(fake.about["name"], fake.outputs)
+    write_report(fake.about["name"], fake.outputs)
     folder = fake.outputs / "ablations" / fake.about["name"]
     assert "## Spread over seeds" in (folder / "table.md").read_text()
     assert len(json.loads((folder / "table.json").read_text())["spreads"]) == 4
@@ -41,12 +41,12 @@ def test_a_curve_is_read_once_however_many_epochs_it_has(fake, monkeypatch):
     asked = []
     monkeypatch.setattr(Cell, "curve", lambda cell, column: asked.append(cell.id) or {0: 0.5, 1: 0.6, 2: 0.7})
     assert len(spread.compute(table)) == 4 and len(asked) == 6
-    lines = spread.panels(table.ablation.blocks[0], ["baseline", "dropout"], table.ablation.task)
+    lines = spread.spread_panels(table.ablation.blocks[0], ["baseline", "dropout"], table.ablation.task)
     assert len(lines) == 2 and len(asked) == 12
 
 
 def test_nothing_asked_nothing_drawn(fake):
-    assert question.figure("spread", tabulate(read(fake.add(seeds=3).write(), fake.outputs))) is None
+    assert question.question_figure("spread", tabulate(read(fake.add(seeds=3).write(), fake.outputs))) is None
 
 
 @pytest.mark.parametrize("asked", [[], [0], [True], "12", 3, [1.5]])

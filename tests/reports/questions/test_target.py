@@ -9,7 +9,7 @@ from dropgrid.errors import UserError
 from dropgrid.reports import question
 from dropgrid.reports.formats import markdown
 from dropgrid.reports.questions import target
-from dropgrid.reports.report import write
+from dropgrid.reports.report import write_report
 from dropgrid.reports.table import tabulate
 from dropgrid.statistics.samples import describe
 from dropgrid.store.ablation import read
@@ -49,18 +49,18 @@ def test_what_never_reached_it_is_counted_and_not_averaged(fake):
 def test_nobody_reached_it(fake):
     table = table_of(fake, {row: [None] * 3 for row in STEPS})
     assert all(each.steps.mean is None and each.ratio is None for each in table.answer(target.compute))
-    assert question.section("target", table).lines[1][-2:] == ["–", "baseline"]
+    assert question.question_section("target", table).lines[1][-2:] == ["–", "baseline"]
 
 
 def test_it_may_be_of_training(fake):
     table = table_of(fake, {**STEPS, "dropout": [None] * 3}, asked={"train": 80})
     assert all(each.reached == 0 for each in table.answer(target.compute))  # the cells have no such column
-    assert question.section("target", table).title == "Steps to 80 % training accuracy"
+    assert question.question_section("target", table).title == "Steps to 80 % training accuracy"
 
 
 def test_a_report_has_it_everywhere_and_none_that_is_not_asked_for(fake):
     table_of(fake, STEPS)
-    report = write(fake.about["name"], fake.outputs)
+    report = write_report(fake.about["name"], fake.outputs)
     folder = fake.outputs / "ablations" / fake.about["name"]
     assert "Steps to 80 % validation accuracy" in report.text
     for file in ("table.md", "table.tex", "report.html"):
@@ -69,7 +69,7 @@ def test_a_report_has_it_everywhere_and_none_that_is_not_asked_for(fake):
 
 
 def test_without_one_there_is_no_section(fake):
-    assert question.section("target", tabulate(read(fake.add(seeds=2).write(), fake.outputs))) is None
+    assert question.question_section("target", tabulate(read(fake.add(seeds=2).write(), fake.outputs))) is None
 
 
 @pytest.mark.parametrize("asked", [0, 101, True, "high", [80], {"test": 80}, {"train": 0}, {"train": 9, "val": 9}])

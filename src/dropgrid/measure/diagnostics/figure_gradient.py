@@ -1,4 +1,4 @@
-"""The loss along its gradient, at one moment as curves, over training as bands."""
+"""The figure of `gradient`: the loss along its gradient, as curves at one step, as bands over training."""
 
 from collections.abc import Callable, Sequence
 
@@ -27,7 +27,7 @@ KEYS = {
 
 
 def draw(results: Results) -> Figure | None:
-    """Three panels: over η if each configuration has one moment, else over training."""
+    """Draw three panels: over η if each configuration has one snapshot, else over training."""
     over = any(len(moments) > 1 for moments in results.values())
     panels = [
         Panel(title, "Step of training" if over else "η", up, panel_painter(results, key, over))
@@ -42,7 +42,7 @@ def draw(results: Results) -> Figure | None:
 
 
 def panel_painter(results: Results, key: str, over: bool) -> Callable[[Axes], None]:
-    """What draws a panel."""
+    """Return the function that draws a panel."""
 
     def along(axes: Axes) -> None:
         steps = [moments[-1].arrays["steps"] for moments in results.values()]
@@ -62,7 +62,9 @@ def panel_painter(results: Results, key: str, over: bool) -> Callable[[Axes], No
 
     def bands(axes: Axes) -> None:
         for index, moments in enumerate(results.values()):
-            low, high = (np.array([end(finite(each.arrays[key])) for each in moments]) for end in (np.min, np.max))
+            low, high = (
+                np.array([end(finite_or_nan(each.arrays[key])) for each in moments]) for end in (np.min, np.max)
+            )
             at = [each.step for each in moments]
             colour, _, _ = look(index)
             axes.fill_between(at, low, high, color=colour, alpha=0.22, linewidth=0, zorder=2)
@@ -73,18 +75,18 @@ def panel_painter(results: Results, key: str, over: bool) -> Callable[[Axes], No
 
 
 def values_of(results: Results, key: str) -> list[np.ndarray]:
-    """All values of all moments."""
+    """Return the arrays of all snapshots under a key."""
     return [each.arrays[key] for moments in results.values() for each in moments]
 
 
 def differ_tenfold(values: Sequence[np.ndarray]) -> bool:
-    """Predicate: some differ by more than a factor of ten."""
+    """Predicate: the largest value is more than ten times the smallest above 0."""
     flat = np.concatenate(values)
     flat = flat[np.isfinite(flat) & (flat > 0)]
     return len(flat) > 0 and bool(flat.max() > 10 * flat.min())
 
 
-def finite(values: np.ndarray) -> np.ndarray:
-    """The finite values; nan alone if there are none."""
+def finite_or_nan(values: np.ndarray) -> np.ndarray:
+    """Return the finite values; a single nan if there are none."""
     known = values[np.isfinite(values)]
     return known if len(known) else np.array([np.nan])

@@ -1,4 +1,4 @@
-"""The Hessian's spectrum, and its ends."""
+"""The figure of `hessian`: the density of eigenvalues, and the lowest and highest."""
 
 from collections.abc import Mapping
 
@@ -6,13 +6,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.measure.snapshots import Results, flat
+from dropgrid.measure.snapshots import Results, flatten_snapshots
 from dropgrid.measure.spectrum_density import density, density_places
 from dropgrid.plotting.layout import Panel, panel_figure
 from dropgrid.plotting.style import INK, look
 
 WIDTH = 0.012
-"""Of the axis: the kernel's."""
+"""The kernel's width, as a share of the axis."""
 
 EXPLANATION = (
     "Eigenvalues λ of the Hessian of the loss on the batch. Left: their density by stochastic Lanczos quadrature, each "
@@ -23,8 +23,8 @@ EXPLANATION = (
 
 
 def draw(results: Results) -> Figure | None:
-    """Density left, the two ends right."""
-    found = flat(results)
+    """Draw the density left, and the two ends right."""
+    found = flatten_snapshots(results)
     arrays = [*found.values()]
     at = density_places([float(each["values"][side]) for each in arrays for side in (0, -1)], 0.06)
 
@@ -33,11 +33,11 @@ def draw(results: Results) -> Figure | None:
         for index, each in enumerate(arrays):
             colour, _, dash = look(index)
             height = density(each["values"], each["weights"], at, width)
-            shown = np.where(height > floor(each, width), height, np.nan)
+            shown = np.where(height > density_floor(each, width), height, np.nan)
             axes.plot(at, shown, color=colour, linestyle=dash, linewidth=1.4, zorder=3)
             axes.fill_between(at, 1e-300, shown, color=colour, alpha=0.12, linewidth=0)
         axes.set_yscale("log")
-        axes.set_ylim(min(floor(each, width) for each in arrays), 3 / width)
+        axes.set_ylim(min(density_floor(each, width) for each in arrays), 3 / width)
         axes.axvline(0, color=INK, linewidth=0.9, zorder=1)
         axes.set_xlim(at[0], at[-1])
 
@@ -64,6 +64,6 @@ def draw(results: Results) -> Figure | None:
     return panel_figure("The Hessian: how the loss curves", [*found], [[left, right]], EXPLANATION)
 
 
-def floor(arrays: Mapping[str, np.ndarray], width: float) -> float:
-    """A density below which there is less than a single eigenvalue."""
+def density_floor(arrays: Mapping[str, np.ndarray], width: float) -> float:
+    """Return the density below which there is less than a single eigenvalue."""
     return 0.1 / (float(arrays["size"]) * width)

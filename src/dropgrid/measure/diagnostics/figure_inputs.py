@@ -1,4 +1,4 @@
-"""What reaches one unit of a few layers over training, a row of panels a configuration."""
+"""The figure of `inputs`: the inputs of one unit of a few layers over training, one row of panels per configuration."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -6,14 +6,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.measure.snapshots import Moment, Results
+from dropgrid.measure.snapshots import Results, Snapshot
 from dropgrid.plotting.layout import Panel, panel_figure
 from dropgrid.plotting.series import draw_by_layer, draw_series
 from dropgrid.plotting.style import look
 from dropgrid.plotting.value_axes import log_axis
 
 LAYERS = 3
-"""Shown of each configuration: the first, the last, and one between."""
+"""Layers shown of each configuration: the first, the last, and one between."""
 
 TITLES = {"drift_mean": "Drift of the moving means", "drift_variance": "Drift of the moving variances"}
 UNITS = {"drift_mean": "σ", "drift_variance": "|ln ratio|"}
@@ -26,9 +26,9 @@ DRIFT = (
 
 
 def draw(results: Results) -> Figure | None:
-    """Quantiles over training by layer, and the drift of batch norms if some keep moving averages.
+    """Draw quantiles over training by layer, and the drift of batch norms if some keep moving averages.
 
-    If every configuration has one moment, both are drawn by depth.
+    If every configuration has one snapshot, draw both by depth.
     """
     if all(len(moments) == 1 for moments in results.values()):
         return by_depth_figure({label: moments[0].arrays for label, moments in results.items()})
@@ -48,7 +48,7 @@ def draw(results: Results) -> Figure | None:
 
 
 def by_depth_figure(found: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
-    """Quantiles and drifts by depth."""
+    """Return the figure of quantiles and drifts by depth."""
     arrays = [*found.values()]
 
     def bars(axes: Axes) -> None:
@@ -78,8 +78,8 @@ def by_depth_figure(found: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     return panel_figure("What reaches one unit of each layer", [*found], grid, caption.strip(), 2.4)
 
 
-def quantile_panels(index: int, label: str, moments: Sequence[Moment]) -> list[Panel]:
-    """Up to three panels of one configuration."""
+def quantile_panels(index: int, label: str, moments: Sequence[Snapshot]) -> list[Panel]:
+    """Return up to three panels of one configuration."""
     names = [str(name) for name in moments[0].arrays["layers"]]
     chosen = sorted({0, (len(names) - 1) // 2, len(names) - 1})
     at = [each.step for each in moments]
@@ -105,7 +105,7 @@ def quantile_panels(index: int, label: str, moments: Sequence[Moment]) -> list[P
 
 
 def drift_panel(results: Results, key: str) -> Panel:
-    """Mean over norms, by step."""
+    """Return the panel of a drift by step, mean over norms."""
 
     def paint(axes: Axes) -> None:
         drawn = []

@@ -1,18 +1,18 @@
-"""The spectrum of the input-output Jacobian."""
+"""The figure of `jacobian`: the spectrum of the input-output Jacobian."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.measure.lanczos import quantile
-from dropgrid.measure.snapshots import Results, flat
+from dropgrid.measure.lanczos import weighted_quantile
+from dropgrid.measure.snapshots import Results, flatten_snapshots
 from dropgrid.measure.spectrum_density import density, density_places
 from dropgrid.plotting.layout import Panel, panel_figure
 from dropgrid.plotting.style import INK, look
 from dropgrid.plotting.value_axes import log_axis
 
 WIDTH = 0.05
-"""Decades: the kernel's."""
+"""The kernel's width, in decades."""
 
 EXPLANATION = (
     "Singular values σ of the Jacobian of the batch's output by its images. Left: their density on a logarithmic axis "
@@ -23,8 +23,8 @@ EXPLANATION = (
 
 
 def draw(results: Results) -> Figure | None:
-    """Density left, median and highest right; None if all singular values are 0."""
-    found = {label: each for label, each in flat(results).items() if each["values"][-1] > 0}
+    """Draw the density left, median and highest right; None if all singular values are 0."""
+    found = {label: each for label, each in flatten_snapshots(results).items() if each["values"][-1] > 0}
     if not found:
         return None
     arrays = [*found.values()]
@@ -48,7 +48,7 @@ def draw(results: Results) -> Figure | None:
     def ends(axes: Axes) -> None:
         for index, each in enumerate(arrays):
             colour, marker, _ = look(index)
-            top, middle = float(each["values"][-1]), quantile(each["values"], each["weights"], 0.5)
+            top, middle = float(each["values"][-1]), weighted_quantile(each["values"], each["weights"], 0.5)
             y = -index
             if middle > 0:
                 axes.plot([middle, top], [y, y], color=colour, linewidth=2.2, solid_capstyle="butt", zorder=3)

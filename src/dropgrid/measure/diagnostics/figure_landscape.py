@@ -1,4 +1,4 @@
-"""Slices of the loss around the weights."""
+"""The figure of `landscape`: slices of the loss around the weights."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.measure.snapshots import Results, flat
+from dropgrid.measure.snapshots import Results, flatten_snapshots
 from dropgrid.plotting.layout import Panel, panel_figure
 from dropgrid.plotting.series import draw_series
 from dropgrid.plotting.style import INK, make_square, place_beside
@@ -16,7 +16,7 @@ ACROSS = 3
 """Planes side by side."""
 
 LEVELS, BAR = 15, 0.12
-"""Contours of a plane; inches of its scale of colours, and of the air before it."""
+"""Contours of a plane; the width of its colour bar, and of the gap before it, in inches."""
 
 CONTOURS = "Contours: log₁₀ of the loss, the same levels in all planes; darker is lower."
 
@@ -28,8 +28,8 @@ EXPLANATION = (
 
 
 def draw(results: Results) -> Figure | None:
-    """The lines together; the planes, if there are any, side by side with the same levels."""
-    found = flat(results)
+    """Draw the lines in one panel, and the planes, if there are any, side by side with the same levels."""
+    found = flatten_snapshots(results)
 
     def along_line(axes: Axes) -> None:
         for index, each in enumerate(found.values()):
@@ -51,7 +51,7 @@ def draw(results: Results) -> Figure | None:
 
 
 def plane_painter(arrays: Mapping[str, np.ndarray], levels: np.ndarray) -> Callable[[Axes], None]:
-    """A plane, dark where the loss is low; what is above the highest level stays pale."""
+    """Return the function that draws a plane, dark where the loss is low; values above the highest level stay pale."""
 
     def paint(axes: Axes) -> None:
         plane = np.where(np.isfinite(arrays["plane"]) & (arrays["plane"] > 0), arrays["plane"], 10 ** levels[-1])

@@ -1,10 +1,10 @@
-"""The learning rate by step, on a linear and on a logarithmic axis."""
+"""The figure of `lr`: the learning rate by step, on a linear and on a logarithmic axis."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.measure.snapshots import Results, flat
+from dropgrid.measure.snapshots import Results, flatten_snapshots
 from dropgrid.plotting.layout import Panel, panel_figure
 from dropgrid.plotting.series import draw_series
 from dropgrid.plotting.value_axes import log_axis
@@ -15,8 +15,8 @@ EXPLANATION = (
 
 
 def draw(results: Results) -> Figure | None:
-    """Two panels, all configurations in each."""
-    found = {label: arrays["rates"] for label, arrays in flat(results).items()}
+    """Draw two panels with all configurations in each."""
+    found = {label: arrays["rates"] for label, arrays in flatten_snapshots(results).items()}
 
     def rates(axes: Axes) -> None:
         for index, each in enumerate(found.values()):

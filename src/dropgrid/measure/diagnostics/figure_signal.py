@@ -1,4 +1,4 @@
-"""The signal by depth, forward and backward, and the units that pass none."""
+"""The figure of `signal`: the signal by depth, forward and backward, and dead or saturated units."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.measure.snapshots import Results, flat
+from dropgrid.measure.snapshots import Results, flatten_snapshots
 from dropgrid.plotting.layout import Panel, panel_figure
 from dropgrid.plotting.series import draw_by_layer
 from dropgrid.plotting.style import look
@@ -21,8 +21,8 @@ EXPLANATION = (
 
 
 def draw(results: Results) -> Figure | None:
-    """Forward and backward by depth; below, units without signal, and the spread of gradients, if there are any."""
-    found = flat(results)
+    """Draw forward and backward by depth; below, dead or saturated units and the spread of gradients, if any."""
+    found = flatten_snapshots(results)
     arrays = [*found.values()]
 
     def by_depth(key: str) -> Panel:
@@ -61,7 +61,7 @@ def draw(results: Results) -> Figure | None:
 
 
 def share_panel(arrays: Sequence[Mapping[str, np.ndarray]], key: str, title: str) -> Panel:
-    """Shares by layer, in percent."""
+    """Return the panel of shares by layer, in percent."""
 
     def paint(axes: Axes) -> None:
         draw_by_layer(axes, [100 * each[key] if key in each else None for each in arrays])
@@ -72,7 +72,7 @@ def share_panel(arrays: Sequence[Mapping[str, np.ndarray]], key: str, title: str
 
 
 def spread_panel(arrays: Sequence[Mapping[str, np.ndarray]]) -> Panel:
-    """A mark a configuration."""
+    """Return the panel of the spread of gradients, one mark per configuration."""
 
     def paint(axes: Axes) -> None:
         tops = [0.0, 0.0]
@@ -90,5 +90,5 @@ def spread_panel(arrays: Sequence[Mapping[str, np.ndarray]]) -> Panel:
 
 
 def inverse_widths(arrays: Mapping[str, np.ndarray]) -> float:
-    """Σ 1/width of the hidden layers."""
+    """Return Σ 1/width of the hidden layers."""
     return float((1 / arrays["widths"][:-1]).sum())

@@ -1,9 +1,9 @@
-"""The weights' size by depth."""
+"""The figure of `weights_by_depth`."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dropgrid.measure.snapshots import Results, flat
+from dropgrid.measure.snapshots import Results, flatten_snapshots
 from dropgrid.plotting.layout import Panel, panel_figure
 from dropgrid.plotting.series import draw_by_layer
 from dropgrid.plotting.value_axes import log_axis
@@ -15,8 +15,8 @@ EXPLANATION = (
 
 
 def draw(results: Results) -> Figure | None:
-    """Norms left, σ_w² right."""
-    found = flat(results)
+    """Draw norms left, and σ_w² right."""
+    found = flatten_snapshots(results)
     arrays = [*found.values()]
 
     def by_layer(key: str) -> Panel:

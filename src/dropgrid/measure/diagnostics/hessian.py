@@ -1,38 +1,38 @@
-"""Both ends of the Hessian's spectrum, and how it lies between them."""
+"""The lowest and highest eigenvalue of the Hessian, and the density between them."""
 
 import numpy as np
 from torch import Tensor
 
 from dropgrid import checks
-from dropgrid.measure.lanczos import Ritz, lanczos, signs
-from dropgrid.measure.probe import Probe, gradients, joined, trained
-from dropgrid.measure.subject import Found, Measure, finite_measures
+from dropgrid.measure.lanczos import Ritz, lanczos, random_signs
+from dropgrid.measure.probe import Probe, flatten_all, gradients, trainable_parameters
+from dropgrid.measure.trained_cell import Measure, MeasureResult, finite_measures
 
 
-def hessian(probe: Probe, *, vectors: int, iterations: int) -> Found:
+def hessian(probe: Probe, *, vectors: int, iterations: int) -> MeasureResult:
     """Lowest and highest eigenvalue of H = ∂²loss/∂w² on the batch, by Lanczos on Hessian-vector products.
 
-    H v = ∂(∂loss/∂w · v)/∂w; w are all trained parameters, and penalties are not in the loss. An eigenvalue lies
-    within the told bound of each end; Lanczos finds the ends first, so that the bound says whether `iterations` are
-    enough. λ_max bounds the learning rate of gradient descent on a quadratic: it diverges above 2 / λ_max. The
-    spectrum between the ends is stochastic quadrature: the share of eigenvalues near each node. Of a ReLU net it is
-    that of the piece on which w lies.
+    H v = ∂(∂loss/∂w · v)/∂w; w are all trained parameters, and the loss is without penalties. The error bound of each
+    end is reported; Lanczos converges at the ends first, so the bound shows whether `iterations` is enough. λ_max
+    bounds the learning rate of gradient descent on a quadratic: it diverges above 2 / λ_max. The spectrum between the
+    ends is estimated by stochastic quadrature: the share of eigenvalues near each node. For a ReLU network, H is that
+    of the linear piece on which w lies.
 
     Args:
-        vectors, iterations: random starts, and steps of each; memory holds `iterations` vectors of the size of w.
+        vectors, iterations: number of random starts, and steps of each; memory: `iterations` vectors of the size of w.
 
-    Arrays: `values` (m,) nodes from lowest to highest, `weights` (m,) their shares; `size` () how many parameters.
+    Arrays: `values` (m,), nodes from lowest to highest; `weights` (m,), their shares; `size` (), number of parameters.
 
     Raises:
-        DoesNotApply: derivatives that are not finite.
-        ValueError: counts below 1.
+        DoesNotApply: derivatives are not finite.
+        ValueError: a count is below 1.
 
     Source: Ghorbani, Krishnan, Xiao, ICML 2019.
     """
     checks.whole_number("vectors", vectors, 1)
     checks.whole_number("iterations", iterations, 1)
     network = probe.replica()
-    parameters = trained(network)
+    parameters = trainable_parameters(network)
     slopes = gradients(probe.loss_of(network), parameters, create_graph=True)
     bent = [(p, g) for p, g in zip(parameters, slopes, strict=True) if g.requires_grad]
     size = sum(parameter.numel() for parameter in parameters)
@@ -44,21 +44,22 @@ def hessian(probe: Probe, *, vectors: int, iterations: int) -> Found:
         along = [each.view_as(g) for each, g in zip(pieces, slopes, strict=True) if g.requires_grad]
         # one scalar: each gradient's part of it is summed by autograd
         inner = sum(((g * v).sum() for (_, g), v in zip(bent, along, strict=True)), start=vector.new_zeros(()))
-        return joined(gradients(inner, parameters, retain_graph=True)).detach()
+        return flatten_all(gradients(inner, parameters, retain_graph=True)).detach()
 
-    like = joined(parameters).detach()
+    like = flatten_all(parameters).detach()
     found = [
-        lanczos(product, signs(size, probe.generator("hessian", index), like), iterations) for index in range(vectors)
+        lanczos(product, random_signs(size, probe.generator("hessian", index), like), iterations)
+        for index in range(vectors)
     ]
     values = np.concatenate([each.values for each in found])
     weights = np.concatenate([each.weights for each in found]) / vectors
     order = np.argsort(values)
     arrays = {"values": values[order], "weights": weights[order], "size": np.array(size)}
-    return Found(measures(found, float(weights @ values)), arrays)
+    return MeasureResult(extreme_eigenvalues(found, float(weights @ values)), arrays)
 
 
-def measures(found: list[Ritz], mean: float) -> dict[str, Measure]:
-    """The ends, the best of all starts, with the bounds on their errors."""
+def extreme_eigenvalues(found: list[Ritz], mean: float) -> dict[str, Measure]:
+    """Return the lowest and highest eigenvalue over all starts, with the bounds on their errors."""
     top = max(found, key=lambda each: each.values[-1])
     bottom = min(found, key=lambda each: each.values[0])
     high, low = float(top.values[-1]), float(bottom.values[0])

@@ -1,4 +1,4 @@
-"""Slices of the loss around the weights, along directions that are scaled filter by filter."""
+"""Slices of the loss around the weights, along filter-normalized random directions."""
 
 import math
 
@@ -7,43 +7,43 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid import checks
-from dropgrid.measure.probe import Probe, move, trained
-from dropgrid.measure.subject import DoesNotApply, Found, Measure, finite_measures
+from dropgrid.measure.probe import Probe, move_parameters, trainable_parameters
+from dropgrid.measure.trained_cell import DoesNotApply, Measure, MeasureResult, finite_measures
 
 
-def landscape(probe: Probe, *, reach: float, points: int, plane: bool) -> Found:
+def landscape(probe: Probe, *, reach: float, points: int, plane: bool) -> MeasureResult:
     """loss(w + α d₁) and loss(w + α d₁ + β d₂) for α, β from -reach to reach, on the batch.
 
-    d is normal, then each filter (the weights into one unit) gets the norm of the filter of w: without it a net whose
-    weights are large looks flat. Biases, gains and shifts do not move. At α = β = 0 stands the loss itself.
+    d is normal, then each filter (the weights into one unit) is scaled to the norm of w's filter; otherwise a network
+    with large weights looks flat. Biases, gains and shifts do not move. At α = β = 0 is the loss itself.
 
     Args:
-        reach: of α and β; 1 is as far as the weights are large.
-        points: along each direction, an odd count, so that 0 is among them.
-        plane: the 2-D slice too: points² passes.
+        reach: the largest |α| and |β|; at 1 a filter moves by its own norm.
+        points: number of points along each direction, odd, so that 0 is among them.
+        plane: whether to compute the 2-D slice too, with points² passes.
 
-    Arrays: `alphas` (points,); `line` (points,); `plane` (points, points), α by column and β by row, where asked for.
+    Arrays: `alphas` (points,); `line` (points,); with `plane`, `plane` (points, points), α by column and β by row.
 
     Raises:
-        DoesNotApply: a loss that is not finite.
-        ValueError: reach not above 0, points even or below 3, plane not a bool.
+        DoesNotApply: the loss is not finite.
+        ValueError: reach is not above 0, points is even or below 3, or plane is not a bool.
 
     Source: Li et al., NeurIPS 2018, §4. Differs from the paper: norms use the batch's statistics, which fit the
-    weights at every point; theirs are the moving averages of the trained weights.
+    weights at every point; the paper uses the moving averages of the trained weights.
     """
     checks.number("reach", reach, above=0)
     if checks.whole_number("points", points, 3) % 2 == 0:
         raise ValueError(f"points must be odd, so that the weights themselves are among them, got {points}")
     checks.boolean("plane", plane)
     network = probe.replica()
-    start = [parameter.detach().clone() for parameter in trained(network)]
-    first, second = (direction(probe, network, index) for index in (1, 2))
+    start = [parameter.detach().clone() for parameter in trainable_parameters(network)]
+    first, second = (random_direction(probe, network, index) for index in (1, 2))
     alphas = np.linspace(-reach, reach, points)
     alphas[points // 2] = 0.0
 
     def loss_at(alpha: float, beta: float) -> float:
         along = [alpha * a + beta * b for a, b in zip(first, second, strict=True)]
-        move(network, start, along, 1.0)
+        move_parameters(network, start, along, 1.0)
         with torch.no_grad():
             return float(probe.loss_of(network))
 
@@ -51,22 +51,22 @@ def landscape(probe: Probe, *, reach: float, points: int, plane: bool) -> Found:
     centre = float(arrays["line"][points // 2])
     if not math.isfinite(centre):
         raise DoesNotApply("the loss of this network is not finite")
-    told = {
+    measures = {
         "loss": Measure(centre, "Loss", "nats"),
         "rise": Measure(float(arrays["line"][[0, -1]].mean()) - centre, f"Rise at α = ±{reach:g}", "nats"),
     }
     if plane:
         arrays["plane"] = np.array([[loss_at(float(a), float(b)) for a in alphas] for b in alphas])
         near = float((arrays["plane"] <= centre + 1).mean())
-        told["near"] = Measure(near, "Share of the plane within 1 nat of it")
-    return Found(finite_measures(told), arrays)
+        measures["near"] = Measure(near, "Share of the plane within 1 nat of it")
+    return MeasureResult(finite_measures(measures), arrays)
 
 
-def direction(probe: Probe, network: nn.Module, index: int) -> list[Tensor]:
-    """A random direction in the order of `trained`; 0 for parameters that are no filters."""
+def random_direction(probe: Probe, network: nn.Module, index: int) -> list[Tensor]:
+    """Return a random direction in the order of `trainable_parameters`; 0 for parameters that are not filters."""
     named = {id(parameter): name for name, parameter in network.named_parameters()}
     found = []
-    for parameter in trained(network):
+    for parameter in trainable_parameters(network):
         if parameter.dim() < 2:
             found.append(torch.zeros_like(parameter))
             continue

@@ -3,31 +3,31 @@
 import numpy as np
 
 from dropgrid.lr_schedules.following import reads_validation
-from dropgrid.measure.subject import Found, Measure
-from dropgrid.measure.training_setup import Course
+from dropgrid.measure.trained_cell import Measure, MeasureResult
+from dropgrid.measure.training_setup import TrainingSetup
 
 
-def lr(course: Course) -> Found:
-    """lr · factor(step, steps) of each optimizer step of the training, of which nothing is run.
+def lr(setup: TrainingSetup) -> MeasureResult:
+    """lr · factor(step, steps) of each optimizer step, without training.
 
     Arrays: `rates` (steps,).
 
     Raises:
-        ValueError: a schedule that follows the validation metric: its rates are known once it has trained.
+        ValueError: the schedule follows the validation metric, so its rates are known only after training.
     """
-    if reads_validation(course.schedule):
-        option = getattr(course.schedule, "func", course.schedule).__name__
+    if reads_validation(setup.schedule):
+        option = getattr(setup.schedule, "func", setup.schedule).__name__
         raise ValueError(
             f"lr_schedule={option} follows the validation metric, so only training tells its rates: "
             f"they are in metrics.csv of a run"
         )
-    rates = np.array([course.lr * course.schedule(step, course.steps) for step in range(course.steps)])
-    told = {
-        "steps": Measure(float(course.steps), "Steps", ""),
+    rates = np.array([setup.lr * setup.schedule(step, setup.steps) for step in range(setup.steps)])
+    measures = {
+        "steps": Measure(float(setup.steps), "Steps", ""),
         "first": Measure(float(rates[0]), "Rate, first step", ""),
         "highest": Measure(float(rates.max()), "Rate, highest", ""),
         "at": Measure(float(rates.argmax()), "Step of the highest rate", ""),
         "mean": Measure(float(rates.mean()), "Rate, mean", ""),
         "last": Measure(float(rates[-1]), "Rate, last step", ""),
     }
-    return Found(told, {"rates": rates})
+    return MeasureResult(measures, {"rates": rates})

@@ -6,31 +6,34 @@ from collections.abc import Sequence
 import numpy as np
 
 from dropgrid import checks
-from dropgrid.measure.subject import Found, Measure, finite_measures
-from dropgrid.measure.training_setup import Course
+from dropgrid.measure.trained_cell import Measure, MeasureResult, finite_measures
+from dropgrid.measure.training_setup import TrainingSetup
 
 
-def lr_find(course: Course, *, low: float, high: float, points: int, smooth: float, explode: float) -> Found:
+def lr_find(
+    setup: TrainingSetup, *, low: float, high: float, points: int, smooth: float, explode: float
+) -> MeasureResult:
     """The loss of a training from the initial weights whose rate rises as low · (high / low)^(i / (points - 1)).
 
-    i = 0 … points - 1 counts its steps. The loss at a rate is that of the batch before the step at this rate; batches,
-    augmentation and regularizers are the training's own. Smoothed losses are means in which a step counts `smooth` to
-    the power of its distance. The steepest point is where the smoothed loss falls fastest per log of the rate, of the
-    rates up to its lowest; the test diverges, and ends, where the loss is not finite, or its mean over the steps so
-    far, weighted in that way, is above `explode` times the lowest that it was.
+    i = 0 … points - 1 is the step. The loss at a rate is that of the batch before the step at this rate; batches,
+    augmentation and regularizers are as configured. A smoothed loss is a weighted mean, in which a step's weight is
+    `smooth` to the power of its distance. The steepest point is where the smoothed loss falls fastest per log rate,
+    among the rates up to its minimum. The test diverges, and ends, if the loss is not finite, or if its weighted mean
+    over the steps so far exceeds `explode` times the lowest value of this mean.
 
     Args:
-        points: steps; as many batches are seen, times what is accumulated.
-        smooth: in [0, 1).
+        points: number of steps.
+        smooth: a number in [0, 1).
 
-    Arrays: `rates`, `loss`, `smoothed` (steps taken,), and `steepest`, `lowest`, `diverges` () as rates, nan where
-    there is none.
+    Arrays: `rates`, `loss`, `smoothed` (steps taken,), and `steepest`, `lowest`, `diverges` () as rates, nan if there
+    is none.
 
     Raises:
-        ValueError: low not above 0 or not below high, points below 10, smooth outside [0, 1), explode not above 1.
+        ValueError: low is not above 0 or not below high, points is below 10, smooth is outside [0, 1), or explode is
+            not above 1.
 
-    Source: Smith, "Cyclical learning rates", WACV 2017, §3.3. Differs from the paper: the rate rises exponentially, the
-    paper's linearly; the loss of training batches is read, the paper's is accuracy on validation.
+    Source: Smith, "Cyclical learning rates", WACV 2017, §3.3. Differs from the paper: the rate rises exponentially, not
+    linearly; the test reads the training loss, not the validation accuracy.
     """
     checks.number("high", high, above=0)
     checks.number("low", low, above=0, below=high)
@@ -47,12 +50,12 @@ def lr_find(course: Course, *, low: float, high: float, points: int, smooth: flo
 
     def watch(_: int, loss: float) -> bool:
         losses.append(loss)
-        means.append(backward(losses, smooth))
+        means.append(smooth_last(losses, smooth))
         return exploded() or len(losses) == points
 
-    course.train(lambda step, _: float(rates[min(step, points - 1)]) / course.lr, points, watch)
+    setup.train(lambda step, _: float(rates[min(step, points - 1)]) / setup.lr, points, watch)
     loss, rates, ended = np.array(losses), rates[: len(losses)], exploded()
-    smoothed = both_ways(loss, smooth)
+    smoothed = smooth_all(loss, smooth)
     lowest = int(np.nanargmin(smoothed)) if np.isfinite(smoothed).any() else 0
     slope = np.gradient(smoothed[: lowest + 1], np.log(rates[: lowest + 1])) if lowest > 0 else np.array([math.nan])
     falls = bool((slope < 0).any())
@@ -61,7 +64,7 @@ def lr_find(course: Course, *, low: float, high: float, points: int, smooth: flo
         "lowest": float(rates[lowest]),
         "diverges": float(rates[-1]) if ended else math.nan,
     }
-    told = {
+    measures = {
         "steepest": Measure(arrays["steepest"], "Rate, loss falls fastest", ""),
         "lowest": Measure(arrays["lowest"], "Rate, loss lowest", ""),
         "diverges": Measure(arrays["diverges"], "Rate, diverges", ""),
@@ -70,17 +73,19 @@ def lr_find(course: Course, *, low: float, high: float, points: int, smooth: flo
         "tried": Measure(float(rates[-1]), "Rate, last one tried", ""),
     }
     found = {"rates": rates, "loss": loss, "smoothed": smoothed}
-    return Found(finite_measures(told), {**found, **{key: np.array(value) for key, value in arrays.items()}})
+    return MeasureResult(
+        finite_measures(measures), {**found, **{key: np.array(value) for key, value in arrays.items()}}
+    )
 
 
-def backward(values: Sequence[float], smooth: float) -> float:
-    """The last value's weighted mean with those before it."""
+def smooth_last(values: Sequence[float], smooth: float) -> float:
+    """Return the weighted mean of the last value and those before it."""
     weights = smooth ** np.arange(len(values))[::-1]
     return float(weights @ np.array(values) / weights.sum())
 
 
-def both_ways(values: np.ndarray, smooth: float) -> np.ndarray:
-    """Each value's weighted mean with those on both sides, without lag; of finite ones alone."""
+def smooth_all(values: np.ndarray, smooth: float) -> np.ndarray:
+    """Return each value's weighted mean with those on both sides, without lag; skip values that are not finite."""
     distance = np.abs(np.subtract.outer(np.arange(len(values)), np.arange(len(values))))
     weights = smooth**distance * np.isfinite(values)
     known = np.where(np.isfinite(values), values, 0.0)

@@ -1,4 +1,4 @@
-"""How large the weights are at each depth."""
+"""The size of the weights at each depth."""
 
 import numpy as np
 
@@ -6,15 +6,14 @@ from dropgrid.initializers.layers import layers
 from dropgrid.initializers.layers import weights as with_fans
 from dropgrid.measure.evaluations.weights import weight_of
 from dropgrid.measure.probe import Probe
-from dropgrid.measure.subject import Found, Measure, finite_measures
+from dropgrid.measure.trained_cell import Measure, MeasureResult, finite_measures
 
 
-def weights_by_depth(probe: Probe) -> Found:
+def weights_by_depth(probe: Probe) -> MeasureResult:
     """Norm, rms and σ_w² = fan_in · mean W² of every convolution and linear layer, in the network's order.
 
-    σ_w² is what initializers fix: 1 for LeCun's, 2 for He's with fan_in, about 1 for Glorot's where a layer is as wide
-    as the one before. Weights are as the layer computes with them: with the gain of weight norm or divided by the
-    spectral norm.
+    σ_w² is set by initializers: 1 for LeCun's, 2 for He's with fan_in, about 1 for Glorot's if a layer is as wide as
+    the one before. Weights are the effective ones: with the gain of weight norm, or divided by the spectral norm.
 
     Arrays: `layers` (L,) by name; `norms`, `rms`, `sigma2` (L,).
 
@@ -25,10 +24,10 @@ def weights_by_depth(probe: Probe) -> Found:
     squares = np.array([float(each.square().mean()) for each in named.values()])
     norms = np.array([float(each.norm()) for each in named.values()])
     sigma2 = fans * squares
-    told = {
+    measures = {
         "norm": Measure(float(np.sqrt((norms**2).sum())), "Norm of all weights", ""),
         "sigma2_median": Measure(float(np.median(sigma2)), "σ_w² = fan_in · mean W², median of layers", ""),
         "uneven": Measure(float(sigma2.max() / sigma2.min()) if sigma2.min() > 0 else np.inf, "σ_w², max / min", ""),
     }
     arrays = {"layers": np.array([*named]), "norms": norms, "rms": np.sqrt(squares), "sigma2": sigma2}
-    return Found(finite_measures(told), arrays)
+    return MeasureResult(finite_measures(measures), arrays)

@@ -10,46 +10,48 @@ from dropgrid import checks, streams
 from dropgrid.augments.adversarial import attack
 from dropgrid.data.batches import batches
 from dropgrid.learner import Learner
-from dropgrid.measure.subject import DoesNotApply, Measure, Subject, listed
+from dropgrid.measure.trained_cell import DoesNotApply, Measure, TrainedCell, require_list
 from dropgrid.tasks.classification import accuracy
 
 
-def adversarial(subject: Subject, *, epsilons: Sequence[float], steps: int, seed: int) -> dict[str, Measure]:
-    """Test accuracy where each image x is moved within max |x' - x| ≤ ε, in [0, 1], to raise its loss.
+def adversarial(cell: TrainedCell, *, epsilons: Sequence[float], steps: int, seed: int) -> dict[str, Measure]:
+    """Test accuracy on images x' within max |x' - x| ≤ ε of each image x, in [0, 1], chosen to raise its loss.
 
-    FGSM is one step of ε from x; PGD takes `steps` of 2.5 ε / steps from a random point of the ball, a function of
-    (seed, place of the image). The loss is cross-entropy, whatever the cell was trained with. Images are not rounded
-    to 8 bits. What drops at inference keeps its masks during the attack on a batch.
+    FGSM takes one step of ε from x; PGD takes `steps` steps of 2.5 ε / steps from a random point of the ball, a
+    function of (seed, place of the image). The loss is cross-entropy, whatever the cell was trained with. Images are
+    not rounded to 8 bits. Layers that drop at inference keep their masks during the attack on a batch.
 
     Args:
-        epsilons: each above 0 and at most 1; the accuracy at 0 is the plain one.
+        epsilons: numbers above 0 and at most 1; the accuracy at 0 is the ordinary one.
         steps: 1 or more.
 
     Raises:
-        ValueError: an argument outside these.
+        ValueError: an argument is out of its range.
 
     Source: Goodfellow et al., ICLR 2015, §4; Madry et al., ICLR 2018, §2.1 and §5.
     """
-    for epsilon in listed("epsilons", epsilons):
+    for epsilon in require_list("epsilons", epsilons):
         if not checks.is_number(epsilon) or not 0 < epsilon <= 1:
             raise ValueError(f"epsilons lists numbers above 0 and at most 1, got {epsilon!r}")
     checks.whole_number("steps", steps, 1)
-    if subject.config["data"]["normalize"] == "zca":
+    if cell.config["data"]["normalize"] == "zca":
         raise DoesNotApply("the network sees whitened values, and an attack is on pixels")
-    learner = subject.learner(subject.network, subject.seed).to(subject.device)
+    learner = cell.learner(cell.network, cell.seed).to(cell.device)
     found = {}
     for epsilon in epsilons:
-        fast = predict(subject, learner, epsilon, 1, None)
+        fast = predict_attacked(cell, learner, epsilon, 1, None)
         found[f"fgsm_{epsilon:g}"] = Measure(accuracy(*fast), f"FGSM ε = {epsilon:g}")
-        slow = predict(subject, learner, epsilon, steps, seed)
+        slow = predict_attacked(cell, learner, epsilon, steps, seed)
         found[f"pgd_{epsilon:g}"] = Measure(accuracy(*slow), f"PGD ε = {epsilon:g}")
     return found
 
 
-def predict(subject: Subject, learner: Learner, epsilon: float, steps: int, seed: int | None) -> tuple[Tensor, Tensor]:
-    """Logits (N, classes) and targets (N,) of attacked test images, on the CPU; from the images where seed is None."""
-    size, workers = subject.config["data"]["eval_batch_size"], subject.local["data"].get("workers", 0)
-    loader = batches(subject.splits.test, size, order=None, drop_last=False, workers=workers, device=subject.device)
+def predict_attacked(
+    cell: TrainedCell, learner: Learner, epsilon: float, steps: int, seed: int | None
+) -> tuple[Tensor, Tensor]:
+    """Return logits (N, classes) and targets (N,) of attacked images, on the CPU; no seed: start at the images."""
+    size, workers = cell.config["data"]["eval_batch_size"], cell.local["data"].get("workers", 0)
+    loader = batches(cell.splits.test, size, order=None, drop_last=False, workers=workers, device=cell.device)
     learner.eval()
     logits, targets, place = [], [], 0
     for number, (images, labels) in enumerate(loader):
@@ -64,7 +66,7 @@ def predict(subject: Subject, learner: Learner, epsilon: float, steps: int, seed
             epsilon=epsilon,
             steps=steps,
             step_size=epsilon if seed is None else 2.5 * epsilon / steps,
-            start=None if seed is None else starts(images.shape, place, seed).to(images.device),
+            start=None if seed is None else random_starts(images.shape, place, seed).to(images.device),
         )
         with torch.inference_mode():
             logits.append(learner.network(moved).float().cpu())
@@ -73,8 +75,8 @@ def predict(subject: Subject, learner: Learner, epsilon: float, steps: int, seed
     return torch.cat(logits), torch.cat(targets)
 
 
-def starts(shape: Sequence[int], first: int, seed: int) -> Tensor:
-    """(N, C, H, W) uniform over [-1, 1], for the images at places `first`, `first` + 1, … of their split."""
+def random_starts(shape: Sequence[int], first: int, seed: int) -> Tensor:
+    """Return (N, C, H, W) uniform over [-1, 1], for the images at places `first`, `first` + 1, … of their split."""
     return torch.stack(
         [
             2 * torch.rand(tuple(shape[1:]), generator=streams.generator(seed, "adversarial", first + index)) - 1

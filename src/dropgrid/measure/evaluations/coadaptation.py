@@ -1,4 +1,4 @@
-"""Hidden units: how they vary together, how seldom they are on, and what the first layer looks for."""
+"""Hidden units: their correlation and sparsity, and the filters of the first layer."""
 
 import math
 from dataclasses import replace
@@ -12,58 +12,59 @@ from dropgrid.data.split import evenly
 from dropgrid.initializers.layers import KINDS
 from dropgrid.instantiate import call, instantiate
 from dropgrid.measure.evaluations.weights import weight_of
-from dropgrid.measure.subject import DoesNotApply, Found, Measure, Subject
-from dropgrid.measure.trace import IMAGES, Call, calls
+from dropgrid.measure.trace import IMAGES, Call, trace_calls
+from dropgrid.measure.trained_cell import DoesNotApply, Measure, MeasureResult, TrainedCell
 from dropgrid.sites import with_inference
 
 LAYERS = ("first", "last")
 BINS = 60
-"""Of the histogram of activations."""
+"""Bins of the histogram of activations."""
 
 AT_ONCE = 4096
-"""Examples that are in float64 at one time."""
+"""Examples converted to float64 at a time."""
 
 
-def coadaptation(subject: Subject, *, layer: str, threshold: float, examples: int, filters: int, seed: int) -> Found:
+def coadaptation(
+    cell: TrainedCell, *, layer: str, threshold: float, examples: int, filters: int, seed: int
+) -> MeasureResult:
     """Correlation, sparsity and effective rank of the hidden units of one activation layer, on the test images.
 
-    A unit is an output of a fully connected layer or a channel of a map, after its activation, in eval mode without
-    masks; an example is a test image, of a map an image and a place. Over the units that vary, with C their correlation
-    matrix (k, k): correlation is the mean of |Cᵢⱼ| over pairs i < j, effective rank exp(-Σ p log p) with p = λ / k for
-    the eigenvalues λ of C: 1 where all units are one, k where none is correlated. Sparsity is the share of (unit,
-    example) pairs with |a| ≤ threshold · the unit's largest |a|: 0 counts exact zeros; `constant` the share of units
-    that never vary; `activation` the mean over all pairs. Chance alone makes |r| about 0.8 / √examples.
+    A unit is an output of a fully connected layer, or a channel of a map, after its activation, in eval mode without
+    masks. An example is a test image, or for a map an image and a place. With C the correlation matrix (k, k) of the
+    units that vary, correlation is the mean of |Cᵢⱼ| over pairs i < j, and effective rank is exp(-Σ p log p) with
+    p = λ / k for the eigenvalues λ of C: 1 if all units are equal, k if none are correlated. Sparsity is the share of
+    (unit, example) pairs with |a| ≤ threshold · the unit's largest |a|; threshold 0 counts exact zeros. `constant` is
+    the share of units that never vary, `activation` the mean over all pairs. Chance alone gives |r| ≈ 0.8 / √examples.
 
     Args:
-        layer: `first` or `last` activation in the order of a forward pass.
-        threshold: in [0, 1).
-        examples: at most this many: evenly spaced images, and of each as many places as fit.
-        filters: number of units, evenly spaced, whose weights in the first layer are kept.
-        seed: of the places, the same for all cells.
+        layer: the `first` or `last` activation in the order of a forward pass.
+        threshold: a number in [0, 1).
+        examples: the most examples: evenly spaced images, and of each as many places as fit.
+        filters: number of evenly spaced units whose weights in the first layer are saved.
+        seed: the seed of the places, the same for all cells.
 
     Arrays: `means` (units,), the mean activation of each; `counts` (bins,) of activations between `edges` (bins + 1,);
-    `filters` (n, C, h, w), the first layer's kernels, or its weights on the image where it is fully connected, absent
-    where it sees no image; `learned`, the same less the initial weights, which a short training leaves in sight.
+    `filters` (n, C, h, w), the first layer's kernels, or its weights on the image if it is fully connected, absent if
+    its input is no image; `learned`, `filters` less the initial weights, which dominate after a short training.
 
     Raises:
-        DoesNotApply: no layer of the network is the config's activation, or that layer has several outputs an image.
-        ValueError: an argument outside these.
+        DoesNotApply: no layer of the network is the config's activation, or it has several outputs per image.
+        ValueError: an argument is out of its range.
 
     Source: Srivastava et al., JMLR 2014, §7.1 (features, Fig. 7) and §7.2 (sparsity, Fig. 8); effective rank: Roy and
-    Vetterli, EUSIPCO 2007. Differs from the paper: its claims on co-adaptation are read off figures; the correlations
-    are ours.
+    Vetterli, EUSIPCO 2007. Differs from the paper: it shows co-adaptation in figures only; the correlations are ours.
     """
     checks.one_of("layer", layer, LAYERS)
     checks.number("threshold", threshold, least=0, below=1)
     for key, number in (("examples", examples), ("filters", filters)):
         checks.whole_number(key, number, 2)
     checks.whole_number("seed", seed)
-    reached = calls(subject.network, (subject.spec.channels, *subject.spec.size))
-    units = activations(subject, activation_layer(subject, reached, layer), examples, seed)
+    reached = trace_calls(cell.network, (cell.spec.channels, *cell.spec.size))
+    units = collect_activations(cell, activation_layer(cell, reached, layer), examples, seed)
     where, size = f"{layer} hidden layer", units.abs().amax(0)
     sparse = (units.abs() <= threshold * size).double().mean()
     bound = "that are 0" if threshold == 0 else f"within {100 * threshold:g} % of the unit's largest"
-    together = correlations(units)
+    together = unit_correlations(units)
     found = {}
     if len(together) > 1:
         found["correlation"] = Measure(mean_correlation(together), f"Mean |correlation| of units, {where}", "")
@@ -73,16 +74,16 @@ def coadaptation(subject: Subject, *, layer: str, threshold: float, examples: in
     found["constant"] = Measure(1 - len(together) / units.shape[1], f"Units that never vary, {where}")
     counts, edges = np.histogram(units.numpy(), BINS, (min(0.0, float(units.min())), float(units.max())))
     arrays = {"means": units.double().mean(0).numpy(), "counts": counts, "edges": edges}
-    seen = first_filters(subject, reached, filters)
+    seen = first_filters(cell, reached, filters)
     if seen is not None:
-        before = first_filters(replace(subject, network=subject.initial()), reached, filters)
+        before = first_filters(replace(cell, network=cell.initial()), reached, filters)
         arrays |= {"filters": seen} if before is None else {"filters": seen, "learned": seen - before}
-    return Found(found, arrays)
+    return MeasureResult(found, arrays)
 
 
-def activation_layer(subject: Subject, reached: list[Call], layer: str) -> Call:
-    """The first or last call of a module of the type that the config's activation makes."""
-    kind = type(call("activation", instantiate("activation", subject.config["activation"])))
+def activation_layer(cell: TrainedCell, reached: list[Call], layer: str) -> Call:
+    """Return the first or last call of a module of the type of the config's activation."""
+    kind = type(call("activation", instantiate("activation", cell.config["activation"])))
     found = [each for each in reached if type(each.module) is kind]
     if not found:
         raise DoesNotApply(f"no layer of this network is its activation {kind.__name__}")
@@ -92,11 +93,11 @@ def activation_layer(subject: Subject, reached: list[Call], layer: str) -> Call:
     return chosen
 
 
-def activations(subject: Subject, chosen: Call, examples: int, seed: int) -> Tensor:
-    """float32 (examples, units) on the CPU of what leaves a layer, without masks."""
-    test = evenly(subject.splits.test, examples)
+def collect_activations(cell: TrainedCell, chosen: Call, examples: int, seed: int) -> Tensor:
+    """Return a layer's outputs without masks, float32 (examples, units) on the CPU."""
+    test = evenly(cell.splits.test, examples)
     cells = math.prod(chosen.output.shape[2:])
-    at = places(len(test), cells, max(1, min(cells, examples // len(test))), seed)
+    at = sample_places(len(test), cells, max(1, min(cells, examples // len(test))), seed)
     found: list[Tensor] = []
 
     def leaves(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
@@ -105,21 +106,21 @@ def activations(subject: Subject, chosen: Call, examples: int, seed: int) -> Ten
         here = at[begin : begin + len(flat), None].to(flat.device).expand(-1, flat.shape[1], -1)
         found.append(flat.gather(2, here).transpose(1, 2).flatten(0, 1).float().cpu())
 
-    network = with_inference(subject.network, False)
+    network = with_inference(cell.network, False)
     network.get_submodule(chosen.name).register_forward_hook(leaves)
-    subject.predict(test, network=network)
+    cell.predict(test, network=network)
     return torch.cat(found)
 
 
-def places(images: int, cells: int, count: int, seed: int) -> Tensor:
-    """int64 (images, count): cells of each image's map, drawn with replacement; all of them where that is asked."""
+def sample_places(images: int, cells: int, count: int, seed: int) -> Tensor:
+    """Return cells of each image's map, int64 (images, count): all if `count` is all, else drawn with replacement."""
     if count == cells:
         return torch.arange(cells).expand(images, cells)
     return torch.randint(cells, (images, count), generator=streams.generator(seed, "coadaptation"))
 
 
-def correlations(units: Tensor) -> Tensor:
-    """Pearson's r, float64 (k, k), of the k columns of (examples, units) that vary."""
+def unit_correlations(units: Tensor) -> Tensor:
+    """Return Pearson's r, float64 (k, k), of the k columns of (examples, units) that vary."""
     live = units[:, units.amax(0) > units.amin(0)]
     mean = live.double().mean(0)
     products = torch.zeros(2 * (live.shape[1],), dtype=torch.float64)
@@ -131,26 +132,26 @@ def correlations(units: Tensor) -> Tensor:
 
 
 def mean_correlation(matrix: Tensor) -> float:
-    """The mean of |r| over pairs of different units of (k, k)."""
+    """Return the mean of |r| over pairs of different units of (k, k)."""
     count = len(matrix)
     return float(matrix.abs().fill_diagonal_(0).sum() / (count * (count - 1)))
 
 
 def effective_rank(matrix: Tensor) -> float:
-    """exp of the entropy of the eigenvalues of a symmetric (k, k), as shares of their sum."""
+    """Return exp of the entropy of the eigenvalues of a symmetric (k, k), as shares of their sum."""
     values = torch.linalg.eigvalsh(matrix).clamp(min=0)
     return float(torch.special.entr(values / values.sum()).sum().exp())
 
 
-def first_filters(subject: Subject, reached: list[Call], count: int) -> np.ndarray | None:
-    """The weights (n, C, h, w) of evenly spaced units of the first layer, as it computes with them; None where it is
-    no convolution over the image and no fully connected layer of all of it.
+def first_filters(cell: TrainedCell, reached: list[Call], count: int) -> np.ndarray | None:
+    """Return the effective weights (n, C, h, w) of evenly spaced units of the first layer; None if it is neither a
+    convolution of the image nor a fully connected layer on all of it.
     """
     first = next((each for each in reached if isinstance(each.module, KINDS)), None)
     if first is None:
         return None
-    weight = weight_of(subject.network.get_submodule(first.name)).float()
-    image = (subject.spec.channels, *subject.spec.size)
+    weight = weight_of(cell.network.get_submodule(first.name)).float()
+    image = (cell.spec.channels, *cell.spec.size)
     if weight.ndim == 2 and weight.shape[1] == math.prod(image):
         weight = weight.view(-1, *image)
     if weight.ndim != 4:

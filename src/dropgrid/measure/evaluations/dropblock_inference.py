@@ -1,13 +1,13 @@
-"""The headline with DropBlock left on at inference."""
+"""The headline metric with DropBlock left on at inference."""
 
 from collections.abc import Sequence
 
-from dropgrid.measure.subject import POINTS, Measure, Subject, listed
+from dropgrid.measure.trained_cell import POINTS, Measure, TrainedCell, require_list
 from dropgrid.sites import drop_prob_of
 
 
 def dropblock_inference(
-    subject: Subject,
+    cell: TrainedCell,
     *,
     keep_probs: Sequence[float],
     block_sizes: Sequence[int],
@@ -17,24 +17,24 @@ def dropblock_inference(
     gamma: str,
     per_group_rate: bool,
 ) -> dict[str, Measure]:
-    """The headline at each block size and keep_prob, a mask for each image and site, without the cell's regularizer.
+    """The headline metric at each block size and keep_prob, with a mask per image and site, and no other regularizer.
 
     The masks are functions of the cell's seed, the batch and the site; norms use their running statistics. The loss of
-    a block size is the headline without dropping minus that at the lowest keep_prob, in points.
+    a block size is the metric without dropping minus that at the lowest keep_prob, in points.
 
     Args:
-        keep_probs: each at its full rate, in (0, 1]; 1 drops nothing.
-        block_sizes: sides of a block, in cells; each is clamped to the map.
+        keep_probs: numbers in (0, 1], used at full rate; 1 drops nothing.
+        block_sizes: sides of a block in cells, clamped to the map.
         groups, skip, per_channel, gamma, per_group_rate: as in `dropgrid.regularizers.dropblock.dropblock`.
 
     Raises:
-        ValueError: a keep_prob or an argument that DropBlock refuses.
+        ValueError: DropBlock refuses a keep_prob or another argument.
 
     Source: Ghiasi, Lin, Le, NeurIPS 2018, Fig. 5.
     """
-    for keep_prob in listed("keep_probs", keep_probs):
+    for keep_prob in require_list("keep_probs", keep_probs):
         drop_prob_of(keep_prob)
-    bare = {key: node for key, node in subject.config.items() if key.partition("_")[0] != "regularizer"}
+    bare = {key: node for key, node in cell.config.items() if key.partition("_")[0] != "regularizer"}
     node = {
         "option": "dropblock",
         "groups": groups,
@@ -48,12 +48,12 @@ def dropblock_inference(
     }
 
     def measured(block_size: int, keep_prob: float) -> Measure:
-        """Return the headline with one block size and keep_prob."""
+        """Return the headline metric with one block size and keep_prob."""
         chosen = {**node, "block_size": block_size, "keep_prob": keep_prob}
-        network = subject.rebuilt({**bare, "regularizer": chosen})
-        return subject.headline(subject.predict(subject.splits.test, network=network))
+        network = cell.rebuilt({**bare, "regularizer": chosen})
+        return cell.headline(cell.predict(cell.splits.test, network=network))
 
-    sizes = listed("block_sizes", block_sizes)
+    sizes = require_list("block_sizes", block_sizes)
     plain, lowest = measured(sizes[0], 1.0), min(keep_probs)
     found = {}
     for size in sizes:

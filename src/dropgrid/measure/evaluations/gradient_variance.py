@@ -1,4 +1,4 @@
-"""How far the gradient on a mini-batch is from that on all training images, by the batch's size."""
+"""The variance of the gradient on a mini-batch, by batch size."""
 
 from collections.abc import Sequence
 
@@ -12,81 +12,85 @@ from dropgrid.data.batches import batches
 from dropgrid.data.split import Split
 from dropgrid.data.stratified import stratified
 from dropgrid.learner import Learner
-from dropgrid.measure.subject import DoesNotApply, Found, Measure, Subject, listed
+from dropgrid.measure.trained_cell import DoesNotApply, Measure, MeasureResult, TrainedCell, require_list
 from dropgrid.sites import with_inference
 
 WHEN = ("start", "end")
 
 
-def gradient_variance(subject: Subject, *, sizes: Sequence[int], draws: int, images: int, at: str, seed: int) -> Found:
-    """E‖g_B - g‖² / ‖g‖², g_B the gradient of the loss on B of N training images and g that on all N.
+def gradient_variance(
+    cell: TrainedCell, *, sizes: Sequence[int], draws: int, images: int, at: str, seed: int
+) -> MeasureResult:
+    """E‖g_B - g‖² / ‖g‖², with g_B the gradient of the loss on B of N training images and g the gradient on all N.
 
-    The mean is over `draws` batches, each without replacement. Theory: E‖g_B - g‖² = (S² / B)(1 - B / N), S² =
-    Σᵢ ‖gᵢ - g‖² / (N - 1) over the gradients of single images: at B far below N it falls as 1 / B.
+    The mean is over `draws` batches, each drawn without replacement. Theory: E‖g_B - g‖² = (S² / B)(1 - B / N), S² =
+    Σᵢ ‖gᵢ - g‖² / (N - 1) over the gradients of single images; for B far below N it falls as 1 / B.
 
-    The cell's own loss, by all parameters that train, without penalty, weight decay and augmentation. The network is in
-    eval mode, without masks: norms have their running statistics, so that g is the mean of the gᵢ.
+    The gradient is of the cell's own loss, by all trained parameters, without penalty, weight decay and augmentation.
+    The network is in eval mode without masks: norms use their running statistics, so g is the mean of the gᵢ.
 
     Args:
-        sizes: each B, 1 or more; those above N are left out.
-        draws: batches of each size.
-        images: N, at most: of each class its share.
-        at: `end`, the trained weights; `start`, the initial ones.
-        seed: of the choice of images (stream `split`) and of batches (`gradient_variance`, by size and number).
+        sizes: batch sizes B, 1 or more; those above N are left out.
+        draws: number of batches of each size.
+        images: the most images N, each class in proportion.
+        at: `end` for the trained weights, `start` for the initial ones.
+        seed: the seed of the choice of images (stream `split`) and of batches (`gradient_variance`, by size and draw).
 
-    Arrays: `sizes` (k,), `squares` (k, draws) of ‖g_B - g‖²; `norm` () of g; `images` () N.
+    Arrays: `sizes` (k,); `squares` (k, draws), each ‖g_B - g‖²; `norm` (), ‖g‖; `images` (), N.
 
     Raises:
-        DoesNotApply: a norm takes its statistics from the batch in eval mode too; g is 0 or not finite; all sizes are
-            above N.
-        ValueError: a size, draws or images that is no whole number above 0, another `at`.
+        DoesNotApply: a norm uses the batch's statistics in eval mode too, g is 0 or not finite, or all sizes are above
+            N.
+        ValueError: a size, draws or images is not a whole number above 0, or `at` is another name.
 
     Source: Bottou, Curtis, Nocedal, "Optimization methods for large-scale machine learning", SIAM Review 2018, §4.1,
-    whose batches are drawn with replacement; the factor 1 - B / N is that of a finite population (Cochran, "Sampling
-    techniques", 1977, §2.6).
+    whose batches are drawn with replacement; the factor 1 - B / N is the finite-population correction (Cochran,
+    "Sampling techniques", 1977, §2.6).
     """
-    for key, values in (("sizes", listed("sizes", sizes)), ("draws", [draws]), ("images", [images])):
+    for key, values in (("sizes", require_list("sizes", sizes)), ("draws", [draws]), ("images", [images])):
         wrong = [each for each in values if not checks.is_whole_number(each) or each < 1]
         if wrong:
             raise ValueError(f"{key}: whole numbers, 1 or more, got {wrong[0]!r}")
     checks.one_of("at", at, WHEN)
-    network = with_inference(subject.network if at == "end" else subject.initial(), False)
+    network = with_inference(cell.network if at == "end" else cell.initial(), False)
     if any(isinstance(each, _BatchNorm) and each.running_mean is None for each in network.modules()):
         raise DoesNotApply("a norm takes its statistics from the batch: a gradient is no mean over images")
-    split = chosen(subject.splits.train, images, seed)
+    split = sample_images(cell.splits.train, images, seed)
     count = len(split)
     wanted = [size for size in dict.fromkeys(sizes) if size <= count]
     if not wanted:
         raise DoesNotApply(f"every one of evaluate.sizes is above the {count} training images")
-    learner = subject.learner(network, subject.seed).to(subject.device).eval()
-    whole = gradient(learner, split, subject.config["data"]["eval_batch_size"])
+    learner = cell.learner(network, cell.seed).to(cell.device).eval()
+    whole = mean_gradient(learner, split, cell.config["data"]["eval_batch_size"])
     square = float(whole.square().sum())
     if not 0 < square < float("inf"):
         raise DoesNotApply(f"the gradient's square is {square:g}: nothing to compare with")
-    squares = np.array([[apart(learner, split, whole, size, k, seed) for k in range(draws)] for size in wanted])
+    squares = np.array(
+        [[squared_distance(learner, split, whole, size, k, seed) for k in range(draws)] for size in wanted]
+    )
     found = {
         f"variance_{size}": Measure(float(each.mean()) / square, f"Gradient variance B = {size}", "")
         for size, each in zip(wanted, squares, strict=True)
     }
     found["norm"] = Measure(square**0.5, "Norm of the gradient", "")
     arrays = {"sizes": np.array(wanted), "squares": squares, "norm": np.array(square**0.5), "images": np.array(count)}
-    return Found(found, arrays)
+    return MeasureResult(found, arrays)
 
 
-def chosen(split: Split, most: int, seed: int) -> Split:
+def sample_images(split: Split, most: int, seed: int) -> Split:
     """Return at most `most` images of a split, each class in proportion."""
     order = torch.from_numpy(stratified(np.asarray(split.labels), seed))
     return split.select(order[:most])
 
 
-def apart(learner: Learner, split: Split, whole: Tensor, size: int, draw: int, seed: int) -> float:
-    """‖g_B - g‖² of one batch."""
+def squared_distance(learner: Learner, split: Split, whole: Tensor, size: int, draw: int, seed: int) -> float:
+    """Return ‖g_B - g‖² of one batch."""
     generator = streams.generator(seed, "gradient_variance", size, draw)
     batch = split.select(torch.randperm(len(split), generator=generator)[:size])
-    return float((gradient(learner, batch, size) - whole).square().sum())
+    return float((mean_gradient(learner, batch, size) - whole).square().sum())
 
 
-def gradient(learner: Learner, split: Split, at_once: int) -> Tensor:
+def mean_gradient(learner: Learner, split: Split, at_once: int) -> Tensor:
     """Return the gradient of the mean loss over a split, float64 (parameters,), from batches of `at_once`."""
     parameters = [each for each in learner.network.parameters() if each.requires_grad]
     total = torch.zeros(sum(each.numel() for each in parameters), dtype=torch.float64, device=learner.device)

@@ -5,38 +5,38 @@ from collections.abc import Sequence
 import torch
 
 from dropgrid import checks, streams
-from dropgrid.measure.subject import DoesNotApply, Measure, Subject, listed
+from dropgrid.measure.trained_cell import DoesNotApply, Measure, TrainedCell, require_list
 from dropgrid.sites import inference_drops, with_inference
 from dropgrid.tasks.classification import accuracy, nll
 
 
-def monte_carlo(subject: Subject, *, passes: Sequence[int]) -> dict[str, Measure]:
-    """Accuracy and NLL of p = 1/T Σ softmax(zₜ), each zₜ with its own masks at their full rate, and of plain z.
+def monte_carlo(cell: TrainedCell, *, passes: Sequence[int]) -> dict[str, Measure]:
+    """Accuracy and NLL of p = 1/T Σ softmax(zₜ), each zₜ with its own masks at full rate, and of z without masks.
 
     Args:
-        passes: each T, 1 or more. Pass t has the same masks whatever else is asked for.
+        passes: numbers of passes T, 1 or more. Pass t has the same masks for every T.
 
     Raises:
         DoesNotApply: the cell has no regularizer that drops.
-        ValueError: a T that is no whole number above 0.
+        ValueError: a T is not a whole number above 0.
 
     Source: Gal and Ghahramani, ICML 2016, §4.
     """
-    counts = listed("passes", passes)
+    counts = require_list("passes", passes)
     wrong = [each for each in counts if not checks.is_whole_number(each) or each < 1]
     if wrong:
         raise ValueError(f"passes lists whole numbers, 1 or more, got {wrong[0]!r}")
-    if not inference_drops(subject.network):
+    if not inference_drops(cell.network):
         raise DoesNotApply("nothing drops in this network")
-    test, dropping = subject.splits.test, with_inference(subject.network, True)
-    plain, targets = subject.predict(test, network=with_inference(subject.network, False))
+    test, dropping = cell.splits.test, with_inference(cell.network, True)
+    plain, targets = cell.predict(test, network=with_inference(cell.network, False))
     found = {
         "acc_deterministic": Measure(accuracy(plain, targets), "Deterministic"),
         "nll_deterministic": Measure(nll(plain, targets), "NLL deterministic", "nats"),
     }
     total = torch.zeros_like(plain, dtype=torch.float64)
     for index in range(max(passes)):
-        logits, _ = subject.predict(test, network=dropping, seed=streams.key(subject.seed, "monte_carlo", index))
+        logits, _ = cell.predict(test, network=dropping, seed=streams.key(cell.seed, "monte_carlo", index))
         total += logits.double().softmax(1)
         count = index + 1
         if count in passes:

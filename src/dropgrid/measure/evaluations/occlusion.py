@@ -1,4 +1,4 @@
-"""The headline on test images of which a square is covered."""
+"""The headline metric on test images with a square covered."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -7,42 +7,42 @@ import torch
 from torch import Tensor
 
 from dropgrid import checks, streams
-from dropgrid.measure.subject import Measure, Subject, listed
+from dropgrid.measure.trained_cell import Measure, TrainedCell, require_list
 
 FILLS = ("mean", "black")
 
 
-def occlusion(subject: Subject, *, sizes: Sequence[int], fill: str, seed: int) -> dict[str, Measure]:
-    """The headline with a `size` × `size` square on each image, at each of the sizes.
+def occlusion(cell: TrainedCell, *, sizes: Sequence[int], fill: str, seed: int) -> dict[str, Measure]:
+    """The headline metric with a `size` × `size` square covered in each image, at each size.
 
-    The square lies inside the image, uniformly, at a place that is a function of (seed, place of the image in its
-    split): every cell sees the same images.
+    The square's position is uniform inside the image and a function of (seed, place of the image in its split): every
+    cell sees the same images.
 
     Args:
-        sizes: sides in pixels, each 1 or more and at most the image's.
-        fill: mean: the training set's mean colour, rounded to 8 bits; or black.
+        sizes: sides in pixels, from 1 to the image's.
+        fill: `mean`, the training set's mean colour rounded to 8 bits, or `black`.
 
     Raises:
-        ValueError: an argument outside these.
+        ValueError: an argument is out of its range.
 
     Source: after DeVries and Taylor, 2017, arXiv 1708.04552.
     """
-    for size in listed("sizes", sizes):
+    for size in require_list("sizes", sizes):
         if not checks.is_whole_number(size) or size < 1:
             raise ValueError(f"sizes lists whole numbers of pixels, 1 or more, got {size!r}")
     checks.one_of("fill", fill, FILLS)
-    mean = subject.splits.mean.view(-1, 1, 1).cpu()
+    mean = cell.splits.mean.view(-1, 1, 1).cpu()
     colour = ((mean if fill == "mean" else torch.zeros_like(mean)) * 255).round().to(torch.uint8)
     found = {}
     for size in sizes:
         made = partial(occlude, size=size, colour=colour, seed=seed)
-        measured = subject.headline(subject.predict(subject.splits.test, corrupt=made))
+        measured = cell.headline(cell.predict(cell.splits.test, corrupt=made))
         found[f"occlusion_{size}"] = measured._replace(label=f"Occlusion {size}×{size}")
     return found
 
 
 def occlude(images: Tensor, first: int, *, size: int, colour: Tensor, seed: int) -> Tensor:
-    """uint8 (N, C, H, W) of the images at places `first`, `first` + 1, … of their split; `colour` (C, 1, 1)."""
+    """Cover a square of `colour` (C, 1, 1) in images, uint8 (N, C, H, W), at places `first`, … of their split."""
     height, width = images.shape[2:]
     if size > min(height, width):
         raise ValueError(f"sizes has {size}, which does not fit inside an image of {height}×{width}")

@@ -1,4 +1,4 @@
-"""Variance shift: what batch norm has learned to expect against what it gets once nothing is dropped."""
+"""Variance shift: the variance that batch norm expects against the one that it gets once nothing is dropped."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,68 +7,68 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid import checks
-from dropgrid.measure.subject import DoesNotApply, Found, Measure, Subject
-from dropgrid.measure.trace import calls
+from dropgrid.measure.trace import trace_calls
+from dropgrid.measure.trained_cell import DoesNotApply, Measure, MeasureResult, TrainedCell
 from dropgrid.sites import inference_drops, with_inference
 
 SPLITS = ("train", "test")
 
 
-def variance_shift(subject: Subject, *, split: str) -> Found:
-    """By batch-norm layer, how far the variance of its input is from that in inference: with masks, and as stored.
+def variance_shift(cell: TrainedCell, *, split: str) -> MeasureResult:
+    """The ratio of each batch norm's input variance to that in inference: with masks on, and as stored in training.
 
-    shift(a, b) = mean over channels of max(a + ε, b + ε) / min(a + ε, b + ε), 1 where they are equal; ε is the norm's
-    own, so that the ratio is that of the squares of what it divides by. b is the variance of the layer's input over
-    all images and places, without masks. a of `masks` is the same with the cell's regularizers dropping at their full
-    rate, norms in eval mode: the shift that they make. a of `stored` is the moving variance from training: the shift
-    that inference meets. That also holds what augmentation, the last steps of training and the split do; a cell without
-    regularizer is the measure of it.
+    shift(a, b) = mean over channels of max(a + ε, b + ε) / min(a + ε, b + ε), 1 if they are equal; ε is the norm's, so
+    the ratio is of the squares that it divides by. b is the variance of the layer's input over all images and places,
+    without masks. For `masks`, a is the variance with the cell's regularizers dropping at full rate, norms in eval
+    mode: the shift caused by them. For `stored`, a is the moving variance from training: the shift met in inference.
+    The latter includes the effects of augmentation, of the last steps of training and of the split; a cell without
+    regularizer shows how large they are.
 
     Args:
-        split: whose images, `train` (as in the data, not augmented) or `test`.
+        split: the images, of `train` (not augmented) or `test`.
 
-    Arrays: `layers` (L,) by name in the order of a forward pass; `masks` (L,) where something drops; `stored` (L,)
-    where every norm keeps a moving variance.
+    Arrays: `layers` (L,) by name in the order of a forward pass; `masks` (L,), if something drops; `stored` (L,), if
+    every norm keeps a moving variance.
 
     Raises:
         DoesNotApply: the network has no batch norm, or nothing drops and no moving variance is kept.
-        ValueError: another split.
+        ValueError: split is another name.
 
     Source: Li, Chen, Hu, Yang, CVPR 2019, Fig. 4: its shift ratio is `stored`. Differs from the paper: ε; `masks`.
     """
     checks.one_of("split", split, SPLITS)
-    reached = calls(subject.network, (subject.spec.channels, *subject.spec.size))
+    reached = trace_calls(cell.network, (cell.spec.channels, *cell.spec.size))
     norms = {each.name: each.module for each in reached if isinstance(each.module, nn.modules.batchnorm._BatchNorm)}
     if not norms:
         raise DoesNotApply("no batch norm in this network")
     kept = {name: norm.running_var for name, norm in norms.items() if norm.running_var is not None}
-    plain = variances(subject, [*norms], split, masks=False)
+    plain = input_variances(cell, [*norms], split, masks=False)
     found: dict[str, Measure] = {}
     arrays = {"layers": np.array([*norms])}
 
     def compare(kind: str, others: dict[str, Tensor], label: str) -> None:
-        arrays[kind] = np.array([shift(others[name], plain[name], norm.eps) for name, norm in norms.items()])
+        arrays[kind] = np.array([variance_ratio(others[name], plain[name], norm.eps) for name, norm in norms.items()])
         found[kind] = Measure(float(arrays[kind].mean()), label, "")
         found[f"{kind}_max"] = Measure(float(arrays[kind].max()), f"{label}, worst layer", "")
 
-    if inference_drops(subject.network):
-        compare("masks", variances(subject, [*norms], split, masks=True), "Variance shift, masks on against off")
+    if inference_drops(cell.network):
+        compare("masks", input_variances(cell, [*norms], split, masks=True), "Variance shift, masks on against off")
     if len(kept) == len(norms):
         compare("stored", kept, "Variance shift, moving variance against inference")
     if not found:
         raise DoesNotApply("nothing drops in this network, and its batch norm keeps no moving variance")
-    return Found(found, arrays)
+    return MeasureResult(found, arrays)
 
 
-def shift(one: Tensor, other: Tensor, eps: float) -> float:
-    """The mean over channels of the ratio of two variances (C,), the larger by the smaller."""
+def variance_ratio(one: Tensor, other: Tensor, eps: float) -> float:
+    """Return the mean over channels of the ratio of two variances (C,), the larger by the smaller."""
     a, b = one.double().cpu() + eps, other.double().cpu() + eps
     return float((torch.maximum(a, b) / torch.minimum(a, b)).mean())
 
 
-def variances(subject: Subject, names: Sequence[str], split: str, *, masks: bool) -> dict[str, Tensor]:
-    """float64 (C,): the variance of what arrives at each module over a split's images and places, norms in eval."""
-    network = with_inference(subject.network, masks)
+def input_variances(cell: TrainedCell, names: Sequence[str], split: str, *, masks: bool) -> dict[str, Tensor]:
+    """Return the variance of each module's input over a split's images and places, float64 (C,); norms in eval mode."""
+    network = with_inference(cell.network, masks)
     sums: dict[str, Tensor] = {}
 
     def arrives(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
@@ -82,5 +82,5 @@ def variances(subject: Subject, names: Sequence[str], split: str, *, masks: bool
 
     for name in names:
         network.get_submodule(name).register_forward_pre_hook(arrives(name))
-    subject.predict(getattr(subject.splits, split), network=network)
+    cell.predict(getattr(cell.splits, split), network=network)
     return {name: (second / n - (first / n).square()).clamp(min=0) for name, (n, first, second) in sums.items()}

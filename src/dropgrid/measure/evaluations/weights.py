@@ -1,4 +1,4 @@
-"""Weights: how large, how many near zero, and how fast those before a norm turn."""
+"""Weights: their norm, how many are near zero, and the effective learning rate of those before a norm."""
 
 import numpy as np
 import torch
@@ -6,49 +6,48 @@ from torch import Tensor, nn
 
 from dropgrid import checks
 from dropgrid.initializers.layers import layers
-from dropgrid.measure.subject import Found, Measure, Subject
-from dropgrid.measure.trace import calls
+from dropgrid.measure.trace import trace_calls
+from dropgrid.measure.trained_cell import Measure, MeasureResult, TrainedCell
 
 REACH, BINS = 20, 401
-"""The histogram: from -20 to 20 times the rms of all weights, an odd count of bins, so that one is around 0."""
+"""The histogram: from -20 to 20 times the rms of all weights, with an odd number of bins, so that one is around 0."""
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 """torch's norms with a mean and a variance; those of `dropgrid.norms` count too."""
 
 
-def weights(subject: Subject, *, near_zero: float, power: int) -> Found:
+def weights(cell: TrainedCell, *, near_zero: float, power: int) -> MeasureResult:
     """Norm, share near zero and kurtosis of all weights of convolutions and linear layers, without biases and gains.
 
-    ‖w‖ = √(Σ w²) over all of them; kurtosis = mean (w - m)⁴ / (mean (w - m)²)², 3 for normal weights, more where an L1
-    penalty has set most to 0. A layer whose output goes straight into a norm gives the same network at every length of
-    its w; a penalty there acts on the effective learning rate lr / ‖w‖² alone. lr is the config's, the highest of the
-    schedule. Weights are as the layer computes with them in eval mode.
+    ‖w‖ = √(Σ w²) over all weights; kurtosis = mean (w - m)⁴ / (mean (w - m)²)², 3 for normal weights, more if an L1
+    penalty has set most to 0. If a layer's output goes straight into a norm, the network does not depend on the length
+    of its w; a penalty there acts only on the effective learning rate lr / ‖w‖². lr is the config's, the highest of the
+    schedule. Weights are the effective ones of eval mode.
 
     Args:
-        near_zero: |w| below it counts: absolute, as weights stand, because an L1 penalty with a gradient step leaves
-            them within about lr · its strength of 0, and not at 0.
-        power: of ‖w‖ in the effective learning rate: 2 for SGD with or without momentum, whose gradient falls as
-            1 / ‖w‖; 1 for optimizers whose step does not depend on the gradient's length (Adam).
+        near_zero: a weight counts if |w| is below it. It is absolute, because an L1 penalty with a gradient step leaves
+            weights within about lr · its strength of 0, not at 0.
+        power: the power of ‖w‖ in the effective learning rate: 2 for SGD with or without momentum, whose gradient falls
+            as 1 / ‖w‖; 1 for optimizers whose step does not depend on the gradient's length (Adam).
 
-    A layer counts as followed by a norm where a dry run in eval mode hands its own output to one (whether the layer has
-    a bias says less: it has none only before an affine norm). A weight norm on the layer itself is not counted. No
-    effective learning rate where no layer counts or the optimizer has no lr.
+    A layer counts as followed by a norm if, in a dry run in eval mode, its output is the input of one. A weight norm on
+    the layer itself does not count. There is no effective learning rate if no layer counts or the optimizer has no lr.
 
-    Arrays: `layers` (L,) by name in the network's order; of each `norms`, `rms`, `near_zero` (the share), `normed`, and
-    `effective`, 0 where there is none; `counts` (bins,) of all weights between `edges` (bins + 1,), from -20 to 20
+    Arrays: `layers` (L,) by name in the network's order; for each, `norms`, `rms`, `near_zero` (the share), `normed`,
+    and `effective`, 0 if there is none; `counts` (bins,) of all weights between `edges` (bins + 1,), from -20 to 20
     times their rms.
 
     Raises:
-        ValueError: near_zero not above 0, power not 1 or 2.
+        ValueError: near_zero is not above 0, or power is not 1 or 2.
 
     Source: van Laarhoven, "L2 regularization versus batch and weight normalization", 2017; Zhang et al., "Three
     mechanisms of weight decay regularization", ICLR 2019.
     """
     checks.number("near_zero", near_zero, above=0)
     checks.one_of("power", power, (1, 2))
-    named = {name: weight_of(layer) for name, layer in layers(subject.network).items()}
+    named = {name: weight_of(layer) for name, layer in layers(cell.network).items()}
     together = torch.cat([each.flatten() for each in named.values()])
-    before = before_a_norm(subject)
+    before = before_a_norm(cell)
     normed = np.array([name in before for name in named])
     norms = np.array([float(each.norm()) for each in named.values()])
     small = [float((each.abs() < near_zero).double().mean()) for each in named.values()]
@@ -60,7 +59,7 @@ def weights(subject: Subject, *, near_zero: float, power: int) -> Found:
     variance = float(centred.square().mean())
     if variance > 0:
         found["kurtosis"] = Measure(float(centred.pow(4).mean()) / variance**2, "Kurtosis of all weights", "")
-    lr, effective = subject.config["optimizer"].get("lr"), np.zeros(len(norms))
+    lr, effective = cell.config["optimizer"].get("lr"), np.zeros(len(norms))
     counted = normed & (norms > 0)
     if counted.any() and isinstance(lr, int | float):
         effective[counted] = lr / norms[counted] ** power
@@ -70,24 +69,24 @@ def weights(subject: Subject, *, near_zero: float, power: int) -> Found:
     counts, edges = np.histogram(together.numpy(), BINS, (-REACH * scale, REACH * scale))
     arrays = {"layers": np.array([*named]), "norms": norms, "near_zero": np.array(small), "normed": normed}
     arrays["rms"] = np.array([float(each.square().mean().sqrt()) for each in named.values()])
-    return Found(found, {**arrays, "effective": effective, "counts": counts, "edges": edges})
+    return MeasureResult(found, {**arrays, "effective": effective, "counts": counts, "edges": edges})
 
 
 def weight_of(layer: nn.Module) -> Tensor:
-    """A layer's weight as it computes with it, float64 on the CPU."""
+    """Return a layer's effective weight, float64 on the CPU."""
     weight = layer.weight
     assert isinstance(weight, Tensor), "a convolution or linear layer has a weight"
     return weight.detach().double().cpu()
 
 
-def before_a_norm(subject: Subject) -> set[str]:
-    """The names of layers whose output goes straight into a norm."""
-    reached = calls(subject.network, (subject.spec.channels, *subject.spec.size))
+def before_a_norm(cell: TrainedCell) -> set[str]:
+    """Return the names of the layers whose output goes straight into a norm."""
+    reached = trace_calls(cell.network, (cell.spec.channels, *cell.spec.size))
     normalized = {id(each.input) for each in reached if is_norm(each.module)}  # alive in `reached`: ids are unique
-    own = layers(subject.network)
+    own = layers(cell.network)
     return {each.name for each in reached if each.name in own and id(each.output) in normalized}
 
 
 def is_norm(module: nn.Module) -> bool:
-    """Whether a module is torch's norm or one of ours."""
+    """Predicate: a module is one of torch's norms or of ours."""
     return isinstance(module, NORMS) or type(module).__module__.startswith("dropgrid.norms.")

@@ -1,4 +1,4 @@
-"""figure_cam.png: where in a few test images each row sees their class; drawn where `cam` was measured."""
+"""figure_cam.png: class activation maps of each row on a few test images, if `cam` was evaluated."""
 
 import math
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from dropgrid.plotting.layout import FigureSection, assemble_figure
-from dropgrid.plotting.style import GREY, INK, MARGIN, WIDTH, place
+from dropgrid.plotting.style import GREY, INK, MARGIN, WIDTH, place_axes
 from dropgrid.plotting.text import shorten, text_height, wrap, write_text
-from dropgrid.reports.columns import plus_minus
-from dropgrid.reports.evaluation_arrays import AGAIN, Left, left
+from dropgrid.reports.columns import format_mean_std
+from dropgrid.reports.evaluation_arrays import AGAIN, EvaluationArrays, find_evaluation_arrays
 from dropgrid.reports.table import Row, Table
 from dropgrid.store.arrays import read_arrays
 
@@ -27,16 +27,16 @@ NAMES, GAP = 1.75, 0.07
 """Inches: the names of the rows, the gap between two images."""
 
 LARGEST = 1.15
-"""Inches of an image's width, at most."""
+"""The greatest width of an image, in inches."""
 
 MARK, HEAD, SCALE = 0.24, 0.26, 0.52
-"""Inches: under an image for what was predicted, above the images for their class, the scale of colours below all."""
+"""Inches: text under an image for its prediction, above the images for their class, colour scale below all."""
 
 CLASS, NUMBERS = 9.0, 7.8
-"""Points: the name of a class, the numbers of a row."""
+"""Font size in points: the name of a class, the numbers of a row."""
 
 FINE = 224
-"""Pixels of an image's longer side, at least."""
+"""The fewest pixels of an image's longer side."""
 
 COLOURS, OPACITY = "magma", 0.62
 """Perceptually uniform, from dark to light: it reads the same in grey."""
@@ -46,7 +46,7 @@ RIGHT, WRONG = "✓", "✗"
 
 @dataclass(frozen=True)
 class Maps:
-    """What one cell of a row left: maps (N, h, w) of its images, and the classes (N,) it took them for."""
+    """The maps (N, h, w) and predicted classes (N,) of one cell of a row."""
 
     row: Row
     seed: int
@@ -56,9 +56,9 @@ class Maps:
 
 @dataclass(frozen=True)
 class BlockMaps:
-    """A block's images (N, C, H, W) uint8 of `targets` (N,), and the rows that saw them."""
+    """A block's images (N, C, H, W) uint8 of classes `targets` (N,), and the rows with maps of them."""
 
-    measured: Left
+    measured: EvaluationArrays
     images: np.ndarray
     targets: np.ndarray
     classes: Sequence[str]
@@ -73,8 +73,12 @@ class BlockMaps:
 
 
 def draw(table: Table) -> Figure | None:
-    """Images, then a line of maps a row, at the lowest seed that all rows have; None if no cell has maps."""
-    found = [block_maps(each) for block, rows in table.blocks if (each := left(block, rows, OPTION)) is not None]
+    """Draw images, then a line of maps per row, at the lowest seed that all rows have; None if no cell has maps."""
+    found = [
+        block_maps(each)
+        for block, rows in table.blocks
+        if (each := find_evaluation_arrays(block, rows, OPTION)) is not None
+    ]
     if not found:
         return None
 
@@ -85,8 +89,8 @@ def draw(table: Table) -> Figure | None:
     return assemble_figure("Where each network sees the class", sections, explanation(found))
 
 
-def block_maps(measured: Left) -> BlockMaps:
-    """The maps of the rows that saw the same images as the first."""
+def block_maps(measured: EvaluationArrays) -> BlockMaps:
+    """Return the maps of the rows that have the same images as the first."""
     first: dict[str, np.ndarray] = {}
     made, others = [], []
     for row, seeds in measured.rows:
@@ -101,14 +105,14 @@ def block_maps(measured: Left) -> BlockMaps:
 
 
 def image_size(shown: BlockMaps) -> tuple[float, float]:
-    """Inches of an image: width and height, in the images' own proportion."""
+    """Return width and height of an image in inches, in the images' proportion."""
     count, _, height, width = shown.images.shape
     wide = min((WIDTH - 2 * MARGIN - NAMES - GAP * (count - 1)) / count, LARGEST)
     return wide, wide * height / width
 
 
 def map_rows(shown: BlockMaps) -> FigureSection:
-    """The images under their classes, then a line of maps a row."""
+    """Return the section of images under their classes, then a line of maps per row."""
     wide, deep = image_size(shown)
     lefts = [MARGIN + NAMES + index * (wide + GAP) for index in range(len(shown.images))]
 
@@ -116,7 +120,7 @@ def map_rows(shown: BlockMaps) -> FigureSection:
         top += HEAD
         for at, image, target in zip(lefts, shown.images, shown.targets, strict=True):
             text = shorten(shown.classes[target], wide, CLASS)
-            draw_image(place(figure, at, top, wide, deep), np.moveaxis(finer(image), 0, -1))
+            draw_image(place_axes(figure, at, top, wide, deep), np.moveaxis(enlarge(image), 0, -1))
             write_centred(figure, at + wide / 2, top - 0.07, text, va="bottom", fontsize=CLASS, color=INK)
         write_text(figure, MARGIN, top + deep / 2, "image, its class above", fontsize=8.5, va="center", color=GREY)
         top += deep + GAP
@@ -138,9 +142,9 @@ def draw_map(
     own: np.ndarray,
     predicted: int,
 ) -> None:
-    """One map over its image, with whether the class is right below."""
+    """Draw one map over its image, with the prediction below."""
     at, top, wide, deep = box
-    draw_overlay(place(figure, at, top, wide, deep), image, own, shown.threshold)
+    draw_overlay(place_axes(figure, at, top, wide, deep), image, own, shown.threshold)
     right = bool(predicted == target)
     text = RIGHT if right else f"{WRONG} {shorten(shown.classes[predicted], wide - 0.2, CLASS)}"
     weight, colour = ("normal", GREY) if right else ("bold", INK)
@@ -150,14 +154,16 @@ def draw_map(
 
 
 def write_row(figure: Figure, shown: BlockMaps, maps: Maps, at: float) -> None:
-    """A row's name, with its spread and regions over the seeds."""
+    """Write a row's name, with its spread and regions over the seeds."""
     row = maps.row
     name = wrap(row.name, NAMES - 0.15, CLASS, bold=row.baseline)
     parts = []
     for metric, unit in (("spread", " % of the map"), ("regions", " regions")):
         found = row.evaluations.get(f"{shown.measured.label}/{metric}")
         if found is not None:
-            parts.append(f"{plus_minus(found.sample.mean, found.sample.std, 1 if metric == 'spread' else 2)}{unit}")
+            parts.append(
+                f"{format_mean_std(found.sample.mean, found.sample.std, 1 if metric == 'spread' else 2)}{unit}"
+            )
     if len({each.seed for each in shown.rows}) > 1:
         parts.append(f"seed {maps.seed}")
     numbers, upper = "\n".join(parts), text_height(name, CLASS)
@@ -167,58 +173,58 @@ def write_row(figure: Figure, shown: BlockMaps, maps: Maps, at: float) -> None:
 
 
 def write_centred(figure: Figure, x: float, y: float, text: str, **more: Any) -> None:
-    """Text around a place in inches from the upper left corner."""
+    """Write text around a place in inches from the upper left corner."""
     write_text(figure, x, y, text, ha="center", **more)
 
 
 def draw_image(axes: Axes, image: np.ndarray) -> None:
-    """An image (H, W, 3 or 1) in [0, 1], without axes."""
+    """Draw an image (H, W, 3 or 1) in [0, 1], without axes."""
     axes.set_axis_off()
     axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="none")
 
 
 def draw_overlay(axes: Axes, image: np.ndarray, cam: np.ndarray, threshold: float) -> None:
-    """The map's positive part from 0 to its maximum in colour over the image in grey, its area above the threshold
-    within a line."""
-    grey = finer(image).mean(0)
-    large = upsampled(cam, grey.shape)
+    """Draw the map's positive part from 0 to its maximum in colour over the image in grey, with a line around its area
+    above the threshold."""
+    grey = enlarge(image).mean(0)
+    large = upsample(cam, grey.shape)
     value = np.clip(large / max(float(cam.max()), np.finfo(np.float32).tiny), 0, 1)
-    draw_image(axes, blended(grey, value))
+    draw_image(axes, blend(grey, value))
     if value.min() <= threshold < value.max():
         drawn = axes.contour(value, levels=[threshold], colors="white", linewidths=1.0)
         drawn.set_path_effects([withStroke(linewidth=2.2, foreground="black")])
 
 
-def blended(grey: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Colours (H, W, 3) of values in [0, 1] over greys."""
+def blend(grey: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Return colours (H, W, 3) of values in [0, 1] over greys."""
     colour = matplotlib.colormaps[COLOURS](value)[..., :3]
     mixed: np.ndarray = (1 - OPACITY) * grey[..., None] + OPACITY * colour
     return mixed
 
 
-def finer(image: np.ndarray) -> np.ndarray:
-    """An image (C, H, W) of bytes as numbers in [0, 1], its pixels repeated until it has `FINE` of them."""
+def enlarge(image: np.ndarray) -> np.ndarray:
+    """Return an image (C, H, W) of bytes in [0, 1], its pixels repeated until it has `FINE` of them."""
     times = math.ceil(FINE / max(image.shape[1:]))
     return image.repeat(times, 1).repeat(times, 2) / 255
 
 
-def upsampled(cells: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """A map (h, w) at another size, bilinear between the middles of its cells, constant beyond the outermost."""
-    down, across = (interpolation(old, new) for old, new in zip(cells.shape, shape, strict=True))
+def upsample(cells: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Return a map (h, w) at another size: bilinear between cell centres, constant beyond the outermost."""
+    down, across = (interpolation_matrix(old, new) for old, new in zip(cells.shape, shape, strict=True))
     large: np.ndarray = down @ cells @ across.T
     return large
 
 
-def interpolation(old: int, new: int) -> np.ndarray:
-    """(new, old): what each of `old` cells in a line gives to each of `new` ones."""
+def interpolation_matrix(old: int, new: int) -> np.ndarray:
+    """Return the matrix (new, old) of linear interpolation from `old` cells in a line to `new` ones."""
     at = (np.arange(new) + 0.5) * old / new - 0.5
     return np.stack([np.interp(at, np.arange(old), one) for one in np.eye(old)], axis=1)
 
 
 def draw_scale(figure: Figure, threshold: float, top: float) -> None:
-    """The colours from 0 to a map's maximum, over white and over black, with the line at the threshold."""
-    axes = place(figure, MARGIN + NAMES, top + 0.02, 2.6, 0.2)
-    bands = blended(np.array([[1.0], [0.0]]), np.linspace(0, 1, 256)[None])
+    """Draw the colours from 0 to a map's maximum, over white and over black, with a line at the threshold."""
+    axes = place_axes(figure, MARGIN + NAMES, top + 0.02, 2.6, 0.2)
+    bands = blend(np.array([[1.0], [0.0]]), np.linspace(0, 1, 256)[None])
     axes.imshow(bands, aspect="auto", extent=(0, 1, 0, 1), interpolation="nearest")
     axes.grid(visible=False)
     axes.set_yticks([0.75, 0.25], ["over white", "over black"])
@@ -230,7 +236,7 @@ def draw_scale(figure: Figure, threshold: float, top: float) -> None:
 
 
 def explanation(found: Sequence[BlockMaps]) -> str:
-    """The caption: what map, of which cell, what the marks are, and which rows are not here."""
+    """Return the caption: which map and cell, what the marks are, and which rows are missing."""
     seeds = {each.seed for one in found for each in one.rows}
     arguments = found[0].measured.arguments
     parts = [

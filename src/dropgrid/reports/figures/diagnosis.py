@@ -1,8 +1,8 @@
-"""figure_diagnosis_X.png: what a diagnostic X recorded while the rows were trained, of each row its first seed."""
+"""figure_diagnosis_X.png: a diagnostic X recorded during training, for each row's first seed."""
 
 from matplotlib.figure import Figure
 
-from dropgrid.measure.recorded_figures import recorded_figures
+from dropgrid.measure.recorded_figures import draw_recorded_figures
 from dropgrid.reports.table import Table
 
 ORDER = 160
@@ -16,11 +16,11 @@ CAPTION = {
     "figure_diagnosis_weights_by_depth": "Weight norms by depth",
     "hessian": "Eigenvalues of the Hessian",
 }
-"""Stem of its file -> what a figure shows."""
+"""File stem -> caption."""
 
 
 def draw(table: Table) -> dict[str, Figure]:
-    """`figure_diagnosis_X` -> its picture; empty where no cell recorded anything."""
+    """Return `figure_diagnosis_X` -> figure; empty if no cell recorded anything."""
     folders = {}
     for block, _ in table.blocks:
         for row, cells in block.rows.items():
@@ -28,4 +28,4 @@ def draw(table: Table) -> dict[str, Figure]:
             if finished:
                 first = min(finished, key=lambda cell: cell.seed)
                 folders[f"{row} ({block.label})" if block.factors else row] = first.folder
-    return {f"figure_diagnosis_{name}": figure for name, figure in recorded_figures(folders).items()}
+    return {f"figure_diagnosis_{name}": figure for name, figure in draw_recorded_figures(folders).items()}

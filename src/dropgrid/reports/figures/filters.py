@@ -1,4 +1,4 @@
-"""figure_filters.png: what the first layer looks for, and how active the hidden units are, a panel a row."""
+"""figure_filters.png: the filters of the first layer, and how active the hidden units are, one panel per row."""
 
 import math
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dropgrid.plotting.layout import FigureSection, assemble_figure, small_columns
-from dropgrid.plotting.style import BLUE, GREY, INK, MARGIN, VERMILLION, WIDTH, place
+from dropgrid.plotting.style import BLUE, GREY, INK, MARGIN, VERMILLION, WIDTH, place_axes
 from dropgrid.plotting.text import fit_name, write_text
-from dropgrid.reports.columns import plus_minus
-from dropgrid.reports.evaluation_arrays import AGAIN, Left, left
+from dropgrid.reports.columns import format_mean_std
+from dropgrid.reports.evaluation_arrays import AGAIN, EvaluationArrays, find_evaluation_arrays
 from dropgrid.reports.table import Row, Table
 from dropgrid.store.arrays import read_arrays
 
@@ -25,22 +25,22 @@ GAP, AXIS, NUMBERS, DEEP, BELOW = 0.3, 0.42, 0.82, 0.85, 0.5
 """Inches: between two panels, left of one, its name and numbers, a histogram, its axis with its name."""
 
 LARGEST = 3.0
-"""Inches of a panel's width, at most."""
+"""The greatest width of a panel, in inches."""
 
 COLOURS = "RdBu_r"
 WITHIN = 0.99
-"""The share of a row's |w| within the ends of its colours: a few outliers would leave the others pale."""
+"""The share of a row's |w| within the ends of its colours: a few outliers would make the others pale."""
 
 BETWEEN = 0.8
 """The grey between filters: white is a weight of 0."""
 
 PIXELS = 480
-"""Of a grid's side, at least: filters are repeated, not smoothed."""
+"""The fewest pixels of a grid's side: filters are repeated, not smoothed."""
 
 
 @dataclass(frozen=True)
 class CellUnits:
-    """A row's cell: what filters learned (n, C, h, w) or None, `means` (units,), `counts` (bins,) between `edges`."""
+    """A row's cell: learned filters (n, C, h, w) or None, `means` (units,), `counts` (bins,) between `edges`."""
 
     row: Row
     seed: int
@@ -51,14 +51,14 @@ class CellUnits:
 
     @property
     def density(self) -> np.ndarray:
-        """Share of the activations per unit of activation."""
+        """The share of activations per unit of activation."""
         found: np.ndarray = self.counts / max(1, self.counts.sum()) / np.diff(self.edges)
         return found
 
 
 def draw(table: Table) -> Figure | None:
-    """The rows' panels at the lowest seed that all of them have; None where no cell was measured."""
-    found = [each for block, rows in table.blocks if (each := left(block, rows, OPTION)) is not None]
+    """Draw the rows' panels at the lowest seed that all have; None if no cell was evaluated."""
+    found = [each for block, rows in table.blocks if (each := find_evaluation_arrays(block, rows, OPTION)) is not None]
     if not found:
         return None
     blocks = [(each, cells_of(each)) for each in found]
@@ -71,8 +71,8 @@ def draw(table: Table) -> Figure | None:
     return assemble_figure(title, sections, explanation(blocks), width=width)
 
 
-def cells_of(measured: Left) -> list[CellUnits]:
-    """The rows' arrays, of one seed if they share one."""
+def cells_of(measured: EvaluationArrays) -> list[CellUnits]:
+    """Return the rows' arrays, of a seed that all share if there is one."""
     made = []
     for row, seeds in measured.rows:
         seed = min(seeds) if measured.seed is None else measured.seed
@@ -83,9 +83,9 @@ def cells_of(measured: Left) -> list[CellUnits]:
 
 
 def cell_panels(
-    measured: Left, block: Sequence[CellUnits], *, across: int, wide: float, square: float
+    measured: EvaluationArrays, block: Sequence[CellUnits], *, across: int, wide: float, square: float
 ) -> FigureSection:
-    """A block's panels, `wide` inches each, of which the filters take a square with that side if there are any."""
+    """Return a block's panels, `wide` inches each; filters, if any, take a square of that width."""
     deep = NUMBERS + square + 0.25 + 2 * (DEEP + BELOW) + 0.1
 
     def paint(figure: Figure, top: float) -> None:
@@ -95,18 +95,20 @@ def cell_panels(
             write_numbers(figure, measured, cell, left, upper, wide)
             upper += NUMBERS
             if cell.filters is not None:
-                axes = place(figure, left, upper, square, square)
+                axes = place_axes(figure, left, upper, square, square)
                 axes.set_axis_off()
                 axes.imshow(filter_grid(cell.filters), interpolation="nearest")
             upper += square + 0.25
-            draw_means(place(figure, left, upper, wide, DEEP), cell, block)
-            draw_activations(place(figure, left, upper + DEEP + BELOW, wide, DEEP), cell, block)
+            draw_means(place_axes(figure, left, upper, wide, DEEP), cell, block)
+            draw_activations(place_axes(figure, left, upper + DEEP + BELOW, wide, DEEP), cell, block)
 
     return FigureSection(measured.block.label, math.ceil(len(block) / across) * deep, paint)
 
 
-def write_numbers(figure: Figure, measured: Left, cell: CellUnits, left: float, top: float, wide: float) -> None:
-    """Name and numbers of a row."""
+def write_numbers(
+    figure: Figure, measured: EvaluationArrays, cell: CellUnits, left: float, top: float, wide: float
+) -> None:
+    """Write a row's name and numbers."""
     name, size = fit_name(cell.row.name, wide, bold=cell.row.baseline)
     weight = "bold" if cell.row.baseline else "normal"
     write_text(figure, left, top, name, fontsize=size, fontweight=weight, color=INK)
@@ -115,7 +117,7 @@ def write_numbers(figure: Figure, measured: Left, cell: CellUnits, left: float, 
 
 
 def draw_means(axes: Axes, cell: CellUnits, block: Sequence[CellUnits]) -> None:
-    """The histogram of the units' mean activations, on the axes of all cells of a block."""
+    """Draw the histogram of the units' mean activations, on axes common to all cells of a block."""
     reach = [float(end) for each in block for end in (each.means.min(), each.means.max())]
     bins = np.linspace(min(0.0, *reach), max(reach) or 1.0, 31)
     share = 100 * np.histogram(cell.means, bins)[0] / len(cell.means)
@@ -126,7 +128,7 @@ def draw_means(axes: Axes, cell: CellUnits, block: Sequence[CellUnits]) -> None:
 
 
 def draw_activations(axes: Axes, cell: CellUnits, block: Sequence[CellUnits]) -> None:
-    """The density of all activations, logarithmic, on the axes of all cells of a block."""
+    """Draw the logarithmic density of all activations, on axes common to all cells of a block."""
     shown = np.where(cell.counts > 0, cell.density, np.nan)
     axes.stairs(shown, cell.edges, color=BLUE, linewidth=1.3, baseline=None)
     axes.set_yscale("log")
@@ -138,7 +140,7 @@ def draw_activations(axes: Axes, cell: CellUnits, block: Sequence[CellUnits]) ->
 
 
 def small_axes(axes: Axes, limit: tuple[float, float], across: str, up: str) -> None:
-    """Names, limits and numbers of a small panel."""
+    """Set names, limits and numbers of a small panel."""
     air = 0.02 * (limit[1] - limit[0])
     axes.set_xlim(limit[0] - air, limit[1] + air)
     axes.set_xlabel(across, fontsize=8, labelpad=1)
@@ -149,22 +151,22 @@ def small_axes(axes: Axes, limit: tuple[float, float], across: str, up: str) -> 
         axes.locator_params(axis="y", nbins=4)
 
 
-def measures_in_lines(measured: Left, cell: CellUnits, *, alone: bool) -> str:
-    """The row's measures over its seeds, a line each."""
+def measures_in_lines(measured: EvaluationArrays, cell: CellUnits, *, alone: bool) -> str:
+    """Return the row's measures over its seeds, one per line."""
     wanted = (
         ("correlation", "mean |r| {}", 3),
         ("sparsity", "{} % of activations off", 1),
         ("effective_rank", "effective rank {}", 1),
     )
     there = [(text, cell.row.evaluations.get(f"{measured.label}/{name}"), places) for name, text, places in wanted]
-    parts = [text.format(plus_minus(each.sample.mean, each.sample.std, n)) for text, each, n in there if each]
+    parts = [text.format(format_mean_std(each.sample.mean, each.sample.std, n)) for text, each, n in there if each]
     return "\n".join([*parts, f"seed {cell.seed}"] if alone else parts)
 
 
 def filter_grid(filters: np.ndarray) -> np.ndarray:
-    """Colours (H, W, 3) of filters (n, C, h, w) in a square grid with grey between.
+    """Return colours (H, W, 3) of filters (n, C, h, w) in a square grid with grey between.
 
-    0 is the middle of the colours, and what 99 % of all |w| stay within their ends.
+    0 is the middle of the colour scale, whose ends hold 99 % of all |w|.
     """
     count, channels, height, width = filters.shape
     across = math.ceil(math.sqrt(count))
@@ -185,8 +187,8 @@ def filter_grid(filters: np.ndarray) -> np.ndarray:
     return found
 
 
-def explanation(found: Sequence[tuple[Left, Sequence[CellUnits]]]) -> str:
-    """The caption: which cell, the colours, what the histograms and the numbers are."""
+def explanation(found: Sequence[tuple[EvaluationArrays, Sequence[CellUnits]]]) -> str:
+    """Return the caption: which cell, the colours, and what the histograms and numbers are."""
     seeds = {each.seed for _, own in found for each in own}
     one = f", seed {seeds.pop()}" if len(seeds) == 1 else ""
     filters = [each.filters for _, own in found for each in own if each.filters is not None]

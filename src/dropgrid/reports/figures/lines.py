@@ -1,4 +1,4 @@
-"""figure_lines.png: the headline against a setting, a line a series; drawn if the ablation's YAML has `figure`."""
+"""figure_lines.png: the headline metric against a setting, one line per series, if the ablation's YAML has `figure`."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -20,17 +20,21 @@ from dropgrid.plotting.value_axes import (
 )
 from dropgrid.reports import line_series
 from dropgrid.reports.columns import headline_axis
-from dropgrid.reports.line_series import Lines, Series
+from dropgrid.reports.line_series import BlockSeries, Series
 from dropgrid.reports.table import Row, Table
 
 ORDER = 20
 CAPTION = "{quantity} against a setting, a line a series"
 
 LABELS, HEIGHTS = (0.9, 1.9), (3.3, 3.9)
-"""Inches: the names of the lines at least and at most; a panel among others, and one that is alone."""
+"""Inches: least and greatest width of the lines' names; height of a panel among others, and of a single one."""
 
 SAMPLE, SIZE, SPACING = 0.42, 8.5, 1.05
-"""Inches of line before a name, points of the name, and the distance of its lines."""
+"""Inches of line before a name, its font size in points, and the line spacing."""
+
+
+RING = 12
+"""Size in points of the ring around the mark that validation chooses."""
 
 
 class LinePanel(NamedTuple):
@@ -42,15 +46,17 @@ class LinePanel(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """All that stands in the panel."""
+        """The names of all lines in the panel."""
         return [*(each.name for each in self.series), *(row.name for row in self.without)]
 
 
 def draw(table: Table) -> Figure | None:
-    """Means with 95 % intervals over x on its true scale; None if nothing asks for it or nothing is finished."""
-    figure = line_series.asked(table)
+    """Draw means with 95 % intervals over x on its true scale; None without `figure` or if nothing is finished."""
+    figure = line_series.figure_options(table)
     found = [
-        each for each in line_series.lines(table) if any(row.accuracies for one in each.series for _, row in one.points)
+        each
+        for each in line_series.series_by_block(table)
+        if any(row.accuracies for one in each.series for _, row in one.points)
     ]
     if figure is None or not found:
         return None
@@ -76,7 +82,7 @@ def draw(table: Table) -> Figure | None:
 def painted_panels(
     table: Table, figure: Mapping[str, Any], panels: Sequence[LinePanel], names: Sequence[str], across: int
 ) -> list[Panel]:
-    """The panels, with the names of the lines above those that the YAML asks for, which share an axis, else beside."""
+    """Return the panels, with the names of the lines above listed panels, which share an axis, and beside others."""
     split = bool(figure.get("panels"))
     beside = names_width(panels)
 
@@ -92,7 +98,7 @@ def painted_panels(
     return [
         Panel(
             panel.title,
-            line_series.label(figure),
+            line_series.axis_label(figure),
             headline_axis(table) if index % across == 0 else "",
             partial(paint, panel=panel),
         )
@@ -101,23 +107,23 @@ def painted_panels(
 
 
 def names_width(panels: Sequence[LinePanel]) -> float:
-    """Inches of the names beside panels, within `LABELS`."""
+    """Return the width of the names beside panels in inches, within `LABELS`."""
     longest = max(text_width(wrap_name(name, LABELS[1]), SIZE) for panel in panels for name in panel.names)
     return min(max(LABELS[0], longest + SAMPLE + 0.15), LABELS[1])
 
 
 def names_height(panel: LinePanel, wide: float) -> float:
-    """Inches of the names above a panel."""
+    """Return the height of the names above a panel, in inches."""
     return sum(text_height(wrap_name(name, wide), SIZE, SPACING) for name in panel.names) + 0.1
 
 
 def wrap_name(name: str, wide: float) -> str:
-    """A name in lines, in the room that its piece of line leaves."""
+    """Return a name in lines, within the room that its piece of line leaves."""
     return wrap(name, wide - SAMPLE - 0.12, SIZE)
 
 
-def panels_of(figure: Mapping[str, Any], found: Lines) -> list[LinePanel]:
-    """A block's panels: those that the YAML asks for, else one; the title of one names the factors."""
+def panels_of(figure: Mapping[str, Any], found: BlockSeries) -> list[LinePanel]:
+    """Return a block's panels: those that the YAML lists, else one, titled with the factors."""
     without = found.without if figure.get("baseline", True) else []
     by_name = {each.name: each for each in found.series}
     if not figure.get("panels"):
@@ -128,7 +134,7 @@ def panels_of(figure: Mapping[str, Any], found: Lines) -> list[LinePanel]:
 
 
 def limits_of(panels: Sequence[LinePanel], down_to: float | None) -> tuple[float, float]:
-    """Limits that hold all means and intervals of some panels, but nothing `down_to` points below the best mean."""
+    """Return limits that hold all means and intervals of some panels, cut off `down_to` points below the best mean."""
     rows = [row for each in panels for row in [*(r for one in each.series for _, r in one.points), *each.without]]
     means = [row.sample.mean for row in rows if row.sample.mean is not None]
     low, high = percent_limits(value_limits([means], [row.sample.ci95 for row in rows]))
@@ -140,7 +146,8 @@ def limits_of(panels: Sequence[LinePanel], down_to: float | None) -> tuple[float
 
 
 def draw_panel(axes: Axes, panel: LinePanel, names: Sequence[str], limit: tuple[float, float]) -> None:
-    """The rows without the key as horizontal lines with their intervals as bands, then the series."""
+    """Draw the rows without the key as horizontal lines with bands for intervals, then the series, each with a ring
+    around the value that validation chooses."""
     for index, row in enumerate(panel.without):
         if row.sample.ci95 is not None:
             axes.axhspan(*row.sample.ci95, color=GREY, alpha=0.13, linewidth=0, zorder=1)
@@ -151,13 +158,17 @@ def draw_panel(axes: Axes, panel: LinePanel, names: Sequence[str], limit: tuple[
     apart = points_aside(axes, values, count, axes_size(axes)[0])
     for index, each in enumerate(panel.series):
         points = [Point(x, row.sample, row.complete) for x, row in each.points]
-        draw_means(axes, points, names.index(each.name), moved_aside(axes, index, count, apart))
+        moved = moved_aside(axes, index, count, apart)
+        draw_means(axes, points, names.index(each.name), moved)
+        if each.chosen is not None and (mean := points[each.chosen].sample.mean) is not None:
+            colour = look(names.index(each.name))[0]
+            axes.scatter(points[each.chosen].x, mean, RING**2, "none", edgecolors=colour, transform=moved, zorder=4)
     axes.set_ylim(*limit)
     axes.locator_params(axis="y", nbins=7)
 
 
 def write_lower(axes: Axes, panel: LinePanel, names: Sequence[str]) -> None:
-    """The means below the axis, at its foot; one that finds no room stands higher."""
+    """Write the means below the axis at its foot; one without room is written higher."""
     foot, wide = axes.get_ylim()[0], axes_size(axes)[0]
     low, high = scaled_values(axes, axes.get_xlim())
     found = [
@@ -179,7 +190,7 @@ def write_lower(axes: Axes, panel: LinePanel, names: Sequence[str]) -> None:
 
 
 def name_lines(beside: Axes, axes: Axes, panel: LinePanel, names: Sequence[str]) -> None:
-    """The names of the lines, each with a piece of its line, as near its end as the others allow."""
+    """Write the names of the lines, each with a piece of its line, as near to its end as the others allow."""
     beside.set_axis_off()
     wide, deep = axes_size(beside)
     beside.set(xlim=(0, wide), ylim=(0, deep))
@@ -208,7 +219,7 @@ def name_lines(beside: Axes, axes: Axes, panel: LinePanel, names: Sequence[str])
 
 
 def moved_apart(wanted: Sequence[float], heights: Sequence[float], top: float) -> list[float]:
-    """Middles near the wanted ones, which ascend, so that boxes of some heights do not overlap and stay below `top`."""
+    """Return centres near the wanted ones, which ascend, so that boxes do not overlap and stay below `top`."""
     found: list[float] = []
     end = -float("inf")
     for middle, height in zip(wanted, heights, strict=True):
@@ -221,19 +232,21 @@ def moved_apart(wanted: Sequence[float], heights: Sequence[float], top: float) -
 
 
 def explanation(
-    figure: Mapping[str, Any], names: Sequence[str], found: Sequence[Lines], panels: Sequence[Sequence[LinePanel]]
+    figure: Mapping[str, Any], names: Sequence[str], found: Sequence[BlockSeries], panels: Sequence[Sequence[LinePanel]]
 ) -> str:
-    """The caption: what the marks are, and which series were asked for in vain."""
+    """Return the caption: what the marks are, and which listed series do not exist."""
     sizes = {row.planned for each in found for one in each.series for _, row in one.points}
     parts = [describe_intervals([*sizes], complete=True)]
     if figure.get("baseline", True) and any(each.without for each in found):
         parts.append(
-            f"Grey: rows without {line_series.label(figure)}{'' if sizes == {1} else ', the interval as a band'}."
+            f"Grey: rows without {line_series.axis_label(figure)}{'' if sizes == {1} else ', the interval as a band'}."
         )
     if figure.get("down_to") is not None:
         parts.append("What lies lower than the axis is given by its value and an arrow.")
     if any(not row.complete for each in found for one in each.series for _, row in one.points):
         parts.append("Open mark: seeds are missing.")
+    if any(one.chosen is not None for each in found for one in each.series):
+        parts.append("Ring: the value chosen on validation.")
     if any(len(panel.series) > 1 for each in panels for panel in each):
         parts.append("Marks at one value stand a little aside of one another.")
     absent = [name for names_ in (figure.get("panels") or {}).values() for name in names_ if name not in names]

@@ -1,4 +1,4 @@
-"""figure_robustness.png: the headline metric with DropBlock on at inference, a panel a block size, a line a row."""
+"""figure_robustness.png: the headline metric with DropBlock on at inference, a panel per block size, a line per row."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ METRIC = re.compile(r"(dropblock_inference(?:\[.*\])?)/block_(\d+)_keep_prob_(.+
 
 
 def draw(table: Table) -> Figure | None:
-    """Means with 95 % intervals over keep_prob on its true scale; None where nothing of it was measured."""
+    """Draw means with 95 % intervals over keep_prob on its true scale; None if it was not evaluated."""
     task = table.ablation.task
     found = [each for block, rows in table.blocks for each in panels_of(block, rows, task)]
     if not found:
@@ -33,7 +33,7 @@ def draw(table: Table) -> Figure | None:
 
 
 def panels_of(block: Block, rows: Sequence[Row], task: TaskDescription) -> list[MeanPanel]:
-    """A block's panels, by evaluation and block size; keep_prob falls to the right, where more is dropped."""
+    """Return a block's panels, by evaluation and block size; keep_prob falls to the right, where more is dropped."""
     found: dict[tuple[str, int], dict[str, dict[float, Sample]]] = {}
     for row in rows:
         for name, each in row.evaluations.items():

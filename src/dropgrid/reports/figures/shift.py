@@ -1,4 +1,4 @@
-"""figure_shift.png: the variance shift of each batch-norm layer, a line a row; drawn where it was measured."""
+"""figure_shift.png: the variance shift of each batch-norm layer, one line per row, if it was evaluated."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from dropgrid.plotting.layer_lines import LayerLine, describe_bands, draw_layer_lines, layer_line, ratio_axis
 from dropgrid.plotting.layout import Panel, assemble_figure, panel_rows
-from dropgrid.reports.evaluation_arrays import Left, arrays_by_seed, left
+from dropgrid.reports.evaluation_arrays import EvaluationArrays, arrays_by_seed, find_evaluation_arrays
 from dropgrid.reports.table import Table
 
 ORDER = 140
@@ -16,7 +16,7 @@ CAPTION = "Variance shift by batch-norm layer"
 
 OPTION = "variance_shift"
 HEIGHT = 2.9
-"""Inches: a panel."""
+"""Height of a panel, in inches."""
 
 KINDS = {
     "masks": (
@@ -33,8 +33,8 @@ KINDS = {
 
 
 def draw(table: Table) -> Figure | None:
-    """Left with the masks against without, right the moving variance against without; None where no cell has any."""
-    found = [each for block, rows in table.blocks if (each := left(block, rows, OPTION)) is not None]
+    """Draw left masks on against off, right the moving variance against inference; None if no cell has either."""
+    found = [each for block, rows in table.blocks if (each := find_evaluation_arrays(block, rows, OPTION)) is not None]
     if not found:
         return None
     names = list(dict.fromkeys(row.name for each in found for row, _ in each.rows))
@@ -47,8 +47,8 @@ def draw(table: Table) -> Figure | None:
     return assemble_figure("Variance shift by batch-norm layer", sections, explanation(found[0], shifts), names)
 
 
-def lines_by_kind(measured: Left) -> dict[str, list[LayerLine]]:
-    """A block's lines, of each kind of shift that has something to show."""
+def lines_by_kind(measured: EvaluationArrays) -> dict[str, list[LayerLine]]:
+    """Return a block's lines, for each kind of shift that has any."""
     arrays = [(row.name, arrays_by_seed(seeds)) for row, seeds in measured.rows]
     made = {}
     for kind in KINDS:
@@ -60,7 +60,7 @@ def lines_by_kind(measured: Left) -> dict[str, list[LayerLine]]:
 
 
 def shift_panels(found: Mapping[str, Sequence[LayerLine]], names: Sequence[str]) -> list[Panel]:
-    """A panel a kind."""
+    """Return one panel per kind."""
 
     def paint(axes: Axes, curves: Sequence[LayerLine]) -> None:
         draw_layer_lines(axes, curves, names)
@@ -77,8 +77,8 @@ def shift_panels(found: Mapping[str, Sequence[LayerLine]], names: Sequence[str])
     ]
 
 
-def explanation(measured: Left, shifts: Sequence[Mapping[str, Sequence[LayerLine]]]) -> str:
-    """The caption: which variances, and what lines and bands are."""
+def explanation(measured: EvaluationArrays, shifts: Sequence[Mapping[str, Sequence[LayerLine]]]) -> str:
+    """Return the caption: which variances, and what lines and bands are."""
     kinds = [kind for kind in KINDS if any(kind in each for each in shifts)]
     sides = ("Left: ", "Right: ") if len(kinds) == 2 else ("Compared: ",)
     compared = " ".join(f"{side}{KINDS[kind][1]}." for side, kind in zip(sides, kinds, strict=True))

@@ -1,4 +1,4 @@
-"""figure_weights.png: how weights are spread, and their norm and effective learning rate by layer; a line a row."""
+"""figure_weights.png: histogram of the weights, their norm and effective learning rate by layer, one line per row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from dropgrid.plotting.layer_lines import LayerLine, describe_bands, draw_layer_lines, layer_line, log_layer_axis
 from dropgrid.plotting.layout import Panel, assemble_figure, panel_rows
 from dropgrid.plotting.style import look
-from dropgrid.reports.evaluation_arrays import Left, arrays_by_seed, left
+from dropgrid.reports.evaluation_arrays import EvaluationArrays, arrays_by_seed, find_evaluation_arrays
 from dropgrid.reports.table import Table
 
 ORDER = 130
@@ -18,10 +18,10 @@ CAPTION = "Weights after training: how they are spread, norm and effective learn
 
 OPTION = "weights"
 HEIGHT = 2.9
-"""Inches: a panel."""
+"""Height of a panel, in inches."""
 
 FAINTEST = 1e-6
-"""The density below which the histogram is not drawn, of the highest in the panel."""
+"""The density below which the histogram is not drawn, as a share of the panel's highest."""
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -43,17 +43,17 @@ class Histogram:
 
 @dataclass(frozen=True)
 class BlockWeights:
-    """What is shown of a block; `rates` is empty where no layer has an effective learning rate."""
+    """The curves of a block; `rates` is empty if no layer has an effective learning rate."""
 
-    measured: Left
+    measured: EvaluationArrays
     histograms: Sequence[Histogram]
     norms: Sequence[LayerLine]
     rates: Sequence[LayerLine]
 
 
 def draw(table: Table) -> Figure | None:
-    """A line of panels a block; None where no cell was measured."""
-    found = [each for block, rows in table.blocks if (each := left(block, rows, OPTION)) is not None]
+    """Draw one line of panels per block; None if no cell was evaluated."""
+    found = [each for block, rows in table.blocks if (each := find_evaluation_arrays(block, rows, OPTION)) is not None]
     if not found:
         return None
     shown = [block_weights(each) for each in found]
@@ -63,8 +63,8 @@ def draw(table: Table) -> Figure | None:
     return assemble_figure("Weights after training", sections, explanation(shown), names)
 
 
-def block_weights(measured: Left) -> BlockWeights:
-    """A block's rows over their seeds."""
+def block_weights(measured: EvaluationArrays) -> BlockWeights:
+    """Return a block's rows, over their seeds."""
     arrays = [(row.name, arrays_by_seed(seeds)) for row, seeds in measured.rows]
     norms = [layer_line(name, [each["norms"] for each in seeds]) for name, seeds in arrays]
     rates = [
@@ -78,14 +78,14 @@ def block_weights(measured: Left) -> BlockWeights:
 
 
 def histogram(name: str, seeds: Sequence[Arrays]) -> Histogram:
-    """Shares in bins that are the same in units of each seed's rms, drawn at the mean of the seeds' edges."""
+    """Return the mean histogram of the seeds, whose bins are equal in units of each seed's rms; edges are means too."""
     shares = np.mean([each["counts"] / max(1, each["counts"].sum()) for each in seeds], axis=0)
     edges = np.mean([each["edges"] for each in seeds], axis=0)
     return Histogram(name, shares / np.diff(edges), edges)
 
 
 def weight_panels(shown: BlockWeights, names: Sequence[str]) -> list[Panel]:
-    """A block's panels."""
+    """Return a block's panels."""
     layer = "Layer, in the network's order"
     made = [
         Panel("All weights, density", "w", "", lambda axes: draw_histograms(axes, shown.histograms, names)),
@@ -97,13 +97,13 @@ def weight_panels(shown: BlockWeights, names: Sequence[str]) -> list[Panel]:
 
 
 def draw_by_layer(axes: Axes, curves: Sequence[LayerLine], names: Sequence[str]) -> None:
-    """A line a row on a logarithmic axis."""
+    """Draw one line per row on a logarithmic axis."""
     draw_layer_lines(axes, curves, names)
     log_layer_axis(axes, curves)
 
 
 def draw_histograms(axes: Axes, histograms: Sequence[Histogram], names: Sequence[str]) -> None:
-    """Densities at the middles of their bins on a logarithmic axis, as wide as weights of any row reach."""
+    """Draw densities at the middles of their bins on a logarithmic axis, as wide as the weights of any row reach."""
     highest = max(float(each.density.max()) for each in histograms)
     for each in histograms:
         colour, _, dash = look(names.index(each.name))
@@ -119,7 +119,7 @@ def draw_histograms(axes: Axes, histograms: Sequence[Histogram], names: Sequence
 
 
 def explanation(found: Sequence[BlockWeights]) -> str:
-    """The caption: what the panels show, which layers count, and what lines and bands are."""
+    """Return the caption: what the panels show, which layers count, and what lines and bands are."""
     more = f" Measured with {found[0].measured.arguments}." if found[0].measured.arguments else ""
     rates = (
         " The effective learning rate is lr / ‖w‖² (lr / ‖w‖ with power=1), lr the schedule's highest, of layers whose "

@@ -1,4 +1,4 @@
-"""table.json: everything the table knows."""
+"""table.json: all numbers of the table."""
 
 import json
 import math
@@ -6,44 +6,46 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from dropgrid.printable import printable
 from dropgrid.reports import question
-from dropgrid.reports.claim_results import Judged
-from dropgrid.reports.comparisons import percent
-from dropgrid.reports.footnotes import notes
+from dropgrid.reports.claim_results import ClaimResult
+from dropgrid.reports.comparisons import NATS, to_percent
+from dropgrid.reports.footnotes import table_notes
 from dropgrid.reports.measurements import Measurement
-from dropgrid.reports.table import NATS, Row, Table
+from dropgrid.reports.table import Row, Table
 from dropgrid.store.evaluations import SHARE
 from dropgrid.tasks.description import PERCENT
 
 
 def render(table: Table) -> str:
-    """Everything the table knows, numbers unrounded."""
+    """Return table.json: all numbers of the table, unrounded."""
     ablation, about = table.ablation, table.ablation.about
     value = {
         "name": ablation.name,
         "title": table.title,
         "question": about.get("question"),
         "claim": about.get("claim"),
+        "source": about.get("source"),
         "metric": ablation.metric,
         "unit": "percent" if ablation.task.unit == PERCENT else ablation.task.unit,
         "units": {name: "nats" for name in NATS if any(name in row.metrics for row in table.rows)},
         "baseline": ablation.baseline,
         "claims": [claim_values(each) for each in table.claims],
         "rows": [row_values(row) for row in table.rows],
-        **question.as_json(table),
-        "notes": notes(table),
+        **question.answers_as_json(table),
+        "notes": table_notes(table),
     }
-    return json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(finite_or_none(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def claim_values(judged: Judged) -> dict[str, Any]:
-    """A stated claim and what came of it."""
+def claim_values(judged: ClaimResult) -> dict[str, Any]:
+    """Return a claim and its outcome for table.json."""
     comparison = judged.comparison and asdict(judged.comparison)
     return {"claim": judged.claim.text, "block": judged.block, "outcome": judged.outcome, "comparison": comparison}
 
 
 def row_values(row: Row) -> dict[str, Any]:
-    """One row of table.json: the headline in percent, differences in points, dropped fractions in percent."""
+    """Return a row for table.json: headline and dropped fractions in percent, differences in points, dose in [0, 1]."""
     difference = row.difference
     return {
         "row": row.name,
@@ -60,17 +62,21 @@ def row_values(row: Row) -> dict[str, Any]:
         "welch_ci95": row.welch,
         "correlation": row.correlation,
         "simultaneous": row.comparison and asdict(row.comparison),
+        "trained": row.trained and asdict(row.trained),
+        "outperforms": row.outperforms,
         "verdict": row.verdict,
         "withheld": row.withheld,
         "published": row.published,
         "against_published": row.against,
+        "protocol": row.protocol,
         "differs": list(row.differs),
         "also": {metric: asdict(each) for metric, each in row.also.items()},
         "keep_prob": row.keep_prob,
         "drop_prob": None if row.keep_prob is None else round(1 - row.keep_prob, 12),
         "noise_std": row.noise_std,
-        "dropped_expected": None if row.expected is None else percent(row.expected),
-        "dropped_realised": None if row.realised is None else percent(row.realised),
+        "dropped_expected": None if row.expected is None else to_percent(row.expected),
+        "dropped_realised": None if row.realised is None else to_percent(row.realised),
+        "dose": row.dose,
         "flagged": [site.site for site in row.flagged],
         "metrics": dict(row.metrics),
         "parameters": row.parameters,
@@ -80,16 +86,18 @@ def row_values(row: Row) -> dict[str, Any]:
 
 
 def measurement_values(found: Measurement) -> dict[str, Any]:
-    """A metric of an evaluation; a share in percent."""
+    """Return a metric of an evaluation for table.json; a share in percent."""
     sample = found.sample
     about = {"heading": found.heading, "unit": "percent" if found.unit == SHARE else found.unit or None}
     return {"n": sample.n, "mean": sample.mean, "std": sample.std, **about}
 
 
-def finite(value: Any) -> Any:
-    """Values with None for what JSON cannot express (NaN, infinities)."""
+def finite_or_none(value: Any) -> Any:
+    """Return nested values with None for NaN and infinities, which JSON lacks, and texts as `printable`."""
+    if isinstance(value, str):
+        return printable(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: finite(each) for key, each in value.items()}
-    return [finite(each) for each in value] if isinstance(value, list | tuple) else value
+        return {finite_or_none(key): finite_or_none(each) for key, each in value.items()}
+    return [finite_or_none(each) for each in value] if isinstance(value, list | tuple) else value

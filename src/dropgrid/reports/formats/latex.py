@@ -1,15 +1,16 @@
 """table.tex: the table as LaTeX, in ASCII.
 
-Text is as pdfLaTeX shows it: what it would misread is escaped, what it lacks is made from what it has.
+pdfLaTeX shows the text unchanged: special characters are escaped, and missing ones are built from commands.
 """
 
 import re
 import unicodedata
 from collections.abc import Sequence
 
-from dropgrid.reports.columns import columns
-from dropgrid.reports.footnotes import notes
-from dropgrid.reports.question import sections
+from dropgrid.printable import REPLACED, printable
+from dropgrid.reports.columns import table_columns
+from dropgrid.reports.footnotes import table_notes
+from dropgrid.reports.question import question_sections
 from dropgrid.reports.section import Section
 from dropgrid.reports.table import Table
 
@@ -60,13 +61,13 @@ ACCENTS = dict(
 
 
 def render(table: Table) -> str:
-    """A booktabs table to \\input; blocks are separated by rules and headed by their factors."""
-    shown = columns(table)
+    """Return a booktabs table to \\input; rules separate the blocks, and their factors head them."""
+    shown = table_columns(table)
     lines = [
         "% needs \\usepackage{booktabs,graphicx}",
         "\\begin{table}",
         "\\centering",
-        f"\\caption{{{escaped(table.question)}}}",
+        f"\\caption{{{escape_latex(table.question)}}}",
         f"\\label{{tab:{re.sub('[^A-Za-z0-9]+', '-', table.ablation.name).strip('-')}}}",
         "\\resizebox{\\linewidth}{!}{%",
         f"\\begin{{tabular}}{{{''.join('l' if column.left else 'r' for column in shown)}}}",
@@ -76,16 +77,16 @@ def render(table: Table) -> str:
     for block, rows in table.blocks:
         lines.append("\\midrule")
         if block.factors:
-            lines.append(f"\\multicolumn{{{len(shown)}}}{{l}}{{\\emph{{{escaped(block.label)}}}}} \\\\")
+            lines.append(f"\\multicolumn{{{len(shown)}}}{{l}}{{\\emph{{{escape_latex(block.label)}}}}} \\\\")
         for row in rows:
-            first, *others = [escaped(column.text(row)) for column in shown]
+            first, *others = [escape_latex(column.text(row)) for column in shown]
             lines.append(" & ".join([f"\\textbf{{{first}}}" if row.baseline else first, *others]) + " \\\\")
     lines += ["\\bottomrule", "\\end{tabular}}"]
-    remarks = notes(table)
-    for section in [each for each in sections(table) if each.brief]:
+    remarks = table_notes(table)
+    for section in [each for each in question_sections(table) if each.brief]:
         lines += section_lines(section)
         remarks = [*remarks, section.note]
-    below = [f"{escaped(note)}\\par" for note in remarks]
+    below = [f"{escape_latex(note)}\\par" for note in remarks]
     if sum(map(len, below)) <= ROOM:
         below = [
             "",
@@ -101,34 +102,33 @@ def render(table: Table) -> str:
 
 
 def section_lines(section: Section) -> list[str]:
-    """A small table below the table."""
+    """Return the lines of a small table below the table."""
     first, *others = section.lines
     columns = "l" * section.left + "r" * (len(first) - section.left)
-    begin = ["", "\\medskip", f"{escaped(section.title)}\\\\", "\\resizebox{\\linewidth}{!}{%"]
+    begin = ["", "\\medskip", f"{escape_latex(section.title)}\\\\", "\\resizebox{\\linewidth}{!}{%"]
     end = ["\\bottomrule", "\\end{tabular}}"]
     body = [line_of_cells(each) for each in others]
     return [*begin, f"\\begin{{tabular}}{{{columns}}}", "\\toprule", line_of_cells(first), "\\midrule", *body, *end]
 
 
 def line_of_cells(texts: Sequence[str]) -> str:
-    """A line of cells."""
-    return " & ".join(escaped(text) for text in texts) + " \\\\"
+    """Return a table line of cells."""
+    return " & ".join(escape_latex(text) for text in texts) + " \\\\"
 
 
-def escaped(text: str) -> str:
-    """Text in ASCII that pdfLaTeX shows as it is; white space is single, a character beyond its means is `U+4E2D`."""
-    return "".join(
-        character if stands_for_itself(character) else spelled(character) for character in " ".join(text.split())
-    )
+def escape_latex(text: str) -> str:
+    """Return text in ASCII that pdfLaTeX shows as it is, with single spaces; other characters become `U+4E2D`."""
+    shown = " ".join(printable(text).replace(REPLACED, "").split())
+    return "".join(each if is_plain_latex(each) else spell_character(each) for each in shown)
 
 
-def stands_for_itself(character: str) -> bool:
-    """Whether a character stands for itself."""
+def is_plain_latex(character: str) -> bool:
+    """Predicate: a character needs no escape."""
     return character.isascii() and character.isprintable() and character not in TEXT
 
 
-def spelled(character: str) -> str:
-    """A character that does not."""
+def spell_character(character: str) -> str:
+    """Return the LaTeX command of a character that needs an escape."""
     if character in TEXT:
         return TEXT[character]
     if character in MATHS:
@@ -145,11 +145,11 @@ def spelled(character: str) -> str:
     if not simpler or simpler == character:
         return f"\\texttt{{U+{ord(character):04X}}}"
     sign = {"<super": "^", "<sub": "_"}.get(kind)
-    return f"${sign}{{{escaped(simpler)}}}$" if sign else escaped(simpler)
+    return f"${sign}{{{escape_latex(simpler)}}}$" if sign else escape_latex(simpler)
 
 
 def greek_command(character: str) -> str | None:
-    """The command of a Greek letter, which Unicode spells LAMDA where TeX has lambda."""
+    """Return the command of a Greek letter, which Unicode spells LAMDA where TeX has lambda."""
     name = unicodedata.name(character, "").lower().replace("lamda", "lambda")
     for start, known, make in (
         ("greek small letter ", SMALL, str.lower),

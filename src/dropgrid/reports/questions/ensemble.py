@@ -1,6 +1,6 @@
-"""Ensembles of a row's cells, from their predictions: what averaging K of them gains, as `ablation.ensemble` asks for.
+"""Ensembles of a row's cells, from their predictions: the gain from averaging K of them, as `ablation.ensemble` asks.
 
-ensemble: [1, 2, 5, 10]   # or true: 1 to as many as a row has
+ensemble: [1, 2, 5, 10]   # or true: 1 to the number of cells of a row
 """
 
 import math
@@ -19,11 +19,11 @@ from dropgrid.plotting.layout import Panel, assemble_figure, panel_rows
 from dropgrid.plotting.series import count_range, moved_aside
 from dropgrid.plotting.style import axes_size, look
 from dropgrid.plotting.value_axes import points_aside, value_limits, value_ticks
-from dropgrid.reports.columns import number, plus_minus
-from dropgrid.reports.predictions import WEIGHTS, predictions
+from dropgrid.reports.columns import format_mean_std, format_number
+from dropgrid.reports.predictions import WEIGHTS, read_predictions
 from dropgrid.reports.section import Section, factor_keys
 from dropgrid.reports.table import Table
-from dropgrid.statistics.ensembles import BRIER, ERROR, MOST, NLL, Score, averaged, score
+from dropgrid.statistics.ensembles import BRIER, ERROR, MOST, NLL, Score, score_ensembles, summarize_scores
 from dropgrid.store.cell import Cell
 
 ORDER = 40
@@ -31,7 +31,7 @@ JSON = "ensembles"
 CAPTION = "Error and NLL of the mean prediction of K cells"
 
 HEIGHT = 3.1
-"""Inches: a panel."""
+"""Height of a panel, in inches."""
 
 PANELS = (("error", "Test error, %"), ("nll", "NLL, nats"))
 
@@ -73,9 +73,9 @@ def check(asked: Any, rows: Mapping[str, Any]) -> None:
 
 
 def compute(table: Table) -> list[Ensemble]:
-    """Every row's ensembles, of the finished cells that have predictions; empty if none are asked for.
+    """Return every row's ensembles, of the finished cells that have predictions; empty if none are requested.
 
-    A row whose cells were tested on different images has none, and no row has those of more cells than it has.
+    A row whose cells were tested on different images has none; sizes above a row's number of cells are left out.
     """
     ablation = table.ablation
     asked = ablation.about.get("ensemble")
@@ -85,24 +85,24 @@ def compute(table: Table) -> list[Ensemble]:
         return found
     for block in ablation.blocks:
         for row, cells in block.rows.items():
-            logits, targets = stacked(cells, WEIGHTS.get(ablation.metric, "last"))
+            logits, targets = stack_logits(cells, WEIGHTS.get(ablation.metric, "last"))
             sizes = [k for k in range(1, len(logits) + 1) if asked is True or k in asked]
             if sizes:
-                for k, subsets, values in averaged(logits, targets, sizes):
-                    found.append(ensemble(row, block.factors, len(logits), len(cells), k, subsets, values))
+                for k, subsets, values in score_ensembles(logits, targets, sizes):
+                    found.append(make_ensemble(row, block.factors, len(logits), len(cells), k, subsets, values))
     return found
 
 
-def stacked(cells: Sequence[Cell], weights: str) -> tuple[list[np.ndarray], np.ndarray]:
-    """Logits (E, C) of each finished cell that has predictions, by seed, and targets (E,)."""
-    done = [predictions(cell, weights) for cell in sorted(cells, key=lambda cell: cell.seed) if cell.result]
+def stack_logits(cells: Sequence[Cell], weights: str) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return logits (E, C) of each finished cell that has predictions, by seed, and targets (E,)."""
+    done = [read_predictions(cell, weights) for cell in sorted(cells, key=lambda cell: cell.seed) if cell.result]
     there = [each for each in done if each is not None]
     if not there or any(not np.array_equal(targets, there[0][1]) for _, targets in there):
         return [], np.zeros(0, int)
     return [logits for logits, _ in there], there[0][1]
 
 
-def ensemble(
+def make_ensemble(
     row: str,
     factors: Mapping[str, str],
     n: int,
@@ -111,22 +111,28 @@ def ensemble(
     chosen: Sequence[Sequence[int]],
     values: np.ndarray,
 ) -> Ensemble:
-    """One size's scores over its subsets."""
-    error, nll, brier = (score(values[:, 0, which], values[:, 1, which]) for which in (ERROR, NLL, BRIER))
+    """Return one size's scores over its subsets."""
+    error, nll, brier = (summarize_scores(values[:, 0, which], values[:, 1, which]) for which in (ERROR, NLL, BRIER))
     # a millionth of a percent: less than an image, more than rounding
     above = float((values[:, 0, ERROR] > values[:, 1, ERROR] + 1e-6).mean())
     return Ensemble(row, factors, n, planned, k, len(chosen), math.comb(n, k), error, nll, brier, above)
 
 
+def from_json(value: Mapping[str, Any]) -> Ensemble:
+    """Return an ensemble of table.json; the logits behind it are not published."""
+    scores = {name: Score(**value[name]) for name in ("error", "nll", "brier")}
+    return Ensemble(**{**value, **scores})
+
+
 def note(table: Table, found: Sequence[Ensemble]) -> list[str]:
-    """Why there are none, if they were asked for."""
+    """Return why there are no ensembles, if they were requested."""
     if found or not table.ablation.about.get("ensemble"):
         return []
     return ["No ensembles: they need as many finished cells as asked for, with predictions of the same images."]
 
 
 def section(table: Table, found: Sequence[Ensemble]) -> Section:
-    """Scores against K, row by row."""
+    """Return the table of scores by K and row."""
     factors = factor_keys([each.factors for each in found])
     scores = ["Error, %", "its members’", "NLL, nats", "its members’", "Brier", "its members’"]
     lines = [["Row", *factors, "Cells", "K", "Subsets", *scores, "Error above its members’"]]
@@ -134,7 +140,7 @@ def section(table: Table, found: Sequence[Ensemble]) -> Section:
         texts = [
             text
             for own, decimals in ((each.error, 2), (each.nll, 3), (each.brier, 3))
-            for text in (plus_minus(own.mean, own.std, decimals), number(own.members, decimals))
+            for text in (format_mean_std(own.mean, own.std, decimals), format_number(own.members, decimals))
         ]
         where = [each.factors.get(key, "") for key in factors]
         counts = [str(each.n) if each.n == each.planned else f"{each.n}/{each.planned}", str(each.k)]
@@ -143,12 +149,12 @@ def section(table: Table, found: Sequence[Ensemble]) -> Section:
 
 
 def subset_count(found: Ensemble) -> str:
-    """How many, and of how many where that is not all."""
+    """Return the number of subsets, and of how many if not all."""
     return str(found.subsets) if found.subsets == found.total else f"{found.subsets} of {found.total}"
 
 
 def explanation(table: Table, found: Sequence[Ensemble]) -> str:
-    """What the numbers are, what their spread is not, and what is missing."""
+    """Return what the numbers are, what their spread is not, and what is missing."""
     parts = [
         "The softmax probabilities of K of a row's cells are averaged, on the test images; mean ± standard deviation "
         f"over all subsets of K cells, or {MOST} of them at random. Subsets share cells: they are not independent, "
@@ -174,7 +180,7 @@ def explanation(table: Table, found: Sequence[Ensemble]) -> str:
 
 
 def figure(table: Table, found: Sequence[Ensemble]) -> Figure:
-    """Means over the subsets of K cells, bars ± their standard deviation."""
+    """Draw means over the subsets of K cells, with bars ± their standard deviation."""
     blocks = []
     for block, _ in table.blocks:
         own = [each for each in found if each.factors == block.factors]
@@ -188,7 +194,7 @@ def figure(table: Table, found: Sequence[Ensemble]) -> Figure:
 
 
 def panels_of(rows: EnsemblesByRow, names: Sequence[str]) -> list[Panel]:
-    """The panels of a block: error, and NLL."""
+    """Return the panels of a block: error, and NLL."""
     return [
         Panel("", "K, cells averaged", up, partial(draw_panel, rows=rows, which=which, names=names))
         for which, up in PANELS
@@ -196,7 +202,7 @@ def panels_of(rows: EnsemblesByRow, names: Sequence[str]) -> list[Panel]:
 
 
 def draw_panel(axes: Axes, rows: EnsemblesByRow, which: str, names: Sequence[str]) -> None:
-    """A panel's lines; the marks of all rows at one K take at most half of the room to the next."""
+    """Draw a panel's lines; the marks of all rows at one K take at most half of the room to the next."""
     sizes = sorted({each.k for row in rows.values() for each in row})
     wide, _ = axes_size(axes)
     value_ticks(axes, sizes, wide)
@@ -211,7 +217,7 @@ def draw_panel(axes: Axes, rows: EnsemblesByRow, which: str, names: Sequence[str
 
 
 def draw_row(axes: Axes, points: Sequence[tuple[int, Score, bool]], index: int, moved: Transform) -> None:
-    """One row: its means joined, its spreads, and dotted what its members score on average."""
+    """Draw one row: its means joined, its spreads, and dotted its members' mean score."""
     colour, marker, dash = look(index)
     sizes, found = [k for k, *_ in points], [score for _, score, _ in points]
     given: dict[str, Any] = {"color": colour, "transform": moved}
@@ -225,12 +231,12 @@ def draw_row(axes: Axes, points: Sequence[tuple[int, Score, bool]], index: int, 
 
 
 def spread_of(score: Score) -> tuple[float, float] | None:
-    """Mean ± standard deviation over subsets; None of one subset."""
+    """Return mean ± standard deviation over subsets; None for one subset."""
     return None if score.std is None else (score.mean - score.std, score.mean + score.std)
 
 
 def caption_of(found: Sequence[Ensemble]) -> str:
-    """The caption: what the marks are, and what the bars are not."""
+    """Return the caption: what the marks are, and what the bars are not."""
     n = count_range([each.n for each in found])
     some = f", or {MOST} of them at random" if any(each.subsets < each.total for each in found) else ""
     missing = " Open mark: cells are missing." if any(each.n < each.planned for each in found) else ""

@@ -1,4 +1,4 @@
-"""How much the selected metric varies over seeds, early and late in training, as `ablation.spread` asks.
+"""The spread of the selected metric over seeds, early and late in training, as `ablation.spread` asks.
 
 spread: [1, 2, 4, 15]   # epochs after which it is compared
 """
@@ -16,8 +16,8 @@ from dropgrid.plotting.layout import Panel, panel_figure
 from dropgrid.plotting.series import draw_series
 from dropgrid.plotting.style import look
 from dropgrid.plotting.value_axes import log_axis
-from dropgrid.reports.columns import number
-from dropgrid.reports.section import Section, factor_keys, with_interval
+from dropgrid.reports.columns import format_number
+from dropgrid.reports.section import Section, factor_keys, format_with_interval
 from dropgrid.reports.table import Table
 from dropgrid.statistics.samples import Interval
 from dropgrid.statistics.standard_deviations import FEWEST, std_interval, std_ratio
@@ -63,13 +63,13 @@ def check(asked: Any, rows: Mapping[str, Any]) -> None:
 
 
 def compute(table: Table) -> list[Spread]:
-    """The spread of every row at every epoch asked for that two of its finished cells have."""
+    """Return the spread of every row at every requested epoch that at least two of its finished cells have."""
     ablation = table.ablation
     asked = ablation.about.get("spread")
     check(asked, {})
     found = []
     for block in ablation.blocks:
-        read = {row: curves(cells, ablation.task.selected) for row, cells in block.rows.items()} if asked else {}
+        read = {row: read_curves(cells, ablation.task.selected) for row, cells in block.rows.items()} if asked else {}
         for epoch in asked or ():
             values = {row: values_after(each, epoch) for row, each in read.items()}
             reference = values[ablation.baseline]
@@ -86,10 +86,10 @@ def compute(table: Table) -> list[Spread]:
 
 
 Curve = Mapping[int, float]
-"""Epoch -> the selected metric of a cell, as its metrics.csv has it."""
+"""Epoch -> the selected metric of a cell, from its metrics.csv."""
 
 
-def curves(cells: Sequence[Cell], metric: str) -> list[Curve]:
+def read_curves(cells: Sequence[Cell], metric: str) -> list[Curve]:
     """Return the curves of the finished cells."""
     return [cell.curve(metric) for cell in cells if cell.status == "finished"]
 
@@ -101,7 +101,7 @@ def values_after(read: Sequence[Curve], epoch: int) -> np.ndarray:
 
 
 def section(table: Table, found: Sequence[Spread]) -> Section:
-    """A line a row and epoch."""
+    """Return the table, one row and epoch per line."""
     factors = factor_keys([each.factors for each in found])
     values = [
         f"Mean, {table.ablation.task.unit}",
@@ -112,8 +112,8 @@ def section(table: Table, found: Sequence[Spread]) -> Section:
     for each in found:
         where = [each.factors.get(key, "") for key in factors]
         baseline = each.row == table.ablation.baseline
-        ratio = "baseline" if baseline else with_interval(each.ratio, each.ratio_ci95)
-        texts = [number(each.mean), with_interval(each.std, each.ci95), ratio]
+        ratio = "baseline" if baseline else format_with_interval(each.ratio, each.ratio_ci95)
+        texts = [format_number(each.mean), format_with_interval(each.std, each.ci95), ratio]
         lines.append([each.row, *where, str(each.epoch), str(each.n), *texts])
     return Section(
         "Spread over seeds",
@@ -126,9 +126,9 @@ def section(table: Table, found: Sequence[Spread]) -> Section:
 
 
 def figure(table: Table, found: Sequence[Spread]) -> Figure:
-    """Mean beside standard deviation, a line a row."""
+    """Draw mean beside standard deviation, one line per row."""
     rows = list(dict.fromkeys(each.row for each in found))
-    grid = [panels(block, rows, table.ablation.task) for block, _ in table.blocks]
+    grid = [spread_panels(block, rows, table.ablation.task) for block, _ in table.blocks]
     return panel_figure(f"{selected_title(table)} by epoch, and how much it varies over seeds", rows, grid, FIGURE_NOTE)
 
 
@@ -137,11 +137,11 @@ def selected_title(table: Table) -> str:
     return table.ablation.task.title(table.ablation.task.selected)
 
 
-def panels(block: Block, rows: list[str], task: TaskDescription) -> list[Panel]:
-    """The two panels of a block."""
+def spread_panels(block: Block, rows: list[str], task: TaskDescription) -> list[Panel]:
+    """Return the two panels of a block."""
     lines = {}
     for row in rows:
-        read = curves(block.rows.get(row, ()), task.selected)
+        read = read_curves(block.rows.get(row, ()), task.selected)
         epochs = sorted({epoch + 1 for each in read for epoch in each})
         values = {epoch: values_after(read, epoch) for epoch in epochs}
         lines[row] = {epoch: each for epoch, each in values.items() if len(each) > 1}

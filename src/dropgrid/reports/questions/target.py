@@ -1,4 +1,4 @@
-"""How many steps a row's cells take to a level of the selected metric, as `ablation.target` asks.
+"""The steps that a row's cells need to reach a level of the selected metric, as `ablation.target` asks.
 
 target: 90            # percent, of validation
 target: {train: 99}   # of training
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.reports.columns import plus_minus
-from dropgrid.reports.section import Section, factor_keys, with_interval
+from dropgrid.reports.columns import format_mean_std
+from dropgrid.reports.section import Section, factor_keys, format_with_interval
 from dropgrid.reports.table import Table
-from dropgrid.statistics.samples import Interval, Sample, describe, paired_ratio
+from dropgrid.statistics.samples import Interval, Sample, describe, geometric_ratio
 from dropgrid.store.cell import Cell
 
 ORDER = 50
@@ -25,10 +25,10 @@ SEEN = {"train": ", of its images as they were trained on"}
 
 @dataclass(frozen=True)
 class Target:
-    """A row's way to the target: its `n` finished cells, how many `reached` it, and the steps of those.
+    """How a row reaches the target: its `n` finished cells, how many `reached` it, and their steps.
 
     `ratio` is steps over the baseline's, a geometric mean over seeds, with its 95 % interval; None for the baseline and
-    where some cell of either never reached the target: what is not seen is not averaged.
+    if some cell of either never reached the target, because its steps are unknown.
     """
 
     row: str
@@ -54,35 +54,37 @@ def check(asked: Any, rows: Mapping[str, Any]) -> None:
         )
 
 
-def parted(asked: Any) -> tuple[str, float]:
-    """Return the phase whose metric is meant, and how high it should be, in percent."""
+def split_target(asked: Any) -> tuple[str, float]:
+    """Return the phase of the target metric, and the target in percent."""
     ((of, percent),) = asked.items() if isinstance(asked, Mapping) else [("val", asked)]
     return of, percent
 
 
 def compute(table: Table) -> list[Target]:
-    """Every row's way to the target, block by block; empty if none is asked for."""
+    """Return every row's steps to the target, block by block; empty if none is requested."""
     ablation = table.ablation
     asked = ablation.about.get("target")
     check(asked, {})
     found: list[Target] = []
     if asked is None:
         return found
-    of, percent = parted(asked)
+    of, percent = split_target(asked)
     for block in ablation.blocks:
-        taken = {row: steps(cells, ablation.task.metric(of), percent / 100) for row, cells in block.rows.items()}
+        taken = {
+            row: steps_to_target(cells, ablation.task.metric(of), percent / 100) for row, cells in block.rows.items()
+        }
         reference = taken[ablation.baseline]
         for row, own in taken.items():
             there = {seed: step for seed, step in own.items() if step is not None}
             all_reached = None not in own.values() and None not in reference.values()
             ratio: tuple[float | None, Interval | None] = None, None
             if row != ablation.baseline and all_reached and own:
-                ratio = paired_ratio(there, {seed: step for seed, step in reference.items() if step is not None})
+                ratio = geometric_ratio(there, {seed: step for seed, step in reference.items() if step is not None})
             found.append(Target(row, block.factors, len(own), len(there), describe([*there.values()]), *ratio))
     return found
 
 
-def steps(cells: Sequence[Cell], column: str, level: float) -> dict[int, int | None]:
+def steps_to_target(cells: Sequence[Cell], column: str, level: float) -> dict[int, int | None]:
     """Return seed -> the steps after which a finished cell first reached the level, by epoch; None if it never did."""
     found = {}
     for cell in cells:
@@ -93,7 +95,7 @@ def steps(cells: Sequence[Cell], column: str, level: float) -> dict[int, int | N
 
 
 def section(table: Table, found: Sequence[Target]) -> Section | None:
-    """A line a row; None if nothing is finished."""
+    """Return the table, one row per line; None if nothing is finished."""
     if not any(each.n for each in found):
         return None
     factors = factor_keys([each.factors for each in found])
@@ -101,10 +103,10 @@ def section(table: Table, found: Sequence[Target]) -> Section | None:
     for each in found:
         where = [each.factors.get(key, "") for key in factors]
         baseline = each.row == table.ablation.baseline
-        ratio = "baseline" if baseline else with_interval(each.ratio, each.ci95)
-        steps = plus_minus(each.steps.mean, each.steps.std, 0)
+        ratio = "baseline" if baseline else format_with_interval(each.ratio, each.ci95)
+        steps = format_mean_std(each.steps.mean, each.steps.std, 0)
         lines.append([each.row, *where, str(each.n), str(each.reached), steps, ratio])
-    of, percent = parted(table.ablation.about["target"])
+    of, percent = split_target(table.ablation.about["target"])
     task = table.ablation.task
     target = f"{percent:g} {task.unit} {task.shown.get(task.metric(of), task.metric(of)).lower()}"
     return Section(
