@@ -1,4 +1,4 @@
-"""A sweep of sixteen cells through a hundred kills and more: table and every weight as if nothing had happened.
+"""A sweep of the demo's rows through a hundred kills and more: table and every weight as if nothing had happened.
 
 `make test-faults`; its figures go where DROPGRID_FAULTS says.
 """
@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
 from chaos import Chaos, Sweep
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.faults
 SWEEP = ["+ablation=demo", "seed=0,1", "augment=crop_flip", "lr_schedule.warmup=0.1", "trainer.max_epochs=30"]
 WATCHED = ["sweep.checkpoint.steps=5", "sweep.retries.SIGKILL=100000", "sweep.retries.SIGTERM=9"]
 KILLS = {"training": 70, "parent": 21, "validation": 3, "checkpoint write": 3, "result write": 3}
+CELLS = 2 * len(yaml.safe_load(Path("conf/ablation/demo.yaml").read_text())["ablation"]["rows"])
 DAMAGED, SECONDS = 4, 1500
 APART = ("timing", "provenance")
 
@@ -43,7 +45,7 @@ def disturbed(tmp_path_factory, alone):
     weights = next(alone.outputs.glob("runs/*/last.safetensors")).stat().st_size
     full = sweep.start(largest_file=weights // 2)
     output, _ = full.communicate()
-    assert full.returncode == 1 and "16 failed" in output and "DiskFull" in output and "Traceback" not in output, output
+    assert full.returncode == 1 and f"{CELLS} failed" in output and "DiskFull" in output and "Traceback" not in output, output
     assert not sweep.results()
     chaos.done["full file system"] += 1
     sweep.start()
@@ -80,13 +82,13 @@ def test_it_happened(disturbed):
     assert all(chaos.done[what] >= n for what, n in KILLS.items()) and sum(KILLS.values()) >= 100
     assert 2 <= chaos.done["damaged checkpoint"] <= DAMAGED
     # each kill of a cell makes an attempt more, each of the command one at least
-    assert attempts(sweep) >= 16 + 16 + sum(KILLS.values())
+    assert attempts(sweep) >= 2 * CELLS + sum(KILLS.values())
 
 
 def test_every_weight_and_result_is_as_if_nothing_had(alone, disturbed):
     sweep, _ = disturbed
     mine, theirs = sweep.results(), alone.results()
-    assert len(theirs) == 16 and mine.keys() == theirs.keys()
+    assert len(theirs) == CELLS and mine.keys() == theirs.keys()
     for cell, result in mine.items():
         assert {k: v for k, v in result.items() if k not in APART} == {
             k: v for k, v in theirs[cell].items() if k not in APART
@@ -138,7 +140,7 @@ def test_the_figures_are_kept(alone, disturbed):
         pytest.skip("DROPGRID_FAULTS names no file")
     machine = json.loads(next(sweep.outputs.glob("runs/*/environment.json")).read_text())
     figures = {
-        "cells": 16,
+        "cells": CELLS,
         "kills": {what: chaos.done[what] for what in KILLS},
         "others": {what: n for what, n in chaos.done.items() if what not in KILLS},
         "attempts": attempts(sweep),
