@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
@@ -21,10 +22,14 @@ from dropgrid.store import schemas
 from dropgrid.store.cell import Cell
 from dropgrid.store.files import read_yaml, write_json
 from dropgrid.store.layout import EvaluationFolder, Outputs
+from dropgrid.store.lease import Lease
 from dropgrid.store.records import is_finished, read_failure, read_lines
 
 Failed = list[tuple[Cell, dict[str, Any]]]
 """Cells, and of each the class and message of what ended it, and where its log is."""
+
+TAKEN = "LeaseTaken"
+"""Class of a measurement whose command was held up until another took its place."""
 
 
 def finished(name: str, outputs: Path, jobs: int | str) -> Plan:
@@ -151,7 +156,7 @@ def attempt(
 
     for _ in range(TRIES):
         failure = try_once(plan, cell, evaluation, variables, stop)
-        if failure is None or failure["class"] != DIED:
+        if failure is None or failure["class"] not in (DIED, TAKEN):
             break
     return failure
 
@@ -167,24 +172,47 @@ def try_once(
     from dropgrid.execution.worker import enter
 
     place = place_of(cell, evaluation)
-    shutil.rmtree(place.folder, ignore_errors=True)
-    place.result.unlink(missing_ok=True)  # it has lost its arrays
-    make_folder(place.folder)
-    job = {"id": cell.id, "name": f"{evaluation.label} of {plan.name}/{cell.label}", **asdict(evaluation)}
-    arguments = (measure_cell, job, place.folder, dict(variables), frozenset(ROOTS))
-    child = forkserver.start(enter, arguments, evaluation.label)
-    try:
-        while child.is_alive() and not stop.is_set():
-            wait([child.sentinel], timeout=0.2)
-    finally:
-        end(child, 0.0, stop)
-        without_home_path(place.log)
-    if place.result.exists() or stop.is_set():
-        shutil.rmtree(place.folder, ignore_errors=True)
+    lease = take_turn(cell, evaluation, stop)
+    if lease is None:
         return None
+    try:
+        place.result.unlink(missing_ok=True)  # it has lost its arrays
+        place.failure.unlink(missing_ok=True)
+        job = {"id": cell.id, "name": f"{evaluation.label} of {plan.name}/{cell.label}", **asdict(evaluation)}
+        arguments = (measure_cell, job, place.folder, dict(variables), frozenset(ROOTS))
+        child = forkserver.start(enter, arguments, evaluation.label)
+        try:
+            while child.is_alive() and not stop.is_set() and lease.beat():
+                wait([child.sentinel], timeout=0.2)
+        finally:
+            end(child, 0.0, stop, lease.beat)
+        if not lease.mine():
+            return {"class": TAKEN, "message": "held up for so long that another command measures it", "log": ""}
+        without_home_path(place.log)
+        if place.result.exists() or stop.is_set():
+            shutil.rmtree(place.folder, ignore_errors=True)
+            return None
+    finally:
+        lease.release()
     kind, message = forkserver.exit_failure(child)
     ended = {"class": kind, "message": message}
     return {**ended, **(read_failure(place) or {}), "log": str(place.log.relative_to(cell.folder))}
+
+
+def take_turn(cell: Cell, evaluation: Evaluation, stop: threading.Event) -> Lease | None:
+    """Take the lease of an evaluation, which one command at a time measures; None if it is measured, or on a stop."""
+    lease = Lease(place_of(cell, evaluation).folder)
+    while not stop.is_set():
+        make_folder(lease.folder)
+        if lease.acquire():
+            if not measured(cell, evaluation):
+                return lease
+            shutil.rmtree(lease.folder, ignore_errors=True)
+            lease.release()
+        if measured(cell, evaluation):
+            return None
+        time.sleep(0.2)
+    return None
 
 
 def notes(plan: Plan, evaluation: Evaluation) -> dict[str, list[str]]:
