@@ -1,10 +1,14 @@
 """What is written before the first cell, and the line that says where a sweep stands."""
 
+import io
 import json
+import shutil
 
 import pytest
 
 from dropgrid.cli import launch
+from dropgrid.commands import terminal
+from dropgrid.execution.pool import policy
 from dropgrid.planning.plan import plans
 from dropgrid.store.identity import source_fingerprint
 from dropgrid.store.manifest import write_plan
@@ -62,3 +66,16 @@ def test_the_head_line_counts_what_is_finished_and_by_older_source(tmp_path):
         "older: 2 cells, 2 already finished, 1 of them trained by a different version of the code: kept "
         "(sweep.rerun=stale trains them again)"
     )
+
+
+def test_an_ablations_folder_that_was_removed_while_it_trained_is_written_again(tmp_path):
+    class Engine:
+        def run(self, plan, cells, rules, console):
+            shutil.rmtree(tmp_path / "ablations")
+            return True
+
+    (plan,) = plans([*TINY, "regularizer=none,dropout", "name=removed"])
+    printed = io.StringIO()
+    assert launch.train_cells(plan, policy(plan), Engine(), terminal(file=printed))
+    assert "was removed meanwhile" in printed.getvalue()
+    assert len(json.loads((tmp_path / "ablations/removed/cells.json").read_text())) == 2

@@ -147,7 +147,11 @@ def train_cells(plan: Plan, rules: Policy, engine: AbstractEngine, console: Cons
         if is_finished(cell.run):
             tidy(cell.run)
     console.print(heading(plan), soft_wrap=True)
-    return bool(cells) and engine.run(plan, cells, rules, console)
+    stopped = bool(cells) and engine.run(plan, cells, rules, console)
+    if not folder.cells.exists():
+        console.print(f"{folder.folder} was removed meanwhile: it is written again", soft_wrap=True, style="yellow")
+        write_plan(plan.outputs, plan.name, plan.about, plan.cells)
+    return stopped
 
 
 def heading(plan: Plan) -> str:
