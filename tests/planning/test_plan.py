@@ -192,6 +192,7 @@ def test_a_second_regularizer_is_part_of_the_cell():
         (["+optimizer.lrr=0.1"], "one slip away from the existing key optimizer.lr"),
         (["++trainer.max_epoch=3"], "one slip away from the existing key trainer.max_epochs"),
         (["+optimizer.lr=0.1"], "optimizer.lr exists already; override it without the +"),
+        (["+scale=demo", "seed=0"], r"\+scale=demo: scale has an option already; .* without the \+: scale=demo"),
         (["regularizer=[dropblock,dropout]"], r"stack a second one: .*\+regularizer@regularizer_2=dropout"),
         (["+ablation=demo", "+ablation=depth"], r"several are one list, as \+ablation=a,b"),
         (["data=image_folder", "data.root=nowhere", "data.batch_size=all"], "data.root=nowhere is not a folder"),
