@@ -25,6 +25,10 @@ from dropgrid.files import (
 )
 from dropgrid.store.layout import Outputs
 
+pytestmark = pytest.mark.survives(
+    "a link, a pipe or no room in the place of a file; a writer held up before its rename"
+)
+
 
 def new(file):
     file.write(b"new")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.survives("a launcher that loses its jobs or refuses its settings")
+
 ROOT = Path(__file__).parents[2]
 TINY = [
     *("data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model=resnet14", "model.width=0.25"),

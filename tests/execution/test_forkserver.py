@@ -19,6 +19,8 @@ from dropgrid.execution import forkserver
 from dropgrid.execution.supervisor import Policy, supervise
 from dropgrid.execution.worker import enter
 
+pytestmark = pytest.mark.survives("a dead forkserver, a TMPDIR too long for sockets")
+
 ROOT = Path(__file__).parents[2]
 CELL = {"id": "abc", "name": "n", "config": {"seed": 1}, "local": {"paths": {}}}
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model=resnet14", "model.width=0.25"]

@@ -12,6 +12,8 @@ from dropgrid.store.files import write_json
 from dropgrid.store.layout import Outputs
 from dropgrid.store.lease import Lease
 
+pytestmark = pytest.mark.survives("two commands that measure one cell")
+
 EVALUATION = SimpleNamespace(id="e", label="calibration")
 
 

@@ -11,6 +11,8 @@ import pytest
 from dropgrid.errors import UserError
 from dropgrid.store.filesystem import probe
 
+pytestmark = pytest.mark.survives("a file system without locks, hard links, fsync, room or long names")
+
 
 def unsupported(number=errno.ENOTSUP):
     def refuse(*_, **__):

@@ -14,6 +14,8 @@ from dropgrid.errors import UserError
 from dropgrid.store import lease as module
 from dropgrid.store.lease import Lease, holder
 
+pytestmark = pytest.mark.survives("a lease that is damaged, silent, taken at once by two, or another machine's")
+
 
 class Clock:
     """The module's time: it goes on by what is slept alone."""

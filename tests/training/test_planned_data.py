@@ -24,7 +24,10 @@ SMALL = ["data=image_folder", "data.batch_size=4", "model=mlp", "model.hidden=[8
 STREAMED = ["data.memory_limit=0", "data.workers=0"]
 
 # Python 3.12 warns that a fork in a process with threads may deadlock; the workers run no thread's code
-pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning"),
+    pytest.mark.survives("data changed between plan, start, resume and evaluation"),
+]
 
 
 def images(root, seed=0, count=6):

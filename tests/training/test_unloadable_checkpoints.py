@@ -11,6 +11,8 @@ from dropgrid.planning.plan import plans
 from dropgrid.store import checkpoints
 from dropgrid.training.train import train
 
+pytestmark = pytest.mark.survives("a checkpoint with the right hash that cannot be loaded")
+
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model=resnet14", "model.width=0.25"]
 TINY += ["trainer.max_epochs=3", "regularizer=dropblock", "regularizer.block_size=3", "sweep.checkpoint.steps=2"]
 
