@@ -64,6 +64,25 @@ def test_a_node_lost_in_the_middle_costs_nothing(tmp_path, python, alone):
     assert not cluster.of(0) and not cluster.of(1)
 
 
+@pytest.mark.survives("a cluster that loses every job")
+def test_a_cluster_lost_whole_is_no_success_and_the_same_command_goes_on(tmp_path, python, alone):
+    with Ray(Path(python).parent) as cluster:
+        sweep = there(tmp_path / "outputs", python, f"hydra.launcher.ray.init.address='{cluster.address}'")
+        process = sweep.start()
+        try:
+            wait_for(lambda: nodes(sweep), 240)
+            for node in (0, 1, 2):
+                cluster.kill(node)
+            text = sweep.ended(process, 1)
+        finally:
+            process.kill()
+            process.communicate()
+        assert "cells were not trained" in text and "Traceback" not in text
+    sweep = Sweep(tmp_path / "outputs", CELLS, python)
+    sweep.run()
+    sweep.same(alone)
+
+
 @pytest.mark.parametrize(
     ("mode", "words"),
     [("token", "no token was found; wanted is"), ("disabled", "it does not answer; is it up?")],

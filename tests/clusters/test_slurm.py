@@ -100,6 +100,24 @@ def test_ctrl_c_calls_the_jobs_back_and_the_same_command_goes_on(sweep, slurm, a
     sweep.same(alone)
 
 
+@pytest.mark.survives("a cluster that loses every job")
+def test_a_sweep_whose_jobs_were_all_cancelled_is_no_success_and_the_same_command_goes_on(sweep, slurm, alone):
+    sweep.overrides += ["sweep.retries.Lost=0"]
+    process = sweep.start()
+    try:
+        training(sweep)
+        while jobs := slurm.jobs("PENDING,RUNNING"):
+            for job in jobs:
+                slurm.do("scancel", job)
+        text = sweep.ended(process, 1)
+    finally:
+        process.kill()
+        process.communicate()
+    assert "cells were not trained" in text and "the same command trains them" in text and "Traceback" not in text
+    sweep.run()
+    sweep.same(alone)
+
+
 def test_what_cannot_be_asked_for_is_a_line(sweep):
     for override, message in [
         ("sweep.cells_per_job=0", "error: sweep.cells_per_job must be a whole number, 1 or more, got 0"),
