@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lower.add_argument("--lower-is-better", action="store_true", default=None, help=more)
     lower.add_argument("--higher-is-better", action="store_false", dest="lower_is_better", help=more)
     expected.add_argument("--unit", choices=("percent", "fraction", "none"), help="of the metric, if not as guessed")
+    expected.add_argument("--wide", action="store_true", help="all columns, however narrow the terminal")
     expected.add_argument("--title", help="of the table and the page")
     more = "where table.{md,csv,tex,json}, figures and report.html are written; default: compared"
     expected.add_argument("--to", metavar="FOLDER", type=Path, default=Path("compared"), help=more)
@@ -53,5 +54,5 @@ def act(given: argparse.Namespace) -> int:
     found = compare(read_runs(given.files), **options)
     for line in found.said:
         say(line)
-    print_report(Report(found.report, found.write(given.to)))
+    print_report(Report(found.report, found.write(given.to)), wide=given.wide)
     return 0

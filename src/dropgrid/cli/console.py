@@ -77,20 +77,22 @@ def ago(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s ago"
 
 
-def print_report(report: "Report", evaluations: Sequence[str] = ()) -> str:
+def print_report(report: "Report", evaluations: Sequence[str] = (), *, wide: bool = False) -> str:
     """Print a table as wide as the terminal, below it the evaluations that it has no room for, and the paths; return
-    what was printed.
+    what was printed. `wide` prints all columns.
     """
     from dropgrid.reports.columns import separate_evaluations
     from dropgrid.reports.formats.evaluation_lines import evaluation_tables
-    from dropgrid.reports.report import PIPE_WIDTH
+    from dropgrid.reports.formats.terminal import PIPE_WIDTH, plain_text
 
     console = terminal() if sys.stdout.isatty() else terminal(width=PIPE_WIDTH)
+    if wide:
+        console.width = max(console.width, report.renderable.full_width)
     with console.capture() as captured:
         if console.is_terminal:
             console.print(report.renderable)
         else:
-            console.print(report.text, soft_wrap=True)
+            console.print(plain_text(report.table, console.width), soft_wrap=True)
         shown = separate_evaluations(report.table.rows)  # with the table
         for name in dict.fromkeys(each for each in evaluations if each not in shown):
             for each in evaluation_tables(report.table, name):

@@ -22,6 +22,7 @@ def run(words: Sequence[str]) -> int:
     expected = command_parser("report", __doc__ or "")
     expected.add_argument("names", metavar="NAME", nargs="*", help="an ablation or a sweep")
     more = "add the rows of a CSV (columns row, seed, accuracy), in later reports too"
+    expected.add_argument("--wide", action="store_true", help="all columns, however narrow the terminal")
     expected.add_argument("--import", metavar="FILE", dest="imports", type=Path, action="append", default=[], help=more)
     more = "compute the table of a published folder, such as results/demo, again from the values in it; writes nothing"
     expected.add_argument("--from", metavar="FOLDER", dest="published", type=Path, help=more)
@@ -45,7 +46,7 @@ def act(given: argparse.Namespace) -> int:
     for file in given.forget:
         external_results.forget_results(file, folder)
     report = write_report(name, given.outputs)
-    text = print_report(report)
+    text = print_report(report, wide=given.wide)
     GIVEN.set(Answer(Path(given.outputs), [name], [], text))
     return 0
 
@@ -60,7 +61,7 @@ def act_on_published(given: argparse.Namespace) -> int:
     if given.names or given.imports or given.forget:
         raise UserError(f"--from {given.published} takes no NAME, --import or --forget: nothing is written")
     with recompute_table(given.published) as (table, contents):
-        print_report(Report(table, []))
+        print_report(Report(table, []), wide=given.wide)
         kept = ", ".join(question.answers_to_publish(table))
     other = differing_tables(given.published, contents)
     if kept:

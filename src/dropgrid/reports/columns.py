@@ -58,7 +58,7 @@ def table_columns(table: Table) -> list[Column]:
     ]
     if any(row.comparison is not None for row in rows):
         found.append(Column("Simultaneous", "[95 % CI]", format_simultaneous, 1))
-    found.append(Column("Verdict", "", format_verdict, 2, left=True))
+    found.append(Column("Verdict", "", format_verdict, left=True))
     if any(row.trained for row in rows):
         found.append(Column("Trained", "seeds [95 % CI of %]", format_trained, 1))
     if any(row.published for row in rows):

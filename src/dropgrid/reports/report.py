@@ -12,9 +12,6 @@ from dropgrid.store.ablation import read
 from dropgrid.store.files import write as write_file
 from dropgrid.store.layout import AblationFolder, Outputs
 
-PIPE_WIDTH = 180
-"""Characters per line if the output is not a terminal."""
-
 
 @dataclass(frozen=True)
 class Report:
@@ -31,7 +28,7 @@ class Report:
     @property
     def text(self) -> str:
         """The table as plain text."""
-        return plain_text(self.table, PIPE_WIDTH)
+        return plain_text(self.table)
 
 
 def write_report(name: str, outputs: Path | str) -> Report:

@@ -21,7 +21,7 @@ NAME = "scoreboard"
 COUNTED = {HOLDS: "hold", REFUTED: "are refuted", EQUAL: "are equal to their bound", OPEN: "are open"}
 """Verdict -> how a number of claims with it is worded."""
 
-HEAD = ("Claim", "Source", "Ours [95 %, all claims of a table]", "n", "Dose", "Verdict", "Protocol", "Stated", "Table")
+HEAD = ("Claim", "Source", "Ours [95 %, all claims of a table]", "n", "Dose", "Scale", "Verdict", "Protocol", "Stated", "Table")
 
 
 def scoreboard(results: Path) -> list[dict[str, Any]]:
@@ -87,7 +87,7 @@ def cells_of(claim: Mapping[str, Any]) -> tuple[str, ...]:
     where = f"[{claim['table']}](../results/{claim['table']}/figure.png)"
     block = f" ({claim['block']})" if claim["block"] else ""
     text = re.sub(r"([<>*_|])", r"\\\1", claim["claim"] + block)
-    facts = (str(claim["n"]), dose, claim["verdict"], claim["protocol"], claim["stated"])
+    facts = (str(claim["n"]), dose, claim["scale"] or "–", claim["verdict"], claim["protocol"], claim["stated"])
     return (text, claim["source"] or "–", ours, *facts, where)
 
 

@@ -7,10 +7,13 @@ import re
 
 import pytest
 
+from dropgrid.cli.console import print_report
+from dropgrid.reports.columns import table_columns
 from dropgrid.reports.formats import csv as csv_format
 from dropgrid.reports.formats import json as json_format
 from dropgrid.reports.formats import latex, markdown
 from dropgrid.reports.formats.terminal import plain_text
+from dropgrid.reports.report import Report
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -121,8 +124,19 @@ def test_published_numbers_stand_beside_ours_only_where_there_are_any(fake):
 def test_a_narrow_terminal_keeps_names_accuracies_and_intervals(fake, width):
     text = plain_text(table_of(fake.add()), width)
     assert max(len(line) for line in text.splitlines()) <= width
-    assert "dropblock_fixed_keep_prob " in text and "±" in text and "[" in text
+    assert "dropblock_fixed_keep_prob " in text and "±" in text and "[" in text and "Verdict" in text
     assert ("Left out" in text) == (width < 160)
+
+
+def test_wide_shows_all_columns_however_narrow_the_terminal(fake, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    table = table_of(fake.add())
+    print_report(Report(table, []))
+    assert "Left out" in capsys.readouterr().out
+    print_report(Report(table, []), wide=True)
+    out = capsys.readouterr().out
+    assert "Left out" not in out and all(column.heading.split()[-1] in out for column in table_columns(table))
 
 
 def test_names_are_text_on_the_terminal_not_markup(fake):

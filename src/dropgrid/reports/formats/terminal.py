@@ -23,6 +23,9 @@ COLOURS = {True: "green", False: "red"}
 GAP = 3
 """Between columns, in characters."""
 
+PIPE_WIDTH = 180
+"""Characters a line if the output is not a terminal."""
+
 HEADING = 11
 """A heading is not broken into lines shorter than this."""
 
@@ -51,7 +54,12 @@ class Terminal:
         for evaluation in separate_evaluations(self.table.rows):
             yield from evaluation_tables(self.table, evaluation)
         if left_out:
-            yield format_bullet(f"Left out on this narrow terminal: {', '.join(left_out)}.")
+            yield format_bullet(f"Left out on this narrow terminal: {', '.join(left_out)}; report.html has all.")
+
+    @property
+    def full_width(self) -> int:
+        """The number of characters that all columns need."""
+        return self.width(table_columns(self.table))
 
     def width(self, shown: Sequence[Column]) -> int:
         """Return the number of characters that the widest block needs."""
@@ -106,7 +114,7 @@ def format_bullet(text: str) -> RenderableType:
     return Group(grid)
 
 
-def plain_text(table: Table, width: int = 160) -> str:
+def plain_text(table: Table, width: int = PIPE_WIDTH) -> str:
     """Return the table as plain text."""
     console = terminal(width=width, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
