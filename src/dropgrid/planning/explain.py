@@ -114,7 +114,8 @@ def cause(error: Exception, overrides: Sequence[Override]) -> str:
             continue
         allowed = group_options(key)
         if each.is_add() and str(error).startswith(f"Multiple values for {key}."):
-            return f"{each.input_line}: {key} has an option already; choose another without the +: {each.input_line[1:]}"
+            line = each.input_line or ""
+            return f"{line}: {key} has an option already; choose another without the +: {line[1:]}"
         if allowed and not each.is_delete():
             wrong = next((value for value in values_of(each) if value not in (*allowed, "null")), None)
             if wrong is not None:

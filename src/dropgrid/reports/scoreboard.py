@@ -21,7 +21,10 @@ NAME = "scoreboard"
 COUNTED = {HOLDS: "hold", REFUTED: "are refuted", EQUAL: "are equal to their bound", OPEN: "are open"}
 """Verdict -> how a number of claims with it is worded."""
 
-HEAD = ("Claim", "Source", "Ours [95 %, all claims of a table]", "n", "Dose", "Scale", "Verdict", "Protocol", "Stated", "Table")
+HEAD = (
+    *("Claim", "Source", "Ours [95 %, all claims of a table]", "n", "Dose", "Scale"),
+    *("Verdict", "Protocol", "Stated", "Table"),
+)
 
 
 def scoreboard(results: Path) -> list[dict[str, Any]]:
