@@ -61,7 +61,7 @@ RULES: dict[str, Elsewhere | Planned | Run] = {
     r"python scripts/train\.py data=image_folder .*": Planned((("FOLDER", "pictures"),)),
     r"python scripts/train\.py( .*)?": Planned(),
     # beside a finished ablation
-    r"python scripts/status\.py demo": Run(slow=False),
+    r"python scripts/status\.py demo( +--html)?": Run(slow=False),
     r"python scripts/report\.py demo( +--wide)?": Run(slow=False),
     r"python scripts/report\.py +--from results/NAME": Elsewhere(
         "of a table of its own", "tests/reports/test_publish.py"

@@ -5,6 +5,8 @@ Reads files only, and may run at any time, on any machine that sees the folder.
 
   --failed        only the failures, each with its log and the command that trains it again; exit code 1 if any
   --follow CELL   a cell's log until the cell ends; CELL is an id, its beginning, or ROW/seed0; exit code 1 if it failed
+  --html [FILE]   a page with the cells and the validation curves of each row, which a browser loads again while cells
+                  train; FILE is by default status.html in the ablation's folder. Ends with the last cell, or Ctrl-C.
   --json          for programs. Without NAME: {outputs, ablations}; with NAME: {outputs, ablations, rows, cells}.
                   ablations: name, cells, finished, running, failed, interrupted, pending, older_source, last_activity
                   (Unix time), seconds_to_go; or name, error where one cannot be read.
@@ -33,7 +35,11 @@ from dropgrid.store.ablation import names, read
 from dropgrid.store.ablation_status import AblationStatus, described_failure
 from dropgrid.store.cell import Cell
 from dropgrid.store.earlier_format import advice
+from dropgrid.store.layout import Outputs
 from dropgrid.store.status import STATUSES
+
+OWN = Path()
+"""--html without FILE."""
 
 COLOURS = {"finished": "green", "running": "cyan", "failed": "red", "interrupted": "yellow", "pending": ""}
 BAR = 16
@@ -49,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     expected.add_argument("name", metavar="NAME", nargs="?", help="an ablation or a sweep")
     expected.add_argument("--failed", action="store_true", help="only the failures")
     expected.add_argument("--json", action="store_true", help="for programs")
+    expected.add_argument("--html", metavar="FILE", nargs="?", type=Path, const=OWN, help="a page that stays current")
     expected.add_argument("--follow", metavar="CELL", help="a cell's log as it grows")
     return run_command(act, expected, arguments)
 
@@ -57,6 +64,8 @@ def act(given: argparse.Namespace) -> int:
     """Print what the flags request; return 1 for --failed if cells failed."""
     if given.follow is not None:
         return follow(*find(given.follow, given.outputs, given.name), given.outputs)
+    if given.html is not None:
+        return keep_page(given)
     found, unreadable = statuses(given.outputs, given.name)
     if given.json:
         print(json.dumps(as_json(found, unreadable, given), indent=1, allow_nan=False))
@@ -69,6 +78,19 @@ def act(given: argparse.Namespace) -> int:
     for name, error in unreadable.items() if not given.json else []:
         console.show(Text(f"{name}: {error}", style="red"))
     return 1 if given.failed and any(each.of("failed") for each in found) else 0
+
+
+def keep_page(given: argparse.Namespace) -> int:
+    """Write the page of an ablation until its cells have ended."""
+    from dropgrid.cli.status_page import keep_current
+
+    if not given.name:
+        there = ", ".join(names(given.outputs)) or "none was run yet"
+        raise UserError(f"--html takes the NAME of an ablation: {there}")
+    ablation = read(given.name, given.outputs)
+    path = Outputs(given.outputs).ablation(ablation.name).status_page if given.html == OWN else given.html
+    keep_current(path, lambda: AblationStatus(read(given.name, given.outputs)))
+    return 0
 
 
 def statuses(outputs: Path, name: str | None) -> tuple[list[AblationStatus], dict[str, str]]:

@@ -258,6 +258,11 @@ class AblationFolder:
         """What was sent to W&B."""
         return self.folder / "wandb.json"
 
+    @property
+    def status_page(self) -> Path:
+        """The page that shows its cells while they train."""
+        return self.folder / "status.html"
+
     def table(self, kind: str) -> Path:
         """Return the table as `md`, `csv`, `tex` or `json`."""
         return self.folder / f"table.{kind}"
