@@ -9,6 +9,7 @@ import yaml
 
 from dropgrid.reports.figure_index import figure_captions
 from dropgrid.reports.publish import update_page
+from dropgrid.reports.scoreboard import cells_of
 from dropgrid.tasks.description import CLASSIFICATION
 from manual import docstrings
 from manual.options import ROOT
@@ -75,6 +76,17 @@ def result(folder: Path) -> str:
     return f"{heading}\n\n{pictures(folder)}\n\n{body}\n\nAll numbers, machine and versions: {kept}."
 
 
+def findings(name: str) -> str:
+    """What the published tables of an ablation say of its claims, a line each."""
+    lines = []
+    for claim in json.loads((RESULTS / "scoreboard.json").read_text())["claims"]:
+        if claim["table"].partition("@")[0] == name:
+            text, _, ours, n, dose, scale, verdict, protocol, stated, _ = cells_of(claim)
+            of = f"n = {n}, dose {dose}, `scale={scale}`, {protocol} protocol, stated {stated}"
+            lines.append(f"- **{verdict}**: {text}. Ours: {ours} ({of}).")
+    return "\n".join(lines) or "No claim of its source is tested by a published table."
+
+
 def page(path: Path) -> str:
     """An ablation's page."""
     text, name = path.read_text(), path.stem
@@ -83,6 +95,7 @@ def page(path: Path) -> str:
         MADE,
         f"# {about['title']}",
         about["question"],
+        f"**What was found**\n\n{findings(name)}",
         f"    python scripts/train.py +ablation={name}",
         f"- Claim: {said(text, 'Claim')}\n- Expected: {said(text, 'Expected')}\n- Cost: {said(text, 'Cost')}",
         f"Rows and settings: [conf/ablation/{name}.yaml](../../conf/ablation/{name}.yaml).",
