@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dropgrid.store.answers import GIVEN, Answer, answered
+from dropgrid.store import answers
+from dropgrid.store.answers import GIVEN, Answer, answered, reading
 
 ROOT = Path(__file__).parents[2]
 TEXT = "demo: 2 cells, 2 already finished\n"
@@ -29,9 +30,12 @@ class Command:
         (self.data / "a").mkdir(parents=True)
         (self.data / "a" / "0.png").write_bytes(b"0")
         self.text = TEXT
+        self.meanwhile = lambda: None
 
     def run(self):
         self.runs += 1
+        reading(self.outputs, "demo")
+        self.meanwhile()
         GIVEN.set(Answer(self.outputs, ["demo"], [str(self.data)], self.text))
         return self.code
 
@@ -53,6 +57,7 @@ class Command:
 @pytest.fixture
 def command(fake, tmp_path, monkeypatch):
     monkeypatch.delenv("DROPGRID_TARGETS", raising=False)
+    monkeypatch.setattr(answers, "CLOCK", 0)  # the data were written this very moment
     return Command(fake, tmp_path)
 
 
@@ -82,6 +87,49 @@ def test_it_is_forgotten_when(command, change):
     assert command() and not command()
     CHANGES[change](command)
     assert command()
+
+
+MEANWHILE = [name for name in CHANGES if name != "results are imported"]  # what a report writes does not count
+
+
+@pytest.mark.parametrize("change", MEANWHILE)
+def test_what_changes_while_the_command_runs_is_no_part_of_its_answer(command, change):
+    command.meanwhile = lambda: CHANGES[change](command)
+    assert command() and not command.kept
+
+
+def test_configs_that_change_while_the_command_runs_are_no_part_of_its_answer(command, monkeypatch, tmp_path):
+    own = tmp_path / "own" / "ablation" / "mine.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("rows: {a: []}")
+    monkeypatch.setenv("DROPGRID_CONF", str(own.parents[1]))
+    command.meanwhile = lambda: own.write_text("rows: {a: [], b: []}")
+    assert command() and not command.kept
+    command.meanwhile = lambda: None
+    assert command() and not command()
+
+
+def test_configs_behind_a_link_are_followed_or_not_answered_for(command, monkeypatch, tmp_path):
+    real = tmp_path / "real"
+    real.mkdir()
+    (real / "mine.yaml").write_text("rows: {a: []}")
+    (tmp_path / "own" / "ablation").mkdir(parents=True)
+    monkeypatch.setenv("DROPGRID_CONF", str(tmp_path / "own"))
+    (tmp_path / "own" / "ablation" / "mine.yaml").symlink_to(real / "mine.yaml")
+    assert command() and not command()
+    (real / "mine.yaml").write_text("rows: {a: [], b: []}")
+    assert command() and not command()
+    (tmp_path / "own" / "data").symlink_to(real)
+    assert command() and command() and command()
+
+
+def test_a_home_folder_is_where_the_configs_are_looked_for(command, monkeypatch, tmp_path):
+    (tmp_path / "conf").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DROPGRID_CONF", "~/conf")
+    assert command() and not command()
+    monkeypatch.setenv("DROPGRID_CONF", "~nobody/conf")
+    assert command() and command()
 
 
 def test_it_holds_for_one_command_line_and_environment(command, monkeypatch, tmp_path):

@@ -188,6 +188,7 @@ def show_report(plan: Plan, evaluations: Sequence[str]) -> None:
     """Write the report; print its table, below it the evaluations that the table has no room for, and the paths."""
     from dropgrid.reports.report import write_report  # pandas and matplotlib: once there is something to show
 
+    answers.reading(plan.outputs, plan.name)
     PRINTED[plan.name] = listing.print_report(write_report(plan.name, plan.outputs), evaluations)
 
 

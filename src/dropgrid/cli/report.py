@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dropgrid.commands import command_parser, run_command, say
 from dropgrid.errors import UserError
-from dropgrid.store.answers import GIVEN, Answer, answered
+from dropgrid.store.answers import GIVEN, Answer, answered, reading
 from dropgrid.store.layout import Outputs
 
 
@@ -45,6 +45,7 @@ def act(given: argparse.Namespace) -> int:
         external_results.import_results(path, read(name, given.outputs), folder)
     for file in given.forget:
         external_results.forget_results(file, folder)
+    reading(Path(given.outputs), name)
     report = write_report(name, given.outputs)
     text = print_report(report, wide=given.wide)
     GIVEN.set(Answer(Path(given.outputs), [name], [], text))

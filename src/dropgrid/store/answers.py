@@ -3,7 +3,7 @@
 Planning and reporting need torch, pandas and matplotlib, which take seconds to import; to see that no file has changed
 takes milliseconds. An answer depends on the command line, the environment, the code, configs and packages (the key of
 its file), and on the files of the ablations, their cells and their data (kept in it as one hash). Files are compared by
-size, inode and times of change.
+size, inode and times of change. An answer is kept only if nothing of this has changed while the command ran.
 """
 
 import hashlib
@@ -12,14 +12,16 @@ import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
 from dropgrid.errors import UserError
 from dropgrid.files import open_to_read, stats_of, write_atomically
-from dropgrid.paths import CONF, PACKAGE, outputs_folder
+from dropgrid.paths import CONF, PACKAGE, outputs_folder, untilde
 from dropgrid.printable import printable
 from dropgrid.store.layout import CELL_ID, Outputs
 
@@ -55,6 +57,12 @@ class Answer:
     text: str
 
 
+CLOCK = 2_000_000_000
+"""Nanoseconds that the clock of a file system may be behind, or its times coarse."""
+
+READ: dict[str, str] = {}
+"""Ablation -> the hash of what its report was made from, as it was before."""
+
 GIVEN: ContextVar[Answer | None] = ContextVar("GIVEN", default=None)
 """The answer of the running command, once it has one that may be kept."""
 
@@ -64,9 +72,10 @@ def answered(command: str, words: Sequence[str], run: Callable[[], int]) -> int:
     outputs = named_outputs(words)
     if outputs is None or "DROPGRID_TARGETS" in os.environ:  # code of one's own may lie anywhere
         return run()
+    began, key = time.time_ns(), None
     try:
-        path = Outputs(outputs).answer(key_of(command, words))
-        kept = json.loads(read(path))
+        key = key_of(command, words)
+        kept = json.loads(read(Outputs(outputs).answer(key)))
         if kept["state"] == state_of(outputs, kept["names"], kept["data"]):
             sys.stdout.write(shown(kept["text"]))
             return 0
@@ -77,9 +86,23 @@ def answered(command: str, words: Sequence[str], run: Callable[[], int]) -> int:
     except SystemExit as ended:  # of Hydra's run
         code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
     answer = GIVEN.get()
-    if code == 0 and answer is not None and answer.outputs.absolute() == outputs.absolute():
-        keep(answer, key_of(command, words))
+    if code == 0 and key and answer is not None and answer.outputs.absolute() == outputs.absolute():
+        with suppress(OSError, UserError, ValueError, CannotTell):
+            if key == key_of(command, words) and is_of_now(answer, began):
+                keep(answer, key)
     return code
+
+
+def reading(outputs: Path, name: str) -> None:
+    """Remember what an ablation's report is about to read."""
+    with suppress(OSError, UserError, ValueError, CannotTell):
+        READ[name] = inputs_of(outputs, name)
+
+
+def is_of_now(answer: Answer, began: int) -> bool:
+    """Predicate: what the reports have read is there still, and no data have changed since the command began."""
+    changed = any(newest(Path(each)) > began - CLOCK for each in answer.data)
+    return not changed and all(READ.get(name) == inputs_of(answer.outputs, name) for name in answer.names)
 
 
 def keep(answer: Answer, key: str) -> None:
@@ -110,26 +133,41 @@ def key_of(command: str, words: Sequence[str]) -> str:
     environment = sorted(each for each in os.environ.items() if OF_THE_ENVIRONMENT.match(each[0]))
     places = [(place, os.stat(place).st_mtime_ns) for place in sys.path if os.path.isdir(place)]
     total = hashlib.sha256(repr((command, [*words], os.getcwd(), sys.version, terminal, environment, places)).encode())
-    own = [Path(os.environ["DROPGRID_CONF"])] if os.environ.get("DROPGRID_CONF") else []
+    own = [Path(untilde(os.environ["DROPGRID_CONF"]))] if os.environ.get("DROPGRID_CONF") else []
     for place in (PACKAGE, PACKAGE.parent / "hydra_plugins", CONF, *own):
-        add_tree(total, place)
+        add_tree(total, place, follow=True)
     return total.hexdigest()[:16]
 
 
 def state_of(outputs: Path, names: Sequence[str], data: Sequence[str]) -> str:
     """Return the hash of the stamps of ablations, of their cells and of data; CannotTell if there are too many."""
     total = hashlib.sha256()
-    place = Outputs(outputs)
     for name in names:
-        folder = place.ablation(name)
-        add_tree(total, folder.folder)
-        for line in json.loads(read(folder.cells)):
-            if not CELL_ID.fullmatch(line["cell"]):
-                raise CannotTell
-            add_tree(total, place.run(line["cell"]).folder)
+        add_tree(total, Outputs(outputs).ablation(name).folder)
+        total.update(inputs_of(outputs, name).encode())
     for each in data:
         add_tree(total, Path(each), follow=True)
     return total.hexdigest()
+
+
+def inputs_of(outputs: Path, name: str) -> str:
+    """Return the hash of the stamps of what an ablation's report reads."""
+    total, place = hashlib.sha256(), Outputs(outputs)
+    folder = place.ablation(name)
+    for each in (folder.about, folder.cells, folder.claims, folder.evaluations, folder.imported):
+        if each.exists():
+            add_tree(total, each)
+    for line in json.loads(read(folder.cells)):
+        if not CELL_ID.fullmatch(line["cell"]):
+            raise CannotTell
+        add_tree(total, place.run(line["cell"]).folder)
+    return total.hexdigest()
+
+
+def newest(place: Path) -> int:
+    """Return when a file, or anything in a folder, was last changed: nanoseconds of Unix time."""
+    paths = [str(place), *(os.path.join(at, name) for at, _, files in os.walk(place) for name in (*files, "."))]
+    return max(max(about.st_mtime_ns, about.st_ctime_ns) for about in map(os.stat, paths))
 
 
 def add_tree(total: "hashlib._Hash", place: Path, follow: bool = False) -> None:
