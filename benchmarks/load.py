@@ -20,6 +20,7 @@ from measure import RESULTS, command, machine, rounded
 
 from dropgrid.planning.overrides import parse_override
 from dropgrid.planning.plan import plans
+from dropgrid.store.records import seal
 
 ROWS = "regularizer=none,dropout,drop_path,dropblock"
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model=resnet14", "model.width=0.25"]
@@ -41,7 +42,9 @@ def fill(outputs: Path, templates: Path, seeds: int) -> list[str]:
         result: dict[str, Any] = json.loads(cell.run.result.read_text())
         moved = min(max(noise.gauss(0.8, 0.02), 0), 1)
         metrics = {**result["metrics"], **dict.fromkeys(METRICS, moved)}
-        cell.run.result.write_text(json.dumps({**result, "cell": cell.id, "seed": cell.seed, "metrics": metrics}))
+        about = {"cell": cell.id, "seed": cell.seed, "metrics": metrics, "files": {}}
+        made = {**result, **about}
+        cell.run.result.write_text(json.dumps({**made, "seal": seal(made)}))
     return line
 
 

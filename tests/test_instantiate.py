@@ -3,9 +3,11 @@ import statistics
 
 import pytest
 import torch
+import yaml
 
 from dropgrid.errors import UserError
-from dropgrid.instantiate import instantiate, locate, module_of
+from dropgrid.instantiate import instantiate, locate, module_of, option_of
+from dropgrid.paths import CONF
 
 
 def test_a_node_names_a_constructor_and_its_arguments():
@@ -28,8 +30,7 @@ def test_a_partial_is_called_later():
             "loss: _target_=torch.nn.MSELoss is not allowed; allowed are",
         ),
         ({"_target_": "builtins.open"}, "loss: _target_=builtins.open is not allowed"),
-        ({"_target_": "dropgrid.losses.none.none"}, "loss: cannot import dropgrid.losses.none.none"),
-        ({"_target_": "dropgrid.losses.label_smoothing.torch.load"}, "loss: cannot import"),
+        ({"_target_": "dropgrid.penalties.none.NoPenalty"}, "loss: _target_=dropgrid.penalties.none.NoPenalty is not"),
         ({"_target_": "torch.nn.CrossEntropyLoss", "axis": 1}, "loss: .*unexpected keyword argument 'axis'"),
         ({"_target_": "torch.nn.CrossEntropyLoss", 3: 1}, "loss.3 cannot be set"),
         (None, "loss must be one of its options, got None"),
@@ -71,9 +72,20 @@ def test_nothing_else_is_reached(axis, path, monkeypatch):
     assert module_of(axis, {"_target_": path}) is None
 
 
-def test_what_a_room_has_imported_is_not_its_own():
-    with pytest.raises(UserError, match="dropgrid.data.cifar does not define it"):
-        locate("data", "dropgrid.data.cifar.check_integrity")
+@pytest.mark.parametrize("path", ["cifar.check_integrity", "cache.save", "cache.digest", "cifar10.Path", "none.open"])
+def test_of_a_room_the_options_alone_are_called(path):
+    with pytest.raises(UserError, match=rf"_target_=dropgrid.data.{path} is not allowed"):
+        locate("data", f"dropgrid.data.{path}")
+    assert locate("data", "dropgrid.data.cifar10.Cifar10").__name__ == "Cifar10"
+
+
+def test_each_option_that_a_yaml_names_is_known_by_its_name():
+    for path in sorted(CONF.rglob("*.yaml")):
+        node = yaml.safe_load(path.read_text())
+        target = node.get("_target_", "") if isinstance(node, dict) else ""
+        axis = path.parent.relative_to(CONF).parts[:1]
+        if target.startswith("dropgrid.") and axis:
+            assert option_of(axis[0], target) == target.rpartition(".")[2], path
 
 
 def test_a_file_of_the_users_own_adds_to_it(tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ ROOMS = {
     "evaluate": ("measure.evaluations",),
     "init": ("initializers",),
     "logger": ("loggers",),
-    "loss": ("losses",),
+    "loss": (),
     "lr_schedule": ("lr_schedules",),
     "model": ("models",),
     "norm": ("norms",),
@@ -128,30 +128,31 @@ def option_of(axis: str, path: object) -> str | None:
     """Return the name within its axis of the constructor at a path; for code outside dropgrid the path itself."""
     if not isinstance(path, str) or not is_allowed(axis, path):
         return None
-    module, _, name = path.rpartition(".")
-    if not in_rooms(axis, path):
-        return path
-    return name if constructors(axis_of(axis)).get(name) == module else None
+    name = path.rpartition(".")[2]
+    return name if in_rooms(axis, path) else path
 
 
 @cache
 def constructors(axis: str) -> dict[str, str]:
-    """Return name -> module of the public functions and classes that the rooms of an axis define, without importing.
+    """Return name -> module of the options that the rooms of an axis define, without importing.
 
-    Of several modules that define a name, it is the one that has it too (`dropblock.dropblock`); else none.
+    Each is named as its module, but for case and underscores (`dropblock.dropblock`, `fashion_mnist.FashionMnist`), or
+    is the one that a module `none` defines: what else is in a room, its readers and writers of files, is not called.
     """
-    found: dict[str, list[str]] = {}
+    found: dict[str, str] = {}
     for room in ROOMS.get(axis, ()):
         place = PACKAGE.joinpath(*room.split("."))
         for path in sorted(place.glob("*.py")) or [place.with_suffix(".py")]:
             module = ".".join(("dropgrid", *path.relative_to(PACKAGE).with_suffix("").parts))
-            for name in set(DEFINED.findall(path.read_text(encoding="utf-8"))):
-                found.setdefault(name, []).append(module)
-    chosen = {
-        name: modules if len(modules) == 1 else [each for each in modules if each.endswith(f".{name}")]
-        for name, modules in found.items()
-    }
-    return {name: modules[0] for name, modules in chosen.items() if len(modules) == 1}
+            for name in DEFINED.findall(path.read_text(encoding="utf-8")):
+                if plain(name) == plain(path.stem) or (path.stem == "none" and name.startswith("No")):
+                    found[name] = module
+    return found
+
+
+def plain(name: str) -> str:
+    """Return a name without case and underscores."""
+    return name.replace("_", "").lower()
 
 
 DEFINED = re.compile(r"^(?:def|class) ([A-Za-z]\w*)", re.MULTILINE)
@@ -202,9 +203,9 @@ def axis_of(axis: str) -> str:
 
 
 def in_rooms(axis: str, path: str) -> bool:
-    """Predicate: a path is public and lies in a room of the axis."""
-    public = not any(part.startswith("_") for part in path.split("."))
-    return public and path.startswith(tuple(f"dropgrid.{room}." for room in ROOMS.get(axis_of(axis), ())))
+    """Predicate: a path is that of an option in a room of the axis."""
+    module, _, name = path.rpartition(".")
+    return constructors(axis_of(axis)).get(name) == module
 
 
 def in_users_file(path: str) -> bool:

@@ -112,27 +112,50 @@ def test_the_same_cell_with_other_weights_is_named_and_ours_kept(theirs, ours, c
     )
 
 
+def measured(label):
+    """The text of an evaluation's result."""
+    return json.dumps({"evaluate": label, "metrics": {}})
+
+
 def test_evaluations_that_ours_lacks_are_added(theirs, ours, capsys):
     for fake in (theirs, ours):
         fake.add(["baseline"], seeds=1).write()
         (run(fake, 0) / "evaluations").mkdir()
-        (run(fake, 0) / "evaluations" / "both.json").write_text(str(fake.outputs))
-    (run(theirs, 0) / "evaluations" / "new.json").write_text("new")
+        (run(fake, 0) / "evaluations" / "both.json").write_text(measured(str(fake.outputs)))
+    (run(theirs, 0) / "evaluations" / "new.json").write_text(measured("new"))
     assert "1 evaluation file" in merge(theirs, ours, capsys)[1]
     assert merge(theirs, ours, capsys, "--yes")[0] == 0
     place = run(ours, 0) / "evaluations"
     assert {each.name: each.read_text() for each in place.iterdir()} == {
-        "both.json": str(ours.outputs),
-        "new.json": "new",
+        "both.json": measured(str(ours.outputs)),
+        "new.json": measured("new"),
     }
+
+
+def test_evaluations_are_not_looked_for_behind_a_link_nor_is_anything_else_taken(theirs, ours, capsys, tmp_path):
+    for fake in (theirs, ours):
+        fake.add(["baseline"], seeds=1).write()
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "a.json").write_text(measured("a"))
+    (run(theirs, 0) / "evaluations").symlink_to(secret)
+    code, _, err = merge(theirs, ours, capsys, "--yes")
+    assert code == 2 and "is a link, which no cell has" in err and not (run(ours, 0) / "evaluations").exists()
+    (run(theirs, 0) / "evaluations").unlink()
+    (run(theirs, 0) / "evaluations").mkdir()
+    (run(theirs, 0) / "evaluations" / "id_rsa").write_text("x")
+    (run(theirs, 0) / "evaluations" / "b.npz").symlink_to(secret / "a.json")
+    (run(theirs, 0) / "evaluations" / "b.json").write_text(measured("b"))
+    assert merge(theirs, ours, capsys, "--yes")[0] == 0
+    assert [path.name for path in (run(ours, 0) / "evaluations").iterdir()] == ["b.json"]
 
 
 def test_an_evaluation_s_arrays_come_with_it_and_before_it(theirs, ours, capsys, monkeypatch):
     for fake in (theirs, ours):
         fake.add(["baseline"], seeds=1).write()
     (run(theirs, 0) / "evaluations").mkdir()
-    for suffix in ("json", "npz"):
-        (run(theirs, 0) / "evaluations" / f"ab.{suffix}").write_text(suffix)
+    (run(theirs, 0) / "evaluations" / "ab.json").write_text(measured("noise"))
+    (run(theirs, 0) / "evaluations" / "ab.npz").write_text("npz")
     brought = []
     copy = files.copy_file
     monkeypatch.setattr(import_cell, "copy_file", lambda *given: (brought.append(given[1].name), copy(*given)))

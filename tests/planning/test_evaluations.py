@@ -84,6 +84,7 @@ def test_an_ablation_lists_options_with_their_overrides_as_the_command_has_them(
         (["noise optimizer.lr=1"], "ablation.evaluate, 'noise optimizer.lr=1': after the option come its keys alone"),
         (["noise sweep.jobs=1"], "after the option come its keys alone"),
         (["noise evaluate.weights=first"], "evaluate.weights must be last or best, got 'first'"),
+        (["noise evaluate.sigmas=[1]", "noise evaluate.sigmas=[2]"], "ablation.evaluate lists noise twice"),
         ("cam", "ablation.evaluate lists evaluations, as in .*, got 'cam'"),
         ([{"cam": 3}], "ablation.evaluate lists evaluations"),
     ],
@@ -135,11 +136,11 @@ def test_asked_again_nothing_is_measured_twice(trained):
 
 def test_a_measurement_that_fails_is_said_and_hides_neither_table_nor_the_others(trained):
     outputs, _ = trained
-    listed = "ablation.evaluate=['noise evaluate.sigmas=[-1]', 'noise evaluate.sigmas=[0.25]']"
+    listed = "ablation.evaluate=['noise evaluate.sigmas=[-1]', 'noise evaluate.seed=1 evaluate.sigmas=[0.25]']"
     done = command("train", "+ablation=dropblock_cam", *TINY, listed, "name=tiny", outputs=outputs)
     assert done.returncode == 1 and "noise: 3 failed" in done.stdout and "must be a number, 0 or more" in done.stdout
     assert "table.md" in done.stdout
-    assert all("noise/gaussian_noise_0.25" in each for each in evaluations(outputs))
+    assert all("noise[seed=1]/gaussian_noise_0.25" in each for each in evaluations(outputs))
 
 
 @pytest.mark.parametrize("script", ["train", "plan"])

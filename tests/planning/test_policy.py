@@ -300,3 +300,26 @@ def test_options_of_ones_own_are_known_and_replace_none(tmp_path, monkeypatch):
     monkeypatch.setenv("DROPGRID_CONF", str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match="is not a folder"):
         plans(["data=fake"])
+
+
+@pytest.mark.parametrize("behind_a_link", [False, True])
+@pytest.mark.parametrize("named", ["override /optimizer: '${oc.env:SECRET}'", "/optimizer@x: '${oc.decode:a}'"])
+def test_a_defaults_list_asks_for_no_variable_of_the_environment(tmp_path, monkeypatch, behind_a_link, named):
+    real = tmp_path / ("real" if behind_a_link else "own") / "ablation"
+    real.mkdir(parents=True)
+    (real / "x.yaml").write_text(f"# @package _global_\ndefaults:\n  - {named}\n")
+    if behind_a_link:
+        (tmp_path / "own").mkdir()
+        (tmp_path / "own" / "ablation").symlink_to(real)
+    monkeypatch.setenv("SECRET", "adam")
+    monkeypatch.setenv("DROPGRID_CONF", str(tmp_path / "own"))
+    with pytest.raises(UserError, match=r"of interpolations its defaults list may have \$\{key\} and"):
+        policy.check_command(read_command_line(["+ablation=x", "data=fake"]))
+
+
+def test_folders_that_link_to_one_another_are_looked_through_once(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.yaml").touch()
+    for name in ("one", "two"):
+        (tmp_path / "a" / name).symlink_to(tmp_path)
+    assert [path.name for path in policy.yaml_files(tmp_path)] == ["x.yaml"]

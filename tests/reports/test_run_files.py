@@ -1,6 +1,7 @@
 """Runs of other tools, written by those tools where they are installed."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -92,6 +93,48 @@ def test_runs_of_mlflows_database(tmp_path):
         store.executemany("insert into params values (?, 'seed', '3')", [("a",), ("b",)])
         store.executemany("insert into latest_metrics values (?, 'val/acc', 0.5)", [("a",), ("b",)])
     assert values(read_runs([tmp_path]), "run", "seed", "val/acc") == [["first", 3, 0.5]]
+
+
+def test_a_database_s_path_is_a_path_and_no_address(tmp_path):
+    folder = tmp_path / "q" / "x.db?mode=rwc&z="
+    folder.mkdir(parents=True)
+    (folder / "mlflow.db").touch()
+    with pytest.raises(UserError, match="cannot read .*mlflow.db: no such table"):
+        read_runs([tmp_path])
+    assert [path.name for path in (tmp_path / "q").iterdir()] == [folder.name]
+
+
+BOMB = "a: &a [1, 1]\n" + "".join(
+    f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("hparams", "told"),
+    [("- a", "not keys and values"), (BOMB, "too large"), ("x: " + "[" * 3000, "too deep")],
+)
+def test_hyperparameters_that_are_none_are_one_line(tmp_path, hparams, told):
+    (tmp_path / "metrics.csv").write_text("acc\n0.5\n")
+    (tmp_path / "hparams.yaml").write_text(hparams)
+    with pytest.raises(UserError, match=rf"cannot read .*hparams.yaml: .*{told}"):
+        read_runs([tmp_path])
+
+
+def test_a_parameter_that_is_no_text_is_one_line(tmp_path):
+    for name, content in (("meta.yaml", b""), ("params/a", b"\xff\xfe"), ("metrics/acc", b"0 0.5 0\n")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=r"cannot read .*params/a: "):
+        read_runs([tmp_path])
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    for name in ("runs.csv", "metrics.csv", "mlflow.db"):
+        os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match="neither a file nor a folder"):
+        read_runs([tmp_path / "runs.csv"])
+    with pytest.raises(UserError, match="no runs in"):
+        read_runs([tmp_path])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from dropgrid.files import file_hash
 from dropgrid.store import files
 from dropgrid.store import records as module
 from dropgrid.store.ablation import load, read
-from dropgrid.store.evaluations import measured
+from dropgrid.store.evaluations import kept, measured
 from dropgrid.store.files import read_yaml
 from dropgrid.store.layout import RunFolder
 from dropgrid.store.records import read_result
@@ -142,10 +142,10 @@ def test_an_evaluation_copied_from_another_cell_is_refused(fake):
     place = one.evaluation("0123456789abcdef")
     place.folder.mkdir(parents=True)
     place.result.write_text(json.dumps({**about, "cell": one.folder.name}))
-    assert measured(one)["tta/acc"].value == 0.5
+    assert measured(one, {})["tta/acc"].value == 0.5
     shutil.copytree(one.evaluations, other.evaluations)
     with pytest.raises(Damaged, match=f"it was measured on cell {one.folder.name}"):
-        measured(other)
+        measured(other, {})
 
 
 def test_a_result_that_may_not_be_read_is_not_called_damaged(fake, monkeypatch):
@@ -206,3 +206,21 @@ def test_damaged_metrics_are_a_line(fake, line):
     (cell.folder / "metrics.csv").write_text(f"epoch,val/acc\n{line}\n")
     with pytest.raises(UserError, match=r"cannot read .*metrics\.csv: "):
         cell.curve("val/acc")
+
+
+def test_of_evaluations_of_one_label_the_one_asked_for_last_counts_and_no_other(fake):
+    fake.add(["baseline"], seeds=1).write()
+    run = RunFolder(fake.outputs / "runs" / fake.cells[0]["line"]["cell"])
+    run.evaluations.mkdir()
+    for id, metrics in (("aa", {"mean": 0.2, "noise": 0.2}), ("bb", {"mean": 0.7, "blur": 0.7})):
+        headings = {name: [name, "%"] for name in metrics}
+        about = {"evaluate": "corruption", "config": {"evaluate": "corruption"}, "arrays": ["x"]}
+        run.evaluation(id).result.write_text(json.dumps({**about, "metrics": metrics, "headings": headings}))
+        run.evaluation(id).arrays.touch()
+    for id, names in (("aa", {"mean", "noise"}), ("bb", {"mean", "blur"})):
+        ids = {"corruption": id}
+        (fake.outputs / "ablations/demo/evaluations.json").write_text(json.dumps({"asked": ["corruption"], "ids": ids}))
+        (cell,) = read("demo", fake.outputs).cells
+        assert set(cell.evaluations) == {f"corruption/{name}" for name in names}
+        assert kept(run, cell.asked, "corruption")["corruption"][0].stem == id
+    assert len(measured(run, {})) == 2 and not measured(run, {"corruption": "cc"})

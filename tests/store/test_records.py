@@ -1,10 +1,13 @@
+import json
+
 import pytest
 
 from dropgrid.errors import UserError
+from dropgrid.files import file_hash
 from dropgrid.store.files import read_json, write_json, write_yaml
 from dropgrid.store.identity import FORMAT, cell_id, complete
-from dropgrid.store.layout import Outputs
-from dropgrid.store.records import read_parts
+from dropgrid.store.layout import Outputs, RunFolder
+from dropgrid.store.records import damage, read_parts, read_result, seal
 from dropgrid.store.schemas import MEASURED, misfit
 
 
@@ -39,6 +42,39 @@ def test_a_measured_number_may_be_of_any_size(norm):
     assert misfit({"evaluate": "signal", "metrics": {"norm": norm}}, MEASURED) == ""
 
 
-@pytest.mark.parametrize("norm", ["4e30", True, None, [1.0]])
+@pytest.mark.parametrize("norm", ["4e30", True, None, [1.0], 10**400])
 def test_what_is_no_number_was_not_measured(norm):
     assert "metrics.norm" in misfit({"evaluate": "signal", "metrics": {"norm": norm}}, MEASURED)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda result: result["metrics"].update({"test/acc_last": 0.99}),
+        lambda result: result.update(metrics={}),
+        lambda result: result.update(seed=5),
+        lambda result: result.pop("files"),
+        lambda result: result.pop("cell"),
+    ],
+)
+def test_a_result_that_was_edited_is_none(tmp_path, edit):
+    run = RunFolder(tmp_path / ("a" * 16))
+    run.folder.mkdir()
+    result = {"cell": "a" * 16, "seed": 0, "metrics": {"test/acc_last": 0.5}, "files": {}, "reproduce": ""}
+    whole = {**result, "timing": {"total_seconds": 1.0}, "seal": seal(result)}
+    run.result.write_text(json.dumps(whole))
+    assert read_result(run) == whole and damage(run) is None
+    edit(whole)
+    run.result.write_text(json.dumps(whole))
+    assert read_result(run) is None and "was edited" in damage(run)["message"]
+
+
+def test_a_config_that_was_edited_makes_a_result_none(tmp_path):
+    run = RunFolder(tmp_path / ("a" * 16))
+    run.folder.mkdir()
+    run.config.write_text("keep_prob: 0.9")
+    result = {"metrics": {}, "files": {"config.yaml": file_hash(run.config)}, "reproduce": ""}
+    run.result.write_text(json.dumps(result))
+    assert read_result(run) == result
+    run.config.write_text("keep_prob: 0.5")
+    assert read_result(run) is None and "config.yaml: it is not the file" in damage(run)["message"]

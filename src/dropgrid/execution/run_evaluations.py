@@ -99,11 +99,15 @@ def measure(plan: Plan, evaluation: Evaluation) -> Failed:
 
 
 def remember(plan: Plan, evaluation: Evaluation) -> None:
-    """Write down that this was asked of this ablation: cells that another shares may be measured for that one."""
+    """Write down that this was asked of this ablation: cells that another shares may be measured for that one, and of
+    evaluations of one label the last one counts."""
     path = Outputs(plan.outputs).ablation(plan.name).evaluations
-    asked = (schemas.read_checked(path, schemas.ASKED) or {}).get("asked") or []
-    if evaluation.label not in asked:
-        write_json(path, {"asked": [*asked, evaluation.label]})
+    known = schemas.read_checked(path, schemas.ASKED) or {}
+    asked, ids = known.get("asked") or [], known.get("ids") or {}
+    labels = asked if evaluation.label in asked else [*asked, evaluation.label]
+    now = {"asked": labels, "ids": {**ids, evaluation.label: evaluation.id}}
+    if now != known:
+        write_json(path, now)
 
 
 def refuse(plan: Plan, evaluation: Evaluation, failed: Failed) -> None:

@@ -49,7 +49,11 @@ def requested_evaluations(plan: Plan) -> list[Evaluation]:
         return []
     if not isinstance(listed, list) or not all(isinstance(each, str) and each.strip() for each in listed):
         raise UserError(f"ablation.evaluate lists evaluations, as in [cam, 'noise evaluate.seed=1'], got {listed!r}")
-    return [parse_evaluation(text.strip(), plan.outputs) for text in listed]
+    found = [parse_evaluation(text.strip(), plan.outputs) for text in listed]
+    labels = [each.label for each in found]
+    if twice := next((label for label in labels if labels.count(label) > 1), None):
+        raise UserError(f"ablation.evaluate lists {twice} twice: their numbers would have the same names")
+    return found
 
 
 def parse_evaluation(text: str, outputs: Path) -> Evaluation:

@@ -6,6 +6,7 @@ needs: `${key}`, and `${oc.env:DROPGRID_…}`. A launcher may run commands on th
 the command line, or by an option hydra/launcher in the user's own folder (DROPGRID_CONF), never by another file.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -145,19 +146,37 @@ def check_written(config: DictConfig, alone: DictConfig) -> None:
 
 
 def check_files(place: str) -> None:
-    """Refuse a folder of a search path with a YAML file that Hydra would misread, or spell out for ever."""
+    """Refuse a folder of a search path with a YAML file that Hydra would misread, or spell out for ever, or whose
+    defaults list asks for more than keys."""
     scheme, _, folder = place.rpartition("://")
-    for path in Path(folder).rglob("*.yaml") if scheme in ("file", "") else ():
-        if path.name.startswith(".") or not path.is_file():  # an editor's, a pipe
-            continue
+    for path in yaml_files(Path(folder)) if scheme in ("file", "") else ():
         try:
             text = path.read_text(encoding="utf-8")
             if text.startswith("\ufeff"):
                 raise ValueError("it begins with a byte-order mark, which hides `# @package`; save it as plain UTF-8")
             if scheme and "*" in text and "&" in text:  # aliases, in a file that is not ours
                 parse_yaml(text)
+            if scheme and "${" in text and "defaults" in text:
+                found = parse_yaml(text)
+                listed = str(found.get("defaults")) if isinstance(found, Mapping) else ""
+                if "${" in INTERPOLATION.sub("", listed):
+                    raise ValueError(
+                        "of interpolations its defaults list may have ${key} and ${oc.env:DROPGRID_…}, got " + listed
+                    )
         except (YAMLError, ValueError, RecursionError) as error:
             raise UserError(f"cannot read {path}: {one_line(error)}") from error
+
+
+def yaml_files(folder: Path) -> Iterator[Path]:
+    """Iterate over the YAML files of a folder, behind links too, as Hydra finds them; each folder once."""
+    seen: set[str] = set()
+    for at, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if os.path.realpath(os.path.join(at, name)) not in seen]
+        seen.update(os.path.realpath(os.path.join(at, name)) for name in folders)
+        for name in names:
+            path = Path(at, name)
+            if name.endswith(".yaml") and not name.startswith(".") and path.is_file():  # not an editor's, no pipe
+                yield path
 
 
 def check_hydra(node: Mapping[str, Any]) -> None:

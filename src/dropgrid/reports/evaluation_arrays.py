@@ -40,7 +40,9 @@ class EvaluationArrays:
 
 def find_evaluation_arrays(block: Block, rows: Sequence[Row], option: str) -> EvaluationArrays | None:
     """Return an option's arrays for a block, of several evaluations the one with the fewest arguments; or None."""
-    there = {row.name: {cell.seed: kept(cell.folder, option) for cell in finished_cells(block, row)} for row in rows}
+    there = {
+        row.name: {cell.seed: kept(cell.run, cell.asked, option) for cell in finished_cells(block, row)} for row in rows
+    }
     here = {evaluation_of(name) for row in rows for name in row.evaluations}
     labels = sorted({label for seeds in there.values() for each in seeds.values() for label in each if label in here})
     if not labels:

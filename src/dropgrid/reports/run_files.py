@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
+from yaml import YAMLError
 
 from dropgrid.errors import UserError
 from dropgrid.loggers.wandb_log import read_wandb_log
+from dropgrid.store.files import parse_yaml
 
 TABLES: Mapping[str, Callable[[Path], pd.DataFrame]] = {
     ".csv": pd.read_csv,
@@ -31,7 +32,10 @@ TABLES: Mapping[str, Callable[[Path], pd.DataFrame]] = {
 RUN = "run"
 """The column that says where a line of a folder is from."""
 
-UNREADABLE = (ValueError, OSError, TypeError, AttributeError, IndexError, yaml.YAMLError, sqlite3.Error)
+UNREADABLE = (
+    *(ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError),
+    *(YAMLError, sqlite3.Error),
+)
 
 Run = dict[str, Any]
 
@@ -58,8 +62,8 @@ def read_path(path: Path) -> pd.DataFrame:
                 "TensorBoard's events.out.tfevents.* and CSVLogger's metrics.csv"
             )
         return pd.DataFrame(runs)
-    if not path.exists():
-        raise UserError(f"no file or folder {path}")
+    if not path.is_file():
+        raise UserError(f"{path} is neither a file nor a folder" if path.exists() else f"no file or folder {path}")
     read = TABLES.get(path.suffix.lower())
     if read is None:
         raise UserError(f"cannot read {path.name}: a table ends in {', '.join(TABLES)}; runs of a tool are in a folder")
@@ -75,19 +79,21 @@ def read_path(path: Path) -> pd.DataFrame:
 
 def csv_logger_runs(folder: Path) -> Iterator[Run]:
     """Yield the runs of Lightning's CSVLogger: hparams.yaml, and the last number of each column of metrics.csv."""
-    for file in sorted(folder.rglob("metrics*.csv")):
+    for file in files_named(folder, "metrics*.csv"):
         with reading(file):
             metrics = pd.read_csv(file)
         hparams = file.with_name("hparams.yaml")
         with reading(hparams):
-            given = yaml.safe_load(hparams.read_text()) if hparams.exists() else {}
+            given = parse_yaml(hparams.read_text()) if hparams.is_file() else {}
+            if not isinstance(given or {}, Mapping):
+                raise ValueError(f"it holds {type(given).__name__}, not keys and values")
         last = {str(name): column.dropna().iloc[-1] for name, column in metrics.items() if column.notna().any()}
         yield {RUN: place(file.parent, folder), **flat(given or {}), **last}
 
 
 def wandb_runs(folder: Path) -> Iterator[Run]:
     """Yield W&B's offline runs: config, and the summary, which is the last value of each metric unless set."""
-    for file in sorted(folder.rglob("run-*.wandb")):
+    for file in files_named(folder, "run-*.wandb"):
         run: Run = {RUN: place(file.parent, folder)}
         with reading(file):
             for key, value in read_wandb_log(file):
@@ -97,24 +103,26 @@ def wandb_runs(folder: Path) -> Iterator[Run]:
 
 def mlflow_runs(folder: Path) -> Iterator[Run]:
     """Yield MLflow's runs: params, and the last value of each metric, of a file store or of mlflow.db."""
-    for meta in sorted(folder.rglob("meta.yaml")):
+    for meta in files_named(folder, "meta.yaml"):
         own = meta.parent
         if not (own / "metrics").is_dir():
             continue
-        params = {str(file.relative_to(own / "params")): file.read_text() for file in files_under(own / "params")}
-        metrics = {}
+        params, metrics = {}, {}
+        for file in files_under(own / "params"):
+            with reading(file):
+                params[str(file.relative_to(own / "params"))] = file.read_text()
         for file in files_under(own / "metrics"):
             with reading(file):  # lines of time, value, step
                 metrics[str(file.relative_to(own / "metrics"))] = float(file.read_text().split("\n")[-2].split()[1])
         yield {RUN: place(own, folder), **{key: number_or_text(value) for key, value in params.items()}, **metrics}
-    for file in sorted(folder.rglob("mlflow.db")):
+    for file in files_named(folder, "mlflow.db"):
         with reading(file):
             yield from list(mlflow_database(file))
 
 
 def mlflow_database(file: Path) -> Iterator[Run]:
     """Yield the runs of MLflow's SQLite store."""
-    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as store:
+    with sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True) as store:
         names = dict(store.execute("select run_uuid, name from runs where lifecycle_stage = 'active'"))
         runs: dict[str, Run] = {run: {RUN: name or run} for run, name in names.items()}
         for table in ("params", "latest_metrics"):
@@ -126,7 +134,7 @@ def mlflow_database(file: Path) -> Iterator[Run]:
 
 def tensorboard_runs(folder: Path) -> Iterator[Run]:
     """Yield the runs of TensorBoard's event files: hyperparameters, and the last value of each scalar."""
-    places = sorted({file.parent for file in folder.rglob("events.out.tfevents.*")})
+    places = sorted({file.parent for file in files_named(folder, "events.out.tfevents.*")})
     if not places:
         return
     try:
@@ -161,6 +169,11 @@ def reading(file: Path) -> Iterator[None]:
 def first_line(error: Exception) -> str:
     """Return what an error says, in one line."""
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def files_named(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder, those of its folders too, whose name fits: no pipes, which wait for a writer."""
+    return sorted(path for path in folder.rglob(pattern) if path.is_file())
 
 
 def files_under(folder: Path) -> list[Path]:

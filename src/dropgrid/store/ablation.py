@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dropgrid.errors import UserError, did_you_mean
 from dropgrid.paths import outputs_folder
 from dropgrid.store import schemas
-from dropgrid.store.cell import Cell, mean_moved
+from dropgrid.store.cell import Cell, Known, mean_moved
 from dropgrid.store.evaluations import evaluation_of
 from dropgrid.store.layout import Outputs
 from dropgrid.store.records import ConfigReader, read_lines
@@ -91,9 +91,10 @@ def read(name: str, outputs: Path | str | None = None) -> Ablation:
         raise UserError(unknown(name, known, place.root))
     folder = place.ablation(name)
     about = schemas.read_checked(folder.about, schemas.ABOUT) or {}
-    asked = (schemas.read_checked(folder.evaluations, schemas.ASKED) or {}).get("asked") or []
-    parse = ConfigReader().read_config
-    cells = [Cell.from_line(line, place.root, parse_config=parse) for line in read_lines(folder)]
+    about_evaluations = schemas.read_checked(folder.evaluations, schemas.ASKED) or {}
+    asked, ids = about_evaluations.get("asked") or [], about_evaluations.get("ids") or {}
+    parts = {"known": Known(asked=ids), "parse_config": ConfigReader().read_config}
+    cells = [Cell.from_line(line, place.root, **parts) for line in read_lines(folder)]
     for cell in cells:  # here, where a damaged file is expected; configs are read when asked for
         _ = cell.result, cell.status, cell.failure, cell.evaluations
     blocks: dict[tuple[tuple[str, str], ...], dict[str, list[Cell]]] = {}

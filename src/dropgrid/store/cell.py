@@ -28,6 +28,7 @@ class Known(TypedDict, total=False):
     result: Result | None
     failure: Mapping[str, Any] | None
     evaluations: Mapping[str, Measured]
+    asked: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,12 @@ class Cell:
     @cached_property
     def evaluations(self) -> Mapping[str, Measured]:
         """`<evaluation>/<metric>` -> what was measured after training."""
-        return measured(self.run)
+        return measured(self.run, self.asked)
+
+    @cached_property
+    def asked(self) -> Mapping[str, str]:
+        """Label of an evaluation -> the id of the one that its ablation last asked for; of others any counts."""
+        return {}
 
     def knowing(self, **parts: Unpack[Known]) -> "Cell":
         """Return the same cell with other parts than its folder has; what was read already is kept."""

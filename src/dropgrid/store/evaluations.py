@@ -24,10 +24,13 @@ class Measured(NamedTuple):
     unit: str
 
 
-def measured(run: RunFolder) -> dict[str, Measured]:
-    """Return `<evaluation>/<metric>` -> what was measured on a cell; numbers that are not finite are left out."""
+def measured(run: RunFolder, asked: Mapping[str, str]) -> dict[str, Measured]:
+    """Return `<evaluation>/<metric>` -> what was measured on a cell; numbers that are not finite are left out.
+
+    Evaluations that differ in lists or data alone have one label; `asked` has the id of the one that counts.
+    """
     found: dict[str, Measured] = {}
-    for each in sorted(results(run).values(), key=lambda file: file["evaluate"]):
+    for each in chosen(run, asked).values():
         arguments = each["evaluate"].partition("[")[2].rstrip("]")
         suffix = f" ({arguments})" if arguments else ""
         for metric, value in each["metrics"].items():
@@ -46,6 +49,15 @@ def results(run: RunFolder) -> dict[Path, Mapping[str, Any]]:
     return found
 
 
+def chosen(run: RunFolder, asked: Mapping[str, str]) -> dict[Path, Mapping[str, Any]]:
+    """Return file -> result of one evaluation of each label, by label: that which was asked for last, else any."""
+    one: dict[str, tuple[Path, Mapping[str, Any]]] = {}
+    for path, each in results(run).items():
+        if asked.get(each["evaluate"], path.stem) == path.stem:
+            one[each["evaluate"]] = path, each
+    return dict(one[label] for label in sorted(one))
+
+
 def heading_and_unit(run: RunFolder, heading: Any, metric: str) -> tuple[str, str]:
     """Return what a metric is called, and its unit; UserError if its file does not say."""
     if not heading or len(heading) != 2:
@@ -53,10 +65,10 @@ def heading_and_unit(run: RunFolder, heading: Any, metric: str) -> tuple[str, st
     return heading[0], heading[1]
 
 
-def kept(folder: Path, option: str) -> dict[str, tuple[Path, Mapping[str, Any]]]:
+def kept(run: RunFolder, asked: Mapping[str, str], option: str) -> dict[str, tuple[Path, Mapping[str, Any]]]:
     """Return label -> the arrays that evaluations by an option have left in a cell's folder, and their arguments."""
     found = {}
-    for path, each in results(RunFolder(folder)).items():
+    for path, each in chosen(run, asked).items():
         arrays = path.with_suffix(".npz")
         if each.get("arrays") and each["config"]["evaluate"] == option and arrays.exists():
             known = (each.get("files") or {}).get(arrays.name)

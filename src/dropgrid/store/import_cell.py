@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dropgrid.errors import UserError
 from dropgrid.files import copy_file, make_folder, move, sync_folder
+from dropgrid.store.evaluations import results
 from dropgrid.store.layout import LEFT_BEHIND, RunFolder
 from dropgrid.store.lease import Lease, holder
 from dropgrid.store.records import Result, is_finished, put_aside, read_result
@@ -31,18 +32,15 @@ def trained_by(result: Result) -> str:
 
 def import_evaluations(theirs: Path, ours: Path, yes: bool) -> int:
     """Copy the evaluations of a cell that ours lacks, if `yes`; return how many files they are."""
-    place = RunFolder(ours).evaluations
-    found = [each for each in sorted(RunFolder(theirs).evaluations.glob("*")) if is_visible_file(each)]
-    lacking = [each for each in found if not (place / each.name).exists()]
-    lacking.sort(key=lambda each: each.suffix == ".json")  # a result comes after its arrays
+    place, source = RunFolder(ours).evaluations, RunFolder(theirs)
+    if source.evaluations.is_symlink():
+        raise UserError(f"{source.evaluations} is a link, which no cell has; nothing of it was merged")
+    measured = [path for path in results(source) if not (place / path.name).exists()]  # of this cell, by the schema
+    lacking = [each for path in measured for each in (path.with_suffix(".npz"), path)]  # a result after its arrays
+    lacking = [each for each in lacking if each.is_file() and not each.is_symlink()]
     for each in lacking if yes else []:
         copy_file(each, place / each.name)
     return len(lacking)
-
-
-def is_visible_file(path: Path) -> bool:
-    """Predicate: a path is a file, neither hidden nor a link."""
-    return path.is_file() and not path.is_symlink() and not path.name.startswith(".")
 
 
 def import_cell(theirs: Path, ours: Path, yes: bool) -> str:

@@ -147,7 +147,7 @@ class RunFolder(WorkerFolder):
     @property
     def hashed(self) -> list[Path]:
         """The files whose hashes the result holds; that of the weights is of their content."""
-        return [self.metrics, self.predictions, self.diagnosis]
+        return [self.config, self.metrics, self.predictions, self.diagnosis]
 
     @property
     def tensorboard(self) -> Path:

@@ -135,7 +135,7 @@ def numbers(run: RunFolder, columns: Collection[str]) -> dict[str, Any]:
     """Return what reports need of a finished cell's files besides its config, without hosts and arrays."""
     result: Any = read_result(run) or {}
     parts = {part: {k: v for k, v in (result.get(part) or {}).items() if k in keys} for part, keys in KEPT.items()}
-    result = {key: each for key, each in result.items() if key not in ("reproduce", "files")} | parts
+    result = {key: each for key, each in result.items() if key not in ("reproduce", "files", "seal")} | parts
     evaluations = {}
     for path in run.evaluation_results():
         found = read_json(path)

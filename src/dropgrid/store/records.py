@@ -1,5 +1,7 @@
 """The files of a cell and the lines of cells.json, each read by its schema."""
 
+import hashlib
+import json
 import os
 import re
 import time
@@ -82,6 +84,8 @@ def checked_result(run: RunFolder) -> Result | None:
     if stamps and SOUND.get(run.result) == stamps:
         return read_json(run.result)  # type: ignore[no-any-return]
     found: Result | None = schemas.read_checked(run.result, schemas.RESULT)
+    if found and found.get("seal", seal(found)) != seal(found):
+        raise Damaged(f"cannot read {run.result}: it was edited; {REMOVE}")
     cell = (found or {}).get("cell") or run.folder.name
     if cell != run.folder.name:
         raise Damaged(f"cannot read {run.result}: it is the result of cell {cell}; {REMOVE}")
@@ -92,6 +96,12 @@ def checked_result(run: RunFolder) -> Result | None:
     if max((when for _, *times, _ in stamps for when in times), default=0) < time.time_ns() - SETTLED:
         SOUND[run.result] = stamps
     return found
+
+
+def seal(result: Result) -> str:
+    """Return the hash of a result but for where and how fast it came about, which a result holds of itself."""
+    rest = {key: value for key, value in result.items() if key not in ("seal", "timing", "provenance")}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def stamps_of(run: RunFolder) -> list[tuple[int, int, int, int]]:

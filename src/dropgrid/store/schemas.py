@@ -1,6 +1,7 @@
 """The schema of each file of an outputs folder: anyone may have edited, damaged or copied what is there."""
 
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ is none, and percent of the training metric above which a seed trained."""
 STATED = {f"{key}?": NUMBER for key in RULES}
 
 CLAIMS = {"claims": [TEXT], "sha256": TEXT, "recorded": TEXT, "finished": WHOLE, "cells": WHOLE, "rules?": STATED}
-ASKED = {"asked?": [TEXT]}
+ASKED = {"asked?": [TEXT], "ids?": {"*": TEXT}}
 """Of an ablation's evaluations.json."""
 
 MEASURED = {
@@ -176,7 +177,8 @@ def fits(value: Any, word: str | None) -> bool:
     if word == TRUTH:
         return isinstance(value, bool)
     if word == METRIC:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+        return whole or isinstance(value, float)
     if word in (NUMBER, WHOLE):
         if word == NUMBER and isinstance(value, float) and not math.isfinite(value):
             return True  # of a run that diverged; who reads it takes it for none

@@ -36,6 +36,7 @@ from dropgrid.store.environment import IN_RESULTS, environment, stamp
 from dropgrid.store.files import write_json, write_json_once
 from dropgrid.store.identity import FORMAT
 from dropgrid.store.layout import RunFolder
+from dropgrid.store.records import seal
 from dropgrid.tasks.task import Task
 from dropgrid.training import ddp_workers
 from dropgrid.training.trainer import make_trainer
@@ -240,7 +241,7 @@ class Trial:
                 "attempts": self.checkpoint.attempts,
             },
         }
-        write_json_once(run.result, result)
+        write_json_once(run.result, {**result, "seal": seal(result)})
         return result
 
     def timing(self) -> dict[str, float]:
