@@ -136,8 +136,9 @@ def option_of(axis: str, path: object) -> str | None:
 def constructors(axis: str) -> dict[str, str]:
     """Return name -> module of the options that the rooms of an axis define, without importing.
 
-    Each is named as its module, but for case and underscores (`dropblock.dropblock`, `fashion_mnist.FashionMnist`), or
-    is the one that a module `none` defines: what else is in a room, its readers and writers of files, is not called.
+    Each is named as its module, but for case and underscores (`dropblock.dropblock`, `fashion_mnist.FashionMnist`), a
+    network perhaps with `Net`, or is the one that a module `none` defines: what else is in a room, its readers and
+    writers of files, is not called.
     """
     found: dict[str, str] = {}
     for room in ROOMS.get(axis, ()):
@@ -145,7 +146,8 @@ def constructors(axis: str) -> dict[str, str]:
         for path in sorted(place.glob("*.py")) or [place.with_suffix(".py")]:
             module = ".".join(("dropgrid", *path.relative_to(PACKAGE).with_suffix("").parts))
             for name in DEFINED.findall(path.read_text(encoding="utf-8")):
-                if plain(name) == plain(path.stem) or (path.stem == "none" and name.startswith("No")):
+                own = plain(path.stem)
+                if plain(name) in (own, f"{own}net") or (own == "none" and name.startswith("No")):
                     found[name] = module
     return found
 

@@ -154,7 +154,7 @@ MATCH = "+ablation.match.dose=0.1"
     [
         (
             [*SMALL, "ablation.match.dose=0.99"],
-            r"row 'dropblock_fixed': no keep_prob has the dose 0.99; .*largest 0\.48",
+            r"row 'drop_path': no keep_prob has the dose 0.99; .*largest 0\.58",
         ),
         ([*SMALL, "ablation.match.dose=1e-5"], r"row 'dropout': no keep_prob of 4 digits comes within 2 % of .* 1e-05"),
         ([*SMALL, "ablation.match.dose=1"], r"dose must be a row or a fraction dropped in \(0, 1\), got 1"),

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from dropgrid import streams
-from dropgrid.models.fractal_net import FractalNet, Layer
+from dropgrid.models.fractal import FractalNet, Layer
 from dropgrid.sites import drops
 from manual.acting import loaded, sites_of
 from manual.options import Option

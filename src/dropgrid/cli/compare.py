@@ -50,7 +50,7 @@ def act(given: argparse.Namespace) -> int:
     from dropgrid.reports.report import Report
     from dropgrid.reports.run_files import read_runs
 
-    options = {key: value for key, value in vars(given).items() if key not in ("files", "to", "outputs")}
+    options = {key: value for key, value in vars(given).items() if key not in ("files", "to", "wide", "outputs")}
     found = compare(read_runs(given.files), **options)
     for line in found.said:
         say(line)

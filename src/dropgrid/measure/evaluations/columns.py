@@ -7,7 +7,7 @@ from torch import nn
 from dropgrid.callbacks.average import reestimate
 from dropgrid.data.batches import batches
 from dropgrid.measure.trained_cell import DoesNotApply, Measure, TrainedCell
-from dropgrid.models.fractal_net import Fractal
+from dropgrid.models.fractal import Fractal
 
 
 def columns(cell: TrainedCell, *, reestimated: bool) -> dict[str, Measure]:

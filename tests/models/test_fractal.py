@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from dropgrid.models.fractal_net import Fractal
+from dropgrid.models.fractal import Fractal
 from dropgrid.models.parts import Parts
 from dropgrid.norms.none import none
 
