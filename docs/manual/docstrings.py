@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import nn
 
-from dropgrid.instantiate import locate
 from manual.options import SHARED, Option, sentences
 
 FORMULA = re.compile(r"\S (=|←|~|≤) \S|[ΣλΠ√‖]| · .+ / | / .+ · |\)\(|\w\^\w")
@@ -150,7 +149,7 @@ def cited(text: str) -> list[str]:
 
 def shared(axis: str) -> ModuleType:
     """The module of what all options of an axis pass through."""
-    found = inspect.getmodule(locate(axis, SHARED[axis]))
+    found = inspect.getmodule(SHARED[axis])
     assert found is not None
     return found
 

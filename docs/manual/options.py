@@ -13,6 +13,7 @@ import yaml
 
 from dropgrid.errors import UserError
 from dropgrid.instantiate import instantiate, locate
+from dropgrid.lr_schedules.warmup import warmed
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
@@ -85,7 +86,7 @@ OF_BASELINE = {"optimizer": "adam", "norm": "none", "activation": "elu", "init":
 ONLY = {"loss": ["label_smoothing"]}
 """Axes of which these options alone have a page."""
 
-SHARED = {"lr_schedule": "dropgrid.lr_schedules.warmup.warmed"}
+SHARED = {"lr_schedule": warmed}
 """What all options of an axis pass through, and is told on the page of each."""
 
 LINE = re.compile(r"^(\w+):\s*(.*?)(?:\s+#\s?(.*))?$")

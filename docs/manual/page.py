@@ -1,6 +1,5 @@
 """The text of the pages and of their index."""
 
-from dropgrid.instantiate import locate
 from manual import asking, axes, docstrings, nets, sweeping
 from manual.options import AXES, SHARED, Option
 from manual.pictures import picture
@@ -90,7 +89,7 @@ def page(option: Option) -> str:
         "\n".join(f"- {each}" for each in papers) or UNNAMED,
     ]
     if option.axis in SHARED:
-        things = [*things, locate(option.axis, SHARED[option.axis])]
+        things = [*things, SHARED[option.axis]]
     parts.append("## What it does")
     if things:
         several = len(things) > 1
