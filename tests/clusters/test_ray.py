@@ -64,7 +64,6 @@ def test_a_node_lost_in_the_middle_costs_nothing(tmp_path, python, alone):
     assert not cluster.of(0) and not cluster.of(1)
 
 
-@pytest.mark.survives("a cluster that loses every job")
 def test_a_cluster_lost_whole_is_no_success_and_the_same_command_goes_on(tmp_path, python, alone):
     with Ray(Path(python).parent) as cluster:
         sweep = there(tmp_path / "outputs", python, f"hydra.launcher.ray.init.address='{cluster.address}'")

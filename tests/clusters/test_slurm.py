@@ -100,7 +100,6 @@ def test_ctrl_c_calls_the_jobs_back_and_the_same_command_goes_on(sweep, slurm, a
     sweep.same(alone)
 
 
-@pytest.mark.survives("a cluster that loses every job")
 def test_a_sweep_whose_jobs_were_all_cancelled_is_no_success_and_the_same_command_goes_on(sweep, slurm, alone):
     sweep.overrides += ["sweep.retries.Lost=0"]
     process = sweep.start()
