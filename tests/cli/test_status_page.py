@@ -26,14 +26,16 @@ def status_of(fake):
     return AblationStatus(read("demo", fake.outputs))
 
 
-def test_it_has_each_cell_each_curve_and_what_failed(mixed):
+def test_it_has_each_cell_each_curve_and_what_failed(mixed, monkeypatch):
+    monkeypatch.setenv("HOME", str(mixed.outputs))
     page = status_page.render(status_of(mixed), {}, live=True)
     assert '<meta http-equiv="refresh" content="5">' in page and "<title>2 of 6" in page
     assert re.findall(r'title="seed (\d): (\w+)"', page) == [(str(n % 3), each) for n, each in enumerate(STATUSES)]
     curves = re.findall(r'<polyline points="([\d., ]+)"', page)
     assert len(curves) >= 2 and all(len(curve.split()) >= 2 for curve in curves)
     assert "<b>row</b>" not in page and "&lt;b&gt;row" in page
-    assert "http://" not in page and "https://" not in page and str(mixed.outputs.parent.home()) not in page
+    assert "http://" not in page and "https://" not in page and str(mixed.outputs) not in page
+    assert "~/runs/" in page  # of the failed cell's log
 
 
 def test_curves_are_in_the_picture_the_best_highest():

@@ -8,6 +8,7 @@ from pathlib import Path
 from dropgrid.commands import say
 from dropgrid.execution.live_view import minutes
 from dropgrid.pages import templates
+from dropgrid.paths import tilde
 from dropgrid.store.ablation_status import AblationStatus, described_failure
 from dropgrid.store.cell import Cell
 from dropgrid.store.files import read_csv, write
@@ -71,7 +72,7 @@ def render(status: AblationStatus, curves: dict[str, Curve], *, live: bool) -> s
             last=lambda cells: last_value([drawn[cell.id] for cell in cells if drawn[cell.id]], task.unit),
         )
     )
-    return page
+    return tilde(page)
 
 
 def curve_of(cell: Cell, metric: str, known: dict[str, Curve]) -> Curve:
