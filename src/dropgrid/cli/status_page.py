@@ -19,7 +19,7 @@ SECONDS = 5
 """Between two states of the page."""
 
 WIDTH, HEIGHT = 180, 40
-"""Of a row's curves, in the page's pixels."""
+"""Size of a row's plot, in CSS pixels."""
 
 Curve = list[tuple[float, float]]
 """Epoch and value, epoch by epoch."""

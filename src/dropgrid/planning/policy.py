@@ -154,9 +154,8 @@ def check_files(place: str) -> None:
             text = path.read_text(encoding="utf-8")
             if text.startswith("\ufeff"):
                 raise ValueError("it begins with a byte-order mark, which hides `# @package`; save it as plain UTF-8")
-            if scheme and "*" in text and "&" in text:  # aliases, in a file that is not ours
-                parse_yaml(text)
-            if scheme and "${" in text and "defaults" in text:
+            aliases, interpolated = "*" in text and "&" in text, "${" in text and "defaults" in text
+            if scheme and (aliases or interpolated):  # in a file that is not ours
                 found = parse_yaml(text)
                 listed = str(found.get("defaults")) if isinstance(found, Mapping) else ""
                 if "${" in INTERPOLATION.sub("", listed):

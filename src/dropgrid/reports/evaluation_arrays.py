@@ -11,10 +11,7 @@ from dropgrid.reports.table import Row
 from dropgrid.store.ablation import Block
 from dropgrid.store.arrays import read_arrays
 from dropgrid.store.cell import Cell
-from dropgrid.store.evaluations import evaluation_of, kept
-
-AGAIN = "remove it, and measure again"
-"""Advice for a damaged file of arrays."""
+from dropgrid.store.evaluations import AGAIN, evaluation_of, kept
 
 
 @dataclass(frozen=True)

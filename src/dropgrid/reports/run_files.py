@@ -108,10 +108,10 @@ def mlflow_runs(folder: Path) -> Iterator[Run]:
         if not (own / "metrics").is_dir():
             continue
         params, metrics = {}, {}
-        for file in files_under(own / "params"):
+        for file in files_named(own / "params", "*"):
             with reading(file):
                 params[str(file.relative_to(own / "params"))] = file.read_text()
-        for file in files_under(own / "metrics"):
+        for file in files_named(own / "metrics", "*"):
             with reading(file):  # lines of time, value, step
                 metrics[str(file.relative_to(own / "metrics"))] = float(file.read_text().split("\n")[-2].split()[1])
         yield {RUN: place(own, folder), **{key: number_or_text(value) for key, value in params.items()}, **metrics}
@@ -172,13 +172,11 @@ def first_line(error: Exception) -> str:
 
 
 def files_named(folder: Path, pattern: str) -> list[Path]:
-    """Return the files of a folder, those of its folders too, whose name fits: no pipes, which wait for a writer."""
+    """Return the files of a folder, those of its folders too, whose name fits: no pipes, which wait for a writer.
+
+    A metric of MLflow has a folder if its name has a slash.
+    """
     return sorted(path for path in folder.rglob(pattern) if path.is_file())
-
-
-def files_under(folder: Path) -> list[Path]:
-    """Return the files of a folder, those of its folders too: a metric's name may have a slash."""
-    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def place(own: Path, folder: Path) -> str:

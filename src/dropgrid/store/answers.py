@@ -88,8 +88,8 @@ def answered(command: str, words: Sequence[str], run: Callable[[], int]) -> int:
     answer = GIVEN.get()
     if code == 0 and key and answer is not None and answer.outputs.absolute() == outputs.absolute():
         with suppress(OSError, UserError, ValueError, CannotTell):
-            if key == key_of(command, words) and is_of_now(answer, began):
-                keep(answer, key)
+            if key == key_of(command, words):
+                keep(answer, key, began)
     return code
 
 
@@ -99,23 +99,17 @@ def reading(outputs: Path, name: str) -> None:
         READ[name] = inputs_of(outputs, name)
 
 
-def is_of_now(answer: Answer, began: int) -> bool:
-    """Predicate: what the reports have read is there still, and no data have changed since the command began."""
+def keep(answer: Answer, key: str, began: int) -> None:
+    """Write an answer, unless what the reports have read, or the data, changed since the command began."""
+    state = state_of(answer.outputs, answer.names, answer.data)
     changed = any(newest(Path(each)) > began - CLOCK for each in answer.data)
-    return not changed and all(READ.get(name) == inputs_of(answer.outputs, name) for name in answer.names)
-
-
-def keep(answer: Answer, key: str) -> None:
-    """Write an answer, if what it was made from can be listed, and the outputs folder written."""
+    if changed or state[:-1] != [READ.get(name) for name in answer.names]:
+        return
+    about = {"state": state, "names": [*answer.names], "data": [*answer.data], "text": answer.text}
     path = Outputs(answer.outputs).answer(key)
-    try:
-        state = state_of(answer.outputs, answer.names, answer.data)
-        about = {"state": state, "names": [*answer.names], "data": [*answer.data], "text": answer.text}
-        write_atomically(path, lambda file: file.write(json.dumps(about).encode()), durable=False)
-        for old in sorted(path.parent.glob("*.json"), key=lambda each: each.stat().st_mtime)[:-MOST_ANSWERS]:
-            old.unlink(missing_ok=True)
-    except (OSError, UserError, CannotTell):
-        pass
+    write_atomically(path, lambda file: file.write(json.dumps(about).encode()), durable=False)
+    for old in sorted(path.parent.glob("*.json"), key=lambda each: each.stat().st_mtime)[:-MOST_ANSWERS]:
+        old.unlink(missing_ok=True)
 
 
 def named_outputs(words: Sequence[str]) -> Path | None:
@@ -139,15 +133,15 @@ def key_of(command: str, words: Sequence[str]) -> str:
     return total.hexdigest()[:16]
 
 
-def state_of(outputs: Path, names: Sequence[str], data: Sequence[str]) -> str:
-    """Return the hash of the stamps of ablations, of their cells and of data; CannotTell if there are too many."""
+def state_of(outputs: Path, names: Sequence[str], data: Sequence[str]) -> list[str]:
+    """Return the hash of what each ablation's report reads, then that of the stamps of their folders and of data;
+    CannotTell if there are too many."""
     total = hashlib.sha256()
     for name in names:
         add_tree(total, Outputs(outputs).ablation(name).folder)
-        total.update(inputs_of(outputs, name).encode())
     for each in data:
         add_tree(total, Path(each), follow=True)
-    return total.hexdigest()
+    return [*(inputs_of(outputs, name) for name in names), total.hexdigest()]
 
 
 def inputs_of(outputs: Path, name: str) -> str:

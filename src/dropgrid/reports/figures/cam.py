@@ -15,9 +15,10 @@ from dropgrid.plotting.layout import FigureSection, assemble_figure
 from dropgrid.plotting.style import GREY, INK, MARGIN, WIDTH, place_axes
 from dropgrid.plotting.text import shorten, text_height, wrap, write_text
 from dropgrid.reports.columns import format_mean_std
-from dropgrid.reports.evaluation_arrays import AGAIN, EvaluationArrays, find_evaluation_arrays
+from dropgrid.reports.evaluation_arrays import EvaluationArrays, find_evaluation_arrays
 from dropgrid.reports.table import Row, Table
 from dropgrid.store.arrays import read_arrays
+from dropgrid.store.evaluations import AGAIN
 
 ORDER = 110
 CAPTION = "Class activation maps of a few test images"

@@ -13,9 +13,10 @@ from dropgrid.plotting.layout import FigureSection, assemble_figure, small_colum
 from dropgrid.plotting.style import BLUE, GREY, INK, MARGIN, VERMILLION, WIDTH, place_axes
 from dropgrid.plotting.text import fit_name, write_text
 from dropgrid.reports.columns import format_mean_std
-from dropgrid.reports.evaluation_arrays import AGAIN, EvaluationArrays, find_evaluation_arrays
+from dropgrid.reports.evaluation_arrays import EvaluationArrays, find_evaluation_arrays
 from dropgrid.reports.table import Row, Table
 from dropgrid.store.arrays import read_arrays
+from dropgrid.store.evaluations import AGAIN
 
 ORDER = 120
 CAPTION = "First-layer filters and activations of the hidden units"
