@@ -26,6 +26,7 @@ from dropgrid.optimizers.fused import fused
 from dropgrid.regularizers.none import none
 from dropgrid.steps import check_single, check_step
 from dropgrid.store.identity import OF_THE_LOADER, unite
+from dropgrid.tasks.description import trains_itself
 from dropgrid.tasks.objective import Objective
 from dropgrid.tasks.task import Task
 
@@ -37,7 +38,9 @@ COMPILERS = (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")
 
 
 def source(config: Mapping[str, Any], local: Mapping[str, Any]) -> AbstractSource:
-    """The data of a config, not read yet."""
+    """The data of a config, not read yet; UserError for a training of one's own, of which only its code knows."""
+    if trains_itself(config):
+        raise UserError("this cell was trained by code of one's own: dropgrid cannot rebuild its network or its data")
     node = {k: v for k, v in unite(config, local, "data").items() if k not in OF_THE_LOADER}
     found: AbstractSource = instantiate("data", node, cache=Path(local["paths"]["cache"]))
     return found

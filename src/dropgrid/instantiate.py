@@ -52,7 +52,7 @@ ACTIVATIONS = "ELU GELU Hardswish Identity LeakyReLU Mish PReLU ReLU ReLU6 SELU 
 EXACT = {
     "activation": frozenset(f"torch.nn.{name}" for name in ACTIVATIONS.split()),
     "loss": frozenset({"torch.nn.CrossEntropyLoss"}),
-    "trainer": frozenset({"pytorch_lightning.Trainer"}),
+    "trainer": frozenset({"pytorch_lightning.Trainer", "lightning.pytorch.Trainer"}),
     "launcher": frozenset(
         {
             "hydra_plugins.dropgrid.launcher.DropgridLauncher",
@@ -91,6 +91,20 @@ def instantiate(axis: str, node: Mapping[str, Any], /, **extra: Any) -> Any:
     return call(axis, target, **arguments, **extra)
 
 
+def instantiate_nested(axis: str, node: Any) -> Any:
+    """Return a node with the constructors that it and the nodes within it name called, the inner ones first.
+
+    Raises:
+        UserError: as `instantiate` does.
+    """
+    if isinstance(node, list):
+        return [instantiate_nested(axis, each) for each in node]
+    if not isinstance(node, Mapping):
+        return node
+    made = {key: instantiate_nested(f"{axis}.{key}", each) for key, each in node.items()}
+    return instantiate(axis, made) if "_target_" in node or "option" in node else made
+
+
 def import_path(axis: str, node: Mapping[str, Any]) -> object:
     """Return the import path of a node's constructor: its `_target_`, or that of its `option`.
 
@@ -116,11 +130,13 @@ def by_option(axis: str, node: Any) -> Any:
     """
     if not isinstance(node, Mapping):
         return node
-    mounts = {key: key if key in ROOMS else f"{axis}.{key}" for key in node if key not in OWN_KEYS}
+    whole = axis_of(axis) == "task"  # what is within it is its own: `task.datamodule.data` is no data set of ours
+    mounts = {key: key if key in ROOMS and not whole else f"{axis}.{key}" for key in node if key not in OWN_KEYS}
     values = {key: by_option(mount, node[key]) for key, mount in mounts.items()}
     option = option_of(axis, node["_target_"]) if "_target_" in node else node.get("option")
     if option is not None:
-        return {"option": option, **values}
+        bound = {"_partial_": True} if node.get("_partial_") and axis_of(axis) in CALLED else {}
+        return {"option": option, **bound, **values}
     return {**{key: node[key] for key in OWN_KEYS if key in node}, **values}
 
 

@@ -11,17 +11,20 @@ from torch import nn
 
 from dropgrid.data.source import Spec
 from dropgrid.instantiate import instantiate, locate
+from dropgrid.tasks.description import TRAINS_ITSELF
 from dropgrid.tasks.objective import Objective
+from dropgrid.tasks.own_training import AbstractOwnTraining
 from dropgrid.tasks.task import Task
 
 FOLDER = Path(__file__).parents[2] / "conf" / "task"
-OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+NODES = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))}
+OPTIONS = [name for name, node in NODES.items() if issubclass(locate("task", node["_target_"]), Task)]
+OWN = [name for name in NODES if name not in OPTIONS]
 SPEC = Spec(("cat", "dog", "owl"), 2, (6, 5), train=10, val=4, test=6)
 
 
 def option(name):
-    node = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
-    return instantiate("task", node), node
+    return instantiate("task", NODES[name]), NODES[name]
 
 
 def stepped(task, images, *, train=True, seed=0):
@@ -48,12 +51,14 @@ def images():
 
 def test_there_are_options():
     assert {"classification"} <= set(OPTIONS) and OBJECTIVES
+    assert {"function", "lightning"} <= set(OWN)
+    assert {locate("task", NODES[name]["_target_"]).__name__ for name in OWN} == set(TRAINS_ITSELF)
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", NODES)
 def test_arguments_bind_to_the_signature(name):
-    task, node = option(name)
-    assert isinstance(task, Task)
+    node = NODES[name]
+    assert issubclass(locate("task", node["_target_"]), Task | AbstractOwnTraining)
     parameters = inspect.signature(locate("task", node["_target_"])).parameters
     assert {k for k in node if not k.startswith("_")} == set(parameters)
     assert all(p.default is inspect.Parameter.empty for p in parameters.values()), "defaults live in the YAML"

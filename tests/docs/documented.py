@@ -59,6 +59,9 @@ RULES: dict[str, Elsewhere | Planned | Run] = {
     ),
     r"python scripts/train\.py .*scale=(cifar10|small_data) .*": Planned(FAKE),
     r"python scripts/train\.py data=image_folder .*": Planned((("FOLDER", "pictures"),)),
+    r"python scripts/train\.py .*task=(function|mine).*": Elsewhere(
+        "of the reader's own code", "tests/training/test_own.py"
+    ),
     r"python scripts/train\.py( .*)?": Planned(),
     # beside a finished ablation
     r"python scripts/status\.py demo( +--html)?": Run(slow=False),

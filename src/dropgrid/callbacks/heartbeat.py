@@ -1,5 +1,6 @@
 """state.json: the progress of a running cell, which live views and the detection of hung cells read."""
 
+import math
 import os
 import socket
 import time
@@ -31,7 +32,7 @@ class Heartbeat(Callback):
         self, trainer: Trainer, learner: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self.due():
-            loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+            loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
             self.write(trainer, learner, "training", float(loss) if isinstance(loss, Tensor) else None)
 
     def on_validation_batch_end(self, trainer: Trainer, learner: LightningModule, *_: Any) -> None:
@@ -53,17 +54,19 @@ class Heartbeat(Callback):
 
     def write(self, trainer: Trainer, learner: LightningModule, phase: str, loss: float | None) -> None:
         """Write state.json."""
-        assert isinstance(learner, AbstractLearner)
         self.last = time.monotonic()
+        steps = learner.steps if isinstance(learner, AbstractLearner) else trainer.estimated_stepping_batches
         self.state = {
-            "phase": phase,
+            **sign_of_life(phase),
             "epoch": trainer.current_epoch,
             "epochs": trainer.max_epochs,
             "step": trainer.global_step,
-            "steps": learner.steps,
+            "steps": int(steps) if math.isfinite(steps) else None,
             "loss": loss,
-            "time": time.time(),
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
         }
         write_json(self.path, self.state, durable=False)
+
+
+def sign_of_life(phase: str) -> dict[str, Any]:
+    """Return what a running cell says of itself at least."""
+    return {"phase": phase, "time": time.time(), "pid": os.getpid(), "host": socket.gethostname()}

@@ -28,6 +28,7 @@ from dropgrid.store.filesystem import probe
 from dropgrid.store.layout import Outputs
 from dropgrid.store.manifest import write_plan
 from dropgrid.store.records import damage, is_finished, read_failure, read_lines
+from dropgrid.tasks.description import trains_itself
 
 COPIES = 3
 """Copies of a network's weights that a cell leaves at least: a checkpoint, the last and the best."""
@@ -64,6 +65,8 @@ def launch(plans: Sequence[Plan], engine: AbstractEngine) -> int:
 def offer_answer(plans: Sequence[Plan]) -> None:
     """Have what the same command would print now kept, if all that could change it are files that can be told."""
     sweeps = [plan.sweep for plan in plans]
+    if any(trains_itself(each) for plan in plans for each in plan.configs):  # what it reads only its code knows
+        return
     grows = any(each["rerun"] == "all" or each["seeds"] == AUTO or each["tune"] is not None for each in sweeps)
     measures_data = any("other_data" in str(plan.about.get("evaluate")) for plan in plans)
     if grows or measures_data or len({plan.outputs for plan in plans}) > 1 or any(p.name not in PRINTED for p in plans):

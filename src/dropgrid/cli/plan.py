@@ -177,7 +177,9 @@ def row_values(line: PriceLine) -> list[str]:
     """Return the numbers of a line of the table."""
     counts = [str(each) if each else "–" for each in (line.facts.sites, line.finished, line.older, line.todo)]
     seconds = "–" if line.seconds is None else minutes(line.seconds) if line.seconds >= 10 else f"{line.seconds:.1f} s"
-    return [str(len(line.seeds)), f"{line.facts.parameters:,}", with_si_prefix(line.facts.flops), *counts, seconds]
+    parameters, flops = line.facts.parameters, line.facts.flops
+    size = ["–" if parameters is None else f"{parameters:,}", "–" if flops is None else with_si_prefix(flops)]
+    return [str(len(line.seeds)), *size, *counts, seconds]
 
 
 def with_si_prefix(number: float) -> str:

@@ -16,6 +16,7 @@ from dropgrid.planning.types import Plan
 from dropgrid.store.cell import Cell
 from dropgrid.store.identity import treatment_id
 from dropgrid.store.records import Result
+from dropgrid.tasks.description import task_option
 
 if TYPE_CHECKING:
     from dropgrid.cost.profile import CellProfile
@@ -91,7 +92,7 @@ class Pricing:
             older(results.values()),
             len(cells),
             jobs,
-            makespan(list(seconds.values()), jobs) if self.timed else None,
+            known_or_none(makespan(list(seconds.values()), jobs)) if self.timed else None,
             sum(self.fact(cell).files for cell in cells),
             jobs * max((self.fact(cell).checkpoints for cell in cells), default=0),
         )
@@ -106,13 +107,20 @@ class Pricing:
             return {cell.id: math.nan for cell in cells}
         jobs = min(slots(plan), len(cells)) or 1
         kinds: dict[str, list[Cell]] = {}
-        for cell in cells:
+        alone = {cell.id: self.finished_seconds(plan) for cell in cells if task_option(cell.config) == "Function"}
+        for cell in [each for each in cells if each.id not in alone]:
             kinds.setdefault(f"{jobs} {cost_class(cell)}", []).append(cell)
         # the cell with the most sites: no other of its kind takes longer
         chosen = [max(each, key=lambda c: self.fact(c).sites) for key, each in kinds.items() if key not in self.paces]
         self.paces |= {f"{jobs} {key}": pace for key, pace in measure_paces(plan, chosen, jobs).items()}
         found = {cell.id: self.paces[key].seconds(cell) for key, each in kinds.items() for cell in each}
-        return {cell.id: found[cell.id] for cell in cells}
+        return {cell.id: {**found, **alone}[cell.id] for cell in cells}
+
+    def finished_seconds(self, plan: Plan) -> float:
+        """Return the mean seconds of a plan's finished cells: a function cannot be probed; nan if there are none."""
+        results = filter(None, map(current_result, distinct(plan)))
+        taken = [*filter(None, ((each.get("timing") or {}).get("total_seconds") for each in results))]
+        return sum(taken) / len(taken) if taken else math.nan
 
     def fact(self, cell: Cell) -> "CellProfile":
         """Return a cell's size, computed once for each row."""
@@ -136,8 +144,13 @@ class Pricing:
             len(found),
             older(found),
             len(expected),
-            sum(taken) / len(taken) if taken and self.timed else None,
+            known_or_none(sum(taken) / len(taken)) if taken and self.timed else None,
         )
+
+
+def known_or_none(seconds: float) -> float | None:
+    """Return seconds, or None if they are not known (nan)."""
+    return None if math.isnan(seconds) else seconds
 
 
 def cells_by_row(plan: Plan) -> list[list[Cell]]:
@@ -149,7 +162,9 @@ def cells_by_row(plan: Plan) -> list[list[Cell]]:
 
 
 def makespan(seconds: Sequence[float], slots: int) -> float:
-    """Return when the last cell ends if each one starts in the slot that is free first."""
+    """Return when the last cell ends if each one starts in the slot that is free first; nan if a time is not known."""
+    if any(map(math.isnan, seconds)):
+        return math.nan
     ends = [0.0] * slots
     for each in seconds:
         heapq.heappush(ends, heapq.heappop(ends) + each)
@@ -183,6 +198,9 @@ def within_budget(plans: Sequence[Plan], measured: Mapping[str, Pace] | None = N
         seconds = pricing.expected(plan, cells)
         pricing.trained |= seconds.keys()
         total = spent + makespan(list(seconds.values()), min(slots(plan), len(cells)) or 1)
+        if allowed is not None and math.isnan(total):
+            one = f"sweep.only=[{cells[0].path}]"
+            raise UserError(f"sweep.budget needs the time of a cell, and none is finished: train one first, by {one}")
         if cells and allowed is not None and total > allowed:
             raise UserError(budget_error(plan, cells, seconds, spent, allowed))
         spent = total

@@ -23,7 +23,7 @@ from dropgrid.store.files import read_json
 from dropgrid.store.layout import WorkerFolder
 from dropgrid.store.records import read_failure
 
-COSTLY_AXES = ("model", "data")
+COSTLY_AXES = ("model", "data", "task")
 """Axes whose every value may change the cost of a step; for the others only the option matters."""
 
 NOT_COSTLY = ("seed", "lr_schedule")

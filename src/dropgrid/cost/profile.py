@@ -14,6 +14,7 @@ from dropgrid.data.source import Spec
 from dropgrid.instantiate import call, instantiate
 from dropgrid.store.cell import Cell
 from dropgrid.store.checkpoints import KEPT
+from dropgrid.tasks.description import trains_itself
 from dropgrid.tasks.task import Task
 
 TEXT_BYTES = 30_000
@@ -27,11 +28,11 @@ class CellProfile:
 
     `flops`: convolutions and matrix products of the forward pass of one image, a multiply-add counted as 2.
     `sites`: number of sites that drop something. `files`: bytes that it leaves, at most. `checkpoints`: bytes while it
-    trains.
+    trains. Of a training of one's own nothing is known beforehand: no parameters and FLOPs, and 0 of the others.
     """
 
-    parameters: int
-    flops: int
+    parameters: int | None
+    flops: int | None
     sites: int
     files: int
     checkpoints: int
@@ -40,6 +41,8 @@ class CellProfile:
 def profile_cell(cell: Cell) -> CellProfile:
     """Return a cell's size, from its network on the meta device: nothing is computed, no image is read."""
     config = cell.config
+    if trains_itself(config):
+        return CellProfile(None, None, 0, TEXT_BYTES, 0)
     spec = build.source(config, cell.local).spec()
     with torch.device("meta"):
         net = build.network(config, spec)

@@ -10,9 +10,12 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from dropgrid.data.batches import batch_limit
 from dropgrid.data.split import evenly
+from dropgrid.instantiate import instantiate
 from dropgrid.loggers.csv import Csv
 from dropgrid.predict import predict
 from dropgrid.store.files import write_json
+from dropgrid.tasks.description import trains_itself
+from dropgrid.training.own import OwnFit
 from dropgrid.training.train import TRAIN_IMAGES_MEASURED, Trial
 
 WARM_UP = 0.5
@@ -83,6 +86,9 @@ def time_training(cell: Mapping[str, Any], folder: Path) -> None:
 
     Reads only training and validation images; the time of the test set is computed from its count of images.
     """
+    if trains_itself(cell["config"]):
+        write_json(folder / "pace.json", time_own_training(cell, folder))
+        return
     start = time.perf_counter()
     about = {k: cell[k] for k in ("id", "name", "ablation", "row", "config")}
     watch = StepTimer()
@@ -106,6 +112,21 @@ def time_training(cell: Mapping[str, Any], folder: Path) -> None:
     measured = min(TRAIN_IMAGES_MEASURED, trial.spec.train) + 2 * test_images
     pace = {"setup": setup, "epoch": (steps - 1) * step + turn, "measure": image * measured, "batches": steps}
     write_json(folder / "pace.json", pace)
+
+
+def time_own_training(cell: Mapping[str, Any], folder: Path) -> dict[str, float]:
+    """Return the pace of a LightningModule of one's own; its test is counted as one more epoch's validation."""
+    watch, start = StepTimer(), time.perf_counter()
+    run = OwnFit(instantiate("task", cell["config"]["task"]), cell, folder, [], [watch])
+    setup = time.perf_counter() - start
+    try:
+        run.fit()
+    except StopTraining:
+        pass
+    batches = int(run.trainer.num_training_batches)
+    step = mean(watch.steps or watch.turns or [0.0])
+    turn = mean(watch.turns) if watch.turns else step
+    return {"setup": setup, "epoch": (batches - 1) * step + turn, "measure": turn - step, "batches": batches}
 
 
 def batches_of(trial: Trial) -> tuple[int, int]:

@@ -23,7 +23,10 @@ def sweep_yaml(ablation: Ablation, *, project: str, file: str) -> str:
         "name": ablation.name,
         "project": project,
         "method": "grid",
-        "metric": {"name": ablation.task.selecting(ablation.metric), "goal": "maximize"},
+        "metric": {
+            "name": ablation.task.selecting(ablation.metric),
+            "goal": "minimize" if ablation.task.lower_is_better else "maximize",
+        },
         "parameters": {"sweep.only": {"values": [quote_value(each) for each in cell_paths(ablation)]}},
         "program": "scripts/train.py",
         "command": ["${env}", *command, "logger=wandb", "${args_no_hyphens}"],

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 from dropgrid.commands import terminal
 from dropgrid.errors import UserError
 from dropgrid.execution.forkserver import TRIES, UNREACHABLE, warm
+from dropgrid.instantiate import instantiate
 from dropgrid.planning.types import Plan
 from dropgrid.store.cell import Cell
 from dropgrid.store.identity import treatment_id
 from dropgrid.store.manifest import refuse_other_data
+from dropgrid.tasks.description import trains_itself
 
 NETS = 32
 """The most networks that are kept, the latest ones: rows often differ in the optimizer alone."""
@@ -59,6 +61,13 @@ def check_trainer(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
                 raise
 
 
+def check_own_training(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
+    """Raise UserError for a training of one's own that would not begin."""
+    instantiate("task", config["task"]).check()
+    if "max_epochs" in config["trainer"]:
+        check_trainer(config, local)
+
+
 def try_trainer(config: Mapping[str, Any], local: Mapping[str, Any]) -> None:
     """Make the trainer and drop it: the result stays in that process."""
     from dropgrid.training.trainer import make_trainer
@@ -89,6 +98,9 @@ def check(found: Sequence[Plan]) -> Checked:
                 continue
             seen.add(treatment)
             try:
+                if trains_itself(cell.config):
+                    check_own_training(cell.config, cell.local)
+                    continue
                 data, about = json.dumps([cell.config["data"], cell.local["data"]]), about_network(cell.config)
                 known = data in sources
                 source = sources[data] if known else build.planned(cell.config, cell.local)

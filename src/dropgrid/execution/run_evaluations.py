@@ -24,6 +24,7 @@ from dropgrid.store.files import read_yaml, write_json
 from dropgrid.store.layout import EvaluationFolder, Outputs
 from dropgrid.store.lease import Lease
 from dropgrid.store.records import is_finished, read_failure, read_lines
+from dropgrid.tasks.description import trains_itself
 
 Failed = list[tuple[Cell, dict[str, Any]]]
 """Cells, and of each the class and message of what ended it, and where its log is."""
@@ -45,6 +46,8 @@ def finished(name: str, outputs: Path, jobs: int | str) -> Plan:
             cells[cell.id] = cell.knowing(config=config, local=local)
     if not cells:
         raise UserError(f"{name} has no finished cell yet")
+    if any(trains_itself(cell.config) for cell in cells.values()):
+        raise UserError(f"{name} was trained by code of one's own: there is no network that dropgrid could measure")
     return Plan(name, {}, list(cells.values()), outputs, jobs, [])
 
 

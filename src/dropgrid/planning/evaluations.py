@@ -12,6 +12,7 @@ from dropgrid.instantiate import by_option
 from dropgrid.planning.types import Plan
 from dropgrid.store.identity import divide, evaluation_id
 from dropgrid.store.layout import Outputs
+from dropgrid.tasks.description import trains_itself
 
 WEIGHTS = ("last", "best")
 
@@ -47,6 +48,8 @@ def requested_evaluations(plan: Plan) -> list[Evaluation]:
     listed = plan.about.get("evaluate")
     if listed is None:
         return []
+    if any(map(trains_itself, plan.configs)):
+        raise UserError("ablation.evaluate measures networks that dropgrid trains, and this task trains by itself")
     if not isinstance(listed, list) or not all(isinstance(each, str) and each.strip() for each in listed):
         raise UserError(f"ablation.evaluate lists evaluations, as in [cam, 'noise evaluate.seed=1'], got {listed!r}")
     found = [parse_evaluation(text.strip(), plan.outputs) for text in listed]

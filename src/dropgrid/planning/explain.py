@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from dropgrid.errors import UserError, did_you_mean, one_line
 from dropgrid.instantiate import ROOMS, axis_of
@@ -66,6 +66,13 @@ MAY_HAVE = tuple(f"ablation.{key}" for key in GIVEN)
 """Keys that an ablation may have and its YAML may lack: no misspellings of those that it has."""
 
 
+OPEN = (
+    *("ablation.match.", "ablation.rows.", "ablation.tune."),
+    *("task.function.", "task.module.", "task.datamodule."),
+)
+"""Nodes whose keys are the user's own."""
+
+
 def refuse_accepted_mistakes(overrides: Sequence[Override]) -> None:
     """Refuse what Hydra accepts: a list instead of one option, whose files it merges, a `~key` that every run needs, a
     `+key` that exists, and one that is a misspelling.
@@ -92,11 +99,7 @@ def refuse_accepted_mistakes(overrides: Sequence[Override]) -> None:
         key = each.key_or_group
         if key in known and not each.is_force_add():
             raise UserError(f"{key} exists already; override it without the +")
-        if (
-            key in known
-            or key in MAY_HAVE
-            or key.startswith(("ablation.match.", "ablation.rows.", "ablation.tune.", "hydra"))
-        ):
+        if key in known or key in MAY_HAVE or key.startswith((*OPEN, "hydra")):
             continue
         near = next((other for other in sorted(known) if distance(key, other) <= min(NEAR, len(key) - 1)), None)
         if near is not None:
@@ -121,6 +124,8 @@ def cause(error: Exception, overrides: Sequence[Override]) -> str:
             if wrong is not None:
                 close = did_you_mean(str(wrong), allowed)
                 return f"{key} has no option {wrong!r}{close}; options: {', '.join(allowed)}"
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} has no value: set it, on the command line or in a YAML file of your own"
     known = known_keys(overrides)
     words = [*(key for key in known if not key.rpartition(".")[2].startswith("_")), *config_groups()]
     for each in overrides:

@@ -158,9 +158,9 @@ class Planner:
             about = {key: about[key] for key in about if key in ("ablation", "title", "question", "metric")}
             trials = tune.tuning_trials(found, node.get("tune"), count)
             trial_seeds = tune.tuning_seeds(self.resolved["sweep"])
-            return replace(
-                self.plan_cells(f"{made}+tuning", about, trials, factors, trial_seeds), then=texts_of(self.all)
-            )
+            plan = self.plan_cells(f"{made}+tuning", about, trials, factors, trial_seeds)
+            tune.refuse_without_choice(plan)
+            return replace(plan, then=texts_of(self.all))
         best = {row: tune.with_overrides(found[row], tune.setting_overrides(tuned[row]["chosen"])) for row in found}
         return self.plan_cells(made, {**about, "tuned": tuned}, best, factors)
 
@@ -218,6 +218,7 @@ class Planner:
             with explained(parse_overrides(overrides), row):
                 self.fingerprints.add_fingerprints(config, local)
             kept = {*self.applied([*self.fixed_texts(), *overrides]), *scale_line}
+            ablation_rows.refuse_unread(config, [*scale_line, *kept])
             typed = [tilde(text) for text in (*fixed, *overrides) if text in kept]
             for seed in seeds or self.seed_list():
                 full = {**config, "seed": seed}

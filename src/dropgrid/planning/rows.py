@@ -1,7 +1,7 @@
 """The rows of an ablation, as its YAML lists them: names and lists of Hydra overrides."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from math import prod
 from typing import Any
@@ -10,11 +10,16 @@ from hydra.core.override_parser.types import Override
 
 from dropgrid import checks
 from dropgrid.errors import UserError
+from dropgrid.instantiate import ROOMS, axis_of
 from dropgrid.planning.compose import group_options, hydra_context
 from dropgrid.planning.overrides import check_count, key_of, parse_override, root_of
 from dropgrid.reports import claims, question
+from dropgrid.store.identity import ABOUT_PLACE_IN
 from dropgrid.store.schemas import RULES
-from dropgrid.tasks.description import TaskDescription
+from dropgrid.tasks.description import TRAINS_ITSELF, TaskDescription, task_option, trains_itself
+
+UNREAD = {*ROOMS, "scale", "speed"} - {"task", "trainer", "logger", "evaluate", "diagnose"}
+"""Groups that a training of one's own does not read."""
 
 
 def expand_rows(rows: Any) -> dict[str, list[str]]:
@@ -85,6 +90,25 @@ def refuse_conflicts(rows: Mapping[str, Sequence[str]], keys: Sequence[str]) -> 
                         f"edit the rows: \"+ablation.rows.NEW=['key=value']\" adds one, "
                         f"'~ablation.rows.{name}' removes this one"
                     )
+
+
+def refuse_unread(config: Mapping[str, Any], overrides: Iterable[str]) -> None:
+    """Refuse overrides that choose or set what a training of one's own does not read: they would be silently off."""
+    if not trains_itself(config):
+        return
+    task, read = task_option(config), TRAINS_ITSELF[task_option(config)]
+    for text in overrides:
+        key = key_of(parse_override(text))
+        axis, _, inner = key.partition(".")
+        if axis == "trainer" and (not inner or inner in (*read, *ABOUT_PLACE_IN["trainer"])):
+            continue
+        if axis == "trainer":
+            raise UserError(f"{text}: task={task.lower()} reads of trainer only {', '.join(sorted(read))}")
+        if axis_of(axis) in UNREAD:
+            raise UserError(
+                f"{text}: task={task.lower()} trains by itself and reads no {axis}; its own keys are task.…, such as "
+                f"task.{'function' if task == 'Function' else 'module'}.KEY"
+            )
 
 
 def refuse_beside_match(match: Any, fixed: Sequence[str], swept: Sequence[str], tune: Any) -> None:

@@ -13,7 +13,7 @@ from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.planning.overrides import key_of, parse_override
 from dropgrid.store.records import read_result
-from dropgrid.tasks.description import description_of
+from dropgrid.tasks.description import PERCENT, description_of, trains_itself
 
 if TYPE_CHECKING:
     from dropgrid.planning.types import Plan
@@ -68,19 +68,26 @@ def tuning_seeds(sweep: Mapping[str, Any]) -> list[int]:
     return list(range(FIRST_SEED, FIRST_SEED + count))
 
 
+def refuse_without_choice(plan: "Plan") -> None:
+    """Refuse trials of a training of one's own that does not say by which number settings are chosen."""
+    if trains_itself(plan.cells[0].config) and not description_of(plan.about).chosen_by:
+        raise UserError("sweep.tune chooses settings on validation: task.chosen_by names the number to choose by")
+
+
 def best_settings(plan: "Plan") -> Tuned:
     """Return each row's setting with the best mean validation score, the first of equals.
 
     Raises:
         UserError: a row none of whose settings has all its trials finished.
     """
-    metric = description_of(plan.about).selecting(plan.about["metric"])
+    task = description_of(plan.about)
+    metric, shown = task.selecting(plan.about["metric"]), 100 if task.unit == PERCENT else 1
     scores: dict[str, dict[str, list[float]]] = {}
     for cell in plan.cells:
         row, _, setting = cell.row.partition(SEPARATOR)
         result = read_result(cell.run) or {}
         value = result.get("metrics", {}).get(metric)
-        scores.setdefault(row, {}).setdefault(setting, []).append(math.nan if value is None else 100 * value)
+        scores.setdefault(row, {}).setdefault(setting, []).append(math.nan if value is None else shown * value)
     found = {}
     for row, settings in scores.items():
         means = {setting: math.fsum(values) / len(values) for setting, values in settings.items()}
@@ -88,7 +95,7 @@ def best_settings(plan: "Plan") -> Tuned:
         if not finished:
             raise UserError(f"row {row!r} cannot be tuned: none of its trials has {metric}; see {plan.name}")
         tried = {setting: None if math.isnan(mean) else round(mean, 4) for setting, mean in means.items()}
-        best = max(finished.values())
+        best = (min if task.lower_is_better else max)(finished.values())
         found[row] = {"chosen": next(each for each, mean in finished.items() if mean == best), "tried": tried}
     return found
 

@@ -7,10 +7,11 @@ from dropgrid.reports import published as publications
 from dropgrid.reports.columns import format_estimate, format_number
 from dropgrid.reports.interval_notes import interval_notes, power_notes, unit_of
 from dropgrid.reports.table import Row, Table, is_futile_row
-from dropgrid.reports.treatment import matched_doses, unequal_doses
+from dropgrid.reports.treatment import MATCHED, matched_doses, unequal_doses
 from dropgrid.statistics.interim import FUTILE, level_by_count
 from dropgrid.statistics.samples import EQUAL, OPEN
 from dropgrid.store.schemas import RULES
+from dropgrid.tasks.description import trains_itself
 from dropgrid.treatment import as_percent
 
 OUTCOMES_IN_WORDS = {
@@ -47,8 +48,9 @@ def table_notes(table: Table) -> list[str]:
     found += diverged_notes(table)
     found += [text for row in table.rows for text in treatment_notes(row)]
     found += matched_doses(table.ablation.about)
+    ours = not any(trains_itself(cell.config) for cell in table.ablation.cells[:1])
     for block, rows in table.blocks:
-        found += unequal_doses({row.name: row.dose for row in rows}, block.label)
+        found += unequal_doses({row.name: row.dose for row in rows}, block.label, MATCHED if ours else "")
     found += provenance.mixed_provenance(table.ablation)
     for block, _ in table.blocks:
         for row in provenance.rows_without_effect(block, table.ablation.baseline):

@@ -101,8 +101,12 @@ def matched_doses(about: Mapping[str, Any]) -> list[str]:
     return [f"Doses matched before training: {'; '.join(parts)}."] if found else []
 
 
-def unequal_doses(doses: Mapping[str, float | None], block: str) -> list[str]:
-    """Return a warning if the doses of a block's rows differ by more than a factor of 1.5."""
+MATCHED = "; +ablation.match.dose=NUMBER trains them at one dose"
+"""What a user may do about unequal doses, where the rates are ours to solve."""
+
+
+def unequal_doses(doses: Mapping[str, float | None], block: str, advice: str = MATCHED) -> list[str]:
+    """Return a warning if the doses of a block's rows differ by more than a factor of 1.5, with advice."""
     dosed = sorted((dose, name) for name, dose in doses.items() if dose)
     if not dosed or dosed[-1][0] <= UNEQUAL * dosed[0][0]:
         return []
@@ -111,5 +115,5 @@ def unequal_doses(doses: Mapping[str, float | None], block: str) -> list[str]:
     listed = ", ".join(each) if shown is dosed else f"{len(dosed)} rows from {' to '.join(each)}"
     return [
         f"Doses differ by more than a factor of {UNEQUAL:g}{f' at {block}' if block else ''}: {listed}. Between these "
-        "rows a difference may be one of dose; +ablation.match.dose=NUMBER trains them at one dose."
+        f"rows a difference may be one of dose{advice}."
     ]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.instantiate import axis_of, by_option
+from dropgrid.tasks.description import TRAINS_ITSELF, task_option, trains_itself
 
 FORMAT = 3
 """Raised when equal configs no longer mean equal training: all cells then get new ids."""
@@ -51,7 +52,14 @@ def divide(resolved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
             local[axis] = {k: v for k, v in node.items() if k in place}
         else:
             config[axis] = node
-    return config, local
+    return (read_by_itself(config), local) if trains_itself(config) else (config, local)
+
+
+def read_by_itself(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a config that a training of one's own reads: its task, the seed, some keys of the trainer."""
+    read = TRAINS_ITSELF[task_option(config)]
+    trainer = {key: value for key, value in config["trainer"].items() if key in ("option", *read)}
+    return {"seed": config["seed"], "task": config["task"], "trainer": trainer}
 
 
 def added_since(axis: str, node: Any) -> dict[str, Any]:

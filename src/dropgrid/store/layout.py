@@ -150,6 +150,11 @@ class RunFolder(WorkerFolder):
         return [self.config, self.metrics, self.predictions, self.diagnosis]
 
     @property
+    def own(self) -> Path:
+        """The folder that a training of one's own writes in."""
+        return self.folder / "own"
+
+    @property
     def tensorboard(self) -> Path:
         """The folder of TensorBoard's events."""
         return self.folder / "tensorboard"

@@ -46,7 +46,7 @@ def refuse_other_data(outputs: Path, name: str, cells: Sequence[Cell]) -> None:
     others = [line for line in read_lines(folder) if line["cell"] not in ids]
     now: dict[tuple[str, str], set[Any]] = {}
     for cell in cells if others else []:
-        now.setdefault((cell.row, str(cell.factors)), set()).add(cell.config["data"].get("fingerprint"))
+        now.setdefault((cell.row, str(cell.factors)), set()).add((cell.config.get("data") or {}).get("fingerprint"))
     lost: dict[str, int] = {}
     for line in others:
         row, run = (line["row"], str(line["factors"])), folder.outputs.run(line["cell"])

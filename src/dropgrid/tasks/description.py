@@ -1,6 +1,6 @@
 """The names of a task's numbers in tables, figures and logs. No torch here: a report needs only the names."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -30,6 +30,9 @@ class TaskDescription:
     lower_is_better: bool = False
     """Whether less of the headline is better; of those of our own tasks more is."""
 
+    chosen_by: str = ""
+    """The metric by which a setting is chosen; empty: that of validation, see `selecting`."""
+
     @property
     def difference_unit(self) -> str:
         """The unit of a difference between two headlines."""
@@ -43,6 +46,8 @@ class TaskDescription:
     def selecting(self, metric: str) -> str:
         """Return the validation metric by which a setting is chosen whose headline is then quoted: `val/acc_best` for
         a headline of the best epoch's weights, else `val/acc_last`."""
+        if self.chosen_by:
+            return self.chosen_by
         return self.metric("val", "best" if metric == self.metric("test", "best") else "last")
 
     def title(self, metric: str) -> str:
@@ -52,6 +57,27 @@ class TaskDescription:
     def to_json(self) -> dict[str, Any]:
         """Return what `description_of` reads."""
         return asdict(self)
+
+
+TRAINS_ITSELF: Mapping[str, Collection[str]] = {
+    "Function": ("threads",),
+    "Lightning": (
+        *("threads", "max_epochs", "max_steps", "precision", "deterministic", "benchmark", "detect_anomaly"),
+        *("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm"),
+        *("limit_train_batches", "limit_val_batches", "limit_test_batches"),
+    ),
+}
+"""Tasks that are trainings of one's own -> the keys of `trainer` that they read."""
+
+
+def trains_itself(config: Mapping[str, Any]) -> bool:
+    """Predicate: a cell with a config is trained by code of one's own, and not by our Learner."""
+    return task_option(config) in TRAINS_ITSELF
+
+
+def task_option(config: Mapping[str, Any]) -> str:
+    """Return the option of a config's task."""
+    return str((config.get("task") or {}).get("option"))
 
 
 CLASSIFICATION = TaskDescription(

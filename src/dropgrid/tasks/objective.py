@@ -13,7 +13,6 @@ How others would implement it:
   gives detections and a loss of 0. Targets are lists of dictionaries. The running sums are loss, images with a loss,
   and histograms of right and wrong detections by score, so that `means` gives AP without keeping an epoch's boxes; an
   epoch of validation has no loss. The option of the loss axis is not used.
-- A user's own LightningModule has its own training step: it implements `dropgrid.tasks.task.Task` alone.
 """
 
 from abc import abstractmethod

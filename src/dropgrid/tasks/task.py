@@ -14,9 +14,7 @@ How others would implement it:
   keeps both lists on the CPU; `measure` computes COCO AP of them; `arrays` joins the boxes of all images to one array
   each, beside an array of the image that each box is in; `targets` counts the boxes of each image. The headlines
   begin with `test/ap_last`, `selected` is `val/ap`.
-- A user's own LightningModule: `learner` wraps it in an `AbstractLearner` that hands on its `training_step`,
-  `validation_step` and `configure_optimizers`, and takes `epoch_metrics` from what it logs. `collect` and `measure`
-  take whatever its `predict_step` gives. There is no `Objective`: loss, optimizer and augmentation are the module's.
+A training of a user's own is no `Task`: see `dropgrid.tasks.own_training`.
 """
 
 from abc import ABC, abstractmethod

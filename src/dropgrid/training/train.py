@@ -1,6 +1,5 @@
 """A cell's training from first to last, in its own process: build, fit, measure, write."""
 
-import math
 import os
 import time
 import warnings
@@ -22,7 +21,6 @@ from dropgrid.callbacks.metrics import Metrics
 from dropgrid.callbacks.treatment import Treatment
 from dropgrid.data.batches import Order, batch_limit, batches, order
 from dropgrid.data.split import Split, evenly
-from dropgrid.files import file_hash, sync_files
 from dropgrid.instantiate import instantiate
 from dropgrid.loggers.csv import Csv
 from dropgrid.loggers.logger import AbstractLogger
@@ -32,13 +30,12 @@ from dropgrid.predict import predict
 from dropgrid.saved_network import weights_hash, write_weights
 from dropgrid.store import checkpoints
 from dropgrid.store.arrays import write_arrays
-from dropgrid.store.environment import IN_RESULTS, environment, stamp
-from dropgrid.store.files import write_json, write_json_once
-from dropgrid.store.identity import FORMAT
+from dropgrid.store.environment import stamp
 from dropgrid.store.layout import RunFolder
-from dropgrid.store.records import seal
+from dropgrid.tasks.description import trains_itself
 from dropgrid.tasks.task import Task
-from dropgrid.training import ddp_workers
+from dropgrid.training import ddp_workers, own
+from dropgrid.training.result import finite, open_loggers, write_result
 from dropgrid.training.trainer import make_trainer
 
 TRAIN_IMAGES_MEASURED = 10_000
@@ -52,10 +49,11 @@ def train(cell: Mapping[str, Any], folder: Path, callbacks: Sequence[Callback] =
         folder: the cell's own; a checkpoint in it that cannot be loaded is passed over for the one before.
         callbacks: after our own.
     """
+    train_once = own.train if trains_itself(cell["config"]) else train_from_newest
     passed_over: dict[str, str] = {}
     while True:
         try:
-            return train_from_newest({**cell, "passed_over": passed_over}, folder, callbacks)
+            return train_once({**cell, "passed_over": passed_over}, folder, callbacks)
         except checkpoints.NotContinued as error:
             passed_over[error.name] = error.why
             print(f"{error.name} {error.why}", flush=True)
@@ -77,13 +75,6 @@ def train_from_newest(cell: Mapping[str, Any], folder: Path, callbacks: Sequence
     finally:
         for logger in loggers:
             logger.close(found)
-
-
-def open_loggers(cell: Mapping[str, Any], folder: Path) -> list[AbstractLogger]:
-    """Our own metrics file, and the logger chosen beside it."""
-    about = {k: cell[k] for k in ("id", "name", "ablation", "row", "config")}
-    chosen = instantiate("logger", cell["local"]["logger"])(folder=folder, cell=about)
-    return [chosen] if isinstance(chosen, Csv) else [Csv(folder=folder, cell=about), chosen]
 
 
 class Measured(NamedTuple):
@@ -213,14 +204,8 @@ class Trial:
         write_weights(run.weights("last"), self.last)
         write_weights(run.weights("best"), best)
         write_arrays(run.predictions, self.task.arrays(measured.last, measured.best))
-        about = environment(self.device, self.config)
-        write_json(run.environment, about)
-        sync_files([run.metrics])  # the others were written durably
         taken, micro = self.trainer.global_step, self.config["trainer"]["accumulate_grad_batches"]
-        result = {
-            "format": FORMAT,
-            "cell": self.cell["id"],
-            "seed": self.config["seed"],
+        found = {
             "metrics": measured.metrics,
             "diverged": self.task.diverged(measured.last),
             "chance": self.task.chance(self.spec),
@@ -230,19 +215,10 @@ class Trial:
             "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
             "treatment": self.treatment.report(self.learner.drops, taken, self.learner.steps, micro),
             "weights": {"last": weights_hash(self.last), "best": weights_hash(best)},
-            "files": {path.name: found for path in run.hashed if (found := file_hash(path))},
-            "reproduce": self.cell["reproduce"],
             "timing": self.timing(),
-            "provenance": {
-                **{key: about[key] for key in IN_RESULTS},
-                **{key: self.cell[key] for key in ("ablation", "row")},
-                "started": self.times[0],
-                "finished": time.time(),
-                "attempts": self.checkpoint.attempts,
-            },
         }
-        write_json_once(run.result, {**result, "seal": seal(result)})
-        return result
+        about = {"started": self.times[0], "attempts": self.checkpoint.attempts}
+        return write_result(self.cell, run, self.device, found, about)
 
     def timing(self) -> dict[str, float]:
         """Seconds of setting up, of training (that of earlier attempts which was kept among it), of measuring, of all.
@@ -261,11 +237,6 @@ class Trial:
             "last_step_to_result_seconds": time.time() - self.checkpoint.last_step,
             "total_seconds": setup + train + measure,
         }
-
-
-def finite(value: float | None) -> float | None:
-    """The value, or None where it is no number: JSON has no nan."""
-    return value if value is not None and math.isfinite(value) else None
 
 
 def show(trial: Trial, loggers: Sequence[AbstractLogger]) -> None:

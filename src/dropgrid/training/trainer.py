@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dropgrid.errors import UserError
@@ -25,14 +26,18 @@ OF_LIGHTNING = (
 a run short in silence (fast_dev_run, overfit_batches, max_time), or are dropgrid's own business."""
 
 
-def make_trainer(config: Mapping[str, Any], local: Mapping[str, Any], **extra: Any) -> "pl.Trainer":
-    """Lightning's trainer with everything of its own that writes or prints switched off."""
-    import pytorch_lightning as pl  # two seconds, which a sweep that is finished need not wait for
-    from lightning_fabric.utilities.exceptions import MisconfigurationException
-    from pytorch_lightning.plugins.environments import LightningEnvironment
+FABRIC = {"pytorch_lightning": "lightning_fabric", "lightning.pytorch": "lightning.fabric"}
+"""Each name of Lightning's package, and that of the package under it."""
 
+
+def make_trainer(
+    config: Mapping[str, Any], local: Mapping[str, Any], package: str = "pytorch_lightning", **extra: Any
+) -> "pl.Trainer":
+    """Lightning's trainer with everything of its own that writes or prints switched off; `extra` goes before that."""
+    environments = import_module(f"{package}.plugins.environments")  # two seconds that a finished sweep need not wait
+    exceptions = import_module(f"{FABRIC[package]}.utilities.exceptions")
     for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):  # it advertises, and repeats itself
-        logging.getLogger(f"pytorch_lightning.{name}").setLevel(logging.ERROR)
+        logging.getLogger(f"{package}.{name}").setLevel(logging.ERROR)
     node = {k: v for k, v in unite(config, local, "trainer").items() if k not in OURS_OF_THE_TRAINER}
     warnings.filterwarnings("ignore", "The `srun` command is available")  # and we start our ranks ourselves
     if strange := sorted(str(key) for key in node if key not in (*OF_LIGHTNING, *OWN_KEYS)):
@@ -45,9 +50,11 @@ def make_trainer(config: Mapping[str, Any], local: Mapping[str, Any], **extra: A
     quiet: dict[str, Any] = dict.fromkeys(shown, False)
     try:
         # said, not found: in a SLURM job Lightning would count its tasks, and queue it again by itself
-        quiet |= {"plugins": [LightningEnvironment()], "num_sanity_val_steps": 0}
-        trainer: pl.Trainer = instantiate("trainer", node, **quiet, **extra)
-    except MisconfigurationException as error:
+        quiet |= {"plugins": [environments.LightningEnvironment()], "num_sanity_val_steps": 0}
+        named = "option" if "option" in node else "_target_"
+        node[named] = node[named].replace("pytorch_lightning", package)
+        trainer: pl.Trainer = instantiate("trainer", node, **{**quiet, **extra})
+    except exceptions.MisconfigurationException as error:
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
     # its own makes a context manager for each callback at each hook, 150 a step
     nothing = nullcontext()
