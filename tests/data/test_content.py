@@ -12,7 +12,7 @@ from dropgrid.data.folder import listing
 
 def found(root, kept, parts=("",)):
     files = listing(root, parts)
-    return content.content(root, files.names, files.stats, kept)
+    return content.current_content(root, files.names, files.stats, kept)
 
 
 def fingerprint(root, kept):
@@ -90,7 +90,7 @@ def test_each_of_the_stats_is_a_reason_to_read_again(tmp_path, tiny, settled, re
     root = tiny.tree(tmp_path / "root", {"": 3})
     files = listing(root, ("",))
     for stats, times in ((files.stats, 1), (files.stats, 1), (files.stats + np.eye(4, dtype=int)[column], 2)):
-        content.content(root, files.names, stats, tmp_path / "cache")
+        content.current_content(root, files.names, stats, tmp_path / "cache")
         assert len(read) == times
 
 
@@ -157,7 +157,7 @@ def test_a_file_that_vanished_is_named(tmp_path, tiny):
     files = listing(root, ("",))
     (root / "dog" / "001.png").unlink()
     with pytest.raises(ValueError, match=r"cannot read .*dog/001\.png: No such file"):
-        content.content(root, files.names, files.stats, tmp_path / "cache")
+        content.current_content(root, files.names, files.stats, tmp_path / "cache")
 
 
 def test_files_that_change_while_they_are_decoded_are_refused(tmp_path, tiny):

@@ -46,7 +46,7 @@ def taking(cell, stop):
 def result(cell):
     empty = {"evaluate": "calibration", "config": {"evaluate": "calibration"}, "weights": "last", "metrics": {}}
     write_json(run_evaluations.place_of(cell, EVALUATION).result, empty)
-    assert run_evaluations.measured(cell, EVALUATION)
+    assert run_evaluations.is_measured(cell, EVALUATION)
 
 
 def test_what_another_command_has_measured_meanwhile_is_not_measured_again(cell, other):

@@ -80,7 +80,7 @@ class Pricing:
         cells = self.waiting(plan)
         seconds = self.expected(plan, cells)
         results = {cell.id: found for cell in distinct(plan) if (found := current_result(cell)) is not None}
-        lines = [self.line(group, results, seconds) for group in cells_by_row(plan)]
+        lines = [self.line_of(group, results, seconds) for group in cells_by_row(plan)]
         jobs = min(slots(plan), len(cells)) or slots(plan)
         self.trained |= seconds.keys()
         return Price(
@@ -131,7 +131,7 @@ class Pricing:
             self.facts[key] = profile_cell(cell)
         return self.facts[key]
 
-    def line(self, cells: Sequence[Cell], results: Mapping[str, Result], seconds: Mapping[str, float]) -> PriceLine:
+    def line_of(self, cells: Sequence[Cell], results: Mapping[str, Result], seconds: Mapping[str, float]) -> PriceLine:
         """Return the line of the cells of one row and combination of factors."""
         found = [results[cell.id] for cell in cells if cell.id in results]
         expected = [seconds[cell.id] for cell in cells if cell.id in seconds]

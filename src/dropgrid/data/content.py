@@ -26,7 +26,7 @@ class Content(NamedTuple):
     sha256: np.ndarray
 
 
-def content(root: Path, names: Sequence[bytes] | np.ndarray, stats: np.ndarray, kept: Path) -> Content:
+def current_content(root: Path, names: Sequence[bytes] | np.ndarray, stats: np.ndarray, kept: Path) -> Content:
     """The content of files under a root, kept until a name or the stats of a file change.
 
     Args:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dropgrid.data import cache as caching
-from dropgrid.data.content import Content, content, refuse_changed
+from dropgrid.data.content import Content, current_content, refuse_changed
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Rows, Splits, in_memory
 from dropgrid.data.stratified import divided, sizes_of
@@ -62,7 +62,7 @@ class AbstractEmbedded(AbstractSource):
     @cached_property
     def content(self) -> Content:
         """What the file holds, found once."""
-        return content(
+        return current_content(
             self.file.parent, [os.fsencode(self.file.name)], np.array([stats_of(self.file.stat())]), self.cache
         )
 

@@ -16,7 +16,7 @@ from dropgrid import checks
 from dropgrid.cores import cores
 from dropgrid.data import cache as caching
 from dropgrid.data import image
-from dropgrid.data.content import Content, content, differing
+from dropgrid.data.content import Content, current_content, differing
 from dropgrid.data.folder import Listing, Progress, folder_of, subfolders
 from dropgrid.data.index import indexed
 from dropgrid.data.source import AbstractSource, Spec
@@ -142,7 +142,7 @@ class ImageFolder(AbstractSource):
     @cached_property
     def content(self) -> Content:
         """What the files hold, found once."""
-        return content(self.root, self.files.names, self.files.stats, self.cache)
+        return current_content(self.root, self.files.names, self.files.stats, self.cache)
 
     def differing(self, planned: str) -> str:
         return differing(self.cache, planned, self.content)

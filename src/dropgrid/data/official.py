@@ -9,7 +9,7 @@ import numpy as np
 
 from dropgrid import checks
 from dropgrid.data import cache as caching
-from dropgrid.data.content import Content, content, differing, refuse_changed
+from dropgrid.data.content import Content, current_content, differing, refuse_changed
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Rows, Splits, in_memory
 from dropgrid.data.stratified import divided, sizes_of
@@ -109,7 +109,7 @@ class AbstractOfficial(AbstractSource):
         """What the files hold, found once."""
         stats = np.array([stats_of(path.stat()) for path in self.files])
         names = [os.fsencode(os.path.relpath(path, self.root)) for path in self.files]
-        return content(self.root, names, stats, self.cache)
+        return current_content(self.root, names, stats, self.cache)
 
     def differing(self, planned: str) -> str:
         return differing(self.cache, planned, self.content)

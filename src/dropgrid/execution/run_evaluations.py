@@ -62,7 +62,7 @@ def recorded(place: EvaluationFolder) -> Mapping[str, Any] | None:
     return found
 
 
-def measured(cell: Cell, evaluation: Evaluation) -> bool:
+def is_measured(cell: Cell, evaluation: Evaluation) -> bool:
     """Predicate: a cell has the result, and the arrays that belong to it."""
     place = place_of(cell, evaluation)
     result = recorded(place)
@@ -76,7 +76,7 @@ def measure(plan: Plan, evaluation: Evaluation) -> Failed:
     from dropgrid.execution.worker import classify
 
     jobs, console = slots(plan), terminal()
-    todo = [cell for cell in plan.cells if not measured(cell, evaluation)]
+    todo = [cell for cell in plan.cells if not is_measured(cell, evaluation)]
     cached = f", {len(plan.cells) - len(todo)} already measured" if len(todo) < len(plan.cells) else ""
     console.print(f"{evaluation.label}: {len(plan.cells)} cells{cached}", soft_wrap=True)
     remember(plan, evaluation)
@@ -212,11 +212,11 @@ def take_turn(cell: Cell, evaluation: Evaluation, stop: threading.Event) -> Leas
     while not stop.is_set():
         make_folder(lease.folder)
         if lease.acquire():
-            if not measured(cell, evaluation):
+            if not is_measured(cell, evaluation):
                 return lease
             shutil.rmtree(lease.folder, ignore_errors=True)
             lease.release()
-        if measured(cell, evaluation):
+        if is_measured(cell, evaluation):
             return None
         time.sleep(0.2)
     return None

@@ -192,7 +192,6 @@ class RunFolder(WorkerFolder):
 
 LEFT_BEHIND = ("lease", "state.json", "checkpoints")
 """Names in a cell's folder that do not travel with a finished cell."""
-
 LEFT_BY_FAILURE = ("failure.json", "log.txt")
 """Names in a cell's folder that travel with a failed cell."""
 
@@ -296,12 +295,6 @@ class DiagnosticsFolder:
         return self.folder / f"{diagnostic}.png"
 
 
-@dataclass(frozen=True)
-class CacheFolder:
-    """What is kept between sweeps besides data: the fastest precision and memory format on this machine."""
-
-    folder: Path
-
-    def fastest(self, kind: str) -> Path:
-        """Return the file of what is fastest for cells of a kind."""
-        return self.folder / "fastest" / f"{kind}.json"
+def fastest_file(cache: Path, kind: str) -> Path:
+    """Return the file of what is fastest on this machine for cells of a kind."""
+    return cache / "fastest" / f"{kind}.json"
