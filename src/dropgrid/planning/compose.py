@@ -84,7 +84,7 @@ class Composer:
         """Return the config of some options of groups, no value overridden."""
         if names not in self.chosen:
             self.alone = self.alone or composed([])
-            found = composed(names)
+            found = composed(names) if names else self.alone
             self.choices[names] = dict(found.hydra.runtime.choices)
             self.chosen[names] = policy.checked_config(found, self.alone)
             OmegaConf.set_struct(self.chosen[names], True)  # an unknown key is an error, as Hydra made it
