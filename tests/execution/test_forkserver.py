@@ -19,7 +19,10 @@ from dropgrid.execution import forkserver
 from dropgrid.execution.supervisor import Policy, supervise
 from dropgrid.execution.worker import enter
 
-pytestmark = pytest.mark.survives("a dead forkserver, a TMPDIR too long for sockets")
+pytestmark = [
+    pytest.mark.survives("a dead forkserver, a TMPDIR too long for sockets"),
+    pytest.mark.usefixtures("light_forkserver"),
+]
 
 ROOT = Path(__file__).parents[2]
 CELL = {"id": "abc", "name": "n", "config": {"seed": 1}, "local": {"paths": {}}}
