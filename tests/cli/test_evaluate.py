@@ -1,4 +1,4 @@
-"""The command, on cells that were really trained."""
+"""The command, on cells that were really trained; in a process of its own where that is what is tested."""
 
 import io
 import json
@@ -10,6 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import in_process
 import numpy as np
 import pytest
 
@@ -22,9 +23,13 @@ slow = partial(pytest.param, marks=pytest.mark.slow)
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model.width=0.25", "trainer.max_epochs=2"]
 
 
-def command(script, *words, outputs):
+command = in_process.command
+
+
+def command_of_its_own(*words, outputs):
+    """The same in a process of its own."""
     environment = {**os.environ, "DROPGRID_OUTPUTS": str(outputs), "COLUMNS": "160"}
-    line = [sys.executable, f"scripts/{script}.py", *words]
+    line = [sys.executable, "scripts/evaluate.py", *words]
     return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
 
 
@@ -44,7 +49,7 @@ def files(outputs):
 
 def test_it_measures_once_and_the_table_has_the_columns(outputs):
     words = ["tiny", "+evaluate=noise", "evaluate.sigmas=[0,0.5]"]
-    done = command("evaluate", *words, outputs=outputs)
+    done = command_of_its_own(*words, outputs=outputs)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "noise: 4 cells\n" in done.stdout and "4 of 4 done" in done.stdout
     made = {path: path.stat().st_mtime_ns for path in files(outputs)}
@@ -101,7 +106,7 @@ def test_a_name_may_have_an_equals_sign(outputs):
     known = outputs / "ablations" / "run+data=fake"
     known.symlink_to(outputs / "ablations" / "tiny")
     try:
-        done = command("evaluate", "run+data=fake", "evaluate=nothing", outputs=outputs)
+        done = command_of_its_own("run+data=fake", "evaluate=nothing", outputs=outputs)
     finally:
         known.unlink()
     assert done.returncode == 2 and "evaluate has no option 'nothing'" in done.stderr

@@ -1,4 +1,4 @@
-"""The command, in a process of its own, and what it says of power."""
+"""The command, and what it says of power."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import in_process
 import pytest
 
 from dropgrid.cli import plan as preview
@@ -45,7 +46,7 @@ def finish(plan, accuracies):
 
 def test_the_command_prices_and_trains_nothing(tmp_path):
     asked = ["-m", *TINY[:-1], "trainer.max_epochs=500", "regularizer=none,dropblock", "seed=0,1,2", "name=priced"]
-    done = command(*asked, "sweep.budget=1s", outputs=tmp_path)
+    done = in_process.command("plan", *asked, "sweep.budget=1s", outputs=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert re.match(r"10 classes \(0 \d+, .*\); train 64, val 100, test 200\n", done.stdout)
     assert "6 cells, 6 to train: about" in done.stdout and "MB on disk" in done.stdout

@@ -1,4 +1,4 @@
-"""The command, as a user types it: real processes, real files."""
+"""The command, as a user types it: real processes where those are what is tested, real files."""
 
 import hashlib
 import json
@@ -11,6 +11,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import in_process
 import numpy as np
 import pytest
 import torch
@@ -86,7 +87,8 @@ def test_the_same_command_again_finds_everything_finished(sweep):
 
 def test_the_same_command_elsewhere_gives_the_same_bits(sweep, tmp_path):
     outputs, _ = sweep
-    command("-m", *TINY, "regularizer=dropblock,none", "seed=1,0", "sweep.jobs=1", outputs=tmp_path)
+    words = ["-m", *TINY, "regularizer=dropblock,none", "seed=1,0", "sweep.jobs=1"]
+    assert in_process.command("train", *words, outputs=tmp_path).returncode == 0
     assert weights(tmp_path) == weights(outputs) and len(set(weights(outputs).values())) == 4
     for folder in (outputs / "runs").iterdir():
         twin = tmp_path / "runs" / folder.name
@@ -103,13 +105,14 @@ def test_the_reproduce_line_names_the_same_cell(sweep, tmp_path):
     cell, result = next(iter(results(outputs).items()))
     line = result["reproduce"].split()
     assert line[:2] == ["python", "scripts/train.py"]
-    done = command(*line[2:], outputs=tmp_path)
+    done = in_process.command("train", *line[2:], outputs=tmp_path)
     assert done.returncode == 0 and weights(tmp_path) == {cell: result["weights"]["last"]}
 
 
 def test_more_seeds_join_the_table(sweep):
     outputs, _ = sweep
-    done = command("-m", *TINY, "regularizer=none,dropblock", "seed=2", "name=tiny", outputs=outputs)
+    words = ["-m", *TINY, "regularizer=none,dropblock", "seed=2", "name=tiny"]
+    done = in_process.command("train", *words, outputs=outputs)
     assert done.returncode == 0
     rows = json.loads((outputs / "ablations" / "tiny" / "table.json").read_text())["rows"]
     assert [row["n"] for row in rows] == [3, 3]
@@ -296,7 +299,7 @@ def test_a_killed_cell_goes_on_from_its_last_checkpoint(tmp_path):
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0 and "(2 attempts)" in output
     assert "continues before step" in log_of(tmp_path / "killed")
-    command(*line, outputs=tmp_path / "alone")
+    in_process.command("train", *line, outputs=tmp_path / "alone")
     assert weights(tmp_path / "killed") == weights(tmp_path / "alone")
 
 
@@ -441,14 +444,22 @@ def test_shell_completion_knows_groups_and_options(tmp_path):
         (["sweep.on_error=ignore"], "error: sweep.on_error must be continue or stop, got 'ignore'"),
         slow(["paths.outputs=/proc/none"], "error: cannot use /proc/none"),
         slow(["--cfg", "job", "model=resnet19"], "error: model has no option 'resnet19'"),
-        (["regularizer=dropblock", "regularizer.keep_prob=1.5"], "error: regularizer: keep_prob must be a number"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path, overrides, message):
-    done = command(*overrides, outputs=tmp_path)
+    assert_refused(command(*overrides, outputs=tmp_path), message, tmp_path)
+
+
+def test_so_is_one_that_is_found_as_the_network_is_built(tmp_path):
+    words = ["regularizer=dropblock", "regularizer.keep_prob=1.5"]
+    done = in_process.command("train", *words, outputs=tmp_path)
+    assert_refused(done, "error: regularizer: keep_prob must be a number", tmp_path)
+
+
+def assert_refused(done, message, outputs):
     assert done.returncode == 2
     assert done.stderr.startswith(message) and len(done.stderr.splitlines()) == 1
-    assert "Traceback" not in done.stdout and not (tmp_path / "runs").exists()
+    assert "Traceback" not in done.stdout and not (outputs / "runs").exists()
 
 
 @pytest.mark.parametrize("many", [[], slow(["-m", "seed=0,1"])])

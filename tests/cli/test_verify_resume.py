@@ -1,17 +1,13 @@
 """The proof of exact resuming, and that it would find a difference."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
+import in_process
 import numpy as np
 import pytest
 
 from dropgrid.cli.verify_resume import differences, kill_points
 
-ROOT = Path(__file__).parents[2]
 TINY = ["data=fake", "data.size=12", "data.train=80", "data.batch_size=8", "model.width=0.25", "trainer.max_epochs=3"]
 
 
@@ -26,8 +22,7 @@ TINY = ["data=fake", "data.size=12", "data.train=80", "data.batch_size=8", "mode
     ],
 )
 def test_killed_everywhere_the_bits_are_the_same(overrides, tmp_path):
-    line = [sys.executable, "scripts/verify_resume.py", *TINY, *overrides, f"paths.cache={tmp_path}"]
-    done = subprocess.run(line, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, timeout=300)
+    done = in_process.command("verify_resume", *TINY, *overrides, f"paths.cache={tmp_path}", outputs=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "identical: weights" in done.stdout and "continues before step" in done.stdout
     assert done.stdout.count("SIGKILL") >= 7 and "SIGTERM" in done.stdout

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import in_process
 import pytest
 
 from dropgrid import build
@@ -100,9 +101,9 @@ def test_a_training_would_run(command, tmp_path, monkeypatch):
 def outputs(tmp_path_factory):
     """The demo with a few rows, images and steps, finished."""
     folder = tmp_path_factory.mktemp("tiny") / "outputs"
-    without = " ".join(f"~ablation.rows.{row}" for row in ROWS)
-    line = f"python scripts/train.py +ablation=demo name=demo seed=0,1 {documented.TINY} {without}"
-    assert "4 of 4 done" in shell(line, folder)
+    without = [f"~ablation.rows.{row}" for row in ROWS]
+    words = ["+ablation=demo", "name=demo", "seed=0,1", *documented.TINY.split(), *without]
+    assert "4 of 4 done" in in_process.command("train", *words, outputs=folder).stdout
     return folder
 
 

@@ -1,12 +1,9 @@
 """What to measure, from a command's overrides and from an ablation's YAML, and that it is measured after training."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from in_process import command
 
 from dropgrid.errors import UserError
 from dropgrid.execution.check import check
@@ -14,14 +11,7 @@ from dropgrid.planning.evaluations import compose_evaluation, requested_evaluati
 from dropgrid.planning.plan import plans
 from dropgrid.planning.types import Plan
 
-ROOT = Path(__file__).parents[2]
 TINY = ["data.train=50", "data.val=50", "data.test=60", "trainer.max_epochs=1", "model.width=0.25", "seed=0"]
-
-
-def command(script, *words, outputs):
-    environment = {**os.environ, "DROPGRID_OUTPUTS": str(outputs), "COLUMNS": "160"}
-    line = [sys.executable, f"scripts/{script}.py", *words]
-    return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
 
 
 def plan_of(evaluate, outputs):
