@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import in_process
 import pytest
 import yaml
 from pytorch_lightning import Callback
@@ -68,8 +69,8 @@ def test_a_sweep_of_a_function_is_a_table_and_is_not_trained_twice(allowed):
     again = command("train", *line)
     assert "4 already finished" in again.stdout and again.returncode == 0
     assert load("mine", allowed / "outputs").calls.tolist() == [1.0] * 4
-    edited = command("plan", *line, "sweep.rerun=all")
-    assert "about 0 s" in edited.stdout or "about 1 s" in edited.stdout, edited.stdout  # by the finished ones
+    priced = in_process.command("plan", *line, "sweep.rerun=all", outputs=allowed / "outputs").stdout
+    assert "about 0 s" in priced or "about 1 s" in priced, priced  # by the finished ones
 
 
 def test_a_cell_is_only_what_its_task_reads():
@@ -113,7 +114,7 @@ def ablation(allowed):
 
 
 def test_settings_are_chosen_by_the_number_that_is_named(ablation, allowed):
-    refused = command("train", *ablation)
+    refused = in_process.command("train", *ablation, outputs=allowed / "outputs")
     assert refused.returncode == 2 and "task.chosen_by" in refused.stderr
     done = command("train", *ablation, "task.chosen_by=val", "task.lower_is_better=true")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -139,8 +140,8 @@ def test_settings_are_chosen_by_the_number_that_is_named(ablation, allowed):
         ([*MODULE[:2], "task.metric=x", "task.datamodule=7", "+task.module.body=1"], "task.datamodule"),
     ],
 )
-def test_what_would_not_train_is_said_in_one_line_before(overrides, says):
-    done = command("train", *overrides)
+def test_what_would_not_train_is_said_in_one_line_before(overrides, says, tmp_path):
+    done = in_process.command("train", *overrides, outputs=tmp_path)
     assert done.returncode == 2 and says in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
 
 
@@ -251,7 +252,7 @@ def test_a_sweep_of_a_module_is_planned_priced_and_reported(allowed):
     assert done.returncode == 0, done.stdout + done.stderr
     shown = (allowed / "outputs/ablations/lit/table.md").read_text()
     assert "50.00 →" in shown and "Doses differ" in shown and "match.dose" not in shown
-    refused = command("evaluate", "lit", "+evaluate=cam")
+    refused = in_process.command("evaluate", "lit", "+evaluate=cam", outputs=allowed / "outputs")
     assert refused.returncode == 2 and "code of one's own" in refused.stderr
 
 
