@@ -15,6 +15,7 @@ from hydra.errors import HydraException
 from dropgrid.errors import UserError
 from dropgrid.paths import untilde
 from dropgrid.planning.overrides import normalized, parse_override, parse_text
+from dropgrid.planning.swept import unzipped
 
 SWEEPS = ("+ablation=", "hydra/launcher=")
 """Beginnings of overrides that make a command a sweep without -m."""
@@ -101,7 +102,8 @@ def read_command_line(given: Sequence[str]) -> CommandLine:
     run does.
     """
     options = parse_flags(given)
-    typed = [expand_home(f"+{each}" if each.startswith("ablation=") else each) for each in options.overrides]
+    named = [f"+{each}" if each.startswith("ablation=") else each for each in options.overrides]
+    typed = [expand_home(each) for each in unzipped(named)]
     shows = options.help or options.hydra_help or options.cfg or options.info or options.shell_completion
     sweeps = options.multirun or any(each.startswith(SWEEPS) for each in typed)
     return CommandLine(options, typed, sweeps=not shows and sweeps)

@@ -95,7 +95,7 @@ def values_of(override: Override) -> list[str]:
         raise UserError(f"{override.input_line} is an interval: name its values, as in key=1,2,3 or key=range(1,4)")
     values = [str(each) for each in sweep_elements(override, value_text)]
     twice = next((each for each in values if values.count(each) > 1), None)
-    if twice is not None:
+    if twice is not None and not getattr(override.value(), "tags", ()):  # those zipped with others may be equal
         raise UserError(f"{override.input_line} names {twice} twice")
     return values
 

@@ -1,10 +1,8 @@
 """The one planner: from overrides to cells. Trains nothing."""
 
 import shlex
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import product
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from dropgrid.planning.overrides import (
     values_of,
     without_sweep,
 )
+from dropgrid.planning.swept import Swept, unzipped
 from dropgrid.planning.types import Plan
 from dropgrid.store.cell import Cell, Known
 from dropgrid.store.identity import ABOUT_PLACE_IN, cell_id, divide
@@ -64,7 +63,8 @@ def plans(
         tuned: what the trials of `sweep.tune` chose: makes the plan that they are for. Without, it is their plan.
         expect: see `Expect`.
     """
-    parsed = [parse_override(each) if isinstance(each, str) else each for each in overrides]
+    texts = [each if isinstance(each, str) else str(each.input_line) for each in overrides]
+    parsed = parse_overrides(unzipped(texts))
     with hydra_context(), explained(parsed):
         refuse_accepted_mistakes(parsed)
         named = [each for each in parsed if each.key_or_group == "ablation"]
@@ -97,11 +97,9 @@ class Planner:
         self.seed_values = [v for each in overrides if each.key_or_group == "seed" for v in values_of(each)]
         others = [each for each in overrides if each.key_or_group != "seed"]
         self.fixed = [without_sweep(each) for each in others if len(values_of(each)) == 1]
-        self.swept = {str(each.get_key_element()): values_of(each) for each in others if len(values_of(each)) > 1}
-        check_count(prod(map(len, self.swept.values())), "the product of what is swept")
-        self.first = [f"{key}={values[0]}" for key, values in self.swept.items()]
+        self.swept = Swept([each for each in others if len(values_of(each)) > 1])
         plain = [each for each in self.fixed if not (each.is_add() or each.is_force_add() or each.is_delete())]
-        several = [f"{key}={value}" for key, values in self.swept.items() for value in values]
+        several = [f"{key}={value}" for key, values in self.swept.values.items() for value in values]
         self.conditional = Conditional([*texts_of(plain), *several])
         self.resolved: dict[str, Any] = {}
         self.fingerprints = Fingerprints()
@@ -121,15 +119,14 @@ class Planner:
 
     def ad_hoc(self) -> Plan:
         """Return a sweep of the command line: each combination of the swept keys is a row, of each test set a block."""
-        self.resolved = self.resolve(self.first)
-        keys = [key for key in self.swept if key not in OF_THE_TEST_SET]
-        swept = [[f"{key}={value}" for value in self.swept[key]] for key in keys]
-        fixed, combinations = self.fixed_texts(), [list(each) for each in product(*swept)]
+        self.resolved = self.resolve(self.swept.first)
+        rows = self.swept.combinations({*self.swept} - {*OF_THE_TEST_SET})
+        fixed, combinations = self.fixed_texts(), [[f"{k}={v}" for k, v in each.items()] for each in rows]
         applied = [self.applied([*fixed, *each]) for each in combinations]
         own = [[text for text in each if text in kept] for each, kept in zip(combinations, applied, strict=True)]
         found = {", ".join(each) or "run": each for each in own}
         name = self.sweep_name("" if self.swept or len(self.seed_list()) > 1 else "run")
-        return self.plan_cells(name, {"ablation": None}, found, self.factors(OF_THE_TEST_SET))
+        return self.plan_cells(name, {"ablation": None}, found, self.swept.combinations(OF_THE_TEST_SET))
 
     def ablation(self, name: str, tuned: tune.Tuned | None = None) -> Plan:
         """Return the rows of an ablation, in every combination of the factors swept on the command line."""
@@ -141,8 +138,8 @@ class Planner:
             raise UserError(f"ablation={name}: the first line of its file must be `# @package _global_`")
         found = ablation_rows.expand_rows(node.get("rows"))
         ablation_rows.refuse_conflicts(found, [key_of(o) for o in self.fixed] + [*self.swept])
-        self.resolved = self.resolve([*self.first, *next(iter(found.values()))])
-        factors = self.factors(self.swept)
+        self.resolved = self.resolve([*self.swept.first, *next(iter(found.values()))])
+        factors = self.swept.combinations([*self.swept])
         about = {k: v for k, v in node.items() if k not in ("rows", "tune")}
         about["ablation"] = name
         ablation_rows.check_questions(ablation_rows.without_claims_about_removed(self.fixed, about), found)
@@ -164,11 +161,6 @@ class Planner:
         best = {row: tune.with_overrides(found[row], tune.setting_overrides(tuned[row]["chosen"])) for row in found}
         return self.plan_cells(made, {**about, "tuned": tuned}, best, factors)
 
-    def factors(self, keys: Container[str]) -> list[dict[str, str]]:
-        """Return each combination of the values of the swept keys among some."""
-        swept = {key: values for key, values in self.swept.items() if key in keys}
-        return [dict(zip(swept, values, strict=True)) for values in product(*swept.values())]
-
     def seed_list(self) -> list[int]:
         """Return the seeds of the command line, else the sweep's, else the config's one."""
         return seeding.sweep_seeds(self.seed_values, self.resolved["sweep"], self.resolved["seed"])
@@ -183,7 +175,7 @@ class Planner:
         made = texts_of(
             [each for each in self.fixed if root_of(each) not in outside and key_of(each) not in about_place]
         )
-        made += [f"{key}={','.join(values)}" for key, values in self.swept.items()]
+        made += self.swept.texts
         about_match = [each for each in self.fixed if key_of(each).startswith("ablation.match")]
         made += [each.lstrip("+") for each in texts_of(about_match)]  # other doses are other cells in the same rows
         head = ablation + (f"@{scale}" if scale else "")
@@ -290,7 +282,7 @@ class Planner:
 
     def command_text(self) -> str:
         """Return the command line that makes this sweep again, wherever its outputs go."""
-        swept = [f"{key}={','.join(values)}" for key, values in self.swept.items()]
+        swept = self.swept.texts
         seeds = [f"seed={','.join(self.seed_values)}"] if self.seed_values else []
         line = [*self.fixed_texts(without=PLACE), *swept, *seeds]
         several = swept or len(self.seed_values) > 1
