@@ -1,9 +1,11 @@
 """What is counted, what is measured, and when a sweep is refused."""
 
 import json
+import time
 
 import pytest
 
+from dropgrid.cli.plan import duration, timing_lines
 from dropgrid.cost import price, probe
 from dropgrid.cost.price import Pricing, budget_seconds, makespan, within_budget
 from dropgrid.cost.probe import Pace, cost_class
@@ -206,3 +208,52 @@ def test_a_cell_that_cannot_train_says_so(monkeypatch):
 
 def cannot(cell, folder):
     raise RuntimeError("no room")
+
+
+def timed_at(when, share, monkeypatch):
+    """Probes that take 24 seconds a cell, and the rows that were probed."""
+    asked = []
+
+    def paces(plan, cells, slots):
+        asked.extend(cell.row for cell in cells)
+        return {cost_class(cell): Pace(1.0, 10.0, 3.0, 4, when=when, share=share) for cell in cells}
+
+    monkeypatch.setattr(price, "measure_paces", paces)
+    return asked
+
+
+def test_a_pace_is_kept_for_the_next_plan_and_says_when_it_was_timed(monkeypatch):
+    (plan,) = plans(SWEEP)
+    asked = timed_at(time.time() - 3600, 0.97, monkeypatch)
+    first, again = Pricing().price(plan), Pricing().price(plan)
+    assert asked == ["regularizer=none", "regularizer=dropblock"], "each kind is probed once"
+    assert again.seconds == first.seconds == 72.0 and again.share is None
+    (line,) = timing_lines(again)
+    assert line.startswith("cells were timed on ")
+    assert duration(again) == "1 min 12 s"
+
+
+@pytest.mark.parametrize(
+    ("when", "share", "text"),
+    [(0.0, 0.5, "36 s to 1 min 12 s"), (-31 * 86400.0, 0.97, "1 min 12 s"), (0.0, None, "1 min 12 s")],
+    ids=["busy", "old", "not known"],
+)
+def test_a_pace_is_measured_again_if_the_machine_was_busy_or_it_is_a_month_old(when, share, text, monkeypatch):
+    (plan,) = plans(SWEEP)
+    asked = timed_at(time.time() + when, share, monkeypatch)
+    found = [Pricing().price(plan) for _ in range(2)][-1]
+    assert len(asked) == (2 if share is None else 4)
+    assert duration(found) == text
+    assert any("busy" in line and "50%" in line for line in timing_lines(found)) == (share == 0.5)
+
+
+def test_a_damaged_pace_is_measured_again(outputs, monkeypatch):
+    (plan,) = plans(SWEEP)
+    asked = timed_at(time.time(), None, monkeypatch)
+    Pricing().price(plan)
+    for path, text in zip(
+        (outputs / ".cache" / "paces").glob("*.json"), ("[1]", '{"start": "x", "when": 9e9}'), strict=True
+    ):
+        path.write_text(text)
+    Pricing().price(plan)
+    assert len(asked) == 4

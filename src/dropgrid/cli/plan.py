@@ -7,6 +7,7 @@ points, for which the number of seeds needed is estimated.
 
 import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -33,6 +34,9 @@ from dropgrid.planning.seeds import difference_to_detect
 from dropgrid.planning.tune import SEPARATOR
 from dropgrid.planning.types import Plan
 from dropgrid.reports.treatment import matched_doses
+
+JUST_NOW = 600.0
+"""Seconds within which cells were timed by this command, or the one before."""
 
 PIPE_WIDTH = 180
 """Characters per line if the output is not a terminal."""
@@ -140,6 +144,7 @@ def show(price: Price, console: Console, asks: Allocation | None = None) -> None
         *price.plan.notes,
         *matched_doses(price.plan.about),
         totals_line(price),
+        *timing_lines(price),
         *allocation_lines(price, asks),
         *followup_lines(price.plan),
         *power_lines(price),
@@ -200,11 +205,31 @@ def totals_line(price: Price) -> str:
     if not price.todo:
         return ", ".join([*parts, "nothing to train"])
     slots = f"{price.slots} {'slot' if price.slots == 1 else 'slots'}"
-    time = "time unknown" if price.seconds is None else f"about {minutes(price.seconds)} on {slots}"
+    time = "time unknown" if price.seconds is None else f"about {duration(price)} on {slots}"
     return (
         f"{', '.join([*parts, f'{price.todo} to train'])}: {time}, "
         f"{decimal(price.files)} on disk (while they train up to {decimal(price.checkpoints)} more, in checkpoints)"
     )
+
+
+def duration(price: Price) -> str:
+    """Return the expected time, from what it would be alone if the machine was busy when cells were timed."""
+    assert price.seconds is not None
+    most = minutes(price.seconds)
+    return most if price.share is None else f"{minutes(price.share * price.seconds)} to {most}"
+
+
+def timing_lines(price: Price) -> list[str]:
+    """Return lines on when cells were timed, if earlier, and on what ran beside the probes."""
+    found = []
+    if price.timed_at is not None and time.time() - price.timed_at > JUST_NOW:
+        found.append(f"cells were timed on {time.strftime('%Y-%m-%d at %H:%M', time.localtime(price.timed_at))}")
+    if price.share is not None:
+        found.append(
+            f"the machine was busy while cells were timed: each got {price.share:.0%} of a core; "
+            "the same command times them again"
+        )
+    return found
 
 
 def allocation_lines(price: Price, asks: Allocation | None) -> list[str]:

@@ -21,7 +21,7 @@ from dropgrid.execution.slots import slots
 from dropgrid.planning.types import Plan, modules
 from dropgrid.store.cell import Cell
 from dropgrid.store.files import read_json, write_json
-from dropgrid.store.layout import fastest_file
+from dropgrid.store.layout import machine_file
 
 AUTO = "auto"
 CHOICES: Mapping[str, tuple[Any, ...]] = {"precision": ("32-true", "bf16-mixed"), "channels_last": (False, True)}
@@ -70,7 +70,7 @@ def with_values(cell: Cell, chosen: Mapping[str, Any]) -> Cell:
 
 def fastest_values(plan: Plan, cell: Cell) -> dict[str, Any]:
     """Return the fastest values of all keys, from an earlier measurement or a new one."""
-    path = fastest_file(Path(cell.local["paths"]["cache"]), digest(cost_class(cell)))
+    path = machine_file(Path(cell.local["paths"]["cache"]), "fastest", digest(cost_class(cell)))
     known = read_json(path)
     if known is None:
         known = measure_combinations(plan, cell)

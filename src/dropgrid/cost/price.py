@@ -5,9 +5,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dropgrid.cost.probe import Pace, cost_class, measure_paces
+from dropgrid.cost.probe import Pace, cost_class, keep_paces, kept_pace, measure_paces
 from dropgrid.errors import UserError
 from dropgrid.execution.live_view import minutes
 from dropgrid.execution.selection import current_result, distinct, older, outdated, todo
@@ -47,7 +48,8 @@ class Price:
     """The cost of a plan.
 
     `lines`: in the order of the table. `seconds`: expected, on `slots` cells side by side; None if nothing is timed.
-    `files`: bytes that the cells to train leave. `checkpoints`: bytes of checkpoints while they train.
+    `files`: bytes that the cells to train leave. `checkpoints`: bytes of checkpoints while they train. `timed_at`: when
+    the oldest pace was measured, in seconds since 1970. `share`: of a core, that probes got, if the machine was busy.
     """
 
     plan: Plan
@@ -61,6 +63,8 @@ class Price:
     seconds: float | None
     files: int
     checkpoints: int
+    timed_at: float | None = None
+    share: float | None = None
 
 
 @dataclass
@@ -83,6 +87,8 @@ class Pricing:
         lines = [self.line_of(group, results, seconds) for group in cells_by_row(plan)]
         jobs = min(slots(plan), len(cells)) or slots(plan)
         self.trained |= seconds.keys()
+        used = {f"{jobs} {cost_class(cell)}" for cell in cells} if self.timed else ()
+        paces = [self.paces[key] for key in used if key in self.paces]
         return Price(
             plan,
             lines,
@@ -95,6 +101,8 @@ class Pricing:
             known_or_none(makespan(list(seconds.values()), jobs)) if self.timed else None,
             sum(self.fact(cell).files for cell in cells),
             jobs * max((self.fact(cell).checkpoints for cell in cells), default=0),
+            timed_at=min((pace.when for pace in paces if pace.when), default=None),
+            share=min((pace.share for pace in paces if pace.busy and pace.share), default=None),
         )
 
     def waiting(self, plan: Plan) -> list[Cell]:
@@ -110,9 +118,14 @@ class Pricing:
         alone = {cell.id: self.finished_seconds(plan) for cell in cells if task_option(cell.config) == "Function"}
         for cell in [each for each in cells if each.id not in alone]:
             kinds.setdefault(f"{jobs} {cost_class(cell)}", []).append(cell)
+        cache = Path(plan.cells[0].local["paths"]["cache"])
+        unknown = [key for key in kinds if key not in self.paces]
+        self.paces |= {key: pace for key in unknown if (pace := kept_pace(cache, key)) is not None}
         # the cell with the most sites: no other of its kind takes longer
         chosen = [max(each, key=lambda c: self.fact(c).sites) for key, each in kinds.items() if key not in self.paces]
-        self.paces |= {f"{jobs} {key}": pace for key, pace in measure_paces(plan, chosen, jobs).items()}
+        timed = {f"{jobs} {key}": pace for key, pace in measure_paces(plan, chosen, jobs).items()}
+        keep_paces(cache, timed)
+        self.paces |= timed
         found = {cell.id: self.paces[key].seconds(cell) for key, each in kinds.items() for cell in each}
         return {cell.id: {**found, **alone}[cell.id] for cell in cells}
 

@@ -5,23 +5,34 @@ import math
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from hashlib import sha256
 from itertools import cycle, islice
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dropgrid.commands import terminal
+from dropgrid.cores import cores
 from dropgrid.errors import UserError
 from dropgrid.execution import forkserver
 from dropgrid.execution.slots import variables
 from dropgrid.execution.worker import enter
 from dropgrid.planning.types import Plan
 from dropgrid.store.cell import Cell
-from dropgrid.store.files import read_json
-from dropgrid.store.layout import WorkerFolder
+from dropgrid.store.environment import SOURCE, capability, processor
+from dropgrid.store.files import read_json, write_json
+from dropgrid.store.layout import WorkerFolder, machine_file
 from dropgrid.store.records import read_failure
+
+BUSY = 0.85
+"""Share of a core below which a probe was not alone on it."""
+
+KEPT_SECONDS = 30 * 86400
+"""Age at which a pace is measured again."""
 
 COSTLY_AXES = ("model", "data", "task")
 """Axes whose every value may change the cost of a step; for the others only the option matters."""
@@ -35,13 +46,21 @@ TRAINER_NOT_COSTLY = ("max_epochs", "max_steps")
 class Pace:
     """Seconds of a cell: `start` to set up, `epoch` with its validation, `measure` after training.
 
-    `batches`: of an epoch.
+    `batches`: of an epoch. `when`: seconds since 1970 at which it was timed. `share`: of a core, that the probe got
+    while it computed with one thread; None where that is not known.
     """
 
     start: float
     epoch: float
     measure: float
     batches: int
+    when: float = 0.0
+    share: float | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something else computed beside it."""
+        return self.share is not None and self.share < BUSY
 
     def seconds(self, cell: Cell) -> float:
         """Return the seconds of a cell from start to end."""
@@ -124,7 +143,8 @@ class RunningProbe:
             kind, message = forkserver.exit_failure(self.child)
             why = {"class": kind, "message": message} | (read_failure(WorkerFolder(self.folder)) or {})
             raise UserError(f"row {self.cell.row!r} does not train here: {why['class']}: {why['message']}")
-        return Pace(pace["setup"], pace["epoch"], pace["measure"], pace["batches"])
+        timed = (pace["setup"], pace["epoch"], pace["measure"], pace["batches"])
+        return Pace(*timed, when=time.time(), share=pace.get("share"))
 
 
 @contextmanager
@@ -156,4 +176,28 @@ def mean_pace(paces: Sequence[Pace]) -> Pace:
         sum(each.epoch for each in paces) / n,
         sum(each.measure for each in paces) / n,
         paces[0].batches,
+        when=paces[0].when,
+        share=None if any(each.share is None for each in paces) else sum(each.share or 0.0 for each in paces) / n,
     )
+
+
+def pace_file(cache: Path, key: str) -> Path:
+    """Return the file of the pace of cells of a kind, by this code on this machine."""
+    machine = [processor(), cores(), capability(torch.device("cpu")), SOURCE]
+    return machine_file(cache, "paces", sha256(json.dumps([key, machine]).encode()).hexdigest()[:16])
+
+
+def kept_pace(cache: Path, key: str) -> Pace | None:
+    """Return the pace that was kept for a kind of cell; None if there is none, or if it is too old."""
+    with suppress(TypeError, AttributeError, UserError):  # there is none, or it is damaged
+        found = read_json(pace_file(cache, key))
+        sound = all(isinstance(value, int | float) or key == "share" for key, value in found.items())
+        return Pace(**found) if sound and time.time() - found["when"] < KEPT_SECONDS else None
+    return None
+
+
+def keep_paces(cache: Path, paces: Mapping[str, Pace]) -> None:
+    """Keep paces for later plans, but for those timed while the machine was busy."""
+    for key, pace in paces.items():
+        if not pace.busy:
+            write_json(pace_file(cache, key), asdict(pace))

@@ -94,12 +94,14 @@ def time_training(cell: Mapping[str, Any], folder: Path) -> None:
     watch = StepTimer()
     trial = Trial(cell, folder, [Csv(folder=folder, cell=about)], [watch])
     setup = time.perf_counter() - start
-    begin = time.perf_counter()
+    begin, computed = time.perf_counter(), time.process_time()
     try:
         trial.fit()
     except StopTraining:
         pass
     fitted = time.perf_counter() - begin
+    alone = cell["config"]["trainer"]["threads"] == 1 and not trial.workers and trial.device.type == "cpu"
+    share = min(1.0, (time.process_time() - computed) / fitted) if alone and trial.ranks == 1 else None
     counted = [*watch.steps, *watch.turns]
     epochs = cell["config"]["trainer"]["max_epochs"]
     steps, validation = batches_of(trial)
@@ -110,7 +112,13 @@ def time_training(cell: Mapping[str, Any], folder: Path) -> None:
     limit = batch_limit(trial.config["trainer"]["limit_test_batches"], tests)
     test_images = min(trial.spec.test, limit * trial.data["eval_batch_size"])
     measured = min(TRAIN_IMAGES_MEASURED, trial.spec.train) + 2 * test_images
-    pace = {"setup": setup, "epoch": (steps - 1) * step + turn, "measure": image * measured, "batches": steps}
+    pace = {
+        "setup": setup,
+        "epoch": (steps - 1) * step + turn,
+        "measure": image * measured,
+        "batches": steps,
+        "share": share,
+    }
     write_json(folder / "pace.json", pace)
 
 

@@ -295,6 +295,6 @@ class DiagnosticsFolder:
         return self.folder / f"{diagnostic}.png"
 
 
-def fastest_file(cache: Path, kind: str) -> Path:
-    """Return the file of what is fastest on this machine for cells of a kind."""
-    return cache / "fastest" / f"{kind}.json"
+def machine_file(cache: Path, what: str, kind: str) -> Path:
+    """Return the file of what was measured on this machine for cells of a kind: `fastest`, or `paces`."""
+    return cache / what / f"{kind}.json"
