@@ -79,6 +79,7 @@ def test_cells_not_yet_started_have_nothing_to_compare(fake):
         ("model/stem@model.stem=small", "model.stem.stride"),
         ("+extra.deep.key=1", "extra"),
         ("scale=cifar10", "trainer.max_epochs"),
+        ("+task.module._target_=my.Net", "task.module.option"),
     ],
 )
 def test_what_an_override_covers(override, key):

@@ -226,7 +226,8 @@ def test_the_drop_layers_of_a_module_are_measured_in_every_cell(tmp_path):
     assert {"train_acc", "val_acc", "test_acc"} <= found["metrics"].keys()
     wrong = [each.replace("own_code.Module", "own_code.AlwaysOn") for each in MODULE]
     flagged = trained(wrong, tmp_path / "wrong")
-    assert flagged["treatment"]["flagged"] and any("eval" in each for each in flagged["audit"]["findings"])
+    assert [site["flagged"] for site in flagged["treatment"]["sites"]] == [True], "its verdict is withheld"
+    assert any("eval" in each for each in flagged["audit"]["findings"])
 
 
 def test_loaders_do_for_a_datamodule_and_no_test_is_needed(tmp_path):

@@ -79,10 +79,12 @@ def differing_keys(one: Cell, other: Cell) -> dict[str, tuple[Any, Any]]:
 
 
 def covered_key(override: str) -> str:
-    """Return the dotted key that a Hydra override sets: `+regularizer@regularizer_2=x` sets regularizer_2."""
+    """Return the dotted key that a Hydra override sets: `+regularizer@regularizer_2=x` sets regularizer_2, and what
+    sets a `_target_` the `option` that configs have instead."""
     key = override.partition("=")[0].strip().lstrip("+~")
     group, at, package = key.partition("@")
-    return (package.rpartition(":")[2] if at else group).replace("/", ".")
+    covered = (package.rpartition(":")[2] if at else group).replace("/", ".")
+    return f"{covered.removesuffix('_target_')}option" if covered.endswith("._target_") else covered
 
 
 def override_covers(override: str, key: str) -> bool:

@@ -230,12 +230,13 @@ def incomplete_notes(rows: Sequence[Row], where: str) -> list[str]:
 
 def treatment_notes(row: Row) -> list[str]:
     """Return notes on flagged and clamped sites."""
-    found = [
-        f"Drop-rate check failed in “{row.name}” at {site.site}: {as_percent(site.expected)} expected to be "
-        f"{site.counts}, {as_percent(site.realised)} realised. "
-        f"{'All verdicts are' if row.baseline else 'Its verdict is'} withheld."
-        for site in row.flagged
-    ]
+    found = []
+    for site in row.flagged:
+        fractions = f"{as_percent(site.expected)} expected to be {site.counts}, {as_percent(site.realised)} realised"
+        found.append(
+            f"Drop-rate check failed in “{row.name}” at {site.site}: {site.finding or fractions}. "
+            f"{'All verdicts are' if row.baseline else 'Its verdict is'} withheld."
+        )
     clamped = [site.site for site in row.sites if site.clamped]
     if clamped:
         found.append(f"The block is clamped to the whole map in “{row.name}” at {', '.join(clamped)}.")

@@ -19,6 +19,7 @@ class Site:
     `counts` is the counted event: `dropped`, for Gaussian noise `moved by over 1 σ` (then `nominal` is σ), or another.
     `stderr` is the standard error of the mean realised fraction, √(Σ seᵢ²) / n. A site is flagged if any seed flags it,
     or if the means are more than 5 standard errors apart, which detects smaller errors; it is clamped if any seed's is.
+    `finding` is what an audit says of it in words.
     """
 
     row: str
@@ -33,6 +34,7 @@ class Site:
     stderr: float
     clamped: bool
     flagged_in_a_cell: bool
+    finding: str = ""
 
     @property
     def drops(self) -> bool:
@@ -81,6 +83,7 @@ def pool_site(row: str, site: str, lines: Sequence[Mapping[str, Any]]) -> Site:
         stderr=math.sqrt(math.fsum((line.get("stderr") or 0) ** 2 for line in lines)) / n,
         clamped=any(line.get("clamped") for line in lines),
         flagged_in_a_cell=any(line.get("flagged") for line in lines),
+        finding=next((line["finding"] for line in lines if line.get("finding")), ""),
     )
 
 

@@ -27,6 +27,7 @@ SITE = {
     "shape?": [WHOLE],
     "clamped?": TRUTH,
     "flagged?": TRUTH,
+    "finding?": TEXT,
 }
 PROVENANCE = {
     "device?": TEXT,

@@ -233,7 +233,7 @@ class OwnFit:
             found = audit(self.module, source.train_dataloader(), batches=AUDITED)
         except Exception as error:  # a forward pass that takes more than a batch: the module is not to blame
             return {"treatment": {"sites": [], "flagged": []}, "audit": {"verdict": f"not audited: {one_line(error)}"}}
-        wrong = [each.about for each in found.graded("error") if each.about]
+        wrong = {each.about: each.message for each in found.graded("error") if each.about}
         sites = [
             {
                 "site": each.name,
@@ -244,13 +244,14 @@ class OwnFit:
                 "realised": each.realised,
                 "stderr": each.stderr,
                 "flagged": each.name in wrong,
+                "finding": wrong.get(each.name),
             }
             for each in found.layers
             if each.nominal is not None and each.expected is not None
         ]
         findings = [f"{each.grade}: {each}" for each in found.findings]
         return {
-            "treatment": {"sites": sites, "flagged": list(dict.fromkeys(wrong))},
+            "treatment": {"sites": sites, "flagged": [*wrong]},
             "audit": {"verdict": found.verdict, "findings": findings},
         }
 
