@@ -224,3 +224,20 @@ class ZeroBranch(Net):
 
 def images_of(features):
     return torch.ones_like(features) + features
+
+
+class AsksItself(nn.Module):
+    """Asks for its mode before it drops, in one of three ways."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.way, self.drop = way, nn.Dropout(0.3)
+
+    def forward(self, x):
+        if self.way == "attention":
+            rows = x.flatten(2)
+            p = 0.2 if self.training else 0.0
+            return F.scaled_dot_product_attention(rows, rows, rows, dropout_p=p).view_as(x)
+        if not self.training:
+            return x
+        return self.drop(x) if self.way == "layer" else F.dropout(x, 0.3)

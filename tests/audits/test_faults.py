@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from faulty import (
     AlwaysDropout,
+    AsksItself,
     Attention,
     BatchMask,
     Bernoulli,
@@ -76,6 +77,12 @@ def functional_left_in_eval():
     return left_in_eval(Part())
 
 
+def function_left_in_train():
+    model = Net(AsksItself("function")).eval()
+    model.drop.train()
+    return model
+
+
 def law_broken():
     """A layer of torch itself, whose forward pass was replaced by one with a mask for all channels."""
     layer = nn.Dropout(0.3)
@@ -99,12 +106,21 @@ FAULTS = {
     ),
     "off: part left in eval": (part_left_in_eval, "error", "handed over in train mode with this part in"),
     "off: function left in eval": (functional_left_in_eval, "error", "handed over in train mode with this part in"),
+    **{
+        f"off: part left in eval, {way} that it asks its mode for": (
+            lambda way=way: left_in_eval(AsksItself(way)),
+            "error",
+            "handed over in train mode with this part in",
+        )
+        for way in ("layer", "function", "attention")
+    },
     "off: LSTM left in eval": (recurrent_left_in_eval, "error", "handed over in train mode with this part in"),
     "off: whole model left in eval": (whole_left_in_eval, "warning", "handed over in eval mode"),
     "off: LSTM with one layer": (lambda: Recurrent(1), "error", "between its layers, and has one"),
     "off: hard-coded": (lambda: Functional(F.dropout, p=0.4, training=False), "error", "identity in train mode"),
     "off: behind a zero branch": (lambda: ZeroBranch(FrozenDropout(0.3)), "error", "identity in train mode"),
     "on in eval: left in train": (drop_left_in_train, "error", "in eval mode with this part in train"),
+    "on in eval: function left in train": (function_left_in_train, "error", "in eval mode with this part in train"),
     "on in eval: no check of the mode": (lambda: Net(AlwaysDropout()), "error", "random in eval"),
     "on in eval: inverted check": (lambda: Net(InvertedDropout()), "error", "random in eval"),
     "on in eval: function": (lambda: Functional(F.dropout, p=0.4), "error", "random in eval"),

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from faulty import AsksItself
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 from torchvision import models
@@ -151,6 +152,29 @@ def test_a_frozen_part_in_eval_mode_is_a_note():
     found = dropgrid.audit(model, [torch.randn(16, 8) for _ in range(8)])
     assert not statements(found, "error", "warning") and "the part is frozen" in statements(found, "note")[0]
     assert not model[0].training and [each.requires_grad for each in model.parameters()] == [False] * 2 + [True] * 2
+
+
+def test_functions_of_a_frozen_part_in_eval_mode_are_a_note():
+    model = nn.Sequential(nn.Sequential(nn.Linear(8, 8), AsksItself("function")), nn.Linear(8, 3))
+    model[0].requires_grad_(False).eval()
+    found = dropgrid.audit(model, [torch.randn(16, 8) for _ in range(8)])
+    assert not statements(found, "error") and any("the part is frozen" in each for each in statements(found, "note"))
+
+
+def test_a_layer_whose_probability_fused_attention_reads_is_a_note():
+    timm = pytest.importorskip("timm", reason="timm is not installed")
+    model = timm.create_model("vit_tiny_patch16_224", img_size=32, depth=2, attn_drop_rate=0.1)
+    batches = [torch.randn(2, 3, 32, 32) for _ in range(3)]
+    found = dropgrid.audit(model, batches)
+    assert not statements(found, "error", "warning")
+    beside = "never ran in train mode; F.scaled_dot_product_attention beside it drops at its probability"
+    assert sum(beside in each for each in statements(found, "note")) == 2
+    model.blocks[0].attn.attn_drop.p, model.blocks[1].attn.proj_drop.p = 0.2, 0.1
+    model.blocks[1].attn.proj_drop.forward = lambda x: x  # it runs: it is not the layer that the call stands for
+    model.blocks[0].attn.spare = nn.Dropout(0.2)
+    found = dropgrid.audit(model, batches)
+    never = [each.about for each in found.findings if each.message == "it never ran in train mode"]
+    assert never == ["blocks.0.attn.attn_drop", "blocks.0.attn.spare"]  # one call, and two that it may stand for
 
 
 def test_an_unscaled_path_on_purpose_is_a_warning():

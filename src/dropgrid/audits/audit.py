@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from dropgrid import checks
+from dropgrid.audits.evidence import Evidence, Setting
+from dropgrid.audits.handover import Handover
 from dropgrid.audits.hooks import Watch, WatchedCall, WatchedOwn
-from dropgrid.audits.judge import Evidence, Setting, judge
+from dropgrid.audits.judge import judge, replaced_layers
 from dropgrid.audits.laws import class_name, nominal_rate
 from dropgrid.audits.probe import eval_probe, output_varies, outputs_differ, probe
 from dropgrid.audits.reach import unused_results
@@ -55,10 +57,9 @@ def audit(
         raise ValueError("the loader gave no batch")
     if any(each.is_meta for each in tensors(taken)):
         raise ValueError("a batch is on the meta device, where tensors have no values")
-    training, watch = model.training, Watch(model)
+    training, handover, watch = model.training, Handover(model), Watch(model)
     found: dict[Watched, Evidence] = {
-        each: Evidence(each, full=nominal_rate(each.layer), frozen=is_frozen(model, each.path))
-        for each in watch.modules
+        each: Evidence(each, full=nominal_rate(each.layer), **handover.fields(each.path)) for each in watch.modules
     }
 
     def run(batch: Any) -> object:
@@ -71,7 +72,8 @@ def audit(
         model.train()
         run_passes(watch, "train", run, taken, advance)
         for each in watch.all:
-            found[each] = replace(found.get(each, Evidence(each)), **train_evidence(each))
+            known = found.get(each) or Evidence(each, **handover.fields(each.path))
+            found[each] = replace(known, **train_evidence(each))
         on = [each for each, evidence in found.items() if evidence.on]
         unused = unused_results(lambda: run(taken[0]), watch, on)
         off = all(each.certainly_off for each in found.values())
@@ -79,13 +81,14 @@ def audit(
         model.eval()
         run_passes(watch, "eval", run, taken[:1])
         for each in watch.all:
-            known = found.get(each, Evidence(each))
+            known = found.get(each) or Evidence(each, **handover.fields(each.path))
             found[each] = replace(known, unused=unused.get(each, False), **eval_evidence(each))
         if not any(each.in_eval == "random" for each in found.values()):
             hidden += random_part_findings(model, lambda: run(taken[0]))
     ends = (0.0, 1.0) if advance is not None and len(taken) > 1 else None
     moved = frozenset(each.kind for each in watch.all if len(set(each.levels)) > 1)
-    judged = [judge(each, Setting(training, ends, moved)) for each in found.values()]
+    setting = Setting(training, ends, moved, replaced_layers(watch.all))
+    judged = [judge(each, setting) for each in found.values()]
     findings = [*network_findings(model, training, bool(on)), *hidden, *chain(*(several for _, several in judged))]
     findings.sort(key=lambda each: GRADES.index(each.grade))
     examples = sum(count_examples(batch) for batch in taken)
@@ -134,14 +137,6 @@ def random_part_findings(model: nn.Module, run: Callable[[], object]) -> list[Fi
         return []
     grade, mode = ("note", "train") if model.training else ("warning", "eval")
     return [Finding(grade, "", f"the model is random in {mode} mode, by something that is no drop layer seen here")]
-
-
-def is_frozen(model: nn.Module, path: str) -> bool:
-    """Predicate: the outermost part in eval mode that holds a layer has parameters, none of which is trained."""
-    names = [".".join(path.split(".")[:depth]) for depth in range(1, path.count(".") + 2)]
-    part = next((each for name in names if not (each := model.get_submodule(name)).training), None)
-    trained = [] if part is None else [each.requires_grad for each in part.parameters()]
-    return bool(trained) and not any(trained)
 
 
 def network_findings(model: nn.Module, training: bool, on: bool) -> Iterator[Finding]:

@@ -54,7 +54,7 @@ class WatchedModule(Watched):
 
     def __init__(self, name: str, layer: nn.Module):
         super().__init__(name or "(the model itself)", class_name(layer))
-        self.layer, self.path, self.mode = layer, name, layer.training
+        self.layer, self.path = layer, name
         self.opaque, self.zeroes = isinstance(layer, nn.RNNBase), drops_to_zero(layer)
         self.before: list[Tensor] = []
         self.last: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
@@ -149,10 +149,9 @@ class WatchedOwn(WatchedModule):
 class WatchedCall(Watched):
     """What one line that calls a torch function did. The function's arguments switch it on or off."""
 
-    def __init__(self, name: str, func: Callable[..., Any], module: nn.Module | None):
+    def __init__(self, name: str, func: Callable[..., Any], path: str):
         super().__init__(name, f"F.{func.__name__}")
-        self.func, self.module = func, module
-        self.mode = module is None or module.training
+        self.func, self.path = func, path
         self.opaque = func in (F.scaled_dot_product_attention, F.multi_head_attention_forward)
         self.zeroes = "alpha" not in func.__name__
         self.rate, self.active = 0.0, False
@@ -230,7 +229,7 @@ class Functions(TorchFunctionMode):
         if key not in self.calls:
             of_torch = module is None or type(module).__module__.startswith("torch.")
             place = path or "(the model itself)"
-            self.calls[key] = WatchedCall(place if of_torch else f"{place}, line {line}", func, module)
+            self.calls[key] = WatchedCall(place if of_torch else f"{place}, line {line}", func, path)
             self.calls[key].start(self.watch.phase, self.watch.batch)
         return self.calls[key]
 

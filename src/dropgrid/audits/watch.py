@@ -73,6 +73,9 @@ class Watched(ABC):
     zeroes = True
     """What is dropped becomes 0."""
 
+    path: str
+    """The dotted name of the module that it is, or that calls it; empty for the model itself."""
+
     def __init__(self, name: str, kind: str):
         self.name, self.kind = name, kind
         self.phase, self.batch, self.examples = "", 0, 0
