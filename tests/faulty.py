@@ -60,6 +60,31 @@ class SeededDropout(Masked):
             return super().mask(x)
 
 
+class PairBatchDropout(Masked):
+    """The mask of half of the batch, twice."""
+
+    def mask(self, x):
+        half = super().mask(x[: len(x) // 2])
+        return torch.cat([half, half])
+
+
+class PairChannelDropout(Masked):
+    def mask(self, x):
+        return super().mask(x[:, ::2]).repeat_interleave(2, 1)
+
+
+class SeedPerCallDropout(Masked):
+    """Three seeds in turn."""
+
+    calls = 0
+
+    def mask(self, x):
+        self.calls += 1
+        with torch.random.fork_rng():
+            torch.manual_seed(self.calls % 3)
+            return super().mask(x)
+
+
 class Straight(torch.autograd.Function):
     """x · mask forward, the gradient as it is backward."""
 
@@ -194,6 +219,17 @@ class Reseeds(Net):
 
     def forward(self, images):
         torch.manual_seed(3)
+        return super().forward(images)
+
+
+class ReseedsInTurn(Net):
+    """Forward passes begin with one of two seeds."""
+
+    calls = 0
+
+    def forward(self, images):
+        self.calls += self.training
+        torch.manual_seed(self.calls % 2)
         return super().forward(images)
 
 

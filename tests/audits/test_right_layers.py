@@ -62,6 +62,17 @@ class GaussianDropout(nn.Module):
         return x * (1 + torch.randn_like(x) * (self.p / (1 - self.p)) ** 0.5) if self.training else x
 
 
+class HalfDropout(nn.Module):
+    """Drops one half of the channels of each example: masks come back, as there are few."""
+
+    p = 0.5
+
+    def forward(self, x):
+        first = (torch.rand(len(x), 1, 1, 1) < 0.5).float()
+        mask = torch.cat([first, 1 - first], 1).repeat_interleave(x.shape[1] // 2, 1)
+        return x * mask * 2 if self.training else x
+
+
 RIGHT = {
     "dropout": lambda: nn.Dropout(0.3),
     "rare dropout": lambda: nn.Dropout(1e-4),
@@ -81,6 +92,7 @@ RIGHT = {
     "classic": ClassicDropout,
     "gaussian": GaussianDropout,
     "alpha": lambda: nn.AlphaDropout(0.2),
+    "one of two halves": HalfDropout,
     "rare unknown blocks": lambda: AreaDropBlock(0.01),
 }
 

@@ -105,9 +105,10 @@ def run_passes(
     """Pass batches through the network and record what its layers do."""
     with watch:
         for index, batch in enumerate(batches):
+            progress = index / max(1, len(batches) - 1)
             if advance is not None:
-                advance(index / max(1, len(batches) - 1))
-            watch.start(phase, count_examples(batch))
+                advance(progress)
+            watch.start(phase, count_examples(batch), progress)
             run(batch)
         watch.start("")
 

@@ -230,7 +230,7 @@ class Functions(TorchFunctionMode):
             of_torch = module is None or type(module).__module__.startswith("torch.")
             place = path or "(the model itself)"
             self.calls[key] = WatchedCall(place if of_torch else f"{place}, line {line}", func, path)
-            self.calls[key].start(self.watch.phase, self.watch.batch)
+            self.calls[key].start(self.watch.phase, self.watch.batch, self.watch.progress)
         return self.calls[key]
 
 
@@ -243,7 +243,7 @@ class Watch(AbstractContextManager["Watch"]):
             WatchedOwn(name, each) if isinstance(each, AbstractRandom) else WatchedModule(name, each)
             for name, each in drop_layers(network).items()
         ]
-        self.phase, self.batch = "", 0
+        self.phase, self.batch, self.progress = "", 0, 1.0
         self.functions = Functions(self)
         self.handles: list[RemovableHandle] = []
 
@@ -269,8 +269,8 @@ class Watch(AbstractContextManager["Watch"]):
         """Predicate: a watched module runs."""
         return any(each.before for each in self.modules)
 
-    def start(self, phase: str, batch: int = 0, only: Watched | None = None) -> None:
+    def start(self, phase: str, batch: int = 0, progress: float = 1.0, *, only: Watched | None = None) -> None:
         """Begin a pass, which all record or only one does."""
-        self.phase, self.batch = phase, batch
+        self.phase, self.batch, self.progress = phase, batch, progress
         for each in self.all:
-            each.start(phase if only in (None, each) else "", batch)
+            each.start(phase if only in (None, each) else "", batch, progress)

@@ -22,6 +22,7 @@ def mask_findings(seen: Watched, probe: Probe | None, eval_factor: float) -> Sta
         yield from gradient_findings(probe)
         if not probe.repeated and not isinstance(seen, WatchedOwn):
             yield from independence_findings(seen, probe)
+            yield from repeat_findings(seen, probe)
 
 
 def scale_findings(seen: Watched, probe: Probe, eval_factor: float) -> Statements:
@@ -69,11 +70,13 @@ def gradient_findings(probe: Probe) -> Statements:
 
 
 def step_findings(seen: Watched, probe: Probe | None) -> Statements:
-    """Yield the finding on one mask for all steps."""
-    compared = [each for each in seen.steps if each is not None]
+    """Yield the finding on one mask for all steps, or on masks that come back."""
+    compared = [row[0] for row in seen.steps if row[0] is not None]
     if probe is not None and probe.repeated and not compared:
         yield "warning", "it drops the same cells in every call"
     if not compared or not all(compared):
+        if probe is not None and not probe.repeated:  # else its copy keeps a mask that the network may renew
+            yield from comeback_findings(seen, probe)
         return
     rate = min(max(seen.realised or 0.5, 0.01), 0.99)
     draws = independent_draws(seen, probe) if probe is not None and not probe.repeated else 1.0
@@ -83,6 +86,20 @@ def step_findings(seen: Watched, probe: Probe | None) -> Statements:
         yield "error", "it drops the same cells at every step"
     else:
         yield "note", "inconclusive: it dropped the same cells at every step, which may be chance; audit more batches"
+
+
+def comeback_findings(seen: Watched, probe: Probe) -> Statements:
+    """Yield the finding on masks that come back at some steps, if those of independent entries would hardly do so."""
+    batch = batch_dimensions(seen)
+    own = [dim for dim in probe.masks.entries if not probe.shared[dim]]
+    if not own:
+        return
+    dim = next((each for each in own if each in batch), own[0])
+    pairs = sum(len(row) for row in seen.steps) + probe.calls**2
+    steps = sum(True in row for row in seen.steps)
+    if max(steps, probe.masks.returned) and pairs * probe.masks.chance_of_same(dim) < ALARM:
+        at = f"{steps} of {len(seen.steps)} later steps" if steps else f"{probe.masks.returned} of {probe.calls} calls"
+        yield "error" if dim in batch else "note", f"it drops the same cells again, as at an earlier step, at {at}"
 
 
 def independent_draws(seen: Watched, probe: Probe | None) -> float:
@@ -132,6 +149,18 @@ def independence_findings(seen: Watched, probe: Probe) -> Statements:
             yield "warning", f"its mask is shared by all examples, {along}"
         elif shared and (dim in batch or unit.startswith("dimension")):
             yield "note", f"its mask is shared {along}"
+
+
+def repeat_findings(seen: Watched, probe: Probe) -> Statements:
+    """Yield findings on entries of a mask that repeat others of their call, along the first two dimensions."""
+    rule, batch = seen.law(), batch_dimensions(seen)
+    for dim in probe.masks.entries:
+        wanted = None if rule is None else rule.shared(dim)
+        allowed = probe.shared[dim] or (rule is not None and wanted is not False)
+        if not allowed and probe.masks.chance_within(dim) < ALARM:
+            along = [dim] == batch and len(seen.shape) != 3
+            grade = "error" if rule is not None else "warning" if along else "note"
+            yield grade, f"parts of its mask repeat each other along dimension {dim} (size {seen.shape[dim]})"
 
 
 def measured_unit(seen: Watched, probe: Probe | None) -> str:

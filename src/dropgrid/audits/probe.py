@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dropgrid.audits.repeats import Repeats
 from dropgrid.audits.watch import Watched, tensors
 
 Run = Callable[[Tensor | None], Any]
@@ -24,6 +25,7 @@ class Probe:
         kept: of each call that kept something, the mean factor on what it kept.
         uniform: in every call, all that was kept had one factor.
         shared: of each dimension longer than 1, whether all of its entries had one mask in every call.
+        masks: the masks of all calls.
         repeated: all calls dropped the same cells, and neither none nor all.
         varied: the outputs differ between calls.
         passes_dropped: the fraction of dropped cells that got a gradient; None if nothing was dropped.
@@ -36,6 +38,7 @@ class Probe:
     kept: list[float] = field(default_factory=list)
     uniform: bool = True
     shared: dict[int, bool] = field(default_factory=dict)
+    masks: Repeats = field(default_factory=Repeats)
     repeated: bool = False
     varied: bool = False
     passes_dropped: float | None = None
@@ -113,6 +116,7 @@ def probe(seen: Watched, run: Run) -> Probe | None:
 
 def record_call(found: Probe, output: Tensor, gone: Tensor) -> None:
     """Add a call."""
+    found.masks.add(gone)
     kept = output[~gone].double()
     found.shares.append(float(gone.double().mean()))
     found.means.append(float(output.double().mean()))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid.audits.laws import Law
+from dropgrid.audits.repeats import same_drops, thin
 from dropgrid.sites import AbstractRandom
 
 ENOUGH = 30
@@ -63,8 +64,11 @@ class Watched(ABC):
             and `perturb`, which find out whether the result is used; empty if nothing is recorded.
         batch, examples: the number of examples in the current pass, and in the last one in train mode; 0 if unknown.
         given: for each call in phase `given`, whether the output was the input; None if that is inconclusive.
+        levels, times: of each call in train mode, the probability and the progress of the schedule.
         passes: dropped and informative cells of each pass in train mode.
-        steps: whether each later pass in train mode dropped the same cells as the first; None if that is inconclusive.
+        masks: a part of the dropped and of the informative cells of each pass in train mode.
+        steps: of each later pass in train mode, whether it dropped the same cells as each earlier one; None if that is
+            inconclusive.
         opaque: output and input cannot be compared cell by cell.
         draws: the sums over independent draws of 1, w², w g and g², of w informative cells and g dropped ones.
         results: the outputs in phase `reach`.
@@ -78,10 +82,11 @@ class Watched(ABC):
 
     def __init__(self, name: str, kind: str):
         self.name, self.kind = name, kind
-        self.phase, self.batch, self.examples = "", 0, 0
+        self.phase, self.batch, self.progress, self.examples = "", 0, 1.0, 0
         self.calls = self.informative = self.identities = self.evals = self.evals_changed = 0
         self.given: list[bool | None] = []
         self.levels: list[float | None] = []
+        self.times: list[float] = []
         self.shape: tuple[int, ...] = ()
         self.dtype, self.device = torch.float32, torch.device("cpu")
         self.clamped = self.opaque = self.on_ones = False
@@ -89,14 +94,14 @@ class Watched(ABC):
         self.dropped = self.seen = self.should = 0.0
         self.draws = [0.0, 0.0, 0.0, 0.0]
         self.passes: list[list[float]] = []
-        self.first: tuple[Tensor, Tensor] | None = None
-        self.steps: list[bool | None] = []
+        self.masks: list[tuple[Tensor, Tensor]] = []
+        self.steps: list[list[bool | None]] = []
         self.compared = 0
         self.results: list[Tensor] = []
 
-    def start(self, phase: str, batch: int = 0) -> None:
+    def start(self, phase: str, batch: int = 0, progress: float = 1.0) -> None:
         """Begin a pass."""
-        self.phase, self.batch = phase, batch
+        self.phase, self.batch, self.progress = phase, batch, progress
         if phase == "train":
             self.passes.append([0.0, 0.0])
 
@@ -130,6 +135,7 @@ class Watched(ABC):
             self.calls, self.examples = self.calls + 1, self.batch
             self.shape, self.dtype, self.device = tuple(before.shape), before.dtype, before.device
             self.levels.append(self.level())
+            self.times.append(self.progress)
             self.add(inputs, before, after)
         return None
 
@@ -186,18 +192,13 @@ class Watched(ABC):
         self.passes[-1] = [self.passes[-1][0] + dropped, self.passes[-1][1] + seen]
 
     def compare_steps(self, gone: Tensor, informative: Tensor) -> None:
-        """Compare the first call of a pass with that of the first pass: did it drop the same cells?"""
+        """Compare the first call of a pass with those of all earlier passes: did it drop the same cells?"""
         if self.compared == len(self.passes):
             return
-        self.compared = len(self.passes)
-        if self.first is None:
-            self.first = (gone, informative)
-            return
-        both = informative & self.first[1] if gone.shape == self.first[0].shape else None
-        if both is None or not bool(self.first[0][both].any() | gone[both].any()):
-            self.steps.append(None)
-        else:
-            self.steps.append(torch.equal(gone[both], self.first[0][both]))
+        self.compared, mask = len(self.passes), (thin(gone), thin(informative))
+        if self.masks:
+            self.steps.append([same_drops(mask, each) for each in self.masks])
+        self.masks.append(mask)
 
     @property
     def realised(self) -> float | None:
