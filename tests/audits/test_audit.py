@@ -256,6 +256,8 @@ def test_a_schedule_that_moves():
     [
         (lambda progress: 0.4, "error", "its probability stays 40.00 %, although a schedule was advanced"),
         (lambda progress: 0.4 * (1 - progress), "warning", "its probability falls from 40.00 % to 0.00 %"),
+        (lambda progress: min(0.4, 4 * progress), "note", "rises from 0.00 % to 40.00 % over the schedule, all of it"),
+        (lambda progress: 0.4 * (progress > 0.99), "note", "rises from 0.00 % to 40.00 % over the schedule, all of it"),
         (lambda progress: 0.004 * progress, "warning", "its probability rises only from 0.00 % to 0.40 %"),
     ],
 )
@@ -281,6 +283,27 @@ def test_a_schedule_of_ours_is_compared_with_itself():
     for pace in (lambda progress: 1 - progress, lambda progress: progress / 100, lambda progress: 1.0):
         found = dropgrid.audit(model, loader(), advance=lambda progress, pace=pace: advance_own(model, pace(progress)))
         assert "its own schedule (linear) goes from 0.00 % to 10.00 %" in statements(found, "error")[0]
+
+
+@pytest.mark.parametrize(
+    ("pace", "message"),
+    [
+        (
+            lambda progress: min(1, 10 * progress),
+            "is 10.00 % at a progress of 0.14; its own schedule (linear) gives 1.43",
+        ),
+        (
+            lambda progress: float(progress > 0.99),
+            "is 0.00 % at a progress of 0.86; its own schedule (linear) gives 8.57",
+        ),
+        (lambda progress: progress**0.5, "its own schedule (linear) gives"),
+    ],
+)
+def test_a_schedule_of_ours_is_compared_between_its_ends_too(pace, message):
+    model = nn.Sequential(DropBlock2d(0.1, 3, schedule="linear"))
+    found = dropgrid.audit(model, loader(), advance=lambda progress: advance_own(model, pace(progress)))
+    assert message in statements(found, "error")[0]
+    assert faultless(dropgrid.audit(model, loader(), advance=lambda progress: advance_own(model, progress)))
 
 
 def test_functions_are_rows_like_layers():

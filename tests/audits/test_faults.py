@@ -140,6 +140,12 @@ FAULTS = {
         "multiplies what it keeps by 1, not by",
     ),
     "rate: keep_prob for drop_prob": (lambda: Net(MaskedDropout(0.2, used=0.8)), "error", "at a nominal 20.00 %"),
+    "rate: all": (lambda: Net(nn.Dropout(1.0)), "warning", "it drops everything"),
+    "rate: all, at no known rate": (
+        lambda: Functional(lambda x, p: F.dropout(x, p), p=1.0),
+        "warning",
+        "it drops everything",
+    ),
     "rate: blocks clamped": (lambda: Net(DropBlock2d(0.1, 9)), "warning", "block is larger"),
     "rate: not a number": (lambda: Net(StochasticDepth(0.3, "row")), "error", "not a number"),
     "rate: only made small": (lambda: Net(SmallDropout()), "note", "inconclusive: it sets nothing to 0"),

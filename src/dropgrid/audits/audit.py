@@ -85,9 +85,9 @@ def audit(
             found[each] = replace(known, unused=unused.get(each, False), **eval_evidence(each))
         if not any(each.in_eval == "random" for each in found.values()):
             hidden += random_part_findings(model, lambda: run(taken[0]))
-    ends = (0.0, 1.0) if advance is not None and len(taken) > 1 else None
+    advanced = len(taken) if advance is not None and len(taken) > 1 else 0
     moved = frozenset(each.kind for each in watch.all if len(set(each.levels)) > 1)
-    setting = Setting(training, ends, moved, replaced_layers(watch.all))
+    setting = Setting(training, advanced, moved, replaced_layers(watch.all))
     judged = [judge(each, setting) for each in found.values()]
     findings = [*network_findings(model, training, bool(on)), *hidden, *chain(*(several for _, several in judged))]
     findings.sort(key=lambda each: GRADES.index(each.grade))

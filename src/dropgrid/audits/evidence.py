@@ -73,6 +73,12 @@ class Evidence:
         return not own and self.on is True and seen.realised == 0 and (probe is None or probe.share == 0)
 
     @property
+    def drops_everything(self) -> bool:
+        """Predicate: nothing is left of real batches and of ones, and no probability below 1 makes that chance."""
+        probed = self.probe is None or self.probe.share == 1
+        return self.seen.realised == 1 and probed and self.seen.nominal in (1, None)
+
+    @property
     def certainly_off(self) -> bool:
         """Predicate: the layer never drops in train mode, and that it did not is not chance."""
         return self.on is False and (not self.seen.calls or self.seen.nominal == 0 or self.chance < ALARM)
@@ -95,12 +101,12 @@ class Setting:
 
     Attributes:
         training: it was handed over in train mode.
-        ends: the progress of the schedule at the first and the last batch; None if none was advanced.
+        advanced: over how many batches a schedule was advanced; 0 if none was.
         moved: the classes of the layers whose level moved.
         replaced: layers that never ran -> the function that drops in their place.
     """
 
     training: bool
-    ends: tuple[float, float] | None
+    advanced: int
     moved: frozenset[str]
     replaced: Mapping[Watched, str]

@@ -72,6 +72,8 @@ def state_findings(evidence: Evidence, setting: Setting) -> Statements:
         yield "note", "inconclusive: it is on, but what it drops lies inside of it and cannot be counted"
     if seen.on_ones and evidence.on:
         yield "note", "its inputs were 0, so it was measured on ones"
+    if evidence.drops_everything:
+        yield "warning", "it drops everything"
     if seen.clamped:
         yield "warning", "its block is larger than the map, and clamped"
     if any(level is not None and isnan(level) for level in seen.levels):

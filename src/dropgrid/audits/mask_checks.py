@@ -71,6 +71,8 @@ def gradient_findings(probe: Probe) -> Statements:
 
 def step_findings(seen: Watched, probe: Probe | None) -> Statements:
     """Yield the finding on one mask for all steps, or on masks that come back."""
+    if seen.realised == 1:
+        return
     compared = [row[0] for row in seen.steps if row[0] is not None]
     if probe is not None and probe.repeated and not compared:
         yield "warning", "it drops the same cells in every call"
