@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 
 class Net(nn.Module):
@@ -174,6 +175,22 @@ class Overwritten(Net):
     def dropped(self, features):
         dropped = self.drop(features)
         return torch.where(torch.ones_like(features) > 0, features, dropped.detach())
+
+
+class TimesZero(Net):
+    def dropped(self, features):
+        return features + 0 * self.drop(features)
+
+
+class DrawsAgain(Net):
+    """Its checkpoint draws another mask in the backward pass."""
+
+    def features(self, images):
+        return images
+
+    def dropped(self, images):
+        again = {"use_reentrant": False, "preserve_rng_state": False}
+        return checkpoint(lambda x: self.drop(self.norm(self.conv(x))), images, **again)
 
 
 class NeverCalled(Net):

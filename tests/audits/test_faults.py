@@ -10,6 +10,7 @@ from faulty import (
     BatchMask,
     Bernoulli,
     DetachedDropout,
+    DrawsAgain,
     FrozenDropout,
     Functional,
     FunctionalIgnored,
@@ -33,6 +34,7 @@ from faulty import (
     ShrinkDropout,
     SmallDropout,
     StraightDropout,
+    TimesZero,
     ZeroBranch,
 )
 from torch import nn
@@ -153,6 +155,7 @@ FAULTS = {
     "gradient: ignores the mask": (lambda: Net(StraightDropout()), "error", "backward pass ignores the mask"),
     "gradient: detached": (lambda: Net(DetachedDropout()), "error", "no gradient passes"),
     "gradient: unscaled": (lambda: Net(HalfScaledDropout()), "error", "backward pass scales by another"),
+    "gradient: drawn again": (lambda: DrawsAgain(nn.Dropout(0.3)), "error", "pass has another mask than its forward"),
     "mask: kept for all steps": (lambda: Net(KeepsTheMaskDropout()), "error", "same cells at every step"),
     "mask: seeded in the layer": (lambda: Net(SeededDropout()), "error", "same cells at every step"),
     "mask: seeded in the model": (lambda: Reseeds(nn.Dropout(0.5)), "error", "same cells at every step"),
@@ -171,6 +174,7 @@ FAULTS = {
     "mask: input without examples": (lambda: BatchMask(nn.Dropout(0.3)), "warning", "no dimension for the 16 examples"),
     "result: ignored": (lambda: Ignored(nn.Dropout(0.3)), "error", "result is ignored"),
     "result: in place on a clone": (lambda: OnClone(nn.Dropout(0.3, inplace=True)), "error", "result is ignored"),
+    "result: multiplied by 0": (lambda: TimesZero(nn.Dropout(0.3)), "error", "result is ignored"),
     "result: overwritten": (lambda: Overwritten(nn.Dropout(0.3)), "error", "result is ignored"),
     "result: function ignored": (lambda: FunctionalIgnored(nn.Identity()), "error", "result is ignored"),
 }

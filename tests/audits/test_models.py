@@ -7,9 +7,11 @@ from faulty import AsksItself
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 from torchvision import models
+from torchvision.ops import StochasticDepth
 
 import dropgrid
 from dropgrid.regularizers.drop_connect import DropConnect
+from dropgrid.regularizers.dropout import Dropout
 
 
 def statements(found, *grades):
@@ -144,6 +146,45 @@ def test_results_that_no_gradient_reaches_are_used_all_the_same(model):
     found = dropgrid.audit(model, batches)
     assert not found.findings and found.layers[0].on, found.text
     assert all(torch.equal(one, other) for one, other in zip(batches, kept, strict=True))
+
+
+class Branch(nn.Module):
+    """A dropout in a branch that starts at a factor of 0, or that is dropped whole nearly always."""
+
+    def __init__(self, factor, depth):
+        super().__init__()
+        self.body, self.depth = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.3), nn.Linear(8, 8)), depth
+        self.factor = nn.Parameter(torch.tensor(factor))
+
+    def forward(self, x):
+        return x + self.depth(self.factor * self.body(x))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Branch(0.0, nn.Identity()),
+        Branch(0.0, StochasticDepth(0.9, "batch")),
+        Branch(1.0, StochasticDepth(0.95, "batch")),
+        nn.Sequential(Branch(1.0, nn.Identity()), nn.Softmax(1)),
+    ],
+    ids=["zero", "both", "depth", "softmax"],
+)
+def test_results_whose_gradient_may_be_zero_are_used(model):
+    before = [each.clone() for each in model.parameters()]
+    for seed in range(3):
+        torch.manual_seed(seed)
+        found = dropgrid.audit(model, [torch.randn(16, 8) for _ in range(8)])
+        assert not statements(found, "error"), found.text
+    assert all(torch.equal(one, other) for one, other in zip(before, model.parameters(), strict=True))
+
+
+def test_layers_of_ours_with_keys_have_one_mask_in_a_checkpoint():
+    model = Checkpointed(False)
+    model.body.append(Dropout(0.3)).append(nn.Linear(8, 8)).append(nn.Dropout(0.3))
+    model.body[2].advance(0.3, 5)
+    found = dropgrid.audit(model, [torch.randn(16, 8) for _ in range(8)])
+    assert not statements(found, "error", "warning"), found.text
 
 
 def test_a_frozen_part_in_eval_mode_is_a_note():

@@ -75,7 +75,7 @@ def audit(
             known = found.get(each) or Evidence(each, **handover.fields(each.path))
             found[each] = replace(known, **train_evidence(each))
         on = [each for each, evidence in found.items() if evidence.on]
-        unused = unused_results(lambda: run(taken[0]), watch, on)
+        unused = unused_results(lambda: run(taken[0]), watch, on, model)
         off = all(each.certainly_off for each in found.values())
         hidden = random_part_findings(model, lambda: run(taken[0])) if off else []
         model.eval()

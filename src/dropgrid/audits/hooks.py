@@ -18,6 +18,9 @@ from dropgrid.audits.laws import Law, class_name, drops_to_zero, function_law, l
 from dropgrid.audits.watch import Watched, drop_layers, informative_cells, tensors
 from dropgrid.sites import AbstractDrop, AbstractRandom
 
+COMPARED = ("given", "train", "eval")
+"""The phases in which outputs are compared with inputs."""
+
 OFF_BY_DEFAULT = (F.alpha_dropout, F.feature_alpha_dropout)
 
 FUNCTIONS: Mapping[Callable[..., Any], tuple[str, int, str]] = {
@@ -62,7 +65,7 @@ class WatchedModule(Watched):
     def enter(self, layer: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
         """Keep the input: a copy if it is compared, as a layer may work in place."""
         features = next(tensors(positional(layer, inputs, named)), torch.empty(0)).detach()
-        self.before.append(features if self.phase in ("reach", "perturb", "") else features.clone())
+        self.before.append(features.clone() if self.phase in COMPARED else features)
 
     def leave(self, layer: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> Any:
         """Record what the layer did; return what replaces its output, or None."""
@@ -105,7 +108,8 @@ class WatchedOwn(WatchedModule):
 
     def enter(self, layer: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
         super().enter(layer, inputs, named)
-        self.prepare(layer)
+        if self.phase not in ("reach", "recompute"):  # a backward pass that calls the layer again has the same key
+            self.prepare(layer)
         self.counted = (int(self.layer.dropped), int(self.layer.seen))
 
     def prepare(self, layer: nn.Module) -> None:
@@ -163,7 +167,7 @@ class WatchedCall(Watched):
         if self.phase in ("train", "eval"):
             self.last = (args, named)
         features = next(tensors([args, named])).detach()
-        return features if self.phase in ("reach", "perturb", "") else features.clone()
+        return features.clone() if self.phase in COMPARED else features
 
     def same(self, before: Tensor, after: Tensor | None) -> bool | None:
         return not self.active
@@ -216,8 +220,11 @@ class Functions(TorchFunctionMode):
         replacement = call.observe(tuple(args), before, output)
         return output if replacement is None else replacement
 
-    def call_at(self, func: Callable[..., Any]) -> WatchedCall:
-        """Return the record of a function at the line that calls it, in the innermost module of the model."""
+    def call_at(self, func: Callable[..., Any]) -> WatchedCall | None:
+        """Return the record of a function at the line that calls it, in the innermost module of the model.
+
+        A backward pass, in which a module may not be seen, makes no new record.
+        """
         frame, module, line = sys._getframe(2), None, 0
         while frame is not None and module is None:
             found = frame.f_locals.get("self")
@@ -226,12 +233,12 @@ class Functions(TorchFunctionMode):
             frame = frame.f_back  # type: ignore[assignment]
         path = "" if module is None else self.watch.names[id(module)]
         key = (path, func.__name__, line)
-        if key not in self.calls:
+        if key not in self.calls and self.watch.phase != "recompute":
             of_torch = module is None or type(module).__module__.startswith("torch.")
             place = path or "(the model itself)"
             self.calls[key] = WatchedCall(place if of_torch else f"{place}, line {line}", func, path)
             self.calls[key].start(self.watch.phase, self.watch.batch, self.watch.progress)
-        return self.calls[key]
+        return self.calls.get(key)
 
 
 class Watch(AbstractContextManager["Watch"]):

@@ -17,6 +17,9 @@ def mask_findings(seen: Watched, probe: Probe | None, eval_factor: float) -> Sta
         return
     yield from step_findings(seen, probe)
     yield from batch_findings(seen)
+    if seen.recomputed:
+        what = "a checkpoint calls it again without the random state (preserve_rng_state=False)"
+        yield "error", f"its backward pass has another mask than its forward pass: {what}"
     if probe is not None and probe.share:
         yield from scale_findings(seen, probe, eval_factor)
         yield from gradient_findings(probe)

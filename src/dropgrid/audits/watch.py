@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import torch
@@ -14,6 +15,9 @@ from dropgrid.sites import AbstractRandom
 
 ENOUGH = 30
 """The fewest draws from whose own spread a standard error is estimated."""
+
+ROUNDED = 1e-3
+"""The largest fraction of an output's zeros that rounding may move."""
 
 WORDS = ("drop", "stochasticdepth", "shakedrop")
 
@@ -61,7 +65,7 @@ class Watched(ABC):
 
     Attributes:
         phase: the pass that runs: `given` in the modes in which the network was handed over, `train`, `eval`; `reach`
-            and `perturb`, which find out whether the result is used; empty if nothing is recorded.
+            and `perturb`, which find out whether the result is used; `recompute`, a backward pass; empty between them.
         batch, examples: the number of examples in the current pass, and in the last one in train mode; 0 if unknown.
         given: for each call in phase `given`, whether the output was the input; None if that is inconclusive.
         levels, times: of each call in train mode, the probability and the progress of the schedule.
@@ -71,7 +75,8 @@ class Watched(ABC):
             inconclusive.
         opaque: output and input cannot be compared cell by cell.
         draws: the sums over independent draws of 1, w², w g and g², of w informative cells and g dropped ones.
-        results: the outputs in phase `reach`.
+        results, zeros: the outputs in phase `reach`, and where a part of them is 0.
+        recomputed: the backward pass computes the output again, and with another mask.
     """
 
     zeroes = True
@@ -98,6 +103,8 @@ class Watched(ABC):
         self.steps: list[list[bool | None]] = []
         self.compared = 0
         self.results: list[Tensor] = []
+        self.zeros: list[Tensor] = []
+        self.recomputed = False
 
     def start(self, phase: str, batch: int = 0, progress: float = 1.0) -> None:
         """Begin a pass."""
@@ -120,9 +127,13 @@ class Watched(ABC):
     def observe(self, inputs: tuple[Any, ...], before: Tensor, output: Any) -> Any:
         """Record a call by the phase; return what replaces its output, or None."""
         if self.phase == "reach":
+            self.zeros.extend(thin(each == 0) for each in islice(tensors(output), 1))
             return self.attach(before, output)
         if self.phase == "perturb":
             return perturb_output(before, output)
+        if self.phase == "recompute":
+            self.compare_zeros(output)
+            return None
         after = next(tensors(output), None)
         after = None if after is None else after.detach()
         if self.phase == "given":
@@ -153,8 +164,22 @@ class Watched(ABC):
             leaf: Tensor = output.detach().requires_grad_().clone()
             self.results.append(leaf)
             return leaf
+        if isinstance(output, Tensor) and output.requires_grad and is_in_place(before, output):
+            output = output.view_as(output)  # another use of the input is no use of the result
+            self.results.append(output)
+            return output
         self.results.extend(tensors(output))
         return None
+
+    def compare_zeros(self, output: Any) -> None:
+        """Compare the zeros of an output that a backward pass computes again with those of the forward pass.
+
+        Those of two masks differ in many cells, those of one mask in a few at most: sums may be rounded otherwise.
+        """
+        zeros = next((thin(each == 0) for each in tensors(output)), None)
+        known = [each for each in self.zeros if zeros is not None and each.shape == zeros.shape]
+        differing = [float(torch.ne(each, zeros).double().mean()) for each in known if zeros is not None]
+        self.recomputed = self.recomputed or min(differing, default=0.0) > ROUNDED
 
     def same(self, before: Tensor, after: Tensor | None) -> bool | None:
         """Predicate: the output equals the input; None if that is inconclusive."""
@@ -255,14 +280,18 @@ def is_in_place(before: Tensor, output: Any) -> bool:
     return isinstance(output, Tensor) and output.data_ptr() == before.data_ptr()
 
 
+def pattern_of(tensor: Tensor) -> Tensor:
+    """Return numbers from 0 to 6 in turn, of a tensor's shape: no scale and shift of one number."""
+    return torch.arange(tensor.numel(), device=tensor.device).remainder(7).view(tensor.shape)
+
+
 def perturb_output(before: Tensor, output: Any) -> Any:
     """Return another output, that no scale and shift of it equals; an output in place is changed in place.
 
     It draws no random numbers, so that all later draws are the same.
     """
     if isinstance(output, Tensor):
-        pattern = torch.arange(output.numel(), device=output.device).remainder(7).sub(3).view(output.shape)
-        changed = output.detach() + pattern.to(output.dtype)
+        changed = output.detach() + pattern_of(output).sub(3).to(output.dtype)
         return output.detach().copy_(changed) if is_in_place(before, output) else changed
     if isinstance(output, list | tuple) and not hasattr(output, "_fields"):
         return type(output)(perturb_output(before, each) for each in output)
