@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from left import leave
 
+from dropgrid.cli.publish import main as again
 from dropgrid.cli.report import main
 from dropgrid.errors import UserError
 from dropgrid.reports.external_results import import_results
@@ -151,6 +152,20 @@ def test_damage_is_one_line_that_names_the_file(published, capsys, damage):
     assert main(["--from", str(published)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: cannot read {published}") and "publish it again" in line
+
+
+def test_a_published_table_is_written_again_from_its_values(published, monkeypatch, capsys):
+    root = published.parents[1]
+    monkeypatch.setattr("dropgrid.cli.publish.CHECKOUT_CONF", root / "conf")
+    before = {path: path.read_bytes() for path in (*published.iterdir(), root / "README.md")}
+    table, page = published / "table.json", root / "README.md"
+    table.write_text(table.read_text().replace('"claim": "dropout - baseline > 0"', '"claim": "what code said before"'))
+    page.write_text(page.read_text().replace("| **baseline**", "| **before**"))
+    assert again(["--from", str(published)]) == 0 and str(table) in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in before} == before
+    assert again(["--from", str(published)]) == 0 and "has this table" in capsys.readouterr().out
+    for words in ([], ["demo", "--from", str(published)]):
+        assert again(words) == 2 and "give the NAME of a finished ablation, or --from" in capsys.readouterr().err
 
 
 def test_what_was_published_without_values_says_so(published, capsys):

@@ -1,21 +1,34 @@
-"""Keep a finished ablation's table and figures under results/ and in the README: python scripts/publish.py NAME."""
+"""Keep a finished ablation's table and figures under results/ and in README and docs: python scripts/publish.py NAME.
+
+With --from, write a published table again from the values beside it, after a change of what reports say.
+"""
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from dropgrid.commands import command_parser, run_command, say
+from dropgrid.errors import UserError
 from dropgrid.paths import CHECKOUT_CONF
-from dropgrid.reports.publish import publish
+from dropgrid.reports.publish import publish, publish_again
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     expected = command_parser("publish", __doc__ or "")
-    expected.add_argument("name", metavar="NAME")
+    expected.add_argument("name", metavar="NAME", nargs="?")
+    more = "a published folder, such as results/demo: its table again from the values in it; figures stay"
+    expected.add_argument("--from", metavar="FOLDER", dest="published", type=Path, help=more)
     return run_command(act, expected, arguments)
 
 
 def act(given: argparse.Namespace) -> int:
-    """Copy the results into the checkout, and print the folder."""
-    say(str(publish(given.name, given.outputs, CHECKOUT_CONF.parent)))
+    """Copy the results into the checkout, and print the folder, or the tables that changed."""
+    if (given.name is None) == (given.published is None):
+        raise UserError("give the NAME of a finished ablation, or --from FOLDER of a published one")
+    if given.published is None:
+        say(str(publish(given.name, given.outputs, CHECKOUT_CONF.parent)))
+        return 0
+    changed = publish_again(given.published.absolute(), CHECKOUT_CONF.parent)
+    say("\n".join(map(str, changed)) or f"{given.published} has this table")
     return 0

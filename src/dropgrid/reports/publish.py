@@ -56,11 +56,35 @@ def publish(name: str, outputs: Path, root: Path) -> Path:
         (target / path.name).write_bytes(palette_png(path.read_bytes()))
     machine = machine_of(place, [each for each in results if each is not None])
     PublishedFolder(target).machine.write_text(json.dumps(machine, indent=1) + "\n")
-    table = PublishedFolder(target).table("md").read_text("utf-8")
-    for page in result_pages(root):
-        write(page, update_page(page.read_text("utf-8"), name, table, machine))
+    show_table(PublishedFolder(target), root)
     publish_scoreboard(root)
     return target
+
+
+def publish_again(folder: Path, root: Path) -> list[Path]:
+    """Write a published table again from the values beside it, and renew the pages; return the tables that changed.
+
+    For tables whose words or statistics changed with the code. Tables that differ in the rounding of numbers alone,
+    figures and answers that need larger files stay.
+
+    Raises:
+        UserError: there is no published table, it was published without its values, or a file is damaged.
+    """
+    with recompute_table(folder) as (_, contents):
+        other = differing_tables(folder, contents)
+        for kind, text in contents.items():
+            if PublishedFolder(folder).table(kind) in other:
+                write(PublishedFolder(folder).table(kind), text)
+    show_table(PublishedFolder(folder), root)
+    publish_scoreboard(root)
+    return other
+
+
+def show_table(published: PublishedFolder, root: Path) -> None:
+    """Replace a published table in README.md and docs/*.md."""
+    table, machine = published.table("md").read_text("utf-8"), json.loads(published.machine.read_text("utf-8"))
+    for page in result_pages(root):
+        write(page, update_page(page.read_text("utf-8"), published.folder.name, table, machine))
 
 
 def publish_scoreboard(root: Path) -> None:
