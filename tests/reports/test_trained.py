@@ -50,6 +50,17 @@ def test_a_bimodal_row_is_counted_and_has_no_interval(fake):
     assert not [each for line in lines for each in line.values() if each.startswith(("{", "["))]
 
 
+def test_no_interval_reaches_beyond_what_accuracy_can_be(fake):
+    fake.add(ROWS, seeds=4)
+    for cell in fake.cells:
+        cell["result"]["chance"] = 0.1
+    for cell, accuracy, trained in zip(fake.of("dropout"), (0.1, 0.95, 0.99, 1.0), (0.11, 1, 1, 1), strict=True):
+        cell["result"]["metrics"].update({"test/acc_last": accuracy, "train/acc": trained})
+    found = tabulate(read(fake.write(), fake.outputs))
+    low, high = json.loads(json_format.render(found))["rows"][1]["trained"]["sample"]["ci95"]
+    assert 90 < low < 98 and high == 100.0
+
+
 def test_other_rows_keep_their_intervals_and_the_family_its_size(fake):
     whole, found = table(fake, failing=0), table(fake.__class__(fake.outputs), failing=3)
     for before, after in zip(whole.rows, found.rows, strict=True):

@@ -7,9 +7,10 @@ seeds that trained. `ablation.trained: 30` is the training metric, in percent, a
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dropgrid.reports.comparisons import alpha_of, to_percent, values_by_seed
+from dropgrid.reports.comparisons import alpha_of, highest, to_percent, values_by_seed
+from dropgrid.reports.seed_statistics import sample_of_seeds
 from dropgrid.statistics.proportions import exact_interval, fisher_test, seeds_that_decide, sidak_adjusted
-from dropgrid.statistics.samples import ABOVE, BELOW, OPEN, Interval, Sample, describe
+from dropgrid.statistics.samples import ABOVE, BELOW, OPEN, Interval, Sample
 from dropgrid.store.ablation import Ablation
 from dropgrid.store.cell import Cell
 
@@ -70,6 +71,6 @@ def count_trained(ablation: Ablation, cells: Sequence[Cell], reference: Sequence
         p_value = sidak_adjusted(fisher_test(sum(own), len(own), sum(other), len(other)), family)
         higher = sum(own) / len(own) > sum(other) / len(other)
         verdict = OPEN if p_value > alpha else ABOVE if higher else BELOW
-    sample = describe([values[seed] for seed in sorted(values)])
+    sample = sample_of_seeds(values, True, highest({"": cells}, ablation.metric))
     interval = exact_interval(sum(own), len(own))
     return Trained(sum(own), len(own), interval, sample, p_value, verdict, seeds_that_decide(family, alpha))
