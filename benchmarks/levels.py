@@ -1,13 +1,14 @@
-"""How far the statistics can be trusted, by simulation: `python benchmarks/levels.py [--quick]`, 10 minutes.
+"""How far the statistics can be trusted, by simulation: `python benchmarks/levels.py [--quick] [--four]`, 10 minutes.
 
 Draws tables whose truth is known, and judges them as a report does: how often a family of intervals misses (level), how
 often a true difference is shown (power), what the planner promised, and what `sweep.seeds=auto` spends. Written to
-results/benchmarks/levels.json; `benchmarks/publish.py` puts its tables into docs/trust.md.
+results/benchmarks/levels.json; `benchmarks/publish.py` puts its tables into docs/trust.md. With --four only tables of
+four rows are judged again, and `sweep.seeds=auto`; the other figures stay as they were.
 """
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from measure import RESULTS, arguments, keep
 from dropgrid.statistics.interim import is_futile, level_at, level_by_count
 from dropgrid.statistics.power import Design, pooled_spread, seeds_to_plan, verdict_power
 from dropgrid.statistics.samples import difference_verdict
-from dropgrid.statistics.simultaneous import Comparison, compare_pairs
+from dropgrid.statistics.simultaneous import BLOCKS, Comparison, compare_pairs
 
 SHARED = 1.0
 """Standard deviation of what rows share at a seed, where they share something; a row's own is 1."""
@@ -65,19 +66,24 @@ def shown(found: Comparison) -> bool:
     return found.ci95[0] > 0 or found.ci95[1] < 0
 
 
-def levels(times: int) -> dict[str, dict[str, float]]:
-    """Return scenario -> `comparisons/seeds` -> how often any interval of a table misses 0, the truth."""
+def levels(times: int, only: Collection[int] = COMPARISONS) -> dict[str, dict[str, float]]:
+    """Return scenario -> `comparisons/seeds` -> how often any interval of a table misses 0, the truth.
+
+    Tables of other numbers of comparisons are drawn, so that those that are judged are the same, and left out.
+    """
     found: dict[str, dict[str, float]] = {}
     for name, draw in SCENARIOS.items():
         random = np.random.default_rng(0)
         for rows in COMPARISONS:
             for n in SEEDS:
-                missed = sum(any(map(shown, judge(draw(random, rows + 1, n)))) for _ in range(times))
-                found.setdefault(name, {})[f"{rows}/{n}"] = missed / times
+                drawn = [draw(random, rows + 1, n) for _ in range(times)]
+                if rows in only:
+                    missed = sum(any(map(shown, judge(values))) for values in drawn)
+                    found.setdefault(name, {})[f"{rows}/{n}"] = missed / times
     return found
 
 
-def powers(times: int) -> dict[str, dict[str, float]]:
+def powers(times: int, only: Collection[int] = COMPARISONS) -> dict[str, dict[str, float]]:
     """Return case -> `comparisons/seeds` -> how often the first row's true difference is shown, and predicted."""
     cases = {
         "equal spreads": scenario(),
@@ -86,7 +92,7 @@ def powers(times: int) -> dict[str, dict[str, float]]:
         "beside a row 20 × noisier": scenario(last=20),
     }
     found: dict[str, dict[str, float]] = {name: {} for name in (*cases, "predicted")}
-    for rows in COMPARISONS:
+    for rows in only:
         for n, effect in EFFECTS.items():
             for name, draw in cases.items():
                 random, hits = np.random.default_rng(1), 0
@@ -162,17 +168,21 @@ def sequential(times: int) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     """Simulate and write."""
-    given = arguments(__doc__, "--quick")
+    given = arguments(__doc__, "--quick", "--four")
     times = 300 if given.quick else 4000
     kept = RESULTS / "levels.json"  # of a rule that is no longer in the code, measured once by this script
+    known = json.loads(kept.read_text()) if kept.exists() else {}
+    only = (BLOCKS - 1,) if given.four else COMPARISONS
+    found = {"levels": levels(times, only), "powers": powers(times // 2, only)}
+    for part, figures in found.items() if given.four else ():
+        found[part] = {name: {**each, **figures[name]} for name, each in known[part].items()}
     keep(
         "levels",
         {},
-        before=json.loads(kept.read_text()).get("before", {}) if kept.exists() else {},
+        before=known.get("before", {}),
         tables=times,
-        levels=levels(times),
-        powers=powers(times // 2),
-        pilots=pilots(max(100, times // 10)),
+        **found,
+        pilots=known["pilots"] if given.four else pilots(max(100, times // 10)),
         sequential=sequential(times // 2),
     )
 

@@ -152,7 +152,7 @@ def limits_of_design(n: int, design: Design) -> tuple[np.ndarray, np.ndarray]:
     spread = chdtri(n - 1, (1 - shares) / 2) / (n - 1)
     one, other = spread[:, None], spread[None, :]
     others = 1 / (design.rows - 1)
-    excess = (1 + others * (1 - FITTED / n)) / excess_taken_off(others, n)
+    excess = (1 + others * (1 - FITTED / n)) / excess_taken_off(others, n, design.rows)
     freedom = (one + other) ** 2 / (one**2 + other**2) * (n - 1)
     limits: np.ndarray = stdtrit(freedom, (1 + design.level) / 2) * np.sqrt(excess * (one + other) / 2)
     return limits, np.outer(masses / 2, masses / 2)

@@ -25,7 +25,10 @@ BLOCKS = 4
 """The fewest rows for which each row's own spread can be estimated, with seeds as blocks."""
 
 KNOWN = 6
-"""Seeds up to which nothing is taken off a spread for the rows that it is measured against."""
+"""Seeds up to which nothing is taken off a spread for the rows that it is measured against, if they weigh alike."""
+
+UNEVEN = 0.5
+"""The least share of what is taken off a spread, in a table of four rows, for rows that do not weigh alike."""
 
 Values = Mapping[str, Mapping[int, float]]
 """row -> seed -> value."""
@@ -169,18 +172,21 @@ def own_spreads(values: Values) -> dict[str, tuple[float, float]]:
             continue
         deviation = (weight * apart[index]).sum(0)[at] / total[at]
         squares = float(((weight[:, at] / total[at]) ** 2).sum(0).mean())
-        variance = float(deviation.var(ddof=1)) / excess_taken_off(squares, m)
+        variance = float(deviation.var(ddof=1)) / excess_taken_off(squares, m, len(rows))
         found[row] = (variance, float(m - 1))
     return found
 
 
-def excess_taken_off(squares: float, seeds: int) -> float:
+def excess_taken_off(squares: float, seeds: int, rows: int) -> float:
     """Return the factor by which a spread is divided for the rows that it is measured against.
 
-    1 + q · max(0, 1 - 6 / m), q their sum of squared weights: with few seeds m it is less than they add, because the
-    weights and spreads are uncertain too.
+    1 + q · k, k = max(0, 1 - 6 / m), q their sum of squared weights: with few seeds m it is less than they add, because
+    the weights and spreads are uncertain too. In a table of four rows an erratic one leaves two to measure against, of
+    q = 1/2 instead of q₀ = 1/3: there it is 1 + q₀ · k + (q - q₀) · max(k, 1/2), so that it costs others little power.
     """
-    return 1 + squares * max(0.0, 1 - KNOWN / seeds)
+    known = max(0.0, 1 - KNOWN / seeds)
+    more = max(known, UNEVEN) - known if rows == BLOCKS else 0.0
+    return 1 + squares * known + (squares - 1 / (rows - 1)) * more
 
 
 def student_quantile(probability: float, freedom: float) -> float:
