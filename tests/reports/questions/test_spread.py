@@ -53,3 +53,12 @@ def test_nothing_asked_nothing_drawn(fake):
 def test_what_is_no_list_of_epochs_is_refused(asked):
     with pytest.raises(UserError, match="a list of epochs"):
         spread.check(asked, {})
+
+
+def test_a_ratio_is_of_the_seeds_that_both_rows_have(fake):
+    fake.about["spread"] = [1]
+    fake.add(rows=["baseline", "dropout"], seeds=6)
+    fake.of("dropout")[0]["status"] = "failed"
+    row = tabulate(read(fake.write(), fake.outputs)).answer(spread.compute)[1]
+    own, other = ([100 * cell["curve"][0]["val/acc"] for cell in fake.of(name)[1:]] for name in ("dropout", "baseline"))
+    assert row.n == 5 and row.ratio == pytest.approx(np.std(own) / np.std(other))

@@ -71,33 +71,40 @@ def compute(table: Table) -> list[Spread]:
     for block in ablation.blocks:
         read = {row: read_curves(cells, ablation.task.selected) for row, cells in block.rows.items()} if asked else {}
         for epoch in asked or ():
-            values = {row: values_after(each, epoch) for row, each in read.items()}
-            reference = values[ablation.baseline]
-            for row, own in values.items():
+            by_seed = {row: values_after(each, epoch) for row, each in read.items()}
+            for row, found_after in by_seed.items():
+                own = np.array([*found_after.values()])
                 if len(own) < 2:
                     continue
                 ratio, interval = None, None
-                if row != ablation.baseline and len(reference) > 1:
-                    ratio, interval = std_ratio(own, reference)
+                if row != ablation.baseline:
+                    ratio, interval = paired_ratio(found_after, by_seed[ablation.baseline])
                 std = float(own.std(ddof=1))
                 mean = float(own.mean())
                 found.append(Spread(row, block.factors, epoch, len(own), mean, std, std_interval(own), ratio, interval))
     return found
 
 
-Curve = Mapping[int, float]
-"""Epoch -> the selected metric of a cell, from its metrics.csv."""
+def paired_ratio(own: Mapping[int, float], reference: Mapping[int, float]) -> tuple[float | None, Interval | None]:
+    """Return the ratio of two rows' standard deviations over the seeds that both have, and its interval."""
+    both = sorted(own.keys() & reference.keys())
+    if len(both) < 2:
+        return None, None
+    return std_ratio(*(np.array([values[seed] for seed in both]) for values in (own, reference)))
 
 
-def read_curves(cells: Sequence[Cell], metric: str) -> list[Curve]:
+Curves = Mapping[int, Mapping[int, float]]
+"""Seed -> epoch -> the selected metric of a cell, from its metrics.csv."""
+
+
+def read_curves(cells: Sequence[Cell], metric: str) -> Curves:
     """Return the curves of the finished cells."""
-    return [cell.curve(metric) for cell in cells if cell.status == "finished"]
+    return {cell.seed: cell.curve(metric) for cell in cells if cell.status == "finished"}
 
 
-def values_after(read: Sequence[Curve], epoch: int) -> np.ndarray:
-    """Return the values in percent after N epochs, of the curves that have them."""
-    found = [curve.get(epoch - 1) for curve in read]
-    return np.array([100 * each for each in found if each is not None])
+def values_after(read: Curves, epoch: int) -> dict[int, float]:
+    """Return seed -> value in percent after N epochs, of the curves that have it."""
+    return {seed: 100 * curve[epoch - 1] for seed, curve in read.items() if curve.get(epoch - 1) is not None}
 
 
 def section(table: Table, found: Sequence[Spread]) -> Section:
@@ -120,8 +127,10 @@ def section(table: Table, found: Sequence[Spread]) -> Section:
         lines,
         1 + len(factors),
         f"Standard deviation over seeds of the {selected_title(table).lower()} after that many epochs, and its ratio "
-        "to the baseline’s at the same epoch. Intervals: Bonett’s (2006), which do not lean on normality, one "
-        f"comparison at a time, of {FEWEST} seeds or more; the seeds of two rows count as independent.",
+        "to the baseline’s at the same epoch. Intervals are for one comparison at a time, of "
+        f"{FEWEST} seeds or more: of a standard deviation Bonett’s (2006), of a ratio the jackknife’s, seed by seed. "
+        "Values with long tails are covered less often than 95 %: a standard deviation of 10 to 40 seeds 87 to 92 %, a "
+        "ratio 90 to 95 %, in simulations.",
     )
 
 
@@ -142,8 +151,8 @@ def spread_panels(block: Block, rows: list[str], task: TaskDescription) -> list[
     lines = {}
     for row in rows:
         read = read_curves(block.rows.get(row, ()), task.selected)
-        epochs = sorted({epoch + 1 for each in read for epoch in each})
-        values = {epoch: values_after(read, epoch) for epoch in epochs}
+        epochs = sorted({epoch + 1 for each in read.values() for epoch in each})
+        values = {epoch: np.array([*values_after(read, epoch).values()]) for epoch in epochs}
         lines[row] = {epoch: each for epoch, each in values.items() if len(each) > 1}
 
     def means(axes: Axes) -> None:
