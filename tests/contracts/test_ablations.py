@@ -1,13 +1,17 @@
 """What every ablation's YAML must keep."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from dropgrid.execution.check import check
+from dropgrid.planning.fingerprints import Fingerprints
 from dropgrid.planning.plan import plans
 from dropgrid.planning.rows import product_of
+from dropgrid.reports.published import protocol_differences
+from dropgrid.store.ablation import Ablation
 
 FOLDER = Path(__file__).parents[2] / "conf" / "ablation"
 ABLATIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -134,3 +138,14 @@ def test_an_ablation_at_another_scale_sets_no_block_as_large_as_the_paper_s(tmp_
     net = build.network(cell.config, build.source(cell.config, cell.local).spec())
     shapes = sites.shapes(net, (3, 32, 32))
     assert shapes and not any(sites.drops(net)[site].clamped(shape) for site, shape in shapes.items())
+
+
+def test_table_1_at_the_papers_scale_keeps_the_published_protocol_and_no_other_row_does(tmp_path, monkeypatch):
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    monkeypatch.setattr(Fingerprints, "add_fingerprints", lambda self, config, local: None)  # there are no images
+    (plan,) = plans(["+ablation=dropblock_table1", "scale=imagenet", "data.root=FOLDER", "seed=0"])
+    ablation = Ablation("dropblock_table1", plan.about, ())
+    cells = {cell.row: SimpleNamespace(config=cell.config) for cell in plan.cells}
+    for row in cells:
+        kept = [other for other in cells if not protocol_differences(ablation, other, cells[row])]
+        assert kept == [row]

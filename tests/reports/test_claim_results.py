@@ -178,3 +178,29 @@ def test_a_claim_about_a_metric_is_judged_by_it_in_its_unit(fake):
     notes = table_notes(tabulate(measured(ablation, "noise/x", "", value)))
     assert "Claim “drop_path - baseline > 0.2 in noise/x” is refuted: +0.00990 [+0.00972, +0.01008]." in notes
     assert [each.outcome for each in judge_claims(ablation)] == ["open", "incomplete", "incomplete"]
+
+
+def protocols(fake, claims, source="Ghiasi et al., 2018", **published):
+    fake.about.update({"claims": claims, "source": source, "published": published})
+    return tabulate(read(fake.add(["baseline", "dropout", "drop_path"]).write(), fake.outputs))
+
+
+def test_a_claim_has_the_protocol_of_every_row_in_it_and_of_no_other(fake):
+    claims = ["dropout - baseline < 5", "drop_path - baseline < 5", "drop_path - dropout < 5 in noise/x"]
+    rows = {"baseline": {"mean": 1}, "dropout": {"mean": 1}, "drop_path": {"mean": 1}}
+    rows["drop_path"]["protocol"] = {"regularizer.keep_prob": 0.2}
+    found = protocols(fake, claims, protocol={"trainer.max_epochs": 15}, rows=rows)
+    assert [each.protocol for each in found.claims] == ["same", "other", "other"]
+    assert [each["protocol"] for each in json.loads(json_format.render(found))["claims"]] == ["same", "other", "other"]
+    replicated = [note for note in table_notes(found) if "conceptual replication" in note]
+    assert len(replicated) == 1 and replicated[0].startswith("The protocol of “drop_path - baseline < 5” is not")
+
+
+def test_a_claim_of_a_source_without_a_stated_protocol_is_a_conceptual_replication(fake):
+    found = protocols(fake, ["dropout - baseline < 5"])
+    assert found.claims[0].outcome == "holds" and found.claims[0].protocol == "other"
+    assert any(note.startswith("The protocol is not the source's: a claim that holds") for note in table_notes(found))
+    fake.about["source"] = None
+    found = tabulate(read(fake.write(), fake.outputs))
+    assert found.claims[0].protocol is None
+    assert not any("conceptual replication" in note for note in table_notes(found))

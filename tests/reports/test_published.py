@@ -104,7 +104,7 @@ def test_other_protocols_are_named_beside_the_verdict(fake):
     assert protocol_differences(ablation, "dropout", cell) == wanted
     baseline, row = tabulate(ablation).rows
     assert row.against in ("above", "below", "equal", "open") and row.protocol == "other"
-    assert baseline.against is None and baseline.protocol is None
+    assert baseline.against is None and baseline.protocol == "other"
     assert any(
         note.startswith("Other protocol than the published (dropout)") for note in table_notes(tabulate(ablation))
     )
@@ -112,3 +112,35 @@ def test_other_protocols_are_named_beside_the_verdict(fake):
     rows["dropout"]["protocol"] = {"regularizer.keep_prob": 0.9}
     fake.write()
     assert tabulate(read("demo", fake.outputs)).rows[1].protocol == "same"
+
+
+def test_a_difference_has_the_protocol_of_both_its_rows(fake):
+    rows = {row: {"mean": 76.5, "std": 0.07} for row in ("baseline", "dropout")}
+    fake.about["published"] = {"rows": rows, "protocol": {"trainer.max_epochs": 15}}
+    rows["baseline"]["protocol"] = {"regularizer.option": "none"}
+    fake.add(["baseline", "dropout"])
+    (own,) = {cell["config"]["regularizer"]["option"] for cell in fake.of("baseline")}
+    baseline, row = tabulate(read(fake.write(), fake.outputs)).rows
+    assert own == "none" and baseline.protocol == row.protocol == "same" and baseline.against is None
+    rows["baseline"]["protocol"] = {"regularizer.option": "dropout"}
+    baseline, row = tabulate(read(fake.write(), fake.outputs)).rows
+    assert baseline.protocol == row.protocol == "other" and baseline.differs == [
+        "regularizer none (published: dropout)"
+    ]
+    assert row.differs == ["baseline: regularizer none (published: dropout)"]
+
+
+def test_a_protocol_may_say_that_a_key_is_absent(fake):
+    rows = {row: {"mean": 76.5, "protocol": {"augment_2.option": "absent"}} for row in ("baseline", "dropout")}
+    fake.about["published"] = {"rows": rows}
+    fake.add(["baseline", "dropout"])
+    assert {row.protocol for row in tabulate(read(fake.write(), fake.outputs)).rows} == {"same"}
+    for cell in fake.of("dropout"):
+        cell["config"]["augment_2"] = {"option": "cutout"}
+    baseline, row = tabulate(read(fake.write(), fake.outputs)).rows
+    assert baseline.protocol == "same" and row.differs == ["augment_2 cutout (published: absent)"]
+
+
+def test_numbers_without_a_stated_protocol_are_not_reproduced(fake):
+    fake.about["published"] = {"rows": {row: {"mean": 76.5} for row in ("baseline", "dropout")}}
+    assert tabulate(read(fake.add(["baseline", "dropout"]).write(), fake.outputs)).rows[1].protocol == "other"

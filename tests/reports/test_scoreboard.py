@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,18 @@ def test_every_claim_of_every_table_is_there_with_its_verdict_and_interval(claim
     before = {claim["table"] for claim in claims if claim["stated"] == "before training"}
     notes = {table: json.loads((ROOT / f"results/{table}/table.json").read_text())["notes"][0] for table in before}
     assert all(note.startswith("Stated before the first cell trained") for note in notes.values())
+
+
+def test_a_claim_has_its_own_protocol_and_not_that_of_a_row_whose_name_is_part_of_another(tmp_path):
+    shutil.copytree(ROOT / "results/dropblock_table1", tmp_path / "table")
+    table = json.loads((tmp_path / "table/table.json").read_text())
+    for claim in table["claims"]:
+        claim["protocol"] = "same" if claim["claim"] == "dropblock - dropout > 0" else "other"
+    for row in table["rows"]:
+        row["protocol"] = "same" if row["row"] in ("dropout", "dropblock_label_smoothing") else "other"
+    (tmp_path / "table/table.json").write_text(json.dumps(table))
+    found = {claim["claim"]: claim["protocol"] for claim in scoreboard(tmp_path)}
+    assert [name for name, protocol in found.items() if protocol == "same"] == ["dropblock - dropout > 0"]
 
 
 def test_pages_are_renewed_between_their_markers_alone(tmp_path):

@@ -1,10 +1,17 @@
 """The table's numbers, what it withholds, and what the notes say."""
 
+import csv
+import io
+import json
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from dropgrid.reports.footnotes import table_notes
+from dropgrid.reports.formats import csv as csv_format
+from dropgrid.reports.formats import json as json_format
+from dropgrid.reports.formats import page
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -180,3 +187,17 @@ def test_notes_name_a_row_that_trained_the_baseline_again(fake):
 def test_clamped_blocks_are_named(fake):
     fake.add(["baseline", "dropout"]).of("dropout")[0]["result"]["treatment"]["sites"][0]["clamped"] = True
     assert any("clamped" in note and "“dropout” at head" in note for note in table_notes(table_of(fake)))
+
+
+def test_rows_of_ten_seeds_have_an_interquartile_mean_of_their_differences(fake):
+    few = tabulate(read(fake.add(["baseline", "dropout"], seeds=9).write(), fake.outputs))
+    assert not any(row.iqm for row in few.rows)
+    table = tabulate(read(type(fake)(fake.outputs).add(["baseline", "dropout"], seeds=10).write(), fake.outputs))
+    baseline, row = table.rows
+    mean, (low, high) = row.iqm
+    assert baseline.iqm is None and mean == pytest.approx(stats.trim_mean([*row.differences.values()], 0.25))
+    assert low < mean < high
+    lines = list(csv.DictReader(io.StringIO(csv_format.render(table))))
+    assert [float(lines[1][key]) for key in ("iqm", "iqm_ci95_low", "iqm_ci95_high")] == [mean, low, high]
+    assert "Interquartile mean of differences" in page.render(table, {})
+    assert json.loads(json_format.render(table))["rows"][1]["iqm"] == [mean, [low, high]]

@@ -1,11 +1,12 @@
 """The outcomes of the claims that an ablation stated before training."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from dropgrid.errors import UserError
 from dropgrid.reports.claims import Claim, parse_claims
 from dropgrid.reports.comparisons import all_have_metric, alpha_of, compare_row_combinations, compare_rows
+from dropgrid.reports.published import claim_protocol
 from dropgrid.reports.trained import Trained, all_trained, count_trained
 from dropgrid.statistics.samples import ABOVE, BELOW, OPEN, difference_verdict
 from dropgrid.statistics.simultaneous import Comparison
@@ -39,6 +40,7 @@ class ClaimResult:
     """A claim, its block's label, and its comparison; None while its rows are incomplete.
 
     `trained` takes its place if not every seed of its rows trained; both are None if the claim cannot be judged.
+    `protocol` says whether its rows were trained by the source's (`same`, `other`); None if the ablation has no source.
     """
 
     claim: Claim
@@ -46,6 +48,7 @@ class ClaimResult:
     comparison: Comparison | None
     margin: float | None = None
     trained: Trained | None = None
+    protocol: str | None = None
 
     @property
     def outcome(self) -> str:
@@ -73,7 +76,7 @@ def judge_claims(ablation: Ablation) -> list[ClaimResult]:
 
 def judge_block_claims(ablation: Ablation, block: Block, texts: Sequence[str]) -> list[ClaimResult]:
     """Judge the claims of one block; the family is all stated claims, whichever cells are finished."""
-    claims = [recorded_claim(text, block) for text in texts]
+    claims = [recorded_claim(text, block.rows) for text in texts]
     family = len(claims) * len(ablation.blocks)
     by_metric: dict[str, list[Claim]] = {}
     for claim in claims:
@@ -105,13 +108,17 @@ def judge_metric_claims(
             one, other = claim.pair or (claim.weights[0][0], claim.weights[-1][0])
             counted[claim] = count_trained(ablation, whole[one], whole[other], family)
     margin = ablation.rule("margin") if headline else None
-    return {claim: ClaimResult(claim, block.label, compared.get(claim), margin, counted.get(claim)) for claim in claims}
+    found = {}
+    for claim in claims:
+        protocol = claim_protocol(ablation, block.rows, claim.rows, claim.metric)
+        found[claim] = ClaimResult(claim, block.label, compared.get(claim), margin, counted.get(claim), protocol)
+    return found
 
 
-def recorded_claim(text: str, block: Block) -> Claim:
+def recorded_claim(text: str, rows: Collection[str]) -> Claim:
     """Return a recorded claim; without weights if a row that it names no longer exists."""
     try:
-        return parse_claims([text], block.rows)[0]
+        return parse_claims([text], rows)[0]
     except UserError:
         return Claim(text, (), ">", 0.0)
 

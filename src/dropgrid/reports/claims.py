@@ -31,6 +31,11 @@ class Claim:
     metric: str | None = None
 
     @property
+    def rows(self) -> list[str]:
+        """The rows that it is about, in its order."""
+        return [row for row, _ in self.weights]
+
+    @property
     def pair(self) -> tuple[str, str] | None:
         """(row, the row that it is compared with) if the claim is about a difference of two rows; else None."""
         ordered = sorted(self.weights, key=lambda each: -each[1])

@@ -219,9 +219,17 @@ def format_outperforms(row: Row) -> str:
     return f"{100 * share:.0f} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
+def format_interquartile(row: Row) -> str:
+    """Return the interquartile mean of a row's differences, and its bootstrap interval."""
+    if row.iqm is None:
+        return NOTHING
+    mean, interval = row.iqm
+    return f"{format_signed(mean, row.decimals)} {format_interval(interval, row.decimals)}"
+
+
 def format_against_published(row: Row) -> str:
     """Return the verdict on ours less the published difference, and whether the protocol is the source's."""
-    if row.protocol is None:
+    if row.effect is None:
         return NOTHING
     return f"{row.against or NOTHING} ({row.protocol} protocol)"
 

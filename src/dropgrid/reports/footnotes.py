@@ -88,13 +88,21 @@ def claim_notes(table: Table) -> list[str]:
     more = [claim_results.COMBINED] if any(each.claim.pair is None for each in table.claims) else []
     more += [claim_results.UNTRAINED] if any(each.trained for each in table.claims) else []
     more += [claim_results.OTHER_METRIC] if any(each.claim.metric for each in table.claims) else []
-    if any(row.protocol == publications.OTHER for row in table.rows) and any(
-        each.outcome == claim_results.HOLDS for each in table.claims
-    ):
-        more.append(
-            "The protocol is not the source's: a claim that holds here is a conceptual replication, not a reproduction."
-        )
-    return [*found, claim_results.RULE, *more]
+    return [*found, claim_results.RULE, *more, *replication_notes(table)]
+
+
+def replication_notes(table: Table) -> list[str]:
+    """Return a sentence on the claims that hold by another protocol than the source's."""
+    holding = [each for each in table.claims if each.outcome == claim_results.HOLDS and each.protocol]
+    others = list(dict.fromkeys(each.claim.text for each in holding if each.protocol == publications.OTHER))
+    if not others:
+        return []
+    same = any(each.protocol == publications.SAME for each in table.claims)
+    whose = f" of {', '.join(f'“{text}”' for text in others)}" if same else ""
+    return [
+        f"The protocol{whose} is not the source's: a claim that holds here is a conceptual replication, not a "
+        "reproduction."
+    ]
 
 
 def outcome_notes(table: Table) -> list[str]:

@@ -1,7 +1,7 @@
 """Our results beside published ones: whether differences are equal, and whether the protocol is the source's."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from dropgrid.store.config_difference import MISSING, flat
 
 SAME, OTHER = "same", "other"
 """Whether our protocol is the source's."""
+
+ABSENT = "absent"
+"""In a published protocol, the value of a key that a cell's configuration must not have."""
 
 PART = 0.5
 """The default margin around a published difference, as a share of it."""
@@ -104,20 +107,57 @@ def student_quantile(freedom: float, level: float = CONFIDENCE) -> float:
     return float(stdtrit(min(freedom, 1e9), (1 + level) / 2))
 
 
+def published_protocol(ablation: Ablation, row: str) -> dict[str, Any]:
+    """Return what a row's published numbers hold for: `published.protocol`, and the row's own `protocol`."""
+    own = (published_row(ablation, row) or {}).get("protocol") or {}
+    return {**(published_options(ablation).get("protocol") or {}), **own}
+
+
 def protocol_differences(ablation: Ablation, row: str, cell: Cell | None) -> list[str]:
     """Return the keys in which a cell's protocol is not the published one: `trainer.max_epochs 15 (published: 270)`.
 
-    The published protocol is `published.protocol`, and a row's own `protocol` beside its numbers. `report.metric` is
-    the ablation's headline metric; all other keys are keys of the cell's configuration.
+    `report.metric` is the ablation's headline metric; all other keys are keys of the cell's configuration, which lacks
+    those whose value is `absent`.
     """
-    wanted = {
-        **(published_options(ablation).get("protocol") or {}),
-        **((published_row(ablation, row) or {}).get("protocol") or {}),
-    }
     config = flat((cell.config if cell else None) or {})
     found = []
-    for key, theirs in wanted.items():
+    for key, theirs in published_protocol(ablation, row).items():
         ours = ablation.metric if key == "report.metric" else config.get(key, MISSING)
-        if ours != theirs:
+        if not (ours is MISSING if theirs == ABSENT else ours == theirs):
             found.append(f"{key.removesuffix('.option')} {ours} (published: {theirs})")
     return found
+
+
+def pair_differences(ablation: Ablation, row: str, cell: Cell | None, reference: Cell | None) -> list[str]:
+    """Return the differences of a row's protocol, and those that only its baseline's has."""
+    own = protocol_differences(ablation, row, cell)
+    others = protocol_differences(ablation, ablation.baseline, reference)
+    return [*own, *(f"{ablation.baseline}: {each}" for each in others if each not in own)]
+
+
+def protocol_of(ablation: Ablation, row: str, differs: Sequence[str]) -> str:
+    """Return `same` if the source's protocol of a row is stated, and ours does not differ from it; else `other`."""
+    return SAME if published_protocol(ablation, row) and not differs else OTHER
+
+
+def claim_protocol(
+    ablation: Ablation, rows: Mapping[str, Sequence[Cell]], named: Collection[str], metric: str | None = None
+) -> str | None:
+    """Return whether a claim was tested by the source's protocol: `same` if each of its rows was; None without source.
+
+    Args:
+        rows: the cells of a block.
+        named: the rows that the claim is about; none if one no longer exists.
+        metric: what the claim is about; None is the headline.
+    """
+    if not ablation.about.get("source"):
+        return None
+    return SAME if named and all(is_of_source(ablation, row, rows[row], metric) for row in named) else OTHER
+
+
+def is_of_source(ablation: Ablation, row: str, cells: Sequence[Cell], metric: str | None) -> bool:
+    """Predicate: the source has a number for a row and a metric (None: the headline), and our protocol is its own."""
+    known = published_row(ablation, row)
+    if known is None or (metric not in (None, ablation.metric) and metric not in known):
+        return False
+    return protocol_of(ablation, row, protocol_differences(ablation, row, next(iter(cells), None))) == SAME

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dropgrid.reports.claim_results import HOLDS, REFUTED
-from dropgrid.reports.claims import FORM
+from dropgrid.reports.claim_results import HOLDS, REFUTED, recorded_claim
 from dropgrid.reports.columns import format_estimate
-from dropgrid.reports.published import OTHER
+from dropgrid.reports.published import OTHER, SAME
 from dropgrid.statistics.samples import EQUAL, OPEN
 from dropgrid.store.published_values import PublishedFolder, read_values
 from dropgrid.treatment import as_percent
@@ -39,16 +38,16 @@ def claims_of(folder: PublishedFolder) -> Iterator[dict[str, Any]]:
     table, values = json.loads(folder.table("json").read_text()), read_values(folder)
     recorded = values["claims"] or {}
     for claim in table["claims"]:
-        stated = FORM.fullmatch(claim["claim"])
-        rows = [row for row in table["rows"] if row["row"] in claim["claim"] and block_label(row) == claim["block"]]
-        first: Mapping[str, Any] = min(rows, key=lambda row: place_in(claim["claim"], row["row"]), default={})
+        rows = {row["row"]: row for row in table["rows"] if block_label(row) == claim["block"]}
+        stated = recorded_claim(claim["claim"], rows)
+        first: Mapping[str, Any] = rows[stated.rows[0]] if stated.rows else {}
         comparison = claim["comparison"] or {}
         yield {
             "claim": claim["claim"],
             "block": claim["block"],
             "question": table["question"],
             "source": table["source"],
-            "metric": (stated and stated["metric"]) or table["metric"],
+            "metric": stated.metric or table["metric"],
             "difference": comparison.get("mean"),
             "interval": comparison.get("ci95"),
             "claims_in_family": comparison.get("family"),
@@ -56,7 +55,7 @@ def claims_of(folder: PublishedFolder) -> Iterator[dict[str, Any]]:
             "dose": first.get("dose"),
             "scale": values["about"].get("scale"),
             "verdict": claim["outcome"],
-            "protocol": next((row["protocol"] for row in rows if row.get("protocol")), OTHER),
+            "protocol": claim.get("protocol") or OTHER,  # earlier code wrote none
             "stated": "before training" if recorded.get("finished") == 0 else "after results",
             "table": folder.folder.name,
         }
@@ -65,11 +64,6 @@ def claims_of(folder: PublishedFolder) -> Iterator[dict[str, Any]]:
 def block_label(row: Mapping[str, Any]) -> str:
     """Return the label of a row's block, as claims have it."""
     return ", ".join(f"{key}={value}" for key, value in row["factors"].items())
-
-
-def place_in(claim: str, row: str) -> tuple[int, int]:
-    """Return what orders rows by where a claim names them, the longer of two names that begin at one place first."""
-    return claim.index(row), -len(row)
 
 
 def as_json(claims: Sequence[Mapping[str, Any]]) -> str:
@@ -99,7 +93,7 @@ def summary(claims: Sequence[Mapping[str, Any]]) -> str:
     counts = Counter(claim["verdict"] for claim in claims)
     parts = [f"{counts[outcome]} {words}" for outcome, words in COUNTED.items() if counts[outcome]]
     before = sum(claim["stated"] == "before training" for claim in claims)
-    same = sum(claim["protocol"] != OTHER for claim in claims)
+    same = sum(claim["protocol"] == SAME for claim in claims)
     return (
         f"Of {len(claims)} claims of the sources, {', '.join(parts)}. {same} were tested by the source's protocol, and "
         f"{before} were recorded before the first cell trained; the others are exploratory."

@@ -20,6 +20,7 @@ from dropgrid.reports.trained import Trained, all_trained, count_trained
 from dropgrid.reports.treatment import Site, pooled_sites
 from dropgrid.statistics import samples
 from dropgrid.statistics.interim import is_futile
+from dropgrid.statistics.interquartile import interquartile_difference
 from dropgrid.statistics.proportions import share_above_baseline
 from dropgrid.statistics.simultaneous import Comparison
 from dropgrid.store.ablation import Ablation, Block
@@ -36,9 +37,10 @@ class Row:
     baseline. `accuracies` and `differences` are by seed. `difference` is paired by seed, `welch` its interval without
     pairing, `correlation` with the baseline over seeds. `comparison`, which gives the verdict, is simultaneous over all
     rows of the block; if not all seeds trained, `trained` takes its place, and intervals are None. `outperforms` is the
-    share of seeds above the baseline, its interval, and the number of seeds. `against` is the verdict on ours less the
-    published difference, `protocol` whether ours is the source's (`same` or `other`), `differs` the differences. `also`
-    are the statistics of the ablation's other metrics. `expected` and `realised` are the dose
+    share of seeds above the baseline, its interval, and the number of seeds; `iqm` the interquartile mean of the
+    differences and its interval, of 10 seeds or more. `against` is the verdict on ours less the
+    published difference, `protocol` whether that of row and baseline is the source's (`same` or `other`), `differs` the
+    differences. `also` are the statistics of the ablation's other metrics. `expected` and `realised` are the dose
     (`dropgrid.treatment.dose`), a mean over the seeds; `sites` are all random sites.
     """
 
@@ -53,6 +55,7 @@ class Row:
     comparison: Comparison | None
     trained: Trained | None
     outperforms: tuple[float, samples.Interval, int] | None
+    iqm: tuple[float, samples.Interval] | None
     verdict: str | None
     withheld: str | None
     accuracies: Mapping[int, float]
@@ -196,6 +199,7 @@ def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell]
     comparable = settled and not baseline
     apart = comparable and is_unpaired(ablation, cells, reference)
     difference = samples.paired_difference(own, other) if comparable else None
+    paired = {seed: own[seed] - other[seed] for seed in own if seed in other} if comparable and not apart else {}
     if apart:
         difference = samples.unpaired_difference(own, other)
     trained = count_trained(ablation, cells, reference, family_of(block)) if settled else None
@@ -205,11 +209,9 @@ def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell]
     why = None if baseline else withheld_reason(whole, difference, found, pooled_sites(ablation.baseline, reference))
     result = next((cell.result for cell in cells if cell.result), {})
     effect = None if baseline else publications.published_difference(ablation, name)
-    differs = (
-        publications.protocol_differences(ablation, name, next(iter(cells), None))
-        if publications.published_row(ablation, name)
-        else []
-    )
+    known = publications.published_row(ablation, name)
+    firsts = next(iter(cells), None), next(iter(reference), None)
+    differs = publications.pair_differences(ablation, name, *firsts) if known else []
     judged = comparison if why is None else None
     margin = ablation.rule("margin")
     return Row(
@@ -224,18 +226,17 @@ def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell]
         comparison=comparison,
         trained=trained,
         outperforms=share_above_baseline(own, other) if comparable and not apart else None,
+        iqm=interquartile_difference([*paired.values()]) if comparable and not trained else None,
         verdict=row_verdict(judged, trained, margin) if why is None else None,
         withheld=why,
         accuracies=own,
-        differences={seed: own[seed] - other[seed] for seed in own if seed in other}
-        if comparable and not apart
-        else {},
+        differences=paired,
         metrics=metric_means(cells),
         also={metric: metric_sample(cells, metric, whole) for metric in ablation.about.get("metrics") or []},
-        published=publications.published_row(ablation, name),
+        published=known,
         effect=effect,
         against=publications.compare_with_published(judged, effect, ablation) if judged and effect else None,
-        protocol=None if effect is None else publications.OTHER if differs else publications.SAME,
+        protocol=publications.protocol_of(ablation, name, differs) if effect or (baseline and known) else None,
         differs=differs,
         keep_prob=next((cell.keep_prob for cell in cells if cell.keep_prob is not None), None),
         noise_std=next((cell.noise_std for cell in cells if cell.noise_std is not None), None),

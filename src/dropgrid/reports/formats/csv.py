@@ -58,6 +58,9 @@ def flatten_row(values: Mapping[str, Any]) -> dict[str, Any]:
         elif key == "outperforms":
             share, (low, high), n = value or (None, (None, None), None)
             found |= {key: share, f"{key}_ci95_low": low, f"{key}_ci95_high": high, f"{key}_n": n}
+        elif key == "iqm":
+            mean, (low, high) = value or (None, (None, None))
+            found |= {key: mean, f"{key}_ci95_low": low, f"{key}_ci95_high": high}
         elif key == "also":
             for name, each in value.items():
                 found |= {f"{name}:{part}": number for part, number in flatten_interval(each).items() if part != "mean"}

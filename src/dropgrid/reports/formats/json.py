@@ -41,7 +41,8 @@ def render(table: Table) -> str:
 def claim_values(judged: ClaimResult) -> dict[str, Any]:
     """Return a claim and its outcome for table.json."""
     comparison = judged.comparison and asdict(judged.comparison)
-    return {"claim": judged.claim.text, "block": judged.block, "outcome": judged.outcome, "comparison": comparison}
+    about = {"claim": judged.claim.text, "block": judged.block, "outcome": judged.outcome}
+    return about | {"protocol": judged.protocol, "comparison": comparison}
 
 
 def row_values(row: Row) -> dict[str, Any]:
@@ -64,6 +65,7 @@ def row_values(row: Row) -> dict[str, Any]:
         "simultaneous": row.comparison and asdict(row.comparison),
         "trained": row.trained and asdict(row.trained),
         "outperforms": row.outperforms,
+        "iqm": row.iqm,
         "verdict": row.verdict,
         "withheld": row.withheld,
         "published": row.published,

@@ -14,6 +14,7 @@ from dropgrid.reports.columns import (
     NOTHING,
     Column,
     evaluation_lines,
+    format_interquartile,
     format_interval,
     format_number,
     format_outperforms,
@@ -87,12 +88,14 @@ def render(table: Table, images: Mapping[str, bytes]) -> str:
 
 
 def page_columns(table: Table) -> list[Column]:
-    """Return the table's columns, and after the verdict the share of seeds at which a row is above its baseline."""
-    found = table_columns(table)
-    if not any(row.outperforms for row in table.rows):
-        return found
+    """Return the table's columns; after the verdict what is robust: seeds above the baseline, interquartile mean."""
+    found, more = table_columns(table), []
+    if any(row.outperforms for row in table.rows):
+        more.append(Column("Seeds above baseline", "% [95 % CI]", format_outperforms))
+    if any(row.iqm for row in table.rows):
+        more.append(Column("Interquartile mean of differences", "[95 % CI]", format_interquartile))
     after = next(index for index, column in enumerate(found) if column.text is format_verdict) + 1
-    return [*found[:after], Column("Seeds above baseline", "% [95 % CI]", format_outperforms), *found[after:]]
+    return [*found[:after], *more, *found[after:]]
 
 
 def text_or_dash(text: Callable[[Any], str]) -> Callable[[Any], str]:
