@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dropgrid.commands import command_parser, run_command, write_any_text
+from dropgrid.commands import Parser, run_command, write_any_text
 from dropgrid.errors import UserError
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -16,7 +16,7 @@ COMMANDS = ["report", "status", "clean", "merge"]
 
 
 def command(act, *given):
-    expected = command_parser("some", "What it does.")
+    expected = Parser("some", "What it does.")
     expected.add_argument("name", metavar="NAME", nargs="?")
     expected.add_argument("--yes", action="store_true")
     return run_command(act, expected, given)
@@ -75,8 +75,8 @@ def test_a_mistyped_flag_is_one_line_with_the_usage(capsys):
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
     code = (
-        "import sys; from dropgrid.commands import command_parser, run_command;"
-        "sys.exit(run_command(lambda _: print('x' * 10) or 0, command_parser('some', ''), []))"
+        "import sys; from dropgrid.commands import Parser, run_command;"
+        "sys.exit(run_command(lambda _: print('x' * 10) or 0, Parser('some', ''), []))"
     )
     read, write = os.pipe()
     os.close(read)

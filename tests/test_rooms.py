@@ -10,7 +10,7 @@ AXES = {
 }
 ROOMS = [
     {"checks", "errors", "streams", "treatment", "cores", "names", "printable"},
-    {"files", "paths", "pages"},
+    {"files", "paths", "pages", "json_output"},
     {"instantiate", "commands"},
     {"masks"},
     {"sites"},

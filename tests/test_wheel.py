@@ -27,7 +27,7 @@ def test_it_carries_configs_and_plugins_and_no_tests(wheel):
     configs = {f"dropgrid/conf/{p.relative_to(ROOT / 'conf')}" for p in (ROOT / "conf").rglob("*.yaml")}
     assert len(configs) > 30 and configs <= names
     assert "hydra_plugins/dropgrid/sweeper.py" in names and "hydra_plugins/__init__.py" not in names
-    assert "dropgrid/reports/formats/page.html.j2" in names
+    assert "dropgrid/reports/formats/page.html.j2" in names and "dropgrid/cli/guide.md" in names
     assert not any(name.startswith(("tests", "scripts", "outputs")) for name in names)
 
 

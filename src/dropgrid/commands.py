@@ -1,4 +1,4 @@
-"""Arguments, outputs folder, exit codes and terminal of the commands that do not use Hydra (report, status, …)."""
+"""Exit codes, --json and terminal of all commands; arguments and outputs folder of those that do not use Hydra."""
 
 import argparse
 import codecs
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from dropgrid import json_output
 from dropgrid.errors import UserError, one_line, shortened
 from dropgrid.paths import outputs_folder
 from dropgrid.printable import printable
@@ -18,13 +19,29 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PLACE = "paths.outputs="
+JSON_HELP = f"{json_output.FLAG}  print one JSON object, as docs/json.md documents it"
 
 
 class Parser(argparse.ArgumentParser):
     """Parse arguments; report a mistake in one line, and accept `paths.outputs=DIR` anywhere, as the Hydra commands do.
 
     The parsed arguments include `outputs`: that folder, else DROPGRID_OUTPUTS, else `outputs`.
+
+    Args:
+        command: the name of the script.
+        doc: the help: the module's docstring.
+        writes: whether the command uses the outputs folder; the help then names it.
     """
+
+    def __init__(self, command: str, doc: str, *, writes: bool = True):
+        place = f"{PLACE}DIR  the outputs folder; default: the variable DROPGRID_OUTPUTS, else outputs\n"
+        super().__init__(
+            prog=f"python scripts/{command}.py",
+            description=doc,
+            epilog=(place if writes else "") + (JSON_HELP if command in json_output.VERSIONS else ""),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self.command = command
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
         given = sys.argv[1:] if args is None else list(args)
@@ -38,19 +55,20 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; {' '.join(self.format_usage().split())}")
 
 
-def command_parser(command: str, doc: str) -> Parser:
-    """Return a parser whose help is the module's docstring."""
-    return Parser(
-        prog=f"python scripts/{command}.py",
-        description=doc,
-        epilog=f"{PLACE}DIR  the outputs folder; default: the variable DROPGRID_OUTPUTS, else outputs",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-
 def run_command(act: Callable[[argparse.Namespace], int], arguments: Parser, given: Sequence[str] | None) -> int:
     """Parse the arguments and act; return the exit code: 2, with a line on stderr, after a user's mistake."""
-    return run_guarded(lambda: act(arguments.parse_args(given)))
+    words = sys.argv[1:] if given is None else given
+    return run_words(arguments.command, lambda rest: act(arguments.parse_args(rest)), words)
+
+
+def run_words(command: str, act: Callable[[list[str]], int], words: Sequence[str]) -> int:
+    """Act on a command line; return the exit code. With --json, which may stand anywhere, print a JSON object."""
+    rest = [each for each in words if each != json_output.FLAG]
+    if command not in json_output.VERSIONS:  # an example's
+        return run_guarded(lambda: act([*words]))
+    if len(rest) == len(words) or {"-h", "--help"} & {*rest}:
+        return run_guarded(lambda: act(rest))
+    return run_guarded(lambda: json_output.run_as_json(command, lambda: run_guarded(lambda: act(rest))))
 
 
 def run_guarded(act: Callable[[], int]) -> int:
@@ -148,6 +166,7 @@ def say(text: str, *, error: bool = False, end: str = "\n") -> None:
 
 def print_error(error: Exception) -> int:
     """Print each line of an error to stderr; return the exit code 2."""
+    json_output.fail(str(error))
     for line in printable(str(error)).splitlines():
         say(f"error: {line}", error=True)
     return 2

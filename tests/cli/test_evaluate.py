@@ -65,8 +65,9 @@ def test_it_measures_once_and_the_table_has_the_columns(outputs):
         assert found["mean"] == pytest.approx(100 * cells.mean()) and found["std"] == pytest.approx(100 * cells.std())
     for text in (done.stdout, (outputs / "ablations" / "tiny" / "table.md").read_text()):
         assert "Gaussian noise σ = 0.5, %" in text
-    again = command("evaluate", *words, outputs=outputs)
-    assert again.returncode == 0 and "noise: 4 cells, 4 already measured" in again.stdout
+    again = command("evaluate", *words, "--json", outputs=outputs)
+    assert again.returncode == 0 and "noise: 4 cells, 4 already measured" in again.stderr
+    assert json.loads(again.stdout)["tables"][0]["table"] == table
     assert {path: path.stat().st_mtime_ns for path in files(outputs)} == made
 
 

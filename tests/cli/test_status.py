@@ -103,7 +103,7 @@ def test_json_tells_all_and_counts_a_cell_in_two_rows_once(mixed, capsys):
     mixed.cells[5]["line"]["cell"] = mixed.cells[0]["line"]["cell"]
     mixed.write()
     code, found = as_json(mixed, capsys, "demo")
-    assert code == 0 and set(found) == {"outputs", "ablations", "rows", "cells"}
+    assert code == 0 and set(found) == {"schema", "exit_code", "outputs", "ablations", "rows", "cells"}
     (about,) = found["ablations"]
     assert about["cells"] == 5 and about["finished"] == 2 and about["older_source"] == 1
     assert abs(about["last_activity"] - time.time()) < 60

@@ -11,6 +11,7 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "examples" / "optimizer_paths" / "README.md",
+    ROOT / "src" / "dropgrid" / "cli" / "guide.md",
 ]
 """Those that are committed; test_methods.py plans the commands of docs/methods."""
 
@@ -64,8 +65,8 @@ RULES: dict[str, Elsewhere | Planned | Run] = {
     ),
     r"python scripts/train\.py( .*)?": Planned(),
     # beside a finished ablation
-    r"python scripts/status\.py demo( +--html)?": Run(slow=False),
-    r"python scripts/report\.py demo( +--wide)?": Run(slow=False),
+    r"python scripts/status\.py demo( +--(html|json))?": Run(slow=False),
+    r"python scripts/report\.py demo( +--(wide|json))?": Run(slow=False),
     r"python scripts/report\.py +--from results/NAME": Elsewhere(
         "of a table of its own", "tests/reports/test_publish.py"
     ),
@@ -86,8 +87,9 @@ RULES: dict[str, Elsewhere | Planned | Run] = {
     r"python scripts/plan\.py +\+ablation=demo hydra/launcher=submitit_slurm .*": Elsewhere(
         "needs the extra", "tests/cluster/test_allocation.py"
     ),
-    r"python scripts/plan\.py \+ablation=\w+": Run(f"{TINY} seed=0"),
-    r"python scripts/diagnose\.py \+diagnose=signal,hessian .*": Run("diagnose.iterations=3 diagnose.images=16"),
+    r"python scripts/guide\.py": Run(slow=False),
+    r"python scripts/plan\.py \+ablation=\w+( --json)?": Run(f"{TINY} seed=0"),
+    r"python scripts/diagnose\.py \+diagnose=signal(,hessian)? .*": Run("diagnose.iterations=3 diagnose.images=16"),
     r"python scripts/diagnose\.py \+diagnose=hessian .*": Run("diagnose.images=16 diagnose.iterations=3"),
     r"python scripts/diagnose\.py lr .*": Run(TINY),
     r"python scripts/diagnose\.py lr_find .*": Run(TINY),
@@ -112,13 +114,17 @@ RULES: dict[str, Elsewhere | Planned | Run] = {
 
 @cache
 def commands() -> tuple[str, ...]:
-    """Each command line once: those set as code by four spaces, continued lines joined, comments off."""
+    """Each command line once: those set as code by four spaces, continued lines joined, comments off.
+
+    `dropgrid plan` is taken as the script that it is, as tests/cli/test_dispatch.py shows.
+    """
     found: dict[str, None] = {}
     for page in PAGES:
         text = re.sub(r"^( *)```.*?^\1```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
         for block in re.findall(r"(?:\A|\n\n)((?: {4}\S.*(?:\n|\Z)(?: {4,}.*(?:\n|\Z))*)+)", text):
             for line in re.sub(r"\\\n\s*", "", block).splitlines():
                 command = re.sub(r"(^|\s+)#.*", "", line.strip())
+                command = re.sub(r"^dropgrid (\w+)", r"python scripts/\1.py", command)
                 if command:
                     found[command] = None
     return tuple(found)

@@ -92,7 +92,7 @@ def test_a_training_would_run(command, tmp_path, monkeypatch):
     for old, new in RULED[command].replaced:
         command = command.replace(old, new)
     fake = ["data.size=32", "data.channels=3"] if "data=fake" in command else []
-    found = plans([each for each in shlex.split(command)[2:] if each != "-m"] + fake)
+    found = plans([each for each in shlex.split(command)[2:] if each not in ("-m", "--json")] + fake)
     cell = found[-1].cells[-1]
     build.check(cell.config, cell.local, build.source(cell.config, cell.local).spec())
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dropgrid.commands import command_parser, run_command
+from dropgrid.commands import Parser, run_command
 from dropgrid.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ CLOSURE = "its step takes gradients elsewhere than where it stands"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; 2 and a line for a user's mistake."""
-    expected = command_parser("optimizer_paths", __doc__ or "")
+    expected = Parser("optimizer_paths", __doc__ or "")
     expected.prog = "python examples/optimizer_paths/run.py"
     expected.add_argument("surfaces", metavar="SURFACE", nargs="*", help="those to draw; all where none is named")
     expected.add_argument("--rate", type=float, help="the common rate; the surface's own where nothing is said")

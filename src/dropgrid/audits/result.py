@@ -2,14 +2,13 @@
 
 import dataclasses
 import json
-import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dropgrid.files import write_atomically
+from dropgrid.json_output import finite_or_none
 from dropgrid.pages import templates
 
 WIDTH = 120
@@ -137,15 +136,6 @@ class Audit:
 def count_noun(number: int, thing: str) -> str:
     """Return a number with its noun: `1 error`, `2 errors`, `no errors`."""
     return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"
-
-
-def finite_or_none(value: Any) -> Any:
-    """Return nested values, with None for floats that JSON lacks."""
-    if isinstance(value, dict):
-        return {key: finite_or_none(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite_or_none(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def table_row(audit: Audit, layer: Layer) -> list[str]:

@@ -9,13 +9,15 @@ progress: they are kept until the cell is finished or orphaned.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 
+from dropgrid import json_output
 from dropgrid.cli import console
-from dropgrid.commands import command_parser, run_command
+from dropgrid.commands import Parser, run_command
 from dropgrid.errors import UserError
 from dropgrid.store.deletion import Removal, held, removals, remove
 from dropgrid.store.inventory import StoredRun, listed_cells, runs, subfolders, tree
@@ -32,7 +34,7 @@ FLAGS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    expected = command_parser("clean", __doc__ or "")
+    expected = Parser("clean", __doc__ or "")
     expected.add_argument("names", metavar="NAME", nargs="*", help="only these ablations")
     for flag, what in FLAGS.items():
         expected.add_argument(f"--{flag}", action="store_true", help=what)
@@ -56,73 +58,99 @@ def act(given: argparse.Namespace) -> int:
         if given.checkpoints and (kept := interrupted_checkpoints(found)):
             console.show(f"kept: {kept}")
         return 0
-    show_sizes(given.outputs, found, given.names)
-    show_flags(given.outputs, found, chosen)
+    measured = sizes(given.outputs, found, given.names)
+    freed = freed_by_flags(given.outputs, found, chosen)
+    json_output.give(sizes=measured, flags=freed)
+    if not json_output.wanted():
+        show_sizes(given.outputs, measured, shared=any(len(each.ablations) > 1 for each in found))
+        show_flags(freed, interrupted_checkpoints(found))
     return 0
 
 
 def list_or_remove(found: Sequence[Removal], yes: bool) -> None:
     """List the removals, and carry them out with `yes`; print which were skipped and why."""
     skipped: list[tuple[str, str]] = []
-    freed = 0
-    rows: list[list[str | Text]] = []
+    gone: list[Removal] = []
     for each in found:
         why = remove(each) if yes else held(each)
         if why:
             skipped.append((each.label, why))
         else:
-            freed += each.size
-            rows.append([each.label, each.why, console.size(each.size), str(each.path)])
+            gone.append(each)
+    folders = [{key: getattr(each, key) for key in ("label", "why", "size", "path")} for each in gone]
+    json_output.give(removed=yes, folders=folders, skipped=[{"label": label, "why": why} for label, why in skipped])
+    rows: list[list[str | Text]] = [[each.label, each.why, console.size(each.size), str(each.path)] for each in gone]
     if rows:
         console.show(console.table(["removed" if yes else "to remove", "", "size", "path"], rows, left=(0, 1, 3)), "")
     for label, why in skipped:
         console.show(Text.assemble(("skipped  ", "yellow"), f"{label}: {why}"))
-    what = f"{len(rows)} folder{'' if len(rows) == 1 else 's'}, {console.size(freed)}"
+    what = f"{len(rows)} folder{'' if len(rows) == 1 else 's'}, {console.size(sum(each.size for each in gone))}"
     summary = f"removed {what}" if yes else f"{what}; nothing was removed, add --yes to remove"
     console.show(Text(summary if rows else "nothing to remove", style="bold"))
 
 
-def show_sizes(outputs: Path, found: Sequence[StoredRun], chosen: Sequence[str]) -> None:
-    """Print the size of each ablation, and of what belongs to none."""
-    rows: list[list[str | Text]] = []
+def sizes(outputs: Path, found: Sequence[StoredRun], chosen: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the bytes of each ablation, of what belongs to none, and of all, where shared cells count once."""
     place = Outputs(outputs)
     names = place.ablation_names
     folders = {name: tree(place.ablation(name).folder) for name in chosen or names}
+    lines = []
     for name, own in folders.items():
         cells = [each for each in found if name in each.ablations]
-        shared = [each.size for each in cells if len(each.ablations) > 1]
-        sizes = [own + sum(each.size for each in cells), sum(shared), sum(each.checkpoints for each in cells)]
-        rows.append([name, str(len(cells)), *map(console.size, sizes)])
+        shared = sum(each.size for each in cells if len(each.ablations) > 1)
+        lines.append(size_line(name, cells, own + sum(each.size for each in cells), shared))
     total = sum(folders.values()) + sum(each.size for each in found)
-    number = len(found)
     if not chosen:
         orphaned = [each for each in found if not each.members]
-        sizes = [sum(each.size for each in orphaned), 0, sum(each.checkpoints for each in orphaned)]
-        rows.append(["(orphaned cells)", str(len(orphaned)), *map(console.size, sizes)])
+        lines.append(size_line("(orphaned cells)", orphaned, sum(each.size for each in orphaned), 0))
         others = {"(replaced by reruns)": tree(place.replaced), "(caches)": tree(place.cache)}
         counted = (place.runs, place.ablations, place.replaced, place.cache)
         rest = [each for each in subfolders(outputs) if each not in counted]
         rest += [each for each in subfolders(place.ablations) if each.name not in names]
         others["(other)"] = sum(map(tree, rest))
-        rows += [[what, "", console.size(size), "", ""] for what, size in others.items() if size]
+        lines += [{**size_line(what, [], size, 0), "cells": None} for what, size in others.items() if size]
         total += sum(others.values())
-    rows.append([Text("total", style="bold"), str(number), Text(console.size(total), style="bold"), "", ""])
+    return [*lines, size_line("total", found, total, 0)]
+
+
+def size_line(name: str, cells: Sequence[StoredRun], size: int, shared: int) -> dict[str, Any]:
+    """Return the count of cells of an ablation, and the bytes: of all, of what others share, of checkpoints."""
+    checkpoints = sum(each.checkpoints for each in cells)
+    return {"name": name, "cells": len(cells), "size": size, "shared": shared, "checkpoints": checkpoints}
+
+
+def show_sizes(outputs: Path, lines: Sequence[Mapping[str, Any]], *, shared: bool) -> None:
+    """Print the sizes, the last line as the total."""
+    rows: list[list[str | Text]] = []
+    for each in lines:
+        texts = [console.size(each[key]) for key in ("size", "shared", "checkpoints")]
+        rows.append([each["name"], "" if each["cells"] is None else str(each["cells"]), *texts])
+    name, cells, size = map(str, rows.pop()[:3])
+    rows.append([Text(name, style="bold"), cells, Text(size, style="bold"), "", ""])
     headings = ["ablation", "cells", "size", "shared", "checkpoints"]
     console.show(Text(str(outputs), style="bold"), "", console.table(headings, rows))
-    if any(len(each.ablations) > 1 for each in found):
+    if shared:
         console.show(Text("  Cells that several ablations share count once in the total.", style="dim"))
 
 
-def show_flags(outputs: Path, found: Sequence[StoredRun], chosen: set[str] | None) -> None:
-    """Print what each flag would free."""
-    rows: list[list[str | Text]] = []
+def freed_by_flags(outputs: Path, found: Sequence[StoredRun], chosen: set[str] | None) -> list[dict[str, Any]]:
+    """Return what each flag would free."""
+    lines = []
     for flag, what in FLAGS.items():
         if flag == "orphaned" and chosen is not None:
             continue
         free = [each for each in removals([flag], found, outputs, chosen) if not held(each)]
-        rows.append([f"--{flag}", what, str(len(free)), console.size(sum(each.size for each in free))])
+        lines.append({"flag": flag, "removes": what, "folders": len(free), "size": sum(each.size for each in free)})
+    return lines
+
+
+def show_flags(lines: Sequence[Mapping[str, Any]], kept: str) -> None:
+    """Print what each flag would free, and what no flag does."""
+    rows: list[list[str | Text]] = [
+        [f"--{each['flag']}", each["removes"], str(each["folders"]), console.size(each["size"])] for each in lines
+    ]
     console.show("", console.table(["flag", "removes", "folders", "size"], rows, left=(0, 1)))
-    if kept := interrupted_checkpoints(found):
+    if kept:
         console.show(Text(f"  Always kept: {kept}.", style="dim"))
 
 

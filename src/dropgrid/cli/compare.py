@@ -10,12 +10,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from dropgrid import json_output
 from dropgrid.commands import Parser, run_command, say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command: print the table and the paths; return 2 after a user's mistake."""
-    expected = Parser("compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    expected = Parser("compare", __doc__ or "", writes=False)
     expected.add_argument("files", metavar="FILE", nargs="+", type=Path, help="tables, or folders of runs")
     more = "what names a row: a method, a model; several as --row A,B"
     expected.add_argument("--row", metavar="COLUMN", type=columns, help=more)
@@ -52,6 +53,7 @@ def act(given: argparse.Namespace) -> int:
 
     options = {key: value for key, value in vars(given).items() if key not in ("files", "to", "wide", "outputs")}
     found = compare(read_runs(given.files), **options)
+    json_output.give(said=found.said)
     for line in found.said:
         say(line)
     print_report(Report(found.report, found.write(given.to)), wide=given.wide)

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from dropgrid import json_output
 from dropgrid.commands import terminal
 
 if TYPE_CHECKING:
@@ -79,8 +80,14 @@ def ago(seconds: float) -> str:
 
 def print_report(report: "Report", evaluations: Sequence[str] = (), *, wide: bool = False) -> str:
     """Print a table as wide as the terminal, below it the evaluations that it has no room for, and the paths; return
-    what was printed. `wide` prints all columns.
+    what was printed. `wide` prints all columns. With --json the table goes into the object, all of it.
     """
+    if json_output.wanted():
+        from dropgrid.reports.formats.json import values
+
+        about = {"name": report.table.ablation.name, "table": values(report.table), "files": report.paths}
+        json_output.add("tables", about)
+        return ""
     from dropgrid.reports.columns import separate_evaluations
     from dropgrid.reports.formats.evaluation_lines import evaluation_tables
     from dropgrid.reports.formats.terminal import PIPE_WIDTH, plain_text

@@ -21,7 +21,8 @@ from typing import Any
 
 from rich.progress import track
 
-from dropgrid.commands import command_parser, run_command, say, terminal
+from dropgrid import json_output
+from dropgrid.commands import Parser, run_command, say, terminal
 from dropgrid.errors import UserError
 from dropgrid.loggers.wandb import first_line, has_key
 from dropgrid.reports.table import tabulate
@@ -36,7 +37,7 @@ TIMEOUT = 60
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    expected = command_parser("dashboard", __doc__ or "")
+    expected = Parser("dashboard", __doc__ or "")
     expected.add_argument("name", metavar="NAME", help="an ablation or a sweep")
     for flag in ("--dry-run", "--sync", "--from-files", "--sweep", "--weights"):
         expected.add_argument(flag, action="store_true", help=argparse.SUPPRESS)
@@ -68,6 +69,7 @@ def write_sweep(given: argparse.Namespace) -> None:
     path = Outputs(given.outputs).ablation(given.name).wandb_sweep
     text = sweep_yaml(read(given.name, given.outputs), project=given.project, file=str(path))
     write(path, text)
+    json_output.give(sweep=path)
     say(str(path))
     say(f"create the sweep with: wandb sweep {path}")
 
@@ -86,6 +88,8 @@ def send_files(given: argparse.Namespace) -> int:
         member = backfill.cell_memberships(cell, given.name, named[cell.id])
         name = f"{member[0][0]}/{cell.label}"
         found[backfill.send_cell(cell, name, member, options)] += 1
+    counts = {each: found[each] for each in ("sent", "there", "failed")}
+    json_output.give(cells={**counts, "not_trained": len(cells) - len(ended)})
     where = "sent" if has_key() else "written offline (no API key), --sync sends them"
     print(f"{found['sent']} of {len(ended)} cells {where}, {found['there']} were already there", end="")
     print(f", {found['failed']} could not be sent: run the command again" if found["failed"] else "", end="")
@@ -100,6 +104,7 @@ def upload_offline_runs(given: argparse.Namespace) -> None:
     ablation = read(given.name, given.outputs)
     require_key("nothing was sent")
     folders = sync.pending_folders(ablation.cells, given.outputs)
+    json_output.give(uploaded=len(folders))
     if folders:
         sync.upload_folders(folders, project=given.project, entity=given.entity)
     print(
@@ -130,14 +135,17 @@ def build_workspace(given: argparse.Namespace) -> None:
             "report": service.as_plain_data(make_report(table, list(figures), **place)),
             "figures": {key: str(path) for key, path in figures.items()},
         }
-        json.dump(shown, sys.stdout, indent=1, ensure_ascii=False)
-        print()
+        json_output.give(**shown)
+        if not json_output.wanted():
+            json.dump(shown, sys.stdout, indent=1, ensure_ascii=False)
+            print()
         return
     require_key("--dry-run shows what would be sent without one")
     try:
         for message in service.send_ablation(
             table, figures, folder.wandb_memory, project=given.project, entity=given.entity
         ):
+            json_output.add("messages", message)
             say(message)
     except Exception as error:
         raise UserError(f"W&B: {first_line(error)}; nothing here is lost, run the command again") from error

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dropgrid.commands import command_parser, run_command
+from dropgrid.commands import Parser, run_command
 from dropgrid.errors import UserError
 from dropgrid.execution.run_diagnostics import measure_ahead, measure_cell, measure_configuration
 from dropgrid.measure.output import Observations, report_results
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 2 after a user's mistake."""
-    expected = command_parser("diagnose", __doc__ or "")
+    expected = Parser("diagnose", __doc__ or "")
     expected.add_argument(
         "words", metavar="X OVERRIDES", nargs="*", help="diagnostics, and the configurations to measure"
     )

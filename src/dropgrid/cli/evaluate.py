@@ -10,7 +10,8 @@ outputs/runs/<id>/evaluations; the numbers are columns of the table.
 import argparse
 from collections.abc import Sequence
 
-from dropgrid.commands import command_parser, run_command
+from dropgrid import json_output
+from dropgrid.commands import Parser, run_command
 from dropgrid.errors import UserError
 from dropgrid.execution.run_evaluations import finished, measure, refuse
 from dropgrid.planning.evaluations import compose_evaluation
@@ -19,7 +20,7 @@ from dropgrid.store.ablation import names, read
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 1 if a cell failed, 2 after a user's mistake."""
-    expected = command_parser("evaluate", __doc__ or "")
+    expected = Parser("evaluate", __doc__ or "")
     expected.add_argument("words", metavar="NAME +evaluate=X", nargs="*", help="an ablation or a sweep, and overrides")
     return run_command(act, expected, arguments)
 
@@ -28,6 +29,7 @@ def act(given: argparse.Namespace) -> int:
     """Measure what is missing, then write and print the report."""
     from dropgrid.cli.launch import show_results
 
+    json_output.give(tables=[], failed=[])
     known = names(given.outputs)
     named = [word for word in given.words if "=" not in word or word in known]  # sweeps without a name have = in theirs
     if len(named) != 1:

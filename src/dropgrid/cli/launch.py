@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from dropgrid import json_output
 from dropgrid.cli import console as listing
 from dropgrid.commands import terminal
 from dropgrid.cost.autotune import resolve_auto
@@ -123,6 +124,9 @@ def run_plan(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
 def print_lost(plan: Plan, rules: Policy, console: Console) -> int:
     """Print how many cells ended neither with a result nor with a failure; return the exit code 1 if there are any."""
     lost = [cell for cell in todo(plan, rules.outdated) if read_failure(cell.run) is None]
+    for cell in lost:
+        about = {"ablation": plan.name, "cell": cell.id}
+        json_output.add("lost", {**about, "row": cell.row, "factors": cell.factors, "seed": cell.seed})
     if lost:
         which = ", ".join(cell.label for cell in lost[:3]) + (", …" if len(lost) > 3 else "")
         console.print(
@@ -197,6 +201,10 @@ def show_report(plan: Plan, evaluations: Sequence[str]) -> None:
 
 def show_failures(plan: Plan, failed: Failed, name: str) -> None:
     """Print the failed cells: class and last line of each failure, and the path of its log."""
+    for cell, why in failed:
+        known = {"class": why["class"], "message": why["message"], "log": cell.folder / why["log"]}
+        about = {"ablation": plan.name, "evaluation": name or None, "cell": cell.id}
+        json_output.add("failed", {**about, "row": cell.row, "factors": cell.factors, "seed": cell.seed, **known})
     lines = [(cell.label, f"{why['class']}: {why['message']}", str(cell.folder / why["log"])) for cell, why in failed]
     heading = f"{name}: {len(failed)} failed" if name else f"{len(failed)} failed"
     listing.show(heading, listing.table(("cell", "failure", "log"), lines, left=(0, 1, 2)))

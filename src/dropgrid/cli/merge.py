@@ -19,8 +19,9 @@ from pathlib import Path
 
 from rich.text import Text
 
+from dropgrid import json_output
 from dropgrid.cli import console
-from dropgrid.commands import command_parser, run_command, say
+from dropgrid.commands import Parser, run_command, say
 from dropgrid.errors import UserError
 from dropgrid.store.earlier_format import EARLIER, earlier_cells, take_over
 from dropgrid.store.import_cell import import_cell, import_evaluations, unlike
@@ -32,7 +33,7 @@ from dropgrid.store.records import is_finished
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    expected = command_parser("merge", __doc__ or "")
+    expected = Parser("merge", __doc__ or "")
     expected.add_argument("origin", metavar="FROM", type=Path, help="the other outputs folder")
     expected.add_argument("--yes", action="store_true", help="merge, instead of reporting what would be merged")
     return run_command(act, expected, arguments)
@@ -58,10 +59,12 @@ def merge(
     origin: Path, outputs: Path, yes: bool, renamed: Mapping[str, str] | None = None, problems: Sequence[str] = ()
 ) -> int:
     """Report or merge, first cells, then the ablations that list them; return 1 if something cannot be merged."""
+    json_output.give(cells=[], ablations=[])
     joined = merge_plans(origin, outputs, renamed)
     problems = [*problems, *(each.refused for each in joined if each.refused)]
     problems += merge_cells(origin, outputs, {each.name for each in joined if each.refused}, yes)
     merge_ablations([each for each in joined if each.added or each.new or each.renamed], yes)
+    json_output.give(merged=yes, problems=problems)
     for problem in problems:
         say(f"error: {problem}", error=True)
     if not yes:
@@ -93,6 +96,8 @@ def merge_cells(origin: Path, outputs: Path, refused: set[str], yes: bool) -> li
             size = tree(theirs)
             copied += size
             rows.append([called, console.size(size), theirs.name])
+            json_output.add("cells", {"label": called, "size": size, "cell": theirs.name})
+    json_output.give(evaluations=measured, already=here)
     if rows:
         headings = ["imported" if yes else "to import", "size", "cell"]
         console.show(console.table(headings, rows), "")
@@ -106,6 +111,8 @@ def merge_cells(origin: Path, outputs: Path, refused: set[str], yes: bool) -> li
 def merge_ablations(joined: Sequence[MergedPlan], yes: bool) -> None:
     """Add the imported cells to the ablations, and print what each one gets."""
     for each in joined:
+        counts = {"new": each.new, "added": len(each.added), "renamed": each.renamed}
+        json_output.add("ablations", {"name": each.name, **counts})
         new = "a new ablation, " if each.new else ""
         parts = [f"{console.cells(len(each.added))} {'added' if yes else 'to add'}"]
         parts += [f"{console.cells(each.renamed)} {'renamed' if yes else 'to rename'}"] if each.renamed else []

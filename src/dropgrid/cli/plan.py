@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
+from dropgrid import json_output
 from dropgrid.cluster.allocation import OURS, Allocation, allocation
-from dropgrid.commands import run_guarded, terminal
+from dropgrid.commands import run_words, terminal
 from dropgrid.cost.autotune import resolve_auto
 from dropgrid.cost.power import estimate_pilot, pilot_advice, reach_lines, train_command
 from dropgrid.cost.price import Price, PriceLine, Pricing, budget_seconds, within_budget
@@ -44,19 +45,18 @@ PIPE_WIDTH = 180
 
 def main(given: Sequence[str] | None = None) -> int:
     """Run the command; return 2, with a line on stderr, after a mistake or if `sweep.budget` would be exceeded."""
-    given = list(sys.argv[1:] if given is None else given)
-    words = [each for each in given if each != "--json"]
-
-    def act() -> int:
-        if any(each in ("-h", "--help") for each in given):
-            print(__doc__)
-            return 0
-        return preview(read_command_line(words), as_json="--json" in given)
-
-    return run_guarded(act)
+    return run_words("plan", act, sys.argv[1:] if given is None else given)
 
 
-def preview(line: CommandLine, *, as_json: bool) -> int:
+def act(words: Sequence[str]) -> int:
+    """Show the help, or plan."""
+    if "-h" in words or "--help" in words:
+        print(__doc__)
+        return 0
+    return preview(read_command_line(words))
+
+
+def preview(line: CommandLine) -> int:
     """Plan, check as a launch does, measure, and print."""
     from dropgrid.execution.check import check
     from dropgrid.execution.forkserver import warm
@@ -74,15 +74,15 @@ def preview(line: CommandLine, *, as_json: bool) -> int:
     for plan in found:
         _ = slots(plan), budget_seconds(plan), difference_to_detect(plan.sweep)  # errors in `sweep.` before all else
     if assumption:
-        return show_assumed(found, assumption, as_json=as_json)
+        return show_assumed(found, assumption)
     if any([todo(plan, policy(plan).outdated) for plan in found]):
         warm(modules(config for plan in found for config in plan.configs))  # while the cells are checked
     understood = check(found).data
     pricing = Pricing()
     prices = [pricing.price(plan) for plan in found]
-    if as_json:
+    if json_output.wanted():
         priced = [price_as_json(each, asks[n] if asks else None) for n, each in enumerate(prices)]
-        print(json.dumps({"data": understood, "plans": priced}, indent=1))
+        json_output.give(data=understood, assumed=None, plans=priced)
     else:
         console = terminal(width=None if sys.stdout.isatty() else PIPE_WIDTH)
         for text in understood:
@@ -106,7 +106,7 @@ def planned(line: CommandLine) -> tuple[list[Plan], str]:
     return [replace(plan, name=plan.name.partition("data=fake")[0].rstrip("+,") or "run") for plan in made], assumption
 
 
-def show_assumed(plans: Sequence[Plan], assumption: str, *, as_json: bool) -> int:
+def show_assumed(plans: Sequence[Plan], assumption: str) -> int:
     """Build the cells of plans whose data are not here, and print what does not depend on reading or timing them."""
     from dropgrid import build
 
@@ -116,8 +116,8 @@ def show_assumed(plans: Sequence[Plan], assumption: str, *, as_json: bool) -> in
     prices = [pricing.price(plan) for plan in plans]
     if any(budget_seconds(plan) is not None for plan in plans):
         raise UserError(f"sweep.budget needs measured times; {assumption}")
-    if as_json:
-        print(json.dumps({"assumed": assumption, "plans": [price_as_json(each) for each in prices]}, indent=1))
+    if json_output.wanted():
+        json_output.give(data=[], assumed=assumption, plans=[price_as_json(each) for each in prices])
         return 0
     console = terminal(width=None if sys.stdout.isatty() else PIPE_WIDTH)
     for each in prices:

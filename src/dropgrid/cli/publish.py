@@ -7,7 +7,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from dropgrid.commands import command_parser, run_command, say
+from dropgrid import json_output
+from dropgrid.commands import Parser, run_command, say
 from dropgrid.errors import UserError
 from dropgrid.paths import CHECKOUT_CONF
 from dropgrid.reports.publish import publish, publish_again
@@ -15,7 +16,7 @@ from dropgrid.reports.publish import publish, publish_again
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    expected = command_parser("publish", __doc__ or "")
+    expected = Parser("publish", __doc__ or "")
     expected.add_argument("name", metavar="NAME", nargs="?")
     more = "a published folder, such as results/demo: its table again from the values in it; figures stay"
     expected.add_argument("--from", metavar="FOLDER", dest="published", type=Path, help=more)
@@ -27,8 +28,11 @@ def act(given: argparse.Namespace) -> int:
     if (given.name is None) == (given.published is None):
         raise UserError("give the NAME of a finished ablation, or --from FOLDER of a published one")
     if given.published is None:
-        say(str(publish(given.name, given.outputs, CHECKOUT_CONF.parent)))
+        folder = publish(given.name, given.outputs, CHECKOUT_CONF.parent)
+        json_output.give(folder=folder)
+        say(str(folder))
         return 0
     changed = publish_again(given.published.absolute(), CHECKOUT_CONF.parent)
+    json_output.give(folder=given.published, changed=changed)
     say("\n".join(map(str, changed)) or f"{given.published} has this table")
     return 0

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dropgrid.commands import command_parser, run_command, say
+from dropgrid import json_output
+from dropgrid.commands import Parser, run_command, say
 from dropgrid.errors import UserError
 from dropgrid.store.answers import GIVEN, Answer, answered, reading
 from dropgrid.store.layout import Outputs
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(words: Sequence[str]) -> int:
     """Run the command though there is an answer."""
-    expected = command_parser("report", __doc__ or "")
+    expected = Parser("report", __doc__ or "")
     expected.add_argument("names", metavar="NAME", nargs="*", help="an ablation or a sweep")
     more = "add the rows of a CSV (columns row, seed, accuracy), in later reports too"
     expected.add_argument("--wide", action="store_true", help="all columns, however narrow the terminal")
@@ -63,10 +64,11 @@ def act_on_published(given: argparse.Namespace) -> int:
         raise UserError(f"--from {given.published} takes no NAME, --import or --forget: nothing is written")
     with recompute_table(given.published) as (table, contents):
         print_report(Report(table, []), wide=given.wide)
-        kept = ", ".join(question.answers_to_publish(table))
+        kept = question.answers_to_publish(table)
     other = differing_tables(given.published, contents)
+    json_output.give(differing=other, kept=[*kept])
     if kept:
-        say(f"as published, for what they are computed from is too large to publish: {kept}")
+        say(f"as published, for what they are computed from is too large to publish: {', '.join(kept)}")
     for path in other:
         say(f"{path} has another table: it was edited, or written by another version of dropgrid")
     if not other:

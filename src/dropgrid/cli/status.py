@@ -7,17 +7,9 @@ Reads files only, and may run at any time, on any machine that sees the folder.
   --follow CELL   a cell's log until the cell ends; CELL is an id, its beginning, or ROW/seed0; exit code 1 if it failed
   --html [FILE]   a page with the cells and the validation curves of each row, which a browser loads again while cells
                   train; FILE is by default status.html in the ablation's folder. Ends with the last cell, or Ctrl-C.
-  --json          for programs. Without NAME: {outputs, ablations}; with NAME: {outputs, ablations, rows, cells}.
-                  ablations: name, cells, finished, running, failed, interrupted, pending, older_source, last_activity
-                  (Unix time), seconds_to_go; or name, error where one cannot be read.
-                  rows: row, factors, cells, and a count for each status.
-                  cells: ablation, cell, row, factors, seed, status, folder, older_source, seconds, progress (0 to 1),
-                  phase, epoch (from 0), epochs, step, steps, loss, host, pid, failure (class, message, log), reproduce.
-                  With --failed: cells are the failed ones, without NAME those of all ablations.
 """
 
 import argparse
-import json
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -26,9 +18,10 @@ from typing import Any
 
 from rich.text import Text
 
+from dropgrid import json_output
 from dropgrid.cli import console
 from dropgrid.cli.tail import find, follow
-from dropgrid.commands import command_parser, run_command
+from dropgrid.commands import Parser, run_command
 from dropgrid.errors import UserError
 from dropgrid.execution.live_view import minutes
 from dropgrid.store.ablation import names, read
@@ -51,10 +44,9 @@ SHOWN = 5
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    expected = command_parser("status", __doc__ or "")
+    expected = Parser("status", __doc__ or "")
     expected.add_argument("name", metavar="NAME", nargs="?", help="an ablation or a sweep")
     expected.add_argument("--failed", action="store_true", help="only the failures")
-    expected.add_argument("--json", action="store_true", help="for programs")
     expected.add_argument("--html", metavar="FILE", nargs="?", type=Path, const=OWN, help="a page that stays current")
     expected.add_argument("--follow", metavar="CELL", help="a cell's log as it grows")
     return run_command(act, expected, arguments)
@@ -62,20 +54,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def act(given: argparse.Namespace) -> int:
     """Print what the flags request; return 1 for --failed if cells failed."""
+    if json_output.wanted() and (given.follow is not None or given.html is not None):
+        raise UserError("--json shows where cells stand now; it excludes --follow and --html")
     if given.follow is not None:
         return follow(*find(given.follow, given.outputs, given.name), given.outputs)
     if given.html is not None:
         return keep_page(given)
     found, unreadable = statuses(given.outputs, given.name)
-    if given.json:
-        print(json.dumps(as_json(found, unreadable, given), indent=1, allow_nan=False))
+    if json_output.wanted():
+        json_output.give(**as_json(found, unreadable, given))
     elif given.failed:
         show_failures(found)
     elif given.name:
         show(found[0])
     else:
         show_all(found, given.outputs)
-    for name, error in unreadable.items() if not given.json else []:
+    for name, error in unreadable.items() if not json_output.wanted() else []:
         console.show(Text(f"{name}: {error}", style="red"))
     return 1 if given.failed and any(each.of("failed") for each in found) else 0
 
@@ -109,7 +103,7 @@ def statuses(outputs: Path, name: str | None) -> tuple[list[AblationStatus], dic
 def as_json(
     found: Sequence[AblationStatus], unreadable: Mapping[str, str], given: argparse.Namespace
 ) -> dict[str, Any]:
-    """Return what `--json` prints; see the help."""
+    """Return the fields that `--json` prints."""
     ablations = [each.summary() for each in found]
     ablations += [{"name": name, "error": error} for name, error in unreadable.items()]
     value: dict[str, Any] = {"outputs": str(given.outputs), "ablations": ablations}

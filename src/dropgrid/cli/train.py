@@ -1,12 +1,14 @@
-"""The command: `python scripts/train.py`, installed as `dropgrid-train`."""
+"""Train a run, a sweep (-m) or an ablation (+ablation=NAME): `python scripts/train.py [OVERRIDES…]`."""
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dropgrid.commands import run_guarded
+from dropgrid import json_output
+from dropgrid.commands import run_guarded, run_words
+from dropgrid.errors import UserError
 from dropgrid.paths import CONF
 from dropgrid.store.answers import answered
 
@@ -72,10 +74,10 @@ def run_task() -> None:
 def main() -> None:
     """Run Hydra; a user's mistake ends in one line and exit code 2."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and exiting
-    sys.exit(run_guarded(lambda: answered("train", sys.argv[1:], run_hydra)))
+    sys.exit(run_words("train", lambda words: answered("train", words, lambda: run_hydra(words)), sys.argv[1:]))
 
 
-def run_hydra() -> int:
+def run_hydra(words: Sequence[str]) -> int:
     """Check the command line and have Hydra run it; explain what Hydra refuses."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -84,7 +86,10 @@ def run_hydra() -> int:
     from dropgrid.planning import policy
     from dropgrid.planning.command_line import RUNNING, read_command_line
 
-    line = read_command_line(sys.argv[1:])
+    json_output.give(tables=[], failed=[], lost=[])
+    line = read_command_line(words)
+    if json_output.wanted() and line.shows:
+        raise UserError("--json goes with training; --cfg, --info, --hydra-help and --shell-completion print text")
     sys.argv[1:] = line.arguments
     RUNNING.set(line)
     try:

@@ -18,7 +18,8 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 
-from dropgrid.commands import Parser, command_parser, run_command, terminal
+from dropgrid import json_output
+from dropgrid.commands import Parser, run_command, terminal
 from dropgrid.cost.autotune import resolve_auto
 from dropgrid.errors import UserError
 from dropgrid.execution.check import check
@@ -95,13 +96,16 @@ def verify(plan: Plan, place: Path, console: Console) -> list[str]:
     if steps < 4:
         raise UserError(f"a run of {steps} optimizer steps is too short to be killed at every point; it needs 4")
     given = with_frequent_checkpoints(plan.supervised(cell), steps)
+    json_output.give(steps=steps, epochs=epochs, weights=result["weights"]["last"])
     console.print(f"uninterrupted: {steps} steps, {epochs} epochs, weights {result['weights']['last'][:12]}")
     for name, point in kill_points(steps, epochs, result["metrics"].get("val/acc_last") is not None).items():
         with console.status(f"training, to be killed: {name}"):
             outcome = supervise(given, killed, partial(train_until_killed, point))
         if outcome.status != "failed" or point[2].name not in outcome.failure:
             raise UserError(f"{name}: expected to end by {point[2].name}, got {outcome.status} {outcome.failure}")
-        console.print(f"{point[2].name} {name}: {resumed_from(Outputs(killed).run(cell.id))}")
+        resumed = resumed_from(Outputs(killed).run(cell.id))
+        json_output.add("kills", {"point": name, "signal": point[2].name, "resumed": resumed})
+        console.print(f"{point[2].name} {name}: {resumed}")
     with console.status("training to the end"):
         require_finished(supervise(given, killed, train))
     return differences(Outputs(alone).run(cell.id).folder, Outputs(killed).run(cell.id).folder)
@@ -158,6 +162,7 @@ def act(given: Any) -> int:
     check([plan])
     with tempfile.TemporaryDirectory(prefix="verify-resume-") as place:
         found = verify(plan, Path(place), console)
+    json_output.give(different=found)
     if found:
         console.print(f"DIFFERENT after being killed: {', '.join(found)}")
         return 1
@@ -167,6 +172,6 @@ def act(given: Any) -> int:
 
 def main(given: Sequence[str] | None = None) -> int:
     """Run the command; return 0 if the runs are bit-identical, else 1."""
-    command: Parser = command_parser("verify_resume", __doc__ or "")
+    command = Parser("verify_resume", __doc__ or "")
     command.add_argument("overrides", nargs="*", help="as for train.py")
     return run_command(act, command, given)

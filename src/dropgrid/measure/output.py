@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dropgrid import json_output
+
 if TYPE_CHECKING:
     from dropgrid.measure.trained_cell import MeasureResult
 
@@ -57,12 +59,17 @@ def report_results(folder: Path, options: Sequence[DiagnosticRequest], observati
         draw = importlib.import_module(f"dropgrid.measure.diagnostics.figure_{each.name}").draw
         figure = draw({label: [Snapshot(s.step, s.found.arrays) for s in moments] for label, moments in seen.items()})
         paths = [DiagnosticsFolder(folder).numbers(each.name)]
-        write_json(paths[0], {"diagnostic": each.name, "asked": each._asdict(), "found": results_as_json(seen)})
+        numbers = results_as_json(seen)
+        write_json(paths[0], {"diagnostic": each.name, "asked": each._asdict(), "found": numbers})
         if figure is not None:
             paths.append(DiagnosticsFolder(folder).figure(each.name))
             image = png(figure)
             write_atomically(paths[1], lambda file, image=image: file.write(image))  # type: ignore[misc]
-        print_measures(each, seen, paths)
+        if json_output.wanted():
+            found = [{key: value for key, value in line.items() if key != "arrays"} for line in numbers]
+            json_output.add("diagnostics", {"diagnostic": each.name, "found": found, "files": paths})
+        else:
+            print_measures(each, seen, paths)
     return 0
 
 

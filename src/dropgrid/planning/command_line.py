@@ -42,6 +42,11 @@ class CommandLine:
     sweeps: bool
 
     @property
+    def shows(self) -> bool:
+        """Predicate: a flag asks for help, configs or settings to be shown; nothing is trained."""
+        return shows(self.options)
+
+    @property
     def flags(self) -> list[str]:
         """The flags as Hydra needs them: each in one word, and one that makes the command a sweep."""
         given = {**vars(self.options), "overrides": None, "multirun": self.sweeps}
@@ -104,9 +109,13 @@ def read_command_line(given: Sequence[str]) -> CommandLine:
     options = parse_flags(given)
     named = [f"+{each}" if each.startswith("ablation=") else each for each in options.overrides]
     typed = [expand_home(each) for each in unzipped(named)]
-    shows = options.help or options.hydra_help or options.cfg or options.info or options.shell_completion
     sweeps = options.multirun or any(each.startswith(SWEEPS) for each in typed)
-    return CommandLine(options, typed, sweeps=not shows and sweeps)
+    return CommandLine(options, typed, sweeps=not shows(options) and sweeps)
+
+
+def shows(options: Namespace) -> bool:
+    """Predicate: the flags ask for help, configs or settings to be shown."""
+    return bool(options.help or options.hydra_help or options.cfg or options.info or options.shell_completion)
 
 
 def parse_flags(given: Sequence[str]) -> Namespace:

@@ -1,6 +1,5 @@
 """Where an ablation stands, from its cells' files: what `status` shows, and its `--json`."""
 
-import math
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -113,7 +112,7 @@ class AblationStatus:
             "older_source": cell.id in older,
             "seconds": cell.found("timing").get("total_seconds"),
             "progress": self.share(cell) if running else None,
-            **{key: finite_or_none(running.get(key)) for key in (*STATE, "host", "pid")},
+            **{key: running.get(key) for key in (*STATE, "host", "pid")},
             "failure": described_failure(cell),
             "reproduce": cell.reproduce,
         }
@@ -137,11 +136,6 @@ def described_failure(cell: Cell) -> dict[str, str] | None:
         return None
     found = {key: str(cell.failure.get(key)) for key in ("class", "message")}
     return {**found, "log": str(cell.folder / cell.failure.get("log", cell.run.log.name))}
-
-
-def finite_or_none(value: Any) -> Any:
-    """Return a value as JSON has it: a loss that is not finite is null."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def mtime(path: Path | str) -> float | None:

@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
+from dropgrid import json_output
 from dropgrid.errors import UserError
 from dropgrid.files import open_to_read, stats_of, write_atomically
 from dropgrid.paths import CONF, PACKAGE, outputs_folder, untilde
@@ -70,7 +71,7 @@ GIVEN: ContextVar[Answer | None] = ContextVar("GIVEN", default=None)
 def answered(command: str, words: Sequence[str], run: Callable[[], int]) -> int:
     """Print the answer that is kept for a command line, else run the command and keep its answer; the exit code."""
     outputs = named_outputs(words)
-    if outputs is None or "DROPGRID_TARGETS" in os.environ:  # code of one's own may lie anywhere
+    if outputs is None or json_output.wanted() or "DROPGRID_TARGETS" in os.environ:  # own code may lie anywhere
         return run()
     began, key = time.time_ns(), None
     try:

@@ -1,12 +1,10 @@
 """table.json: all numbers of the table."""
 
 import json
-import math
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from dropgrid.printable import printable
+from dropgrid.json_output import finite_or_none
 from dropgrid.reports import question
 from dropgrid.reports.claim_results import ClaimResult
 from dropgrid.reports.comparisons import NATS, to_percent
@@ -18,9 +16,14 @@ from dropgrid.tasks.description import PERCENT
 
 
 def render(table: Table) -> str:
-    """Return table.json: all numbers of the table, unrounded."""
+    """Return the text of table.json."""
+    return json.dumps(finite_or_none(values(table)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def values(table: Table) -> dict[str, Any]:
+    """Return what table.json holds: all numbers of the table, unrounded."""
     ablation, about = table.ablation, table.ablation.about
-    value = {
+    return {
         "name": ablation.name,
         "title": table.title,
         "question": about.get("question"),
@@ -35,7 +38,6 @@ def render(table: Table) -> str:
         **question.answers_as_json(table),
         "notes": table_notes(table),
     }
-    return json.dumps(finite_or_none(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def claim_values(judged: ClaimResult) -> dict[str, Any]:
@@ -92,14 +94,3 @@ def measurement_values(found: Measurement) -> dict[str, Any]:
     sample = found.sample
     about = {"heading": found.heading, "unit": "percent" if found.unit == SHARE else found.unit or None}
     return {"n": sample.n, "mean": sample.mean, "std": sample.std, **about}
-
-
-def finite_or_none(value: Any) -> Any:
-    """Return nested values with None for NaN and infinities, which JSON lacks, and texts as `printable`."""
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {finite_or_none(key): finite_or_none(each) for key, each in value.items()}
-    return [finite_or_none(each) for each in value] if isinstance(value, list | tuple) else value

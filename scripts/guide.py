@@ -1,0 +1,8 @@
+"""Print what a program or an agent needs to plan, run and read an ablation: python scripts/guide.py."""
+
+import sys
+
+from dropgrid.cli.guide import main
+
+if __name__ == "__main__":
+    sys.exit(main())
