@@ -107,13 +107,13 @@ def stdout_on_stderr() -> Iterator[None]:
     """Send what is printed to stderr, also by other processes and by code that is not Python."""
     sys.stdout.flush()
     try:
-        number = sys.stdout.fileno()
+        number, other = sys.stdout.fileno(), sys.stderr.fileno()
     except io.UnsupportedOperation:  # not a file: a test's
         with redirect_stdout(sys.stderr):
             yield
         return
     kept = os.dup(number)
-    os.dup2(sys.stderr.fileno(), number)
+    os.dup2(other, number)
     try:
         with redirect_stdout(sys.stderr):
             yield
