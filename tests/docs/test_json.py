@@ -116,7 +116,8 @@ def of_report(run, monkeypatch):
 
 def of_publish(run, monkeypatch):
     monkeypatch.setattr(publish, "publish", lambda name, outputs, root: root / "results" / name)
-    return [run(publish.main, "demo")]
+    monkeypatch.setattr(publish, "publish_again", lambda folder, root: [folder / "table.md"])
+    return [run(publish.main, "demo"), run(publish.main, "--from", "results/demo")]
 
 
 def of_compare(run, _):

@@ -187,7 +187,7 @@ def protocols(fake, claims, source="Ghiasi et al., 2018", **published):
 
 def test_a_claim_has_the_protocol_of_every_row_in_it_and_of_no_other(fake):
     claims = ["dropout - baseline < 5", "drop_path - baseline < 5", "drop_path - dropout < 5 in noise/x"]
-    rows = {"baseline": {"mean": 1}, "dropout": {"mean": 1}, "drop_path": {"mean": 1}}
+    rows: dict = {"baseline": {"mean": 1}, "dropout": {"mean": 1}, "drop_path": {"mean": 1}}
     rows["drop_path"]["protocol"] = {"regularizer.keep_prob": 0.2}
     found = protocols(fake, claims, protocol={"trainer.max_epochs": 15}, rows=rows)
     assert [each.protocol for each in found.claims] == ["same", "other", "other"]

@@ -115,7 +115,7 @@ def test_other_protocols_are_named_beside_the_verdict(fake):
 
 
 def test_a_difference_has_the_protocol_of_both_its_rows(fake):
-    rows = {row: {"mean": 76.5, "std": 0.07} for row in ("baseline", "dropout")}
+    rows: dict = {row: {"mean": 76.5, "std": 0.07} for row in ("baseline", "dropout")}
     fake.about["published"] = {"rows": rows, "protocol": {"trainer.max_epochs": 15}}
     rows["baseline"]["protocol"] = {"regularizer.option": "none"}
     fake.add(["baseline", "dropout"])
