@@ -189,14 +189,16 @@ def test_finished_cells_cost_nothing(probed):
     assert probed == []
 
 
-def test_a_real_probe_measures_and_leaves_nothing(outputs):
+def test_a_real_probe_measures_and_leaves_nothing_but_the_pace(outputs):
     (plan,) = plans([*TINY, "trainer.max_epochs=100000", "sweep.budget=1m"])
     before = sorted(outputs.rglob("*"))
     with pytest.raises(
         UserError, match="1 cell is expected to end in .*, over sweep.budget=1m; not even one seed fits"
     ):
         within_budget([plan])
-    assert sorted(outputs.rglob("*")) == before
+    paces = outputs / ".cache" / "paces"
+    new = {*outputs.rglob("*")} - {*before}
+    assert {each for each in new if each.parent != paces} <= {paces.parent, paces}, "a busy machine keeps none"
 
 
 def test_a_cell_that_cannot_train_says_so(monkeypatch):

@@ -13,8 +13,6 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from dropgrid.commands import terminal
 from dropgrid.cores import cores
 from dropgrid.errors import UserError
@@ -23,7 +21,6 @@ from dropgrid.execution.slots import variables
 from dropgrid.execution.worker import enter
 from dropgrid.planning.types import Plan
 from dropgrid.store.cell import Cell
-from dropgrid.store.environment import SOURCE, capability, processor
 from dropgrid.store.files import read_json, write_json
 from dropgrid.store.layout import WorkerFolder, machine_file
 from dropgrid.store.records import read_failure
@@ -183,6 +180,10 @@ def mean_pace(paces: Sequence[Pace]) -> Pace:
 
 def pace_file(cache: Path, key: str) -> Path:
     """Return the file of the pace of cells of a kind, by this code on this machine."""
+    import torch  # here: a mistaken command need not wait for it
+
+    from dropgrid.store.environment import SOURCE, capability, processor
+
     machine = [processor(), cores(), capability(torch.device("cpu")), SOURCE]
     return machine_file(cache, "paces", sha256(json.dumps([key, machine]).encode()).hexdigest()[:16])
 
