@@ -24,7 +24,7 @@ COMMANDS = (
     *("train", "plan", "status", "report", "compare", "evaluate", "diagnose", "verify_resume"),
     *("clean", "merge", "dashboard", "guide"),
 )
-"""Those of the package; `publish` is a checkout's."""
+"""The commands of the package; `publish` needs a checkout."""
 
 VERSIONS = dict.fromkeys((*COMMANDS, "publish", "error"), 1)
 """Command -> version of its object. A field that goes, or means something else, raises it; a new field does not."""

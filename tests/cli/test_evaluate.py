@@ -27,7 +27,7 @@ command = in_process.command
 
 
 def command_of_its_own(*words, outputs):
-    """The same in a process of its own."""
+    """What evaluate.py, run as a process of its own, ends with."""
     environment = {**os.environ, "DROPGRID_OUTPUTS": str(outputs), "COLUMNS": "160"}
     line = [sys.executable, "scripts/evaluate.py", *words]
     return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)

@@ -52,7 +52,7 @@ class Data(pl.LightningDataModule):
 
 
 def loaders(batch_size):
-    """The same as a mapping, without a test."""
+    """Loaders of the same data as a mapping, without one for a test."""
     data = Data(batch_size)
     return {"train": data.train_dataloader(), "val": data.val_dataloader()}
 

@@ -58,7 +58,7 @@ class Repeats:
                 self.entries.setdefault(dim, []).append(hashes(cells.movedim(dim, 0)))
 
     def chance_within(self, dim: int) -> float:
-        """Return the probability that so many entries along a dimension are seen again in their own call alone.
+        """Return the probability that as many repeated entries along a dimension or more are within one call alone.
 
         Of independent entries, whatever their law, one that is seen again is so in any of the calls alike.
         """

@@ -114,8 +114,7 @@ class Checkpoint(Callback):
         """Predicate: it is time for a checkpoint before this step."""
         if self.steps is not None and step % self.steps == 0:
             return True
-        wait = None if self.minutes is None else max(60 * self.minutes, self.writing / SHARE)
-        return wait is not None and time.monotonic() - self.last >= wait
+        return due_by_clock(self.minutes, self.last, self.writing)
 
     def write(self, trainer: Trainer) -> None:
         """Write a checkpoint."""
@@ -160,6 +159,11 @@ class Checkpoint(Callback):
         states = {each.state_key for each in trainer.callbacks if each.state_dict()}  # type: ignore[attr-defined]
         if missing := missing + sorted(states - set(checkpoint["callbacks"])):
             raise ValueError(f"it has no {missing[0]}")
+
+
+def due_by_clock(minutes: float | None, last: float, writing: float) -> bool:
+    """Predicate: so many minutes have passed since the last checkpoint, or more if writing it took over 1 % of that."""
+    return minutes is not None and time.monotonic() - last >= max(60 * minutes, writing / SHARE)
 
 
 class IntoFile(TorchCheckpointIO):

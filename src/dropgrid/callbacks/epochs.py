@@ -13,7 +13,7 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
-from dropgrid.callbacks.checkpoint import SHARE, IntoFile
+from dropgrid.callbacks.checkpoint import IntoFile, due_by_clock
 from dropgrid.callbacks.heartbeat import Heartbeat
 from dropgrid.errors import STOPPED
 from dropgrid.loggers.logger import AbstractLogger
@@ -112,8 +112,7 @@ class Epochs(Checkpoint):
         """Predicate: it is time for a checkpoint."""
         if self.steps is not None and step // self.steps > self.saved // self.steps:
             return True
-        wait = None if self.minutes is None else max(60 * self.minutes, self.writing / SHARE)
-        return wait is not None and time.monotonic() - self.last >= wait
+        return due_by_clock(self.minutes, self.last, self.writing)
 
 
 def numbers_of(trainer: Trainer) -> dict[str, float]:

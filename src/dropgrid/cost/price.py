@@ -115,8 +115,8 @@ class Pricing:
             return {cell.id: math.nan for cell in cells}
         jobs = min(slots(plan), len(cells)) or 1
         kinds: dict[str, list[Cell]] = {}
-        alone = {cell.id: self.finished_seconds(plan) for cell in cells if task_option(cell.config) == "Function"}
-        for cell in [each for each in cells if each.id not in alone]:
+        functions = {cell.id for cell in cells if task_option(cell.config) == "Function"}
+        for cell in [each for each in cells if each.id not in functions]:
             kinds.setdefault(f"{jobs} {cost_class(cell)}", []).append(cell)
         cache = Path(plan.cells[0].local["paths"]["cache"])
         unknown = [key for key in kinds if key not in self.paces]
@@ -127,7 +127,9 @@ class Pricing:
         keep_paces(cache, timed)
         self.paces |= timed
         found = {cell.id: self.paces[key].seconds(cell) for key, each in kinds.items() for cell in each}
-        return {cell.id: {**found, **alone}[cell.id] for cell in cells}
+        if functions:
+            found |= dict.fromkeys(functions, self.finished_seconds(plan))
+        return {cell.id: found[cell.id] for cell in cells}
 
     def finished_seconds(self, plan: Plan) -> float:
         """Return the mean seconds of a plan's finished cells: a function cannot be probed; nan if there are none."""
