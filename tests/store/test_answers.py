@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,11 @@ MEANWHILE = [name for name in CHANGES if name != "results are imported"]  # what
 
 @pytest.mark.parametrize("change", MEANWHILE)
 def test_what_changes_while_the_command_runs_is_no_part_of_its_answer(command, change):
-    command.meanwhile = lambda: CHANGES[change](command)
+    def meanwhile():
+        time.sleep(0.05)  # a file system's clock ticks every few milliseconds, and the fixture allows for none
+        CHANGES[change](command)
+
+    command.meanwhile = meanwhile
     assert command() and not command.kept
 
 
