@@ -211,6 +211,24 @@ def load(found: dict) -> str:
     return f"{table(header, rows)}\n\n{where(found)}; `benchmarks/load.py`."
 
 
+def tune_halving(found: dict) -> str:
+    """What halving saves in tuning, and what it costs."""
+    rows = [
+        [
+            f"`{name}`",
+            str(each["settings"]),
+            f"{each['price']['epochs']:.2f}",
+            f"{each['price']['seconds']:.2f}",
+            f"{each['same']} of {each['rows']}",
+            f"{each['loss']['mean']:.2f}",
+            f"{each['loss']['most']:.2f}",
+        ]
+        for name, each in found["ablations"].items()
+    ]
+    header = ["Ablation", "Settings a row", "Epochs", "Seconds", "Same choice", "Mean loss, points", "Largest"]
+    return f"{table(header, rows)}\n\n{where(found)}; `benchmarks/tune_halving.py`."
+
+
 def scaling(found: dict) -> str:
     """How costs grow."""
     grown = {name.removesuffix(": exponent"): each["median"] for name, each in found["ratios"].items()}
@@ -292,13 +310,17 @@ PARTS = {
     "benchmarks/peers": peers,
     "benchmarks/peers_keep_prob": peers,
     "benchmarks/scaling": scaling,
+    "benchmarks/tune_halving": tune_halving,
     "benchmarks/cells": cells,
     "benchmarks/levels": levels,
     "benchmarks/summary": summary,
 }
 """What stands between `<!-- results/NAME -->` and `<!-- end -->`, made of results/NAME.json."""
 
-PAGES = ("README.md", "docs/comparison.md", "docs/engine.md", "docs/scale.md", "docs/speed.md", "docs/trust.md")
+PAGES = (
+    *("README.md", "docs/comparison.md", "docs/engine.md", "docs/scale.md", "docs/speed.md", "docs/reading.md"),
+    "docs/trust.md",
+)
 
 
 def renewed(text: str) -> str:

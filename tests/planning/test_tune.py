@@ -9,9 +9,10 @@ import pytest
 
 from dropgrid.errors import UserError
 from dropgrid.planning.compose import hydra_context
-from dropgrid.planning.tune import best_settings, tuning_seeds, tuning_trials, with_overrides
+from dropgrid.planning.plan import plans
+from dropgrid.planning.tune import judged, recorded, tuning_seeds, tuning_trials, with_overrides
 from dropgrid.planning.types import Plan
-from dropgrid.store.cell import Cell
+from dropgrid.store.cell import Cell, Known
 
 ROOT = Path(__file__).parents[2]
 ROWS = {"baseline": ["regularizer=none"], "dropout": ["regularizer=dropout", "regularizer.keep_prob=0.9"]}
@@ -79,19 +80,101 @@ def test_validation_chooses_whatever_the_test_set_says(tmp_path, metric, chosen)
     names, cells = ("val/acc_last", "val/acc_best", "test/acc_last", "test/acc_best"), []
     for setting, trained in measured.items():
         for seed in (1000, 1001):
-            id = f"{len(cells):016x}"
-            cells.append(Cell(id, f"dropout | {setting}", {}, seed, [], tmp_path / "runs" / id))
+            cells.append(trial(tmp_path, f"{len(cells):016x}", setting, seed))
             if seed - 1000 < len(trained):
-                folder = tmp_path / "runs" / cells[-1].id
-                folder.mkdir(parents=True)
-                result = {"reproduce": "", "metrics": dict(zip(names, trained[seed - 1000], strict=True))}
-                (folder / "result.json").write_text(json.dumps(result))
-    found = best_settings(Plan("t+tuning", {"metric": metric}, cells, tmp_path, 1, []))["dropout"]
-    assert found["chosen"] == chosen
+                finish(cells[-1], dict(zip(names, trained[seed - 1000], strict=True)))
+    found = recorded(judged(Plan("t+tuning", {"metric": metric}, cells, tmp_path, 1, []), {}), 0)["dropout"]
+    assert found["chosen"] == chosen and "rounds" not in found
     last = metric == "test/acc_last"
     assert [*found["tried"].values()] == [80 if last else 85, 85, 80 if last else 90, None]
     with pytest.raises(UserError, match="row 'dropout' cannot be tuned: none of its trials has val/acc_"):
-        best_settings(Plan("t+tuning", {"metric": metric}, cells[-2:], tmp_path, 1, []))
+        judged(Plan("t+tuning", {"metric": metric}, cells[-2:], tmp_path, 1, []), {})
+
+
+def trial(outputs, id, setting, seed):
+    """Return a trial's cell of the row `dropout`, by default of a sweep that halves nothing."""
+    local = {"sweep": {"tune": 2, "tune_halving": False}}
+    return Cell(id, f"dropout | {setting}", {}, seed, [], outputs / "runs" / id, Known(config={}, local=local))
+
+
+def finish(cell, metrics):
+    """Write a cell's result."""
+    cell.run.folder.mkdir(parents=True, exist_ok=True)
+    (cell.run.folder / "result.json").write_text(json.dumps({"reproduce": "", "metrics": metrics}))
+
+
+TUNED_OTHERWISE = (
+    *("dropout", "spatial_dropout", "drop_path", "label_smoothing", "dropblock", "dropblock_label_smoothing"),
+)
+HALVED = [
+    *("+ablation=dropblock_table1", "data=fake", "data.size=8", "data.train=20", "data.val=10", "data.test=10"),
+    *("sweep.tune_halving=true", "ablation.tune.default={optimizer.lr: [0.1, 0.2, 0.3, 0.4, 0.5]}"),
+    *("trainer.max_epochs=40", "ablation.claims=[]", "name=t", "~ablation.rows.autoaugment"),
+    *(f"~ablation.{part}.{row}" for row in TUNED_OTHERWISE for part in ("rows", "tune")),
+]
+
+
+def halved(tmp_path, count, best=lambda lr: -lr, fails=()):
+    """Return, round by round, (epochs, rates tried of each row), and the plan of the rows; `best` ranks the rates."""
+    line = [*HALVED, f"sweep.tune={count}", f"paths.outputs={tmp_path}"]
+    (plan,), rounds, tuned = plans(line), [], {}
+    while plan.trials is not None:
+        assert plan.name == f"t+tuning_{len(rounds) + 1}" and plan.trials.tuned == tuned
+        tried = {}
+        for cell in plan.cells:
+            row, _, setting = cell.row.partition(" | ")
+            rate = float(setting.partition("=")[2])
+            assert cell.config["optimizer"]["lr"] == rate
+            tried.setdefault(row, []).append(rate)
+            if rate not in fails:
+                finish(cell, {"val/acc_last": best(rate)})
+        (epochs,) = {cell.config["trainer"]["max_epochs"] for cell in plan.cells}
+        assert len({str(each) for each in tried.values()}) == 1
+        rounds.append((epochs, tried["baseline"]))
+        tuned = judged(plan, tuned)
+        (plan,) = plans(line, tuned)
+    return rounds, plan
+
+
+@pytest.mark.parametrize(
+    ("count", "rounds"),
+    [
+        (2, [(20, [0.1, 0.2])]),
+        (4, [(10, [0.1, 0.2, 0.3, 0.4]), (20, [0.1, 0.2])]),
+        (5, [(5, [0.1, 0.2, 0.3, 0.4, 0.5]), (10, [0.1, 0.2, 0.3]), (20, [0.1, 0.2])]),
+    ],
+)
+def test_halving_trains_the_better_half_for_twice_the_epochs(tmp_path, count, rounds):
+    found, plan = halved(tmp_path, count)
+    assert found == rounds
+    assert {cell.config["optimizer"]["lr"] for cell in plan.cells} == {0.1}
+    assert {cell.config["trainer"]["max_epochs"] for cell in plan.cells} == {40}
+    about = plan.about["tuned"]["baseline"]
+    assert about["chosen"] == "optimizer.lr=0.1" and about["rounds"] == [len(rates) for _, rates in rounds]
+    assert len(about["tried"]) == count
+
+
+def test_halving_keeps_the_better_ones_in_their_order_and_none_that_failed(tmp_path):
+    found, plan = halved(tmp_path, 4, best=lambda lr: lr, fails=(0.4,))
+    assert found[1][1] == [0.2, 0.3]
+    assert plan.about["tuned"]["baseline"]["chosen"] == "optimizer.lr=0.3"
+    assert plan.about["tuned"]["baseline"]["tried"]["optimizer.lr=0.4"] is None
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["trainer.max_epochs=3"], "trains for 3 epochs; 2 rounds need 4 at least"),
+        (["sweep.tune=null"], "sweep.tune_halving=true halves the settings of sweep.tune=N: set both"),
+        (["sweep.tune_halving=1"], "sweep.tune_halving must be true or false, got 1"),
+        (["+trainer.max_steps=5"], "trains for fewer trainer.max_epochs, which do not end this training"),
+    ],
+)
+def test_halving_what_cannot_be_halved_is_refused(more, says):
+    replaced = {each.partition("=")[0] for each in more}
+    line = [each for each in (*HALVED, "sweep.tune=4") if each.partition("=")[0] not in replaced]
+    with pytest.raises(UserError, match=says):
+        plans([*line, *more])
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from dropgrid.planning.evaluations import requested_evaluations
 from dropgrid.planning.plan import plans
 from dropgrid.planning.seeds import AUTO
 from dropgrid.planning.sequential import with_more_seeds
-from dropgrid.planning.types import Plan
+from dropgrid.planning.types import Plan, Trials
 from dropgrid.reports.treatment import matched_doses
 from dropgrid.store import answers
 from dropgrid.store.deletion import tidy
@@ -56,8 +56,8 @@ def launch(plans: Sequence[Plan], engine: AbstractEngine) -> int:
         codes.append(run_plan(plan, rules, engine))
         if codes[-1] == STOPPED or (codes[-1] and plan.sweep["on_error"] == "stop"):
             break
-        if plan.then is not None:
-            codes.append(launch(tuned_plans(plan, plan.then), engine))
+        if plan.trials is not None:
+            codes.append(launch(plans_after(plan, plan.trials), engine))
     if not any(codes):
         offer_answer(plans)
     return max(codes, default=0)
@@ -91,13 +91,16 @@ def prepare_outputs(plans: Sequence[Plan], room: int) -> None:
             terminal().print(line, soft_wrap=True, style="yellow")
 
 
-def tuned_plans(trials: Plan, overrides: Sequence[str]) -> list[Plan]:
-    """Return the plans of the overrides with the settings that the trials chose."""
-    chosen = tune.best_settings(trials)
+def plans_after(plan: Plan, trials: Trials) -> list[Plan]:
+    """Return the plans that come after finished trials: of the next round, or of what the trials are for."""
+    tuned = tune.judged(plan, trials.tuned)
     console = terminal()
-    for row, found in chosen.items():
-        console.print(f"{row}: {found['chosen']} is best on validation", soft_wrap=True)
-    return plans(overrides, chosen)
+    for row, found in tuned.items():
+        left = found["left"]
+        console.print(
+            f"{row}: {'; '.join(left)} {'is' if len(left) == 1 else 'are'} best on validation", soft_wrap=True
+        )
+    return plans(trials.overrides, tuned)
 
 
 def run_plan(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:

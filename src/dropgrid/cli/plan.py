@@ -32,7 +32,7 @@ from dropgrid.planning.compose import hydra_context, launcher_config
 from dropgrid.planning.explain import explained
 from dropgrid.planning.policy import check_command
 from dropgrid.planning.seeds import difference_to_detect
-from dropgrid.planning.tune import SEPARATOR
+from dropgrid.planning.tune import SEPARATOR, round_count
 from dropgrid.planning.types import Plan
 from dropgrid.reports.treatment import matched_doses
 
@@ -243,9 +243,11 @@ def allocation_lines(price: Price, asks: Allocation | None) -> list[str]:
 
 def followup_lines(plan: Plan) -> list[str]:
     """Describe what the same command trains after these cells, depending on their results."""
-    if plan.then is not None:
+    if plan.trials is not None:
         rows = len({cell.row.partition(SEPARATOR)[0] for cell in plan.cells})
-        return [f"then: {rows} rows with what is best on validation, at the sweep's own seeds"]
+        halves = "the better half of each row's settings at twice the epochs until one is left; then "
+        rest = halves if round_count(plan.sweep) else ""
+        return [f"then: {rest}{rows} rows with what is best on validation, at the sweep's own seeds"]
     looks = plan.about.get("looks")
     most = looks and looks[-1] * len({(str(cell.factors), cell.row) for cell in plan.cells})
     return [f"then: up to {looks[-1]} seeds in rows that are undecided, at most {most} cells"] if looks else []
@@ -253,7 +255,7 @@ def followup_lines(plan: Plan) -> list[str]:
 
 def power_lines(price: Price) -> list[str]:
     """Return lines about the seeds needed to detect a difference; none if there is nothing to compare."""
-    if len({line.row for line in price.lines}) < 2 or price.plan.then is not None:
+    if len({line.row for line in price.lines}) < 2 or price.plan.trials is not None:
         return []
     found = estimate_pilot(price)
     return [pilot_advice(price.plan)] if found is None else [*found.lines, *reach_lines(price.plan, found.spread)]

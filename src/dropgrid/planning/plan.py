@@ -29,7 +29,7 @@ from dropgrid.planning.overrides import (
     without_sweep,
 )
 from dropgrid.planning.swept import Swept, unzipped
-from dropgrid.planning.types import Plan
+from dropgrid.planning.types import Plan, Trials
 from dropgrid.store.cell import Cell, Known
 from dropgrid.store.identity import ABOUT_PLACE_IN, cell_id, divide
 from dropgrid.store.layout import Outputs
@@ -60,7 +60,8 @@ def plans(
 
     Args:
         overrides: a command's, parsed or as typed.
-        tuned: what the trials of `sweep.tune` chose: makes the plan that they are for. Without, it is their plan.
+        tuned: what trials of `sweep.tune` left of each row's settings; the plan is that of the trials that come next,
+            or if one setting is left, of what they are for.
         expect: see `Expect`.
     """
     texts = [each if isinstance(each, str) else str(each.input_line) for each in overrides]
@@ -84,7 +85,8 @@ def plans(
             names = values_of(named[-1])
             expect = expect if len(names) == 1 else None  # all cells start from what is known of all plans
             made = [
-                Planner([parse_override(f"+ablation={name}"), *rest], expect).ablation(name, tuned) for name in names
+                Planner([parse_override(f"+ablation={name}"), *rest], expect).ablation(name, tuned or {})
+                for name in names
             ]
     return made
 
@@ -128,8 +130,10 @@ class Planner:
         name = self.sweep_name("" if self.swept or len(self.seed_list()) > 1 else "run")
         return self.plan_cells(name, {"ablation": None}, found, self.swept.combinations(OF_THE_TEST_SET))
 
-    def ablation(self, name: str, tuned: tune.Tuned | None = None) -> Plan:
-        """Return the rows of an ablation, in every combination of the factors swept on the command line."""
+    def ablation(self, name: str, tuned: tune.Tuned) -> Plan:
+        """Return the rows of an ablation, in every combination of the factors swept on the command line, or the trials
+        that come before them.
+        """
         about_rows = texts_of([each for each in self.fixed if root_of(each) in ("ablation", "scale", "hydra")])
         node = resolved_config(self.composer.compose(about_rows)).get("ablation")
         if not isinstance(node, dict):
@@ -145,21 +149,45 @@ class Planner:
         ablation_rows.check_questions(ablation_rows.without_claims_about_removed(self.fixed, about), found)
         scale = next((o.get_value_element_as_str() for o in self.fixed if o.key_or_group == "scale"), None)
         made = self.sweep_name(name, scale)
-        count = self.resolved["sweep"]["tune"]
-        ablation_rows.refuse_beside_match(about.get("match"), [*map(key_of, self.fixed)], [*self.swept], count)
-        if count is None:
+        sweep = self.resolved["sweep"]
+        ablation_rows.refuse_beside_match(about.get("match"), [*map(key_of, self.fixed)], [*self.swept], sweep["tune"])
+        tune.round_count(sweep)  # its errors
+        if sweep["tune"] is None:
             return self.plan_cells(made, about, found, factors)
         if factors != [{}]:
             raise UserError(f"sweep.tune takes no factors: {', '.join(self.swept)} is swept")
-        if tuned is None:
-            about = {key: about[key] for key in about if key in ("ablation", "title", "question", "metric")}
-            trials = tune.tuning_trials(found, node.get("tune"), count)
-            trial_seeds = tune.tuning_seeds(self.resolved["sweep"])
-            plan = self.plan_cells(f"{made}+tuning", about, trials, factors, trial_seeds)
-            tune.refuse_without_choice(plan)
-            return replace(plan, then=texts_of(self.all))
-        best = {row: tune.with_overrides(found[row], tune.setting_overrides(tuned[row]["chosen"])) for row in found}
-        return self.plan_cells(made, {**about, "tuned": tuned}, best, factors)
+        return self.tuning(made, about, found, tune.tuning_trials(found, node.get("tune"), sweep["tune"]), tuned)
+
+    def tuning(
+        self,
+        name: str,
+        about: dict[str, Any],
+        found: Mapping[str, Sequence[str]],
+        trials: Mapping[str, Sequence[str]],
+        tuned: tune.Tuned,
+    ) -> Plan:
+        """Return the plan of the next round of trials, or if one setting of each row is left, of the rows with it."""
+        sweep = self.resolved["sweep"]
+        rounds = tune.round_count(sweep)
+        if tune.is_settled(tuned):
+            best = {
+                row: tune.with_overrides(found[row], tune.setting_overrides(tuned[row]["left"][0])) for row in found
+            }
+            return self.plan_cells(name, {**about, "tuned": tune.recorded(tuned, rounds)}, best, [{}])
+        about = {key: about[key] for key in about if key in ("ablation", "title", "question", "metric")}
+        name = f"{name}+tuning" + (f"_{tune.played(tuned) + 1}" if rounds else "")
+        coming = tune.round_trials(trials, tuned, rounds, self.epochs)
+        plan = self.plan_cells(name, about, coming, [{}], tune.tuning_seeds(sweep))
+        tune.refuse_without_choice(plan)
+        return replace(plan, trials=Trials(texts_of(self.all), tuned))
+
+    def epochs(self, overrides: Sequence[str]) -> int:
+        """Return how many epochs some overrides train for; UserError if that is not what ends their training."""
+        config, _ = self.row_config("sweep.tune_halving", overrides, [])
+        epochs: int = config.get("trainer", {}).get("max_epochs", -1)
+        if epochs < 1 or config["trainer"].get("max_steps", -1) > 0:
+            raise UserError("sweep.tune_halving trains for fewer trainer.max_epochs, which do not end this training")
+        return epochs
 
     def seed_list(self) -> list[int]:
         """Return the seeds of the command line, else the sweep's, else the config's one."""

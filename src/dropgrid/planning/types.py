@@ -6,14 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.instantiate import module_of
+from dropgrid.planning.tune import Tuned
 from dropgrid.store.cell import Cell
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What trials of `sweep.tune` are for: the overrides of the sweep, and what the rounds before them left."""
+
+    overrides: Sequence[str]
+    tuned: Tuned
 
 
 @dataclass(frozen=True)
 class Plan:
     """A sweep: its name, what it asks (ablation.json), and its cells in the order of the table.
 
-    `then` are the overrides of the sweep that its trials are for, if it tunes; `notes` are lines to print before it.
+    `trials` says what its cells are trials for, if it tunes; `notes` are lines to print before it.
     """
 
     name: str
@@ -22,7 +31,7 @@ class Plan:
     outputs: Path
     jobs: int | str
     place: list[str]
-    then: Sequence[str] | None = None
+    trials: Trials | None = None
     notes: Sequence[str] = ()
 
     @property

@@ -184,9 +184,14 @@ def design_notes(table: Table) -> list[str]:
                 f"true difference of ±{about['detect']:g} points (conditional power below {100 * FUTILE:.0f} %)."
             )
     if tuned:
-        trials = len(next(iter(tuned.values()))["tried"])
+        first = next(iter(tuned.values()))
+        counts = first.get("rounds", [])
+        rounds = [f"{count} for 1/{2 ** (len(counts) - n)}" for n, count in enumerate(counts)]
+        halved = f" by halving ({', the better '.join(rounds)} of its epochs)" if rounds else ""
         chosen = "; ".join(f"{row} {each['chosen']}" for row, each in tuned.items())
-        found.append(f"Tuned on validation, {trials} settings a row, with seeds of their own: {chosen}.")
+        found.append(
+            f"Tuned on validation{halved}, {len(first['tried'])} settings a row, with seeds of their own: {chosen}."
+        )
     return found
 
 
