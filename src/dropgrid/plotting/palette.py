@@ -8,10 +8,10 @@ from PIL import Image
 WIDTH = 900
 """Pixels: as wide as a page shows a figure."""
 
-COLOURS = 256
-"""Entries of a palette."""
+COLOURS = (64, 256)
+"""Entries of a palette: few where they suffice."""
 
-VISIBLE = 24
+VISIBLE = 12
 """Of 255: how far a colour may be from the palette's; a figure with many further away does not fit a palette."""
 
 
@@ -30,9 +30,13 @@ def palette_png(data: bytes | Image.Image, width: int | None = WIDTH, *, always:
     image = data.convert("RGB")
     if width is not None and image.width > width:
         image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
-    few = image.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     file = io.BytesIO()
-    (few if always or palette_suffices(few, image) else image).save(file, format="png", optimize=True)
+    made = (image.quantize(n, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE, kmeans=1) for n in COLOURS)
+    few = next((each for each in made if palette_suffices(each, image)), None)
+    if few is None:
+        few = image.quantize(COLOURS[-1], method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE, kmeans=1)
+        few = few if always else image
+    few.save(file, format="png", optimize=True)
     return file.getvalue()
 
 
