@@ -71,16 +71,17 @@ LARGER = [
     *((name, scale) for name in PAPER for scale in ("small_data", "fashion_cpu")),
     ("dropblock_table1", "cifar10"),
     ("dropblock_mask", "cifar100"),
+    ("dropout_mnist", "mnist"),
 ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "scale"), LARGER)
-def test_the_papers_ablations_build_at_the_scales_of_cifar(name, scale, tmp_path, monkeypatch):
+def test_the_papers_ablations_build_at_larger_scales(name, scale, tmp_path, monkeypatch):
     monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
     found = plans([f"+ablation={name}", f"scale={scale}", "data=fake", "data.size=32", "data.channels=3", "seed=0"])
     check(found)
-    assert found[0].about["scale"] == scale and found[0].cells[0].config["data"]["batch_size"] in (50, 64, 128)
+    assert found[0].about["scale"] == scale and found[0].cells[0].config["data"]["batch_size"] in (50, 64, 128, 250)
 
 
 @pytest.mark.slow
@@ -149,3 +150,19 @@ def test_table_1_at_the_papers_scale_keeps_the_published_protocol_and_no_other_r
     for row in cells:
         kept = [other for other in cells if not protocol_differences(ablation, other, cells[row])]
         assert kept == [row]
+
+
+def test_the_dropout_papers_rows_differ_from_it_in_length_and_held_out_images_alone(tmp_path, monkeypatch):
+    from dropgrid.reports.published import protocol_differences
+    from dropgrid.store.ablation import Ablation, Block
+    from dropgrid.store.cell import Cell
+
+    monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
+    line = ["+ablation=dropout_mnist", "scale=mnist", "data=fake", "data.size=28", "data.channels=1", "seed=0"]
+    (plan,) = plans([*line, "sweep.tune=null", "sweep.tune_halving=false"])
+    ablation = Ablation("x", plan.about, [Block({}, {})])
+    for row in plan.about["published"]["rows"]:
+        (each,) = (cell for cell in plan.cells if cell.row == row)
+        cell = Cell(each.id, row, {}, 0, each.overrides, tmp_path, {"config": each.config, "result": None})
+        found = [one.split(" ")[0] for one in protocol_differences(ablation, row, cell)]
+        assert found == ["data", "data.val", "trainer.max_steps"], row
