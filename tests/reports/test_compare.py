@@ -13,6 +13,7 @@ import dropgrid
 from dropgrid.cli.compare import main
 from dropgrid.errors import UserError
 from dropgrid.reports.compare import compare
+from dropgrid.reports.predictions import correct_images
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -41,6 +42,57 @@ def test_the_numbers_are_those_of_an_ablation(fake):
             assert own["delta"] == pytest.approx(row.difference.mean)
             assert [own["simultaneous_low"], own["simultaneous_high"]] == pytest.approx(row.comparison.ci95)
             assert own["verdict"] == row.verdict and own["paired"]
+
+
+@pytest.fixture
+def by_image(fake):
+    """An ablation's table, and its predictions as a table with a line an image of a run, in no order."""
+    fake.add(ROWS, seeds=4).predict(images=60).write()
+    read_back = read("demo", fake.outputs)
+    lines = [
+        {"row": row, "seed": cell.seed, "id": f"img{n}", "right": bool(right)}
+        for row, cells in read_back.blocks[0].rows.items()
+        for cell in cells
+        for n, right in enumerate(correct_images(cell, "last").right)
+    ]
+    return tabulate(read_back), pd.DataFrame(lines).sample(frac=1, random_state=0)
+
+
+def test_with_the_images_of_each_run_the_intervals_are_those_of_an_ablation(by_image):
+    theirs, lines = by_image
+    found = compare(lines, metric="right", image="id")
+    assert "16 runs of 60 images each (id)" in " ".join(found.said)
+    of_row = {row.name: row for row in found.report.rows}
+    for row in theirs.rows:
+        own = of_row[row.name]
+        assert own.sample.mean == pytest.approx(100 * lines.right[lines.row == row.name].mean())
+        if row.comparison:  # the fake result and its predictions have other accuracies
+            assert 0 < own.comparison.examples == pytest.approx(row.comparison.examples)
+    assert "and the choice of test images" in " ".join(str(found).split())
+
+
+def test_the_images_of_unpaired_rows_count_too(by_image):
+    _, lines = by_image
+    lines = lines[(lines.row != "dropout") | (lines.seed < 2)]
+    own = {row.name: row.comparison for row in compare(lines, metric="right", image="id").report.rows}
+    assert own["dropout"].examples > 0 and not math.isnan(own["dropout"].error)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda lines: lines.assign(right=2), "right is 0 to 1 of each image"),
+        (lambda lines: lines.assign(right=None), "right is 0 to 1 of each image"),
+        (lambda lines: pd.concat([lines, lines.iloc[:1]]), "twice: --row, --seed and --by name a run"),
+        (lambda lines: lines.iloc[1:], "have other images, such as img"),
+        (lambda lines: lines.drop(columns="seed"), "--image needs --seed"),
+        (lambda lines: lines.drop(columns="id"), "no column 'id'"),
+        (lambda lines: lines.iloc[:0], "there are no lines"),
+    ],
+)
+def test_images_that_do_not_fit_are_refused(by_image, change, says):
+    with pytest.raises(UserError, match=says):
+        compare(change(by_image[1]), row="row", metric="right", image="id", baseline="baseline")
 
 
 def test_rows_with_other_seeds_are_compared_unpaired_by_welch():

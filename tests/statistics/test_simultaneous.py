@@ -150,7 +150,8 @@ def answers(random, seeds, images, effect):
     }
 
 
-def test_with_test_images_counted_the_interval_covers_the_difference_on_all_images():
+@pytest.mark.parametrize("unpaired", [False, True])
+def test_with_test_images_counted_the_interval_covers_the_difference_on_all_images(unpaired):
     random, times, seeds, images = np.random.default_rng(4), 400, 5, 400
     truth = answers(random, 40, 50_000, 0.1)
     truth = 100 * (np.mean(list(truth["b"].values())) - np.mean(list(truth["a"].values())))
@@ -158,8 +159,12 @@ def test_with_test_images_counted_the_interval_covers_the_difference_on_all_imag
     for _ in range(times):
         right = answers(random, seeds, images, 0.1)
         values = {row: {s: 100 * float(each.mean()) for s, each in by_seed.items()} for row, by_seed in right.items()}
-        (with_images,) = compare_pairs(values, [("b", "a")], [combined_images_variance(right, (("b", 1), ("a", -1)))])
-        (without,) = compare_pairs(values, [("b", "a")])
+        if unpaired:
+            right["b"], values["b"] = ({seeds + s: x for s, x in each["b"].items()} for each in (right, values))
+        apart = [("b", "a")] if unpaired else []
+        part = combined_images_variance(right, (("b", 1), ("a", -1)), unpaired)
+        (with_images,) = compare_pairs(values, [("b", "a")], [part], unpaired=apart)
+        (without,) = compare_pairs(values, [("b", "a")], unpaired=apart)
         counted += with_images.ci95[0] <= truth <= with_images.ci95[1]
         alone += without.ci95[0] <= truth <= without.ci95[1]
     assert counted / times > 0.92 and alone / times < 0.85

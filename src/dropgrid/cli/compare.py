@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lower.add_argument("--lower-is-better", action="store_true", default=None, help=more)
     lower.add_argument("--higher-is-better", action="store_false", dest="lower_is_better", help=more)
     expected.add_argument("--unit", choices=("percent", "fraction", "none"), help="of the metric, if not as guessed")
+    more = "names of test images, if a line is one image of a run: the metric is then 0 to 1 of each"
+    expected.add_argument("--image", metavar="COLUMN", help=more)
     expected.add_argument("--wide", action="store_true", help="all columns, however narrow the terminal")
     expected.add_argument("--title", help="of the table and the page")
     more = "where table.{md,csv,tex,json}, figures and report.html are written; default: compared"

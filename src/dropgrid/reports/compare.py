@@ -25,14 +25,19 @@ from dropgrid.reports.run_columns import (
     two_values,
     unit_of,
 )
+from dropgrid.reports.run_images import by_image
 from dropgrid.reports.table import Row, Table, tabulate
 from dropgrid.store.ablation import Ablation, Block
 from dropgrid.store.cell import Cell, Known
 from dropgrid.store.evaluations import SHARE, Measured
+from dropgrid.store.published_values import CorrectImages
 from dropgrid.tasks.description import PERCENT, TaskDescription
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+Result = tuple[float, CorrectImages | None]
+"""A run's metric, and what each test image adds to it if that is known."""
 
 GIVEN = "given"
 """The evaluation that a metric counts as: evaluations have units of their own."""
@@ -76,6 +81,7 @@ def compare(
     margin: float | None = None,
     lower_is_better: bool | None = None,
     unit: str | None = None,
+    image: str | None = None,
     title: str | None = None,
 ) -> Compared:
     """Return how the rows of a table of runs compare with a baseline, by the rule of dropgrid's own tables.
@@ -85,7 +91,7 @@ def compare(
     else `open`.
 
     Args:
-        frame: a line a run.
+        frame: a line a run, or with `image` a line an image of a run.
         row: the column, or columns, that name a row; None guesses by name.
         seed: the column of seeds; None guesses, and without one no runs are paired.
         metric: the column of results; None guesses.
@@ -94,6 +100,8 @@ def compare(
         margin: the difference that counts as none, in the unit of the table.
         lower_is_better: of the metric; None goes by its name. `above` means a larger number all the same.
         unit: `percent`, `fraction` (shown in percent) or `none`; None goes by name and values.
+        image: the column that names test images, the same for all runs. The metric is 0 to 1 of each, such as whether
+            it is classified correctly; a run's is the mean, and simultaneous intervals cover the choice of images too.
         title: of the table.
 
     Raises:
@@ -106,12 +114,18 @@ def compare(
     blocks = chosen_columns(frame, "by", by, said) if by else []
     seed = seed_column(frame, seed, said)
     metric = metric_column(frame, metric, {*rows, *blocks, seed}, said)
+    images: Sequence[CorrectImages | None] = [None] * len(frame)
+    if image is not None:
+        if seed is None:
+            raise UserError("--image needs --seed: a run is a row and a seed, and has a line for each image")
+        frame, images = by_image(frame, image, [*blocks, *rows, seed], metric, said)
+        unit = unit or "fraction"
     values = [number(value, metric) for value in frame[metric]]
     scale, shown = unit_of(metric, [each for each in values if each is not None], unit, said)
     lower = bool(LOWER.search(metric)) if lower_is_better is None else lower_is_better
     if lower:
         said.append(f"Of {metric} less is better: “below” is an improvement.")
-    runs: dict[tuple[str, ...], dict[str, dict[int, float]]] = {}
+    runs: dict[tuple[str, ...], dict[str, dict[int, Result]]] = {}
     seeds = [seed_number(each, seed) for each in frame[seed]] if seed else [None] * len(frame)
     lost = 0
     for index, value in enumerate(values):
@@ -124,7 +138,7 @@ def compare(
         at = seeds[index]
         if at is not None and at in found:
             raise UserError(two_values(frame, index, name, f"{seed}={at}", {*rows, *blocks, seed, metric}))
-        found[index if at is None else at] = value / scale
+        found[index if at is None else at] = value / scale, images[index]
     if lost:
         said.append(f"{lost} of {len(values)} lines have no {metric}: left out.")
     if not runs:
@@ -150,12 +164,12 @@ def compare(
     return Compared(tabulate(Ablation("compare", about, made)), said)
 
 
-def cells_of(block: Mapping[str, Mapping[int, float]], metric: str, unit: str) -> dict[str, list[Cell]]:
+def cells_of(block: Mapping[str, Mapping[int, Result]], metric: str, unit: str) -> dict[str, list[Cell]]:
     """Return the rows of a block as finished cells of which the metric alone is known."""
     found: dict[str, list[Cell]] = {}
     for row, values in block.items():
-        for seed, value in sorted(values.items()):
-            measured = {f"{GIVEN}/{metric}": Measured(value, metric, SHARE if unit == PERCENT else unit)}
+        for seed, (value, images) in sorted(values.items()):
+            measured = {f"{GIVEN}/{metric}": Measured(value, metric, SHARE if unit == PERCENT else unit, images)}
             known = Known(config={}, local={}, status="finished", result={"metrics": {}}, failure=None)
             known["evaluations"] = measured
             found.setdefault(row, []).append(Cell("", row, {}, seed, [], Path(), known))

@@ -45,7 +45,9 @@ def compare_rows(
 ) -> list[Comparison | None]:
     """Compare pairs of complete rows by a metric; return None for a pair with fewer than 2 shared seeds."""
     right = correct_by_row(rows, metric) if pairs else None
-    images = None if right is None else [combined_images_variance(right, ((a, 1), (b, -1))) for a, b in pairs]
+    images = None
+    if right is not None:
+        images = [combined_images_variance(right, ((a, 1), (b, -1)), (a, b) in unpaired) for a, b in pairs]
     values = {name: values_by_seed(cells, metric) for name, cells in rows.items()}
     found = compare_pairs(values, pairs, images, alpha, family, unpaired)
     most = highest(rows, metric)

@@ -20,7 +20,7 @@ def interval_notes(table: Table) -> list[str]:
             return []
         return ["One seed a row: no standard deviation, no interval, no verdict; a single pair shows nothing."]
     shown = [row for row in judged if row.comparison is not None]
-    images = any(row.comparison is not None and row.comparison.examples is not None for row in judged)
+    images = covers_images(judged)
     if table.ablation.foreign:
         return [*foreign_notes(judged, n), *simultaneous_notes(shown, images, foreign=True)]
     return [
@@ -59,7 +59,11 @@ def simultaneous_notes(rows: Sequence[Row], images: bool, foreign: bool = False)
         together = f"all {family} hold together with 95 %" if family > 1 else "it holds with 95 %: there is one"
         return [
             f"Simultaneous: Student t with each row's own spread, at Šidák's level, so that {together}. They cover "
-            "what differs from run to run, on these test data: there are no predictions to tell more."
+            + (
+                "what differs from run to run and the choice of test images: others would move all rows."
+                if images
+                else "what differs from run to run, on these test data: there are no predictions to tell more."
+            )
         ]
     found = [
         f"Simultaneous: Student t with seeds as blocks and each row's own spread, at Šidák's level, so that all "
@@ -90,7 +94,12 @@ def power_notes(table: Table) -> list[str]:
 
 def of_images(table: Table) -> str:
     """Return ` and test images`, unless nothing is known of them."""
-    return "" if table.ablation.foreign else " and test images"
+    return " and test images" if covers_images(table.rows) else ""
+
+
+def covers_images(rows: Sequence[Row]) -> bool:
+    """Predicate: simultaneous intervals cover the choice of test images."""
+    return any(row.comparison is not None and row.comparison.examples is not None for row in rows)
 
 
 def unit_of(table: Table) -> str:

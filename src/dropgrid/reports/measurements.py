@@ -27,10 +27,10 @@ def summarize_measurements(
                 values.setdefault(name, {})[seed] = each
     found = {}
     for name, by_seed in values.items():
-        _, heading, unit = next(iter(by_seed.values()))
-        scale = 100 if unit == SHARE else 1
+        first = next(iter(by_seed.values()))
+        scale = 100 if first.unit == SHARE else 1
         numbers = [round(scale * by_seed[seed].value, 10) for seed in sorted(by_seed)]
-        found[name] = Measurement(heading, unit, samples.describe(numbers))
+        found[name] = Measurement(first.heading, first.unit, samples.describe(numbers))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Which test images each cell classifies correctly."""
+"""What each test image adds to a cell's metric: 1 if the cell classifies it correctly, or a share that was given."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -14,23 +14,29 @@ WEIGHTS = {"test/acc_last": "last", "test/acc_best": "best"}
 """Metric -> the weights whose predictions give it."""
 
 Correct = dict[str, dict[int, np.ndarray]]
-"""row -> seed -> (E,) bool."""
+"""row -> seed -> (E,) bool, or shares."""
 
 
 def correct_by_row(rows: Mapping[str, Sequence[Cell]], metric: str) -> Correct | None:
     """Return row -> seed -> correct images; None if a cell lacks predictions or the test images differ."""
-    if metric not in WEIGHTS:
-        return None
     found: Correct = {}
     images = None
     for row, cells in rows.items():
         for cell in cells:
-            each = correct_images(cell, WEIGHTS[metric])
+            each = images_of(cell, metric)
             if each is None or images not in (None, each.images):
                 return None
             images = each.images
             found.setdefault(row, {})[cell.seed] = each.right
     return found
+
+
+def images_of(cell: Cell, metric: str) -> CorrectImages | None:
+    """Return what each test image adds to a metric of a cell; None if that is not known."""
+    if metric in WEIGHTS:
+        return correct_images(cell, WEIGHTS[metric])
+    measured = cell.evaluations.get(metric)
+    return measured and measured.images
 
 
 def correct_images(cell: Cell, weights: str) -> CorrectImages | None:

@@ -148,5 +148,6 @@ def is_numeric(column: Any) -> bool:
 def two_values(frame: "DataFrame", index: int, name: str, seed: str, known: set[str | None]) -> str:
     """Return what to say of two lines of one row and seed."""
     others = [str(each) for each in frame.columns if each not in known and frame[each].nunique() > 1]
-    more = f": add to --row or --by what tells them apart, of {', '.join(others[:8])}" if others else ""
+    of = ", ".join(others[:8])
+    more = f": add to --row or --by what tells them apart, of {of}; --image if a line is one image" if others else ""
     return f"line {index + 1}: there are two runs of row {name!r} with {seed}{more}"

@@ -49,8 +49,14 @@ def compare_combinations(
     return found
 
 
-def combined_images_variance(correct: Mapping[str, Mapping[int, np.ndarray]], weights: Weights) -> float:
-    """Return what the choice of test images adds to the variance of a combination, in points²."""
+def combined_images_variance(
+    correct: Mapping[str, Mapping[int, np.ndarray]], weights: Weights, unpaired: bool = False
+) -> float:
+    """Return what the choice of test images adds to the variance of a combination, in points²; over the seeds that its
+    rows share, or if they mean nothing to each other, over those of each.
+    """
+    if unpaired:
+        return images_variance(*({s: w * each for s, each in correct[row].items()} for row, w in weights))
     seeds = shared_seeds(correct, weights)
     return images_variance(
         {seed: np.sum([weight * correct[row][seed].astype(float) for row, weight in weights], axis=0) for seed in seeds}

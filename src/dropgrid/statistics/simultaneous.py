@@ -204,22 +204,25 @@ def detectable_shift(limit: float, freedom: float, power: float = POWER) -> floa
     return high
 
 
-def images_variance(differences: Mapping[int, np.ndarray]) -> float:
+def images_variance(*groups: Mapping[int, np.ndarray]) -> float:
     """Return what the choice of test images adds to the variance of a mean difference, in points²; at least 0.
 
     Over n seeds and E images, dₛₑ: the variance over e of the means over s, / E, less the part of single cells, the
-    residuals dₛₑ - dₛ. - d.ₑ + d.. squared, / (n E), which the spread over seeds holds already.
+    residuals dₛₑ - dₛ. - d.ₑ + d.. squared, / (n E), which the spread over seeds holds already. The means of several
+    groups, whose seeds mean nothing to each other, are added, and the part of each is taken off.
 
     Args:
-        differences: seed -> (E,) difference, or another combination, of whether rows classified each image correctly.
+        groups: seed -> (E,) difference, or another combination, of whether rows classified each image correctly.
     """
-    apart = np.stack(list(differences.values())).astype(float) * 100
-    n, images = apart.shape
-    if images < 2:
-        return 0.0
-    means: np.ndarray = apart.mean(0)
-    variance = float(means.var(ddof=1)) / images
-    if n > 1:
-        residual = apart - means - apart.mean(1, keepdims=True) + apart.mean()
-        variance -= float((residual**2).sum()) / ((n - 1) * (images - 1)) / n / images
-    return max(0.0, float(variance))
+    total, cells = np.zeros(()), 0.0
+    for group in groups:
+        apart = np.stack(list(group.values())).astype(float) * 100
+        n, images = apart.shape
+        if images < 2:
+            return 0.0
+        means: np.ndarray = apart.mean(0)
+        total = total + means
+        if n > 1:
+            residual = apart - means - apart.mean(1, keepdims=True) + apart.mean()
+            cells += float((residual**2).sum()) / ((n - 1) * (images - 1)) / n / images
+    return max(0.0, float(total.var(ddof=1)) / total.size - cells)

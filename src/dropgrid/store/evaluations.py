@@ -3,12 +3,15 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dropgrid.errors import Damaged, UserError
 from dropgrid.files import file_hash
 from dropgrid.store import schemas
 from dropgrid.store.layout import RunFolder
+
+if TYPE_CHECKING:
+    from dropgrid.store.published_values import CorrectImages
 
 AGAIN = "remove it, and measure again"
 
@@ -17,11 +20,15 @@ SHARE = "%"
 
 
 class Measured(NamedTuple):
-    """A number, what it is called, and its unit: `%` of a share in [0, 1], `nats`, or nothing."""
+    """A number, what it is called, and its unit: `%` of a share in [0, 1], `nats`, or nothing.
+
+    Of a share that is a mean over images perhaps the share of each.
+    """
 
     value: float
     heading: str
     unit: str
+    images: "CorrectImages | None" = None
 
 
 def measured(run: RunFolder, asked: Mapping[str, str]) -> dict[str, Measured]:
