@@ -178,15 +178,16 @@ def test_halving_what_cannot_be_halved_is_refused(more, says):
 
 
 @pytest.mark.slow
-def test_a_tuned_sweep_from_the_command_line(tmp_path):
+@pytest.mark.parametrize("halving", [False, True])
+def test_a_tuned_sweep_from_the_command_line(tmp_path, halving):
     """Trials, the choice, fresh seeds with it, the note; asked again nothing trains and the choice stays."""
     tiny = [
         "data=mnist5k",
         "data.train=100",
         "data.val=100",
         "data.test=100",
-        "trainer.max_epochs=1",
         "model.width=0.25",
+        *(["trainer.max_epochs=2", "sweep.tune_halving=true"] if halving else ["trainer.max_epochs=1"]),
     ]
     keep = ["cutout", "autoaugment", "label_smoothing", "dropblock_label_smoothing", "spatial_dropout", "drop_path"]
     without = [f"~ablation.rows.{row}" for row in keep] + [f"~ablation.tune.{row}" for row in keep[2:]]
@@ -204,8 +205,9 @@ def test_a_tuned_sweep_from_the_command_line(tmp_path):
         for each in json.loads((tmp_path / "ablations/t/cells.json").read_text()):
             if each["row"] == row:
                 assert f"{key}={value}" in each["overrides"] and each["seed"] in (0, 1)
-    trained = json.loads((tmp_path / "ablations/t+tuning/cells.json").read_text())
+    trained = json.loads((tmp_path / f"ablations/t+tuning{'_1' * halving}/cells.json").read_text())
     assert {each["seed"] for each in trained} == {1000}
-    assert "Tuned on validation, 2 settings a row" in (tmp_path / "ablations/t/table.md").read_text()
+    how = " by halving (2 for 1/2 of its epochs)" if halving else ""
+    assert f"Tuned on validation{how}, 2 settings a row" in (tmp_path / "ablations/t/table.md").read_text()
     again = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert again.returncode == 0 and "6 cells, 6 already finished" in again.stdout and "done" not in again.stdout

@@ -29,7 +29,7 @@ from dropgrid.planning.overrides import (
     without_sweep,
 )
 from dropgrid.planning.swept import Swept, unzipped
-from dropgrid.planning.types import Plan, Trials
+from dropgrid.planning.types import Plan, Trials, Tuned
 from dropgrid.store.cell import Cell, Known
 from dropgrid.store.identity import ABOUT_PLACE_IN, cell_id, divide
 from dropgrid.store.layout import Outputs
@@ -53,9 +53,7 @@ def cells(overrides: Sequence[str | Override]) -> list[Cell]:
     return [cell for plan in plans(overrides) for cell in plan.cells]
 
 
-def plans(
-    overrides: Sequence[str | Override], tuned: tune.Tuned | None = None, expect: Expect | None = None
-) -> list[Plan]:
+def plans(overrides: Sequence[str | Override], tuned: Tuned | None = None, expect: Expect | None = None) -> list[Plan]:
     """Return a plan for each ablation named (`+ablation=a,b` is two); without one, of the sweep or the single run.
 
     Args:
@@ -130,7 +128,7 @@ class Planner:
         name = self.sweep_name("" if self.swept or len(self.seed_list()) > 1 else "run")
         return self.plan_cells(name, {"ablation": None}, found, self.swept.combinations(OF_THE_TEST_SET))
 
-    def ablation(self, name: str, tuned: tune.Tuned) -> Plan:
+    def ablation(self, name: str, tuned: Tuned) -> Plan:
         """Return the rows of an ablation, in every combination of the factors swept on the command line, or the trials
         that come before them.
         """
@@ -164,7 +162,7 @@ class Planner:
         about: dict[str, Any],
         found: Mapping[str, Sequence[str]],
         trials: Mapping[str, Sequence[str]],
-        tuned: tune.Tuned,
+        tuned: Tuned,
     ) -> Plan:
         """Return the plan of the next round of trials, or if one setting of each row is left, of the rows with it."""
         sweep = self.resolved["sweep"]

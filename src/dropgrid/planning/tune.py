@@ -11,25 +11,19 @@ A round is a sweep, `<NAME>+tuning_1` and so on, so each is resumed, skipped whe
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice, product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dropgrid import checks
 from dropgrid.errors import UserError
 from dropgrid.planning.overrides import key_of, parse_override
+from dropgrid.planning.types import Plan, Tuned
 from dropgrid.store.records import read_result
 from dropgrid.tasks.description import PERCENT, description_of, trains_itself
-
-if TYPE_CHECKING:
-    from dropgrid.planning.types import Plan
 
 FIRST_SEED = 1000
 """The first seed of the trials; results have other seeds."""
 
 SEPARATOR = " | "
-
-Tuned = dict[str, dict[str, Any]]
-"""Row -> the settings still `left`, the best first; the last validation score of each that was `tried`; and how many
-settings each of the `rounds` had."""
 
 
 def tuning_trials(rows: Mapping[str, Sequence[str]], space: Any, count: Any) -> dict[str, list[str]]:
@@ -73,7 +67,7 @@ def tuning_seeds(sweep: Mapping[str, Any]) -> list[int]:
     return list(range(FIRST_SEED, FIRST_SEED + count))
 
 
-def refuse_without_choice(plan: "Plan") -> None:
+def refuse_without_choice(plan: Plan) -> None:
     """Refuse trials of a training of one's own that does not say by which number settings are chosen."""
     if trains_itself(plan.cells[0].config) and not description_of(plan.about).chosen_by:
         raise UserError("sweep.tune chooses settings on validation: task.chosen_by names the number to choose by")
@@ -129,7 +123,7 @@ def is_settled(tuned: Tuned) -> bool:
     return bool(tuned) and all(len(each["left"]) == 1 for each in tuned.values())
 
 
-def judged(plan: "Plan", tuned: Tuned) -> Tuned:
+def judged(plan: Plan, tuned: Tuned) -> Tuned:
     """Return what finished trials leave of each row's settings: the best by mean validation score, of equals the first.
 
     Args:

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.instantiate import module_of
-from dropgrid.planning.tune import Tuned
 from dropgrid.store.cell import Cell
+
+Tuned = dict[str, dict[str, Any]]
+"""Row -> the settings still `left`, the best first; the last validation score of each that was `tried`; and how many
+settings each of the `rounds` had."""
 
 
 @dataclass(frozen=True)
