@@ -89,6 +89,8 @@ RULES: dict[str, Elsewhere | Planned | Run] = {
     ),
     r"python scripts/guide\.py": Run(slow=False),
     r"python scripts/plan\.py \+ablation=\w+( --json)?": Run(f"{TINY} seed=0"),
+    r"python scripts/diagnose\.py \+diagnose=(jacobian|inputs) .*": Run("diagnose.images=4"),
+    r"python scripts/diagnose\.py \+diagnose=signal scale=demo .*": Run("diagnose.images=4"),
     r"python scripts/diagnose\.py \+diagnose=signal(,hessian)? .*": Run("diagnose.iterations=3 diagnose.images=16"),
     r"python scripts/diagnose\.py \+diagnose=hessian .*": Run("diagnose.images=16 diagnose.iterations=3"),
     r"python scripts/diagnose\.py lr .*": Run(TINY),

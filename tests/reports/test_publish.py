@@ -6,12 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from left import leave
+from PIL import Image
 
 from dropgrid.cli.publish import main as again
 from dropgrid.cli.report import main
 from dropgrid.errors import UserError
+from dropgrid.plotting.palette import WIDTH
 from dropgrid.reports.external_results import import_results
-from dropgrid.reports.publish import MACHINE, instruction_sets, publish, result_pages, update_page
+from dropgrid.reports.publish import (
+    MACHINE,
+    instruction_sets,
+    publish,
+    publish_diagnostic,
+    result_pages,
+    update_page,
+)
 from dropgrid.reports.recompute import differing_tables, is_same, recompute_table
 from dropgrid.reports.report import write_report
 from dropgrid.store.ablation import read
@@ -88,6 +97,52 @@ def published(fake):
     shutil.move(fake.outputs / "runs", fake.outputs / "gone_runs")
     shutil.move(fake.outputs / "ablations", fake.outputs / "gone")
     return folder
+
+
+def diagnostic(folder):
+    """The file of numbers of a diagnostic, as diagnose.py writes it, and its figure."""
+    measures = {"ratio": {"value": 3.234, "label": "σ_max | σ", "unit": ""}}
+    found = [
+        {"configuration": f"init={name}", "step": step, "measures": measures, "arrays": {"values": [1.0] * 1000}}
+        for name in ("a", "b")
+        for step in (0, 150)
+    ]
+    folder.mkdir()
+    (folder / "jacobian.json").write_text(json.dumps({"diagnostic": "jacobian", "asked": {}, "found": found}))
+    Image.new("RGB", (1800, 900), "white").save(folder / "jacobian.png")
+    return folder / "jacobian.json"
+
+
+def test_a_diagnostic_is_kept_small_and_fills_its_part_of_a_page(tmp_path):
+    (tmp_path / "docs").mkdir()
+    page = tmp_path / "docs" / "signal.md"
+    page.write_text("a\n<!-- results/diagnostics/isometry -->\n<!-- end -->\nb\n")
+    (tmp_path / "README.md").write_text("c\n")
+    kept = publish_diagnostic(diagnostic(tmp_path / "found"), "isometry", tmp_path)
+    assert kept == tmp_path / "results/diagnostics/isometry.json" and kept.stat().st_size < 3000
+    with Image.open(kept.with_suffix(".png")) as figure:
+        assert figure.width == WIDTH
+    lines = page.read_text().splitlines()
+    assert lines[0] == "a" and lines[-1] == "b" and lines[-3].startswith("- One seed. ")
+    assert lines[2].split() == "| jacobian after 150 steps | init=a | init=b |".split()
+    assert lines[4].split() == "| σ_max \\| σ | 3.23 | 3.23 |".split()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("../x", lambda numbers: None, "letters, digits and _"),
+        ("x", lambda numbers: numbers.with_suffix(".png").unlink(), "no file of numbers"),
+        ("x", lambda numbers: numbers.write_text("[]"), "no file of numbers"),
+        ("x", lambda numbers: numbers.unlink(), "no file of numbers"),
+    ],
+)
+def test_what_is_no_diagnostic_is_not_kept(tmp_path, name, change, says):
+    numbers = diagnostic(tmp_path / "found")
+    change(numbers)
+    with pytest.raises(UserError, match=says):
+        publish_diagnostic(numbers, name, tmp_path)
+    assert not (tmp_path / "results").exists()
 
 
 def record_smoothness(fake, row):

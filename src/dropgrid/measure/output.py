@@ -69,7 +69,7 @@ def report_results(folder: Path, options: Sequence[DiagnosticRequest], observati
             found = [{key: value for key, value in line.items() if key != "arrays"} for line in numbers]
             json_output.add("diagnostics", {"diagnostic": each.name, "found": found, "files": paths})
         else:
-            print_measures(each, seen, paths)
+            print_measures(each.name, numbers, paths)
     return 0
 
 
@@ -95,7 +95,7 @@ def results_as_json(seen: Mapping[str, Sequence[Observation]]) -> list[dict[str,
     ]
 
 
-def print_measures(each: DiagnosticRequest, seen: Mapping[str, Sequence[Observation]], paths: Sequence[Path]) -> None:
+def print_measures(name: str, numbers: Sequence[Mapping[str, Any]], paths: Sequence[Path]) -> None:
     """Print each configuration's last measures, one per line, then the paths of the files."""
     from rich import box
     from rich.table import Table
@@ -104,24 +104,36 @@ def print_measures(each: DiagnosticRequest, seen: Mapping[str, Sequence[Observat
 
     console = terminal()
     console = console if console.is_terminal else terminal(width=WIDTH)
-    last = {label: moments[-1] for label, moments in seen.items()}
-    steps = sorted({at.step for at in last.values()})
-    when = (
-        f"after {steps[0]:,} steps" if steps != [0] and len(steps) == 1 else "before training" if steps == [0] else ""
-    )
-    table = Table(box=box.SIMPLE_HEAD, title=f"{each.name} {when}".strip(), title_justify="left")
+    title, labels, lines = last_measures(name, numbers)
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
     table.add_column("")
-    for label in last:
+    for label in labels:
         table.add_column(label, justify="right", overflow="fold")
-    found = {key: measure for at in last.values() for key, measure in at.found.measures.items()}
-    for key, measure in found.items():
-        unit = f", {measure.unit}" if measure.unit else ""
-        values = [at.found.measures.get(key) for at in last.values()]
-        texts = ["–" if value is None else format_value(value.value, value.unit) for value in values]
-        table.add_row(measure.label + unit, *texts)
+    for line in lines:
+        table.add_row(*line)
     console.print(table)
     for path in paths:
         console.print(str(path), soft_wrap=True)
+
+
+def last_measures(name: str, numbers: Sequence[Mapping[str, Any]]) -> tuple[str, list[str], list[list[str]]]:
+    """Return the title of a table of each configuration's last measures, its configurations, and its lines as text.
+
+    Args:
+        name: the diagnostic.
+        numbers: what it found, as `results_as_json` has it.
+    """
+    last = {each["configuration"]: each for each in numbers}
+    steps = sorted({each["step"] for each in last.values()})
+    when = f"after {steps[0]:,} steps" if steps != [0] and len(steps) == 1 else "before training" * (steps == [0])
+    measured = {key: measure for each in last.values() for key, measure in each["measures"].items()}
+    lines = []
+    for key, about in measured.items():
+        unit = f", {about['unit']}" if about["unit"] else ""
+        values = [each["measures"].get(key) for each in last.values()]
+        texts = ["–" if value is None else format_value(value["value"], value["unit"]) for value in values]
+        lines.append([about["label"] + unit, *texts])
+    return f"{name} {when}".strip(), [*last], lines
 
 
 def format_value(value: float, unit: str) -> str:

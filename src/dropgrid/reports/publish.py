@@ -13,11 +13,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import torch
+
 from dropgrid.errors import UserError
+from dropgrid.measure.output import last_measures
 from dropgrid.plotting.palette import palette_png
 from dropgrid.reports import scoreboard
+from dropgrid.reports.formats.markdown import align_table, markdown_text
 from dropgrid.reports.recompute import differing_tables, publish_values, recompute_table
 from dropgrid.reports.report import build_table
+from dropgrid.store.environment import environment
 from dropgrid.store.files import read_json, write
 from dropgrid.store.layout import AblationFolder, Outputs
 from dropgrid.store.published_values import PublishedFolder
@@ -78,6 +83,38 @@ def publish_again(folder: Path, root: Path) -> list[Path]:
     show_table(PublishedFolder(folder), root)
     publish_scoreboard(root)
     return other
+
+
+def publish_diagnostic(numbers: Path, name: str, root: Path) -> Path:
+    """Keep the figure and measures of a diagnostic as `root/results/diagnostics/<name>`, and renew the pages.
+
+    In README.md and docs/*.md a table of the measures replaces the text between `<!-- results/diagnostics/<name> -->`
+    and `<!-- end -->`.
+
+    Args:
+        numbers: the JSON file that `diagnose.py` wrote, with its figure beside it.
+
+    Raises:
+        UserError: it is not there or damaged, or has no figure.
+    """
+    if not re.fullmatch(r"\w+", name):
+        raise UserError(f"a diagnostic is kept under a name of letters, digits and _, got {name!r}")
+    found, figure = read_json(numbers), numbers.with_suffix(".png")
+    if not isinstance(found, dict) or not {"diagnostic", "asked", "found"} <= found.keys() or not figure.exists():
+        raise UserError(f"{numbers} is no file of numbers that diagnose.py wrote with a figure beside it")
+    made = [{key: each[key] for key in ("configuration", "step", "measures")} for each in found["found"]]
+    about = environment(torch.device("cpu"), {})
+    machine = {key: about[key] for key in ("processor", "capability", "versions")}
+    target = root / "results" / "diagnostics" / f"{name}.json"
+    write(target, json.dumps({**found, "found": made, "machine": machine}, indent=1) + "\n")
+    write(target.with_suffix(".png"), palette_png(figure.read_bytes()))
+    title, labels, lines = last_measures(found["diagnostic"], made)
+    shown = [[markdown_text(text) for text in line] for line in ([title, *labels], *lines)]
+    table = align_table(shown, [column == 0 for column in range(1 + len(labels))])
+    body = f"{table}\n\n- One seed. {machine['processor']} ({machine['capability']})."
+    for page in result_pages(root):
+        write(page, replace_results(page.read_text("utf-8"), f"diagnostics/{name}", body))
+    return target
 
 
 def show_table(published: PublishedFolder, root: Path) -> None:
