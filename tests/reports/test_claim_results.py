@@ -1,7 +1,9 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from left import leave
 from scipy import stats
 
 from dropgrid.reports.claim_results import judge_claims
@@ -178,6 +180,31 @@ def test_a_claim_about_a_metric_is_judged_by_it_in_its_unit(fake):
     notes = table_notes(tabulate(measured(ablation, "noise/x", "", value)))
     assert "Claim “drop_path - baseline > 0.2 in noise/x” is refuted: +0.00990 [+0.00972, +0.01008]." in notes
     assert [each.outcome for each in judge_claims(ablation)] == ["open", "incomplete", "incomplete"]
+
+
+@pytest.mark.parametrize("unit", ["%", ""])
+def test_a_claim_about_a_difference_of_metrics_is_judged_by_the_difference_at_each_seed(fake, unit):
+    shown = 100 if unit else 1
+    name = "sparsity" if unit else "x"  # what `leave` counts as a share
+    texts = [f"dropout < {-0.02 * shown} in noise/{name} - noise/other", f"dropout > 0 in noise/other - noise/{name}"]
+    fake.about["claims"] = texts
+    fake.add(["baseline", "dropout"])
+    fake.write()
+    seeds = range(5)
+    other = {seed: 0.5 + 0.1 * seed for seed in seeds}
+    gap = {seed: 0.05 + 0.001 * (seed % 3) for seed in seeds}
+    leave(fake, "dropout", "noise", lambda _: {"a": np.ones(1)}, lambda s: {name: other[s] - gap[s]}, seeds=5)
+    folder = [fake.outputs / "runs" / cell["line"]["cell"] / "evaluations" for cell in fake.of("dropout")]
+    for seed, each in enumerate(folder):
+        about = json.loads((each / "noise.json").read_text())
+        about["metrics"]["other"], about["headings"]["other"] = other[seed], ["other", unit]
+        (each / "noise.json").write_text(json.dumps(about))
+    one, two = judge_claims(read(fake.write(), fake.outputs))
+    values = np.array([-gap[seed] * shown for seed in seeds])
+    half = stats.t.ppf((1 + 0.95**0.5) / 2, 4) * values.std(ddof=1) / 5**0.5  # two claims, by Šidák
+    assert one.comparison.mean == pytest.approx(values.mean())
+    assert one.comparison.ci95 == pytest.approx((values.mean() - half, values.mean() + half))
+    assert (one.outcome, two.outcome) == ("holds", "holds")
 
 
 def protocols(fake, claims, source="Ghiasi et al., 2018", **published):

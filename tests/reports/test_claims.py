@@ -36,6 +36,17 @@ def test_a_claim_may_name_a_metric_of_an_evaluation_or_of_the_result():
         parse_claims(texts, ROWS, ["cam"])
 
 
+def test_a_difference_of_metrics_may_be_claimed_of_one_row():
+    texts = ["drop_path > -0.5 in mc/acc_64 - mc/acc", "drop_path - baseline > 0 in mc/acc_64 - test/acc_last"]
+    one, two = parse_claims(texts, ROWS, ["mc"])
+    assert one.weights == (("drop_path", 1),) and one.pair is None and one.metric == "mc/acc_64 - mc/acc"
+    assert two.pair == ("drop_path", "baseline") and two.metric == "mc/acc_64 - test/acc_last"
+    with pytest.raises(UserError, match="other/acc is of no evaluation"):
+        parse_claims(["drop_path > 0 in mc/acc_64 - other/acc"], ROWS, ["mc"])
+    with pytest.raises(UserError, match="its weights sum to 1"):
+        parse_claims(["drop_path > 0 in mc/acc_64"], ROWS, ["mc"])
+
+
 @pytest.mark.parametrize(
     ("texts", "message"),
     [

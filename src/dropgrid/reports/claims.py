@@ -1,7 +1,8 @@
 """Claims that an ablation states before it trains: `dropblock - baseline > 0`, `(a - b) - (c - d) < 0`.
 
 They are about the headline, or about what they name: `cutout - dropout > 0 in noise/gaussian_noise_0.2`, a metric of an
-evaluation that the ablation asks for (`evaluate:`), or of a result (`train/acc`).
+evaluation that the ablation asks for (`evaluate:`), or of a result (`train/acc`). A difference of two metrics may be
+claimed of one row: `dropout > 0 in monte_carlo/acc_64 - monte_carlo/acc_1`.
 """
 
 import re
@@ -10,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.reports.comparisons import PHASES
+from dropgrid.reports.comparisons import PHASES, metrics_of
 from dropgrid.reports.linear_combinations import Weights, parse_weights
 
-FORM = re.compile(r"(?P<formula>.+) (?P<sign>[<>]) (?P<bound>[-+]?\d+(?:\.\d+)?)(?: in (?P<metric>\S+))?")
+FORM = re.compile(r"(?P<formula>.+) (?P<sign>[<>]) (?P<bound>[-+]?\d+(?:\.\d+)?)(?: in (?P<metric>\S+(?: - \S+)?))?")
 PAIR = re.compile(r"(?P<one>.+?) - (?P<other>.+)")
 
 
@@ -21,7 +22,7 @@ PAIR = re.compile(r"(?P<one>.+?) - (?P<other>.+)")
 class Claim:
     """The statement that a combination of the rows' means is above (`>`) or below (`<`) a bound.
 
-    The bound is in the unit of `metric`, points of a share; None stands for the headline.
+    The bound is in the unit of `metric` (or of a difference of two), points of a share; None stands for the headline.
     """
 
     text: str
@@ -64,14 +65,14 @@ def parse_claims(texts: Any, rows: Collection[str], evaluations: Collection[str]
                 f"claim {text!r} is not of the form 'ROW - ROW > NUMBER' (or <; or another sum of rows, with + - and "
                 "parentheses), the number in points, or 'ROW - ROW > NUMBER in EVALUATION/METRIC'"
             )
-        pair = PAIR.fullmatch(match["formula"])
+        pair, metrics = PAIR.fullmatch(match["formula"]), metrics_of(match["metric"] or "")
         if pair and pair["one"] in rows and pair["other"] in rows:
             combined: Weights = ((pair["one"], 1), (pair["other"], -1))
         else:
-            combined = parse_weights(match["formula"], rows, f"claim {text!r}")
-        metric = match["metric"]
-        if metric and evaluations is not None and re.split(r"[/\[]", metric)[0] not in {*evaluations, *PHASES}:
-            there = ", ".join(sorted(evaluations)) or "none"
-            raise UserError(f"claim {text!r}: {metric} is of no evaluation; evaluations are: {there}")
-        found.append(Claim(str(text), combined, match["sign"], float(match["bound"]), metric))
+            combined = parse_weights(match["formula"], rows, f"claim {text!r}", contrast=len(metrics) == 1)
+        for metric in metrics if match["metric"] and evaluations is not None else ():
+            if re.split(r"[/\[]", metric)[0] not in {*(evaluations or ()), *PHASES}:
+                there = ", ".join(sorted(evaluations or ())) or "none"
+                raise UserError(f"claim {text!r}: {metric} is of no evaluation; evaluations are: {there}")
+        found.append(Claim(str(text), combined, match["sign"], float(match["bound"]), match["metric"]))
     return found

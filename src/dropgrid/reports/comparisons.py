@@ -50,8 +50,7 @@ def compare_rows(
         images = [combined_images_variance(right, ((a, 1), (b, -1)), (a, b) in unpaired) for a, b in pairs]
     values = {name: values_by_seed(cells, metric) for name, cells in rows.items()}
     found = compare_pairs(values, pairs, images, alpha, family, unpaired)
-    most = highest(rows, metric)
-    return [each and clip_intervals(each, most, most) for each in found]
+    return [each and clip_intervals(each, rows, metric, (1, -1)) for each in found]
 
 
 def compare_row_combinations(
@@ -61,17 +60,27 @@ def compare_row_combinations(
     right = correct_by_row(rows, metric) if combinations else None
     values = {name: values_by_seed(cells, metric) for name, cells in rows.items()}
     found = compare_combinations(values, right, combinations, alpha, family)
-    most = highest(rows, metric)
     return [
-        each and clip_intervals(each, *(most * sum(max(0, sign * weight) for _, weight in weights) for sign in (-1, 1)))
+        each and clip_intervals(each, rows, metric, [weight for _, weight in weights])
         for each, weights in zip(found, combinations, strict=True)
     ]
 
 
-def clip_intervals(found: Comparison, least: float, most: float) -> Comparison:
-    """Return a comparison with its intervals cut to [-least, most], the possible range of the difference."""
-    ends: list[Interval] = [clip_interval(each, -least, most) for each in (found.ci95, found.inner)]
+def clip_intervals(found: Comparison, rows: Rows, metric: str, weights: Sequence[int]) -> Comparison:
+    """Return a comparison with its intervals cut to what a combination of the metric by these weights can be."""
+    most = highest(rows, metric)
+    if math.isinf(most):
+        return found
+    lowest = -most if len(metrics_of(metric)) > 1 else 0.0
+    low = sum(min(weight * lowest, weight * most) for weight in weights)
+    high = sum(max(weight * lowest, weight * most) for weight in weights)
+    ends: list[Interval] = [clip_interval(each, low, high) for each in (found.ci95, found.inner)]
     return replace(found, ci95=ends[0], inner=ends[1])
+
+
+def metrics_of(metric: str) -> list[str]:
+    """Return the metrics of a difference of two, `one - other`, or the one metric."""
+    return metric.split(" - ")
 
 
 def all_have_metric(cells: Sequence[Cell], metric: str) -> bool:
@@ -89,7 +98,11 @@ def values_by_seed(cells: Sequence[Cell], metric: str) -> dict[int, float]:
 
 
 def shown_value(cell: Cell, metric: str) -> float | None:
-    """Return a metric of a cell as it is shown; None if it was not measured."""
+    """Return a metric of a cell, or a difference of two, as it is shown; None if it was not measured."""
+    parts = metrics_of(metric)
+    if len(parts) > 1:
+        one, other = (shown_value(cell, each) for each in parts)
+        return None if one is None or other is None else one - other
     value = cell.value(metric)
     if value is not None:
         return value if metric in NATS else to_percent(value)
@@ -103,7 +116,8 @@ def is_of_result(metric: str) -> bool:
 
 
 def highest(rows: Rows, metric: str) -> float:
-    """Return the highest value that a metric can have: 100 of a share, else infinity."""
+    """Return the highest value that a metric, or a difference of two, can have: 100 of a share, else infinity."""
+    metric = metrics_of(metric)[0]
     if is_of_result(metric):
         return math.inf if metric in NATS else FULL
     found = next((each for cells in rows.values() for cell in cells if (each := cell.evaluations.get(metric))), None)

@@ -6,13 +6,13 @@ from collections.abc import Collection
 from dropgrid.errors import UserError
 
 Weights = tuple[tuple[str, int], ...]
-"""(row, its integer weight), in the order of the formula; the weights sum to 0."""
+"""(row, its integer weight), in the order of the formula; of a contrast they sum to 0."""
 
 END = re.compile(r"\s+[+-](?:\s|$)|[()]|\s*$")
 """The end of a text that is no row's name."""
 
 
-def parse_weights(formula: str, rows: Collection[str], where: str) -> Weights:
+def parse_weights(formula: str, rows: Collection[str], where: str, contrast: bool = True) -> Weights:
     """Return the weight of each row in a sum of rows with + - and parentheses, without rows that cancel out.
 
     A row's name may contain spaces, signs and parentheses: the longest name that fits is taken, and it must end before
@@ -20,9 +20,10 @@ def parse_weights(formula: str, rows: Collection[str], where: str) -> Weights:
 
     Args:
         where: the beginning of error messages: the formula's owner.
+        contrast: whether the weights must sum to 0.
 
     Raises:
-        UserError: the formula is invalid, names an unknown row, or its weights do not sum to 0.
+        UserError: the formula is invalid, names an unknown row, or its weights do not sum to 0 and should.
     """
     names = sorted(rows, key=len, reverse=True)
     found: dict[str, int] = {}
@@ -63,7 +64,7 @@ def parse_weights(formula: str, rows: Collection[str], where: str) -> Weights:
         raise wrong("it ends where a row should stand")
     if len(signs) > 1:
         raise wrong("a ( is not closed")
-    if sum(found.values()):
+    if sum(found.values()) and contrast:
         raise wrong(f"its weights sum to {sum(found.values())}, a contrast's to 0")
     if not any(found.values()):
         raise wrong("its rows cancel out")
