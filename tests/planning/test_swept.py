@@ -38,6 +38,19 @@ def test_zipped_keys_go_together_and_the_rest_multiplies():
     assert swept(*found.texts).combinations("abcd") == found.combinations("abcd"), "what is printed means the same"
 
 
+def test_a_semicolon_in_quotes_is_part_of_a_value_and_other_letters_need_no_quotes():
+    found = swept("zip(a='x;y',z; b=1,2)")
+    assert found.combinations("ab") == [{"a": '"x;y"', "b": "1"}, {"a": "z", "b": "2"}]
+    line = read_command_line(["-m", "zip(a=größer,kleiner; b=1,2)"])
+    assert [*Swept(line.overrides)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("texts", [["zip(a=1,2; a=3,4)"], ["a=1,2", "zip(b=3,4; a=5,6)"], ["a=1,2", "a=3,4"]])
+def test_a_key_that_is_swept_twice_is_refused(texts):
+    with pytest.raises(UserError, match="a is swept twice"):
+        swept(*texts)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -46,6 +59,7 @@ def test_zipped_keys_go_together_and_the_rest_multiplies():
         ("zip()", r"write zip\(key=a,b; other=c,d\)"),
         ("zip(a=1,2; b)", r"write zip\("),
         ("zip(seed=0,1; a=1,2)", "seeds are not zipped"),
+        ("zip(a=1,2; +seed=0,1)", "seeds are not zipped"),
     ],
 )
 def test_what_cannot_be_zipped_is_refused(text, says):

@@ -108,7 +108,7 @@ def read_command_line(given: Sequence[str]) -> CommandLine:
     """
     options = parse_flags(given)
     named = [f"+{each}" if each.startswith("ablation=") else each for each in options.overrides]
-    typed = [expand_home(each) for each in unzipped(named)]
+    typed = [expand_home(each) for each in unzipped(named, expand_home)]
     sweeps = options.multirun or any(each.startswith(SWEEPS) for each in typed)
     return CommandLine(options, typed, sweeps=not shows(options) and sweeps)
 

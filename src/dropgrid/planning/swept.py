@@ -1,7 +1,7 @@
 """What a command sweeps: keys of several values, in every combination, or zipped, one by one."""
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import product
 from math import prod
 
@@ -11,11 +11,17 @@ from dropgrid.errors import UserError
 from dropgrid.planning.overrides import check_count, parse_override, values_of
 
 ZIP = re.compile(r"zip\((.*)\)", re.DOTALL)
+PART = re.compile(r"""(?:'[^']*'|"[^"]*"|[^;])+""")
+"""What stands between the semicolons of a zip; those in quotes are values."""
+
 TAG = re.compile(r"zip\d+")
 
 
-def unzipped(texts: Sequence[str]) -> list[str]:
+def unzipped(texts: Sequence[str], expand: Callable[[str], str] = str) -> list[str]:
     """Return overrides with each `zip(a=1,2; b=3,4)` as two, `a=tag(zip1,choice(1,2))` and `b=…`: as Hydra reads them.
+
+    Args:
+        expand: called with each of these two, before it is read.
 
     Raises:
         UserError: a zip of a key with one value, or of keys with different counts of values.
@@ -23,14 +29,14 @@ def unzipped(texts: Sequence[str]) -> list[str]:
     found: list[str] = []
     for number, text in enumerate(texts, 1):
         zipped = ZIP.fullmatch(text.strip())
-        parts = [each.strip() for each in zipped[1].split(";")] if zipped else []
+        parts = [each.strip() for each in PART.findall(zipped[1]) or [""]] if zipped else []
         tagged = []
         for part in parts:
             key, _, value = part.partition("=")
-            if not key or not value or key == "seed":
+            if not key or not value or key.strip().lstrip("+") == "seed":
                 raise UserError(f"{text}: write zip(key=a,b; other=c,d); seeds are not zipped")
             sweep = value if re.match(r"(choice|range|glob)\(", value) else f"choice({value})"
-            tagged.append(f"{key}=tag(zip{number},{sweep})")
+            tagged.append(expand(f"{key}=tag(zip{number},{sweep})"))
         counts = [len(values_of(parse_override(each))) for each in tagged]
         if tagged and (len({*counts}) > 1 or counts[0] < 2):
             each = ", ".join(f"{part.partition('=')[0]} has {count}" for part, count in zip(parts, counts, strict=True))
@@ -44,9 +50,15 @@ class Swept:
 
     Args:
         overrides: each of several values; those of one tag `zip…` go together.
+
+    Raises:
+        UserError: two of one key.
     """
 
     def __init__(self, overrides: Sequence[Override]):
+        keys = [str(each.get_key_element()) for each in overrides]
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            raise UserError(f"{twice} is swept twice; give all its values at once, as in {twice}=a,b")
         self.values = {str(each.get_key_element()): values_of(each) for each in overrides}
         groups: dict[str, list[str]] = {}
         for key, each in zip(self.values, overrides, strict=True):
