@@ -36,6 +36,15 @@ def test_load_gives_a_line_a_cell_whatever_its_status(fake):
     assert frame.loc[1, "failure"] == "ValueError: loss is not finite at step 31"
 
 
+def test_a_metric_of_the_name_of_a_column_of_ours_replaces_none(fake):
+    cell = fake.add(["baseline"], seeds=1, factors={"optimizer.lr": "0.1"}).cells[0]
+    cell["result"]["metrics"] |= {"seed": 77.0, "steps": 3.0, "factor:optimizer.lr": 5.0}
+    frame = load(fake.write(), fake.outputs)
+    assert frame.loc[0, ["seed", "factor:optimizer.lr"]].tolist() == [0, "0.1"]
+    assert frame.loc[0, ["metric:seed", "metric:steps", "metric:factor:optimizer.lr"]].tolist() == [77.0, 3.0, 5.0]
+    assert frame.loc[0, "steps"] == cell["result"]["steps"]
+
+
 def test_load_names_keep_prob_and_drop_prob_and_what_was_dropped(fake):
     frame = load(fake.add(["baseline", "spatial_dropout"], seeds=1).write(), fake.outputs)
     sites = fake.cells[1]["result"]["treatment"]["sites"]

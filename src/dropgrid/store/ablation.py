@@ -144,7 +144,8 @@ def load(name: str, outputs: Path | str | None = None) -> "DataFrame":
     parameters; seconds and train_seconds; keep_prob, drop_prob; drop_nominal, drop_expected and drop_realised (the
     dose: means over the sites that drop, weighted by their elements); noise_std; moved_expected and moved_realised (the
     share of what is moved by over 1 σ, means over the sites of Gaussian noise);
-    flagged; device, capability (the instruction set), source; failure.
+    flagged; device, capability (the instruction set), source; failure. A metric of one of these names is
+    `metric:<name>`.
     What a cell does not have yet is NaN or None.
 
     Raises:
@@ -158,12 +159,10 @@ def load(name: str, outputs: Path | str | None = None) -> "DataFrame":
 def dataframe_line(cell: Cell) -> dict[str, Any]:
     """Return one line of `load`."""
     keep_prob = cell.keep_prob
-    line: dict[str, Any] = {"row": cell.row}
-    line |= {f"factor:{key}": value for key, value in cell.factors.items()}
-    line |= {"seed": cell.seed, "cell": cell.id, "status": cell.status}
-    line |= cell.found("metrics")
-    line |= {name: each.value for name, each in cell.evaluations.items()}
-    line |= {key: (cell.result or {}).get(key) for key in ("best_epoch", "epochs", "steps", "parameters")}
+    first: dict[str, Any] = {"row": cell.row}
+    first |= {f"factor:{key}": value for key, value in cell.factors.items()}
+    first |= {"seed": cell.seed, "cell": cell.id, "status": cell.status}
+    line = {key: (cell.result or {}).get(key) for key in ("best_epoch", "epochs", "steps", "parameters")}
     line |= {"seconds": cell.found("timing").get("total_seconds")}
     line |= {"train_seconds": cell.found("timing").get("train_seconds")}
     line |= {"keep_prob": keep_prob, "drop_prob": None if keep_prob is None else 1 - keep_prob}
@@ -174,4 +173,6 @@ def dataframe_line(cell: Cell) -> dict[str, Any]:
     line |= {"flagged": ", ".join(cell.found("treatment").get("flagged") or [])}
     line |= {key: cell.found("provenance").get(key) for key in ("device", "capability", "source")}
     line["failure"] = f"{cell.failure.get('class')}: {cell.failure.get('message')}" if cell.failure else None
-    return line
+    numbers = {**cell.found("metrics"), **{name: each.value for name, each in cell.evaluations.items()}}
+    taken = first.keys() | line.keys()  # a function may give its numbers any name
+    return {**first, **{f"metric:{name}" if name in taken else name: numbers[name] for name in numbers}, **line}
