@@ -126,10 +126,15 @@ def import_path(axis: str, node: Mapping[str, Any]) -> object:
 def by_option(axis: str, node: Any) -> Any:
     """Return a composed node, and the nodes within it, as a cell's config has them: `option` for `_target_`.
 
-    A node that `locate` would refuse stays as it is, for `locate` to say why.
+    A node that `locate` would refuse stays as it is, for `locate` to say why; so do those of a function's config.
+
+    Raises:
+        UserError: a constructor's argument has the name `option`.
     """
-    if not isinstance(node, Mapping):
+    if not isinstance(node, Mapping) or axis.startswith("task.function."):
         return node
+    if "_target_" in node and "option" in node:
+        raise UserError(f"{axis}.option cannot be set: the name is dropgrid's own; give the key another name")
     whole = axis_of(axis) == "task"  # what is within it is its own: `task.datamodule.data` is no data set of ours
     mounts = {key: key if key in ROOMS and not whole else f"{axis}.{key}" for key in node if key not in OWN_KEYS}
     values = {key: by_option(mount, node[key]) for key, mount in mounts.items()}

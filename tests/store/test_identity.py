@@ -7,9 +7,11 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import pytest
 from option_nodes import option_node
 
 from dropgrid import instantiate
+from dropgrid.errors import UserError
 from dropgrid.instantiate import by_option
 from dropgrid.planning.compose import group_options, hydra_context
 from dropgrid.store import identity
@@ -124,6 +126,27 @@ def test_a_renamed_module_changes_no_id(monkeypatch):
 def test_what_would_be_refused_keeps_its_path():
     node = {"_target_": "os.system", "command": "x"}
     assert divide({"regularizer": node})[0]["regularizer"] == node
+
+
+def test_what_is_in_a_functions_config_stays_as_it_is():
+    own = {"_target_": "dropgrid.tasks.function.Function", "option": "x", "_partial_": True}
+    config, _ = divide(
+        {"seed": 0, "trainer": {}, "task": {**FUNCTION, "function": {**FUNCTION["function"], "own": own}}}
+    )
+    assert config["task"]["function"]["own"] == own
+
+
+def test_an_argument_named_option_is_refused_and_not_lost():
+    node = {**FUNCTION["function"], "option": "a"}
+    with pytest.raises(UserError, match=r"task\.function\.option cannot be set"):
+        divide({"seed": 0, "trainer": {}, "task": {**FUNCTION, "function": node}})
+
+
+FUNCTION: dict[str, Any] = {
+    "_target_": "dropgrid.tasks.function.Function",
+    "function": {"_target_": "my_lab.fit"},
+    "metric": "accuracy",
+}
 
 
 def test_a_key_added_later_changes_an_id_only_where_it_says_something_new(monkeypatch):
