@@ -34,7 +34,19 @@ def refuse(cell, folder):
 
 
 def leave(cell, folder):
-    sys.exit(cell.get("exit", 7))
+    sys.exit(7)
+
+
+def leave_as_if_lost(cell, folder):
+    sys.exit(6)
+
+
+def end(cell, folder):
+    os._exit(cell.get("exit", 6))
+
+
+def interrupt(cell, folder):
+    raise KeyboardInterrupt
 
 
 def die(cell, folder):

@@ -66,7 +66,7 @@ def test_one_whose_socket_was_removed_is_left_to_its_cells_and_another_started(t
 
 
 def test_a_process_that_exits_with_255_by_itself_is_no_dead_forkserver(tmp_path):
-    outcome = supervise({**CELL, "exit": 255}, tmp_path, trains.leave)
+    outcome = supervise({**CELL, "exit": 255}, tmp_path, trains.end)
     assert outcome.failure == "Exit: ended with exit code 255 and no result"
 
 

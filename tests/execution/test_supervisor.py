@@ -37,7 +37,10 @@ def test_a_finished_cell_is_skipped(tmp_path):
     [
         (trains.fail, "RuntimeError", "the last line says why"),
         (trains.refuse, "UserError", "that cannot be"),
-        (trains.leave, "Exit", "ended with exit code 7 and no result"),
+        (trains.leave, "Exit", "sys.exit(7) was called"),
+        (trains.leave_as_if_lost, "Exit", "sys.exit(6) was called"),
+        (trains.end, "Exit", "ended with exit code 6 and no result"),
+        (trains.interrupt, "KeyboardInterrupt", "KeyboardInterrupt"),
         (trains.die, "SIGKILL", "killed by SIGKILL (the system does this when memory runs out)"),
         (trains.crash, "SIGSEGV", "killed by SIGSEGV"),
         (trains.do_nothing, "Exit", "ended with exit code 0 and no result"),

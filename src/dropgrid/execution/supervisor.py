@@ -175,7 +175,8 @@ class Supervisor:
             ended = self.watch(child)
         finally:
             end(child, GRACE if ended == "stopped" else 0.0, self.stop.at_once, self.lease.beat)
-        if child.exitcode == LOST or not self.lease.mine():  # what is in the folder now is another's
+        lost = child.exitcode == LOST and not self.lease.scratch.exists()  # a stranger's code may end with any number
+        if lost or not self.lease.mine():  # what is in the folder now is another's
             return "busy"
         self.run.state.unlink(missing_ok=True)
         without_home_path(self.run.log)

@@ -77,7 +77,9 @@ def enter(
     except Lost as error:
         print(error, flush=True)
         leave(LOST)
-    except Exception as error:
+    except BaseException as error:  # code of one's own may call sys.exit, with any number
+        if isinstance(error, SystemExit) and error.code == STOPPED:  # it was asked to stop
+            leave(STOPPED)
         kind, message = classify(error)
         try:
             write_json(place.failure, {"class": kind, "message": message, "log": place.log.name})
@@ -87,8 +89,6 @@ def enter(
         except OSError:
             os._exit(DISK_FULL)
         leave(FAILED)
-    except SystemExit as end:  # it was asked to stop
-        leave(end.code if isinstance(end.code, int) else FAILED)
 
 
 def leave(code: int) -> NoReturn:
@@ -113,11 +113,13 @@ def keep_memory() -> None:
     mallopt(M_TRIM_THRESHOLD, -1)  # nor is the heap ever cut
 
 
-def classify(error: Exception) -> tuple[str, str]:
+def classify(error: BaseException) -> tuple[str, str]:
     """Return the class of a failure, by which it is retried, and its last line.
 
-    `DiskFull`, `OutOfMemory`, `UserError`, else the exception's own name.
+    `DiskFull`, `OutOfMemory`, `UserError`, `Exit`, else the exception's own name.
     """
+    if isinstance(error, SystemExit):
+        return "Exit", tilde(f"sys.exit({error.code!r}) was called")
     kind = type(error).__name__
     message = tilde((str(error).strip() or kind).splitlines()[-1])
     causes = [error, *filter(None, (error.__cause__, error.__context__))]
