@@ -117,6 +117,21 @@ def measured(label):
     return json.dumps({"evaluate": label, "metrics": {}})
 
 
+def test_what_a_training_of_ones_own_wrote_comes_whole_and_its_links_stay(theirs, ours, capsys):
+    theirs.add(["baseline"], seeds=1).write()
+    own = run(theirs, 0) / "own"
+    for name in ("checkpoints/last.ckpt", ".cache/lease", "state.json"):
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).write_text(name)
+    (own / "checkpoints" / "newest").symlink_to("last.ckpt")
+    (own / "latest").symlink_to("checkpoints")
+    code, _, err = merge(theirs, ours, capsys, "--yes")
+    assert code == 0 and not err
+    found = ours.outputs / "runs" / run(theirs, 0).name / "own"
+    names = sorted(str(path.relative_to(found)) for path in found.rglob("*") if not path.is_dir())
+    assert names == [".cache/lease", "checkpoints/last.ckpt", "state.json"]
+
+
 def test_evaluations_that_ours_lacks_are_added(theirs, ours, capsys):
     for fake in (theirs, ours):
         fake.add(["baseline"], seeds=1).write()

@@ -85,16 +85,24 @@ def import_under_lease(theirs: Path, ours: Path, held: Lease) -> str:
 
 
 def copy_files(theirs: Path, target: Path) -> None:
-    """Copy a folder's files, durably; a link, which no cell has, could lead to any file of this machine."""
+    """Copy a folder's files, durably; a link, which no cell has, could lead to any file of this machine.
+
+    In the folder of a training of one's own all is its own, by whatever name; of links there, only they are left out.
+    """
+    own = str(RunFolder(theirs).own)
     for place, folders, files in os.walk(theirs):
+        folders[:] = [name for name in folders if os.path.join(place, name) != own or os.path.islink(own)]
         for name in (*folders, *files):
             if os.path.islink(os.path.join(place, name)):
                 raise UserError(f"{os.path.join(place, name)} is a link, which no cell has; nothing of it was merged")
     for place, folders, files in os.walk(theirs):
-        folders[:] = [name for name in folders if is_imported(name)]
+        inside = place == own or place.startswith(own + os.sep)
+        folders[:] = [name for name in folders if inside or is_imported(name)]
         there = target / Path(place).relative_to(theirs)
         make_folder(there)
-        for name in filter(is_imported, files):
+        for name in files:
+            if os.path.islink(os.path.join(place, name)) or not (inside or is_imported(name)):
+                continue
             try:
                 copy_file(Path(place, name), there / name)
             except (OSError, UserError) as error:
