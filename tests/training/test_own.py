@@ -1,9 +1,11 @@
 """Trainings of strangers' own: a function, a LightningModule and its data, as cells of a sweep."""
 
+import errno
 import json
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import in_process
@@ -11,12 +13,15 @@ import pytest
 import yaml
 from pytorch_lightning import Callback
 
-from dropgrid.errors import UserError
+from dropgrid.errors import LOST, UserError
+from dropgrid.files import Lost
 from dropgrid.instantiate import VARIABLE, read_targets
 from dropgrid.planning.plan import cells, plans
 from dropgrid.store.ablation import load
 from dropgrid.store.identity import cell_id
 from dropgrid.store.layout import RunFolder
+from dropgrid.tasks.function import Function
+from dropgrid.training import own
 from dropgrid.training.train import train
 
 ROOT, HERE = Path(__file__).parents[2], Path(__file__).parent
@@ -159,6 +164,12 @@ def test_what_a_function_gives_must_be_numbers(gives, says, tmp_path):
         trained([*line, "task.metric=accuracy"], tmp_path / "cell")
 
 
+def test_a_number_too_large_is_named(tmp_path):
+    about = {"function": {}, "metric": "a", "unit": "%", "lower_is_better": False, "chosen_by": None}
+    with pytest.raises(ValueError, match="a must be a number, got 1000"):
+        Function(**about).named({"a": 10**400})
+
+
 def test_a_number_that_is_not_finite_is_null_and_the_cell_diverged(tmp_path):
     line = ["task=function", "+task.function._target_=own_code.give", "+task.function.gives={accuracy: nan, loss: 2}"]
     result = trained([*line, "task.metric=accuracy"], tmp_path / "cell")
@@ -190,6 +201,33 @@ class Break(Callback):
     def on_train_batch_end(self, trainer, module, *_):
         if trainer.current_epoch == self.epoch:
             raise KeyboardInterrupt
+
+
+def test_a_function_whose_cell_another_has_taken_over_ends(tmp_path, monkeypatch):
+    ended = []
+
+    def lost(*_, **__):
+        raise Lost("another has it")
+
+    monkeypatch.setattr(own, "write_json", lost)
+    monkeypatch.setattr(own.os, "_exit", ended.append)
+    with own.beating(RunFolder(tmp_path), 60):
+        pass
+    assert ended == [LOST]
+
+
+def test_a_sign_of_life_that_cannot_be_written_is_not_the_last(tmp_path, monkeypatch):
+    tried, twice = [], threading.Event()
+
+    def full(*_, **__):
+        tried.append(1)
+        if len(tried) > 1:
+            twice.set()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(own, "write_json", full)
+    with own.beating(RunFolder(tmp_path), 0.01):
+        assert twice.wait(10)
 
 
 @pytest.mark.parametrize("more", [[], ["+task.datamodule.generator=true"]], ids=["global", "of the loader"])

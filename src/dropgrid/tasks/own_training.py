@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from dropgrid import checks
+from dropgrid.errors import shortened
 from dropgrid.tasks.description import TaskDescription
 
 
@@ -53,8 +54,8 @@ class AbstractOwnTraining(ABC):
         for name, value in numbers.items():
             try:
                 found[str(name)] = float(value)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{name} must be a number, got {value!r}") from error
+            except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+                raise ValueError(f"{name} must be a number, got {shortened(repr(value))}") from error
         for key, name in (("metric", self.metric), ("chosen_by", self.chosen_by)):
             if name and name not in found:
                 raise ValueError(f"task.{key}={name} is none of its numbers: {', '.join(found) or 'there are none'}")

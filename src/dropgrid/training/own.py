@@ -4,6 +4,7 @@ A function is called once; what it wrote to its folder in an attempt that was ki
 is checkpointed at the ends of epochs, with the state of every random generator, and goes on from there.
 """
 
+import os
 import shutil
 import sys
 import threading
@@ -23,8 +24,8 @@ from torch import Tensor
 
 from dropgrid.callbacks.epochs import Epochs, numbers_of
 from dropgrid.callbacks.heartbeat import SECONDS_BETWEEN, Heartbeat, sign_of_life
-from dropgrid.errors import UserError, one_line
-from dropgrid.files import make_folder, write_atomically
+from dropgrid.errors import LOST, UserError, one_line
+from dropgrid.files import Lost, make_folder, write_atomically
 from dropgrid.instantiate import instantiate
 from dropgrid.loggers.logger import AbstractLogger
 from dropgrid.loggers.summary import summarize_result
@@ -118,7 +119,12 @@ def beating(run: RunFolder, every: float) -> Iterator[None]:
 
     def beat() -> None:
         while True:
-            write_json(run.state, sign_of_life("training"), durable=False)
+            try:
+                write_json(run.state, sign_of_life("training"), durable=False)
+            except Lost:  # the function would go on writing beside whoever has the cell now
+                os._exit(LOST)
+            except OSError:  # a full disk, too many open files: the next one may succeed
+                pass
             if over.wait(every):
                 return
 
