@@ -10,6 +10,7 @@ from pathlib import Path
 
 import in_process
 import pytest
+import torch
 import yaml
 from pytorch_lightning import Callback
 
@@ -230,6 +231,15 @@ def test_a_sign_of_life_that_cannot_be_written_is_not_the_last(tmp_path, monkeyp
         assert twice.wait(10)
 
 
+def test_numbers_of_a_later_epoch_and_of_the_names_of_ours_cost_no_training(tmp_path):
+    line = [each.replace("own_code.Module", "own_code.LogsLater") for each in MODULE]
+    found = trained(line, tmp_path / "cell")
+    lines = (tmp_path / "cell" / "metrics.csv").read_text().splitlines()
+    assert lines[0].split(",")[:2] == ["epoch", "step"] and "later" in lines[0].split(",")
+    assert [each.split(",")[:2] for each in lines[1:]] == [["0", "6"], ["1", "12"], ["2", "18"]]
+    assert found["metrics"]["later"] == 2.0
+
+
 @pytest.mark.parametrize("more", [[], ["+task.datamodule.generator=true"]], ids=["global", "of the loader"])
 def test_a_module_that_was_interrupted_goes_on_with_the_same_bits(more, tmp_path):
     """Dropout, noise, the order of the data, Adam and a schedule by epoch; also with a generator of the loader."""
@@ -244,6 +254,22 @@ def test_a_module_that_was_interrupted_goes_on_with_the_same_bits(more, tmp_path
     assert {**resumed, "timing": 0, "provenance": 0} == {**alone, "timing": 0, "provenance": 0}
     for name in ("last.safetensors", "metrics.csv"):
         assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "stopped" / name).read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")
+def test_a_module_may_keep_checkpoints_of_its_own(tmp_path):
+    line = [each.replace("own_code.Module", "own_code.KeepsItsBest") for each in MODULE]
+    line.append("sweep.checkpoint.steps=6")
+    alone = trained(line, tmp_path / "alone")
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        trained(line, tmp_path / "stopped", [Break(2)])
+    (tmp_path / "stopped" / "metrics.csv").unlink()
+    resumed = trained(line, tmp_path / "stopped")
+    assert resumed["provenance"]["attempts"][-1]["step"] == 12 and resumed["weights"] == alone["weights"]
+    (kept,) = (tmp_path / "stopped" / "own").rglob("best.ckpt")
+    found = torch.load(kept, weights_only=False)
+    assert "hyper_parameters" in found, "it is whole"
+    assert found["loops"]["fit_loop"]["epoch_progress"]["current"]["ready"] == found["epoch"] + 1
 
 
 def test_a_checkpoint_that_cannot_be_loaded_is_passed_over(tmp_path):

@@ -167,9 +167,15 @@ def due_by_clock(minutes: float | None, last: float, writing: float) -> bool:
 
 
 class IntoFile(TorchCheckpointIO):
-    """Writes into the open file that `trainer.save_checkpoint` is given: Lightning opens paths itself, and others."""
+    """Writes into the open file that `trainer.save_checkpoint` is given: Lightning opens paths itself, and others.
+
+    A path is written as Lightning does: it is that of a stranger's callback, such as ModelCheckpoint.
+    """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        if not hasattr(path, "write"):
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
         buffer = io.BytesIO()  # first: torch ends the process if the disk is full
         torch.save(checkpoint, buffer)
         path.write(buffer.getbuffer())

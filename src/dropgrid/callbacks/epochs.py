@@ -53,7 +53,7 @@ class Epochs(Checkpoint):
         self.rows: list[dict[str, float]] = []
         self.seconds, self.resumed_at, self.saved, self.writing = 0.0, 0, 0, 0.0
         self.random: dict[str, Any] | None = None
-        self.began = False
+        self.began, self.saving = False, False
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows, "random": self.random, "seconds": self.seconds + time.monotonic() - self.since}
@@ -64,6 +64,8 @@ class Epochs(Checkpoint):
             logger.resume(self.rows)
 
     def on_save_checkpoint(self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        if not self.saving:  # a stranger's callback does
+            return
         for key in [key for key in checkpoint if key.endswith("hyper_parameters")]:  # objects; the config has them
             del checkpoint[key]
         for progress in ("total", "current"):  # as between two epochs: that which begins is not begun
@@ -92,7 +94,8 @@ class Epochs(Checkpoint):
         self.heartbeat.beat()
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        row = {"epoch": trainer.current_epoch, "step": trainer.global_step, **numbers_of(trainer)}
+        place = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        row = {**place, **numbers_of(trainer), **place}  # a module may log numbers of these names
         self.rows.append(row)
         print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  step {trainer.global_step}", flush=True)
         for logger in self.loggers:
@@ -103,7 +106,11 @@ class Epochs(Checkpoint):
         self.random = random_state(generators(trainer))
         begin = time.monotonic()
         save: Callable[..., Any] = trainer.save_checkpoint  # into an open file, see IntoFile
-        path = checkpoints.write(self.place, trainer.global_step, self.stamp, save, self.passed_over)
+        self.saving = True
+        try:
+            path = checkpoints.write(self.place, trainer.global_step, self.stamp, save, self.passed_over)
+        finally:
+            self.saving = False
         print(f"checkpoint before epoch {trainer.current_epoch + 1}: {path.name}", flush=True)
         self.last, self.saved = time.monotonic(), trainer.global_step
         self.writing = self.last - begin

@@ -41,6 +41,7 @@ from dropgrid.training.result import finite, open_loggers, write_result
 from dropgrid.training.trainer import make_trainer
 
 warnings.filterwarnings("ignore", "The dataloader, .* does not have many workers")  # a cell has the cores it has
+warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # of an attempt before
 
 AUDITED = 2
 """Batches that pass through a module, after its training, to measure what its drop layers drop."""
