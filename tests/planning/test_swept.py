@@ -60,6 +60,7 @@ def test_a_key_that_is_swept_twice_is_refused(texts):
         ("zip(a=1,2; b)", r"write zip\("),
         ("zip(seed=0,1; a=1,2)", "seeds are not zipped"),
         ("zip(a=1,2; +seed=0,1)", "seeds are not zipped"),
+        ("zip(a=1,2; b=null,3)", "cannot read 'b=null,3': .* null cannot be zipped"),
     ],
 )
 def test_what_cannot_be_zipped_is_refused(text, says):

@@ -6,9 +6,10 @@ from itertools import product
 from math import prod
 
 from hydra.core.override_parser.types import Override, Sweep
+from hydra.errors import HydraException
 
 from dropgrid.errors import UserError
-from dropgrid.planning.overrides import check_count, parse_override, values_of
+from dropgrid.planning.overrides import check_count, parse_override, parse_text, values_of
 
 ZIP = re.compile(r"zip\((.*)\)", re.DOTALL)
 PART = re.compile(r"""(?:'[^']*'|"[^"]*"|[^;])+""")
@@ -37,6 +38,14 @@ def unzipped(texts: Sequence[str], expand: Callable[[str], str] = str) -> list[s
                 raise UserError(f"{text}: write zip(key=a,b; other=c,d); seeds are not zipped")
             sweep = value if re.match(r"(choice|range|glob)\(", value) else f"choice({value})"
             tagged.append(expand(f"{key}=tag(zip{number},{sweep})"))
+        for part, each in zip(parts, tagged, strict=False):
+            try:
+                parse_text(each)
+            except HydraException as error:
+                raise UserError(
+                    f"{text}: cannot read {part!r}: quote a value that holds =, ;, commas, brackets or quotes; "
+                    "null cannot be zipped"
+                ) from error
         counts = [len(values_of(parse_override(each))) for each in tagged]
         if tagged and (len({*counts}) > 1 or counts[0] < 2):
             each = ", ".join(f"{part.partition('=')[0]} has {count}" for part, count in zip(parts, counts, strict=True))
