@@ -45,6 +45,14 @@ def test_a_semicolon_in_quotes_is_part_of_a_value_and_other_letters_need_no_quot
     assert [*Swept(line.overrides)] == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    "text", ["name=a,b", "sweep.jobs=1,2", "zip(optimizer.lr=.1,.2; paths.outputs=a,b)", "logger=csv,wandb"]
+)
+def test_what_is_about_the_whole_sweep_is_not_swept(text):
+    with pytest.raises(UserError, match="has one value a sweep"):
+        plans([*TINY, text])
+
+
 @pytest.mark.parametrize("texts", [["zip(a=1,2; a=3,4)"], ["a=1,2", "zip(b=3,4; a=5,6)"], ["a=1,2", "a=3,4"]])
 def test_a_key_that_is_swept_twice_is_refused(texts):
     with pytest.raises(UserError, match="a is swept twice"):

@@ -97,10 +97,13 @@ class Planner:
         self.seed_values = [v for each in overrides if each.key_or_group == "seed" for v in values_of(each)]
         others = [each for each in overrides if each.key_or_group != "seed"]
         self.fixed = [without_sweep(each) for each in others if len(values_of(each)) == 1]
-        self.swept = Swept([each for each in others if len(values_of(each)) > 1])
+        several = [each for each in others if len(values_of(each)) > 1]
+        if whole := [key_of(each) for each in several if root_of(each) in (*ABOUT_THE_SWEEP, *PLACE)]:
+            raise UserError(f"{whole[0]} has one value a sweep; run the command once for each")
+        self.swept = Swept(several)
         plain = [each for each in self.fixed if not (each.is_add() or each.is_force_add() or each.is_delete())]
-        several = [f"{key}={value}" for key, values in self.swept.values.items() for value in values]
-        self.conditional = Conditional([*texts_of(plain), *several])
+        each_value = [f"{key}={value}" for key, values in self.swept.values.items() for value in values]
+        self.conditional = Conditional([*texts_of(plain), *each_value])
         self.resolved: dict[str, Any] = {}
         self.fingerprints = Fingerprints()
         self.composer = Composer()

@@ -112,10 +112,7 @@ def refuse_unread(config: Mapping[str, Any], overrides: Iterable[str]) -> None:
 
 
 def refuse_beside_match(match: Any, fixed: Sequence[str], swept: Sequence[str], tune: Any) -> None:
-    """Refuse what a command line asks beside `ablation.match`: a keep_prob, several doses, tuning (`sweep.tune`)."""
-    for key in swept:
-        if key.lstrip("+").startswith("ablation.match"):
-            raise UserError(f"{key.lstrip('+')} has one value a sweep; run the command once for each")
+    """Refuse what a command line asks beside `ablation.match`: a keep_prob, or tuning (`sweep.tune`)."""
     if match is None:
         return
     for key in (*fixed, *swept):
