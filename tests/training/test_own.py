@@ -102,6 +102,11 @@ def test_what_would_be_silently_off_is_refused(more, says):
         plans([*FUNCTION, "+task.function.base=0.5", *more])
 
 
+def test_a_swept_key_that_a_training_does_not_read_is_refused():
+    with pytest.raises(UserError, match=r"\+function.base=1 and \+function.base=2 would be one training"):
+        plans([*FUNCTION, "+task.function.base=0.5", "+function.base=1,2"])
+
+
 @pytest.fixture
 def ablation(allowed):
     """An ablation of one's own YAML: two rows of the function, each with settings to choose from."""

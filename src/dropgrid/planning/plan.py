@@ -129,7 +129,9 @@ class Planner:
         own = [[text for text in each if text in kept] for each, kept in zip(combinations, applied, strict=True)]
         found = {", ".join(each) or "run": each for each in own}
         name = self.sweep_name("" if self.swept or len(self.seed_list()) > 1 else "run")
-        return self.plan_cells(name, {"ablation": None}, found, self.swept.combinations(OF_THE_TEST_SET))
+        plan = self.plan_cells(name, {"ablation": None}, found, self.swept.combinations(OF_THE_TEST_SET))
+        ablation_rows.refuse_equal(plan.cells)
+        return plan
 
     def ablation(self, name: str, tuned: Tuned) -> Plan:
         """Return the rows of an ablation, in every combination of the factors swept on the command line, or the trials

@@ -14,6 +14,7 @@ from dropgrid.instantiate import ROOMS, axis_of
 from dropgrid.planning.compose import group_options, hydra_context
 from dropgrid.planning.overrides import check_count, key_of, parse_override, root_of
 from dropgrid.reports import claims, question
+from dropgrid.store.cell import Cell
 from dropgrid.store.identity import ABOUT_PLACE_IN
 from dropgrid.store.schemas import RULES
 from dropgrid.tasks.description import TRAINS_ITSELF, TaskDescription, task_option, trains_itself
@@ -108,6 +109,17 @@ def refuse_unread(config: Mapping[str, Any], overrides: Iterable[str]) -> None:
             raise UserError(
                 f"{text}: task={task.lower()} trains by itself and reads no {axis}; its own keys are task.…, such as "
                 f"task.{'function' if task == 'Function' else 'module'}.KEY"
+            )
+
+
+def refuse_equal(cells: Iterable[Cell]) -> None:
+    """Refuse rows of a sweep that a training of one's own could not tell apart: what is swept would be silently off."""
+    rows: dict[str, str] = {}
+    for cell in cells:
+        if trains_itself(cell.config) and (one := rows.setdefault(cell.id, cell.row)) != cell.row:
+            raise UserError(
+                f"{one} and {cell.row} would be one training: it reads nothing in which they differ; its own keys are "
+                "task.…, such as +task.function.KEY=a,b"
             )
 
 
