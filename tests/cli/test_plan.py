@@ -30,6 +30,11 @@ def command(*overrides, outputs):
     return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
 
 
+def test_a_launcher_that_is_swept_is_a_mistake_in_a_line(tmp_path):
+    done = in_process.command("plan", "-m", *TINY, "hydra/launcher=a,b", outputs=tmp_path)
+    assert done.returncode == 2 and "hydra/launcher=a,b" in done.stderr, done.stderr
+
+
 def finish(plan, accuracies):
     """Results of a plan's first cells, as if they had been trained."""
     for cell, accuracy in zip(plan.cells, accuracies, strict=False):

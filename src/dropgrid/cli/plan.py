@@ -65,7 +65,7 @@ def preview(line: CommandLine) -> int:
 
     with explained(line.overrides):
         check_command(replace(line, sweeps=True))  # it plans a sweep without -m too
-    with hydra_context(line):
+    with hydra_context(line), explained(line.overrides):
         made, assumption = planned(line)
         asks = requested_allocations(made, launcher_config(line.overrides))
     found = (
