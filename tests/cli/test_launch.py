@@ -55,6 +55,19 @@ def test_seeds_asked_for_earlier_stay_only_once_finished_and_of_the_same_rows(tm
     assert seeds() == [2, 2]  # other rows now
 
 
+def test_a_cell_that_failed_when_asked_for_again_is_told_though_its_old_result_is_there(monkeypatch):
+    (plan,) = plans([*TINY, "name=again", "sweep.rerun=all"])
+    (cell,) = plan.cells
+    cell.folder.mkdir(parents=True)
+    (cell.folder / "result.json").write_text('{"metrics": {}, "reproduce": ""}')
+    (cell.folder / "failure.json").write_text('{"class": "UserError", "message": "own is a link", "log": "log.txt"}')
+    seen = []
+    monkeypatch.setattr(launch, "show_results", lambda plan, failed: seen.append(failed) or 1)
+    assert launch.evaluate_and_report(plan, policy(plan), 1) == 1
+    (((_, ((_, why),)),),) = seen
+    assert why["message"] == "own is a link"
+
+
 def test_the_head_line_counts_what_is_finished_and_by_older_source(tmp_path):
     (plan,) = plans([*TINY, "regularizer=none,dropout", "name=older"])
     assert launch.heading(plan) == "older: 2 cells, 0 already finished"

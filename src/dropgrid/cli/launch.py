@@ -116,7 +116,7 @@ def run_plan(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
             console.print(line, soft_wrap=True, style="yellow")
         plan = more
         stopped = train_cells(plan, rules, engine, console)
-    code = evaluate_and_report(plan, engine.evaluation_jobs(plan), stopped)
+    code = evaluate_and_report(plan, rules, engine.evaluation_jobs(plan), stopped)
     if not stopped:
         code = max(code, print_lost(plan, rules, console))
     if stopped:
@@ -174,11 +174,13 @@ def heading(plan: Plan) -> str:
     return f"{plan.name}: {len(distinct(plan))} cells, {len(found)} already finished{remark}{how}"
 
 
-def evaluate_and_report(plan: Plan, jobs: int | str, stopped: bool = False) -> int:
+def evaluate_and_report(plan: Plan, rules: Policy, jobs: int | str, stopped: bool = False) -> int:
     """Run the evaluations that the ablation requests, unless stopped, then show the results; return 1 if any failed."""
-    found = [(cell, read_failure(cell.run)) for cell in unfinished(plan)]
+    left = unfinished(plan)
+    kept = [cell for cell in todo(plan, rules.outdated) if is_finished(cell.run)]  # asked for again: the old result
+    found = [(cell, read_failure(cell.run)) for cell in (*left, *kept)]
     failed: list[tuple[str, Failed]] = [("", [(cell, why) for cell, why in found if why is not None])]
-    if not stopped and len(found) < len(distinct(plan)):
+    if not stopped and len(left) < len(distinct(plan)):
         failed += [
             (each.label, measure(finished(plan.name, plan.outputs, jobs), each)) for each in requested_evaluations(plan)
         ]
