@@ -166,16 +166,16 @@ def test_a_folder_is_not_moved_through_a_link(place):
     assert place.exists()
 
 
-@pytest.mark.parametrize("how", ["atomically", "once", "named", "growing"])
+@pytest.mark.parametrize("how", ["atomically", "once", "named", "growing", "folder"])
 def test_a_scratch_folder_that_is_taken_away_takes_all_names_with_it(place, how, monkeypatch):
-    scratch = place / ".attempt-ours"
+    writers, scratch = {**WRITERS, "folder": make_folder}, place / ".attempt-ours"
     scratch.mkdir()
     monkeypatch.setitem(files.SCRATCH, place, scratch)
-    WRITERS[how](place / "first")
+    writers[how](place / "first")
     assert {path.name for path in place.iterdir()} == {"first", scratch.name} and not list(scratch.iterdir())
     scratch.rename(place / ".attempt-theirs")
     with pytest.raises(Lost, match="another command has taken over"):
-        WRITERS[how](place / "second")
+        writers[how](place / "second")
     assert not (place / "second").exists()
 
 

@@ -214,8 +214,11 @@ def refusal(path: Path) -> str:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it, unless it is there."""
+    """Make a folder and those above it, unless it is there; Lost in that of a cell that another process has taken."""
     refuse_links(path)
+    folder = scratch(path)
+    if folder not in (None, path) and not folder.exists():
+        raise Lost(f"another command has taken over {path.parent}: nothing more is made here")
     path.mkdir(parents=True, exist_ok=True)
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -216,7 +217,7 @@ def test_a_function_whose_cell_another_has_taken_over_ends(tmp_path, monkeypatch
         raise Lost("another has it")
 
     monkeypatch.setattr(own, "write_json", lost)
-    monkeypatch.setattr(own.os, "_exit", ended.append)
+    monkeypatch.setattr(os, "_exit", ended.append)
     with own.beating(RunFolder(tmp_path), 60):
         pass
     assert ended == [LOST]
