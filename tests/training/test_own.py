@@ -193,7 +193,8 @@ def test_the_folder_of_a_function_is_kept_for_the_same_code_alone(tmp_path, monk
     with pytest.raises(RuntimeError):
         trained([*line, "+task.function.fails=true"], folder)
     assert (folder / "own" / "calls").read_text() == "xx"
-    (folder / "own" / ".by").write_text("another stamp")
+    assert [each.name for each in (folder / "own").iterdir()] == ["calls"]  # nothing of ours
+    (folder / "own.by").write_text("another stamp")
     with pytest.raises(RuntimeError):
         trained([*line, "+task.function.fails=true"], folder)
     assert (folder / "own" / "calls").read_text() == "x"

@@ -125,6 +125,7 @@ def clear(run: RunFolder) -> None:
     """Remove what a finished cell no longer needs."""
     clear_partials(run)
     run.state.unlink(missing_ok=True)
+    run.own_by.unlink(missing_ok=True)
     shutil.rmtree(run.checkpoints, ignore_errors=True)
 
 

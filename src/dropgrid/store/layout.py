@@ -155,6 +155,11 @@ class RunFolder(WorkerFolder):
         return self.folder / "own"
 
     @property
+    def own_by(self) -> Path:
+        """The file that says which code and machine filled that folder."""
+        return self.folder / "own.by"
+
+    @property
     def tensorboard(self) -> Path:
         """The folder of TensorBoard's events."""
         return self.folder / "tensorboard"

@@ -76,7 +76,7 @@ def seed_everything(cell: Mapping[str, Any]) -> None:
 def own_folder(run: RunFolder, by: str) -> Path:
     """Return the folder that a training of one's own may write in; empty unless the same code and machine, `by` their
     stamp, filled it in an attempt before."""
-    place, mark = run.own, run.own / ".by"
+    place, mark = run.own, run.own_by
     if place.exists() and read_text(mark) != by:
         shutil.rmtree(place)
     make_folder(place)
