@@ -2,7 +2,7 @@
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -112,7 +112,10 @@ class LogsLater(Module):
 
 
 class KeepsItsBest(Module):
-    """It keeps a checkpoint of its own, as Lightning's users do."""
+    """It keeps a checkpoint of its own and calls a logger, as Lightning's users do."""
 
     def configure_callbacks(self):
-        return [ModelCheckpoint(monitor="val_acc", mode="max", filename="best")]
+        return [ModelCheckpoint(monitor="val_acc", mode="max", filename="best"), LearningRateMonitor()]
+
+    def on_train_epoch_end(self):
+        self.logger.experiment.add_histogram("weights", self.head.weight, self.current_epoch)

@@ -175,6 +175,8 @@ def test_a_number_too_large_is_named(tmp_path):
     about = {"function": {}, "metric": "a", "unit": "%", "lower_is_better": False, "chosen_by": None}
     with pytest.raises(ValueError, match="a must be a number, got 1000"):
         Function(**about).named({"a": 10**400})
+    with pytest.raises(ValueError, match="two of its numbers are named 5"):
+        Function(**about).named({"a": 1, 5: 1, "5": 2})
 
 
 def test_a_number_that_is_not_finite_is_null_and_the_cell_diverged(tmp_path):

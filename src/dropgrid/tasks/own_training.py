@@ -52,6 +52,8 @@ class AbstractOwnTraining(ABC):
             raise ValueError(f"a training gives a mapping of names to numbers, got {type(numbers).__name__}")
         found = {}
         for name, value in numbers.items():
+            if str(name) in found:
+                raise ValueError(f"two of its numbers are named {name}")
             try:
                 found[str(name)] = float(value)
             except (TypeError, ValueError, OverflowError, RuntimeError) as error:

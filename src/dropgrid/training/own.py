@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -169,6 +170,8 @@ class OwnFit:
         place = own_folder(self.run, self.epochs.stamp)
         watching = [callback_of(each, self.lightning) for each in (heartbeat, *callbacks, self.epochs)]
         about = {"default_root_dir": place, "callbacks": watching, "enable_checkpointing": True}  # for `epochs`
+        # what a module logs is read from the trainer; one that asks for a logger finds one that keeps nothing
+        about["logger"] = import_module(f"{self.lightning.__name__}.loggers.logger").DummyLogger()
         self.trainer = make_trainer(config, local, self.lightning.__name__, **about)
         self.ready = time.time()
 
