@@ -1,6 +1,6 @@
 """What halving saves in tuning, and what it costs: `python benchmarks/tune_halving.py [OUTPUTS]`.
 
-Three ablations that tune every row are swept twice into one outputs folder, with three pilot seeds a setting: once with
+An ablation that tunes every row is swept twice into one outputs folder, with three pilot seeds a setting: once with
 every setting trained to the end, once with `sweep.tune_halving=true`. Price: epochs and seconds of the trials, halved
 over whole. Loss: what the setting that halving chose has less than the best one on validation, when both are trained to
 the end (points; 0 where the choice is the same). The outputs are kept if a folder is named; nothing there trains twice.
@@ -17,7 +17,7 @@ from measure import RESULTS, command, machine, rounded
 
 from dropgrid.store.ablation import read
 
-ABLATIONS = ("dropout_max_norm", "batch_size", "whitening")
+ABLATIONS = ("dropout_max_norm",)
 SWEEP = ("sweep.tune_seeds=3", "sweep.seeds=1")
 
 
