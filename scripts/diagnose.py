@@ -2,7 +2,7 @@
 
 import sys
 
-from dropgrid.cli.diagnose import main
+from dropgrid.cli.dispatch import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("diagnose"))

@@ -1,6 +1,8 @@
 """Train a run, a sweep (-m) or an ablation (+ablation=NAME)."""
 
-from dropgrid.cli.train import main
+import sys
+
+from dropgrid.cli.dispatch import run
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run("train"))

@@ -18,6 +18,9 @@ from dropgrid.printable import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
 PLACE = "paths.outputs="
 JSON_HELP = f"{json_output.FLAG}  print one JSON object, as docs/json.md documents it"
 
@@ -87,7 +90,7 @@ def run_guarded(act: Callable[[], int]) -> int:
         message = f"cannot use {shortened(error.filename)}: {error.strerror}" if error.filename else str(error)
         return print_error(UserError(message))
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except UnicodeEncodeError as error:  # of a path: what is printed is written by `write_any_text`
         letters = error.object[error.start : error.end]
         return print_error(

@@ -7,10 +7,11 @@ command takes --json.
 import ast
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from dropgrid.commands import run_guarded, run_words, say
+from dropgrid.commands import INTERRUPTED, run_guarded, run_words, say
 from dropgrid.errors import UserError, did_you_mean
 from dropgrid.json_output import COMMANDS
 
@@ -24,8 +25,23 @@ def main(words: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         return run_words("error", refuse, given)
     sys.argv[1:] = given[1:]  # Hydra reads them there
-    code: int = import_module(f"dropgrid.cli.{name}").main()
+    return run(name)
+
+
+def run(command: str) -> int:
+    """Import a command and run it on sys.argv; return its exit code, 130 on Ctrl-C in the seconds of its imports."""
+    try:
+        act = import_module(f"dropgrid.cli.{command}").main
+    except KeyboardInterrupt:
+        return run_words(command, lambda _: INTERRUPTED, sys.argv[1:])
+    code: int = act()
     return code
+
+
+train, plan, status, report, compare, evaluate, diagnose, verify_resume, clean, merge, dashboard, guide = (
+    partial(run, name) for name in COMMANDS
+)
+"""The console scripts."""
 
 
 def refuse(words: Sequence[str]) -> int:

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from dropgrid import json_output
 from dropgrid.cli import console as listing
-from dropgrid.commands import terminal
+from dropgrid.commands import INTERRUPTED, terminal
 from dropgrid.cost.autotune import resolve_auto
 from dropgrid.cost.power import finished_spread, reach_lines
 from dropgrid.execution.check import check
@@ -37,9 +37,6 @@ COPIES = 3
 PRINTED: dict[str, str] = {}
 """Ablation -> what this command printed of its report: the table and the paths."""
 
-STOPPED = 130
-"""The exit code after Ctrl-C, as shells have it."""
-
 
 def launch(plans: Sequence[Plan], engine: AbstractEngine) -> int:
     """Check every cell of all plans, then run them; return 0, 1 if a cell failed, 130 if stopped."""
@@ -54,7 +51,7 @@ def launch(plans: Sequence[Plan], engine: AbstractEngine) -> int:
     codes = []
     for plan, rules in begun:
         codes.append(run_plan(plan, rules, engine))
-        if codes[-1] == STOPPED or (codes[-1] and plan.sweep["on_error"] == "stop"):
+        if codes[-1] == INTERRUPTED or (codes[-1] and plan.sweep["on_error"] == "stop"):
             break
         if plan.trials is not None:
             codes.append(launch(plans_after(plan, plan.trials), engine))
@@ -121,7 +118,7 @@ def run_plan(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
         code = max(code, print_lost(plan, rules, console))
     if stopped:
         console.print("stopped; the same command continues with what is not finished", style="yellow")
-    return code if code and plan.sweep["on_error"] == "stop" else STOPPED if stopped else code
+    return code if code and plan.sweep["on_error"] == "stop" else INTERRUPTED if stopped else code
 
 
 def print_lost(plan: Plan, rules: Policy, console: Console) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dropgrid import json_output
-from dropgrid.commands import run_guarded, run_words
+from dropgrid.commands import INTERRUPTED, run_guarded, run_words
 from dropgrid.errors import UserError
 from dropgrid.paths import CONF
 from dropgrid.store.answers import answered
@@ -60,7 +60,7 @@ def task(cfg: "DictConfig") -> dict[str, Any] | None:
     (plan,) = resolve_auto(plans(overrides)[:1])
     outcome = run_only_cell(plan, train_cell)
     if outcome.status == "stopped":
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     return {"cell": outcome.cell, "status": outcome.status, "failure": outcome.failure}
 
 

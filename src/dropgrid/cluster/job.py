@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.cluster.archive import pack_files
-from dropgrid.commands import terminal
+from dropgrid.commands import INTERRUPTED, terminal
 from dropgrid.execution.forkserver import warm
 from dropgrid.execution.live_view import LiveView
 from dropgrid.execution.pool import Pool, policy
@@ -170,7 +170,7 @@ def signals(stop: Stop, start: Callable[[], None]) -> Iterator[Callable[[], None
             if callable(handler):
                 handler(number, None)
         if seen:
-            sys.exit(130)
+            sys.exit(INTERRUPTED)
 
     try:
         for number in SIGNALS:
