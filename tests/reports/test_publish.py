@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import Fake
 from left import leave
 from PIL import Image
 
@@ -64,9 +65,10 @@ def test_every_figure_is_kept_as_png_and_old_ones_go(fake):
     assert "| **baseline**" in (root / "README.md").read_text()
 
 
-@pytest.fixture
-def published(fake):
+@pytest.fixture(scope="module")
+def publication(tmp_path_factory):
     """A published table with factors, predictions, evaluations, claims, questions and imported rows; nothing else."""
+    fake = Fake(tmp_path_factory.mktemp("publication"))
     rows = ["baseline", "dropout", "drop_path"]
     for lr in ("0.01", "0.1"):
         fake.add(rows, seeds=3, factors={"optimizer.lr": lr})
@@ -99,6 +101,14 @@ def published(fake):
     return folder
 
 
+@pytest.fixture
+def published(publication, tmp_path):
+    """A copy of it, to be damaged."""
+    outputs = publication.parents[2]
+    shutil.copytree(outputs, tmp_path / "outputs")
+    return tmp_path / "outputs" / publication.relative_to(outputs)
+
+
 def diagnostic(folder):
     """The file of numbers of a diagnostic, as diagnose.py writes it, and its figure."""
     measures = {"ratio": {"value": 3.234, "label": "σ_max | σ", "unit": ""}}
@@ -119,7 +129,7 @@ def test_a_diagnostic_is_kept_small_and_fills_its_part_of_a_page(tmp_path):
     page.write_text("a\n<!-- results/diagnostics/isometry -->\n<!-- end -->\nb\n")
     (tmp_path / "README.md").write_text("c\n")
     kept = publish_diagnostic(diagnostic(tmp_path / "found"), "isometry", tmp_path)
-    assert kept == tmp_path / "results/diagnostics/isometry.json" and kept.stat().st_size < 3000
+    assert kept == tmp_path / "results/diagnostics/isometry/jacobian.json" and kept.stat().st_size < 3000
     with Image.open(kept.with_suffix(".png")) as figure:
         assert figure.width == WIDTH
     lines = page.read_text().splitlines()

@@ -1,7 +1,7 @@
 """Keep a finished ablation's table and figures under results/ and in README and docs: python scripts/publish.py NAME.
 
 With --from, write a published table again from the values beside it, after a change of what reports say. With
---diagnostic, keep what diagnose.py found as results/diagnostics/NAME.
+--diagnostic, keep what diagnose.py found in results/diagnostics/NAME.
 """
 
 import argparse

@@ -86,7 +86,7 @@ def publish_again(folder: Path, root: Path) -> list[Path]:
 
 
 def publish_diagnostic(numbers: Path, name: str, root: Path) -> Path:
-    """Keep the figure and measures of a diagnostic as `root/results/diagnostics/<name>`, and renew the pages.
+    """Keep the figure and measures of a diagnostic in `root/results/diagnostics/<name>`, and renew the pages.
 
     In README.md and docs/*.md a table of the measures replaces the text between `<!-- results/diagnostics/<name> -->`
     and `<!-- end -->`.
@@ -105,9 +105,10 @@ def publish_diagnostic(numbers: Path, name: str, root: Path) -> Path:
     made = [{key: each[key] for key in ("configuration", "step", "measures")} for each in found["found"]]
     about = environment(torch.device("cpu"), {})
     machine = {key: about[key] for key in ("processor", "capability", "versions")}
-    target = root / "results" / "diagnostics" / f"{name}.json"
+    kept = Outputs(root / "results").diagnostics(name)
+    target = kept.numbers(found["diagnostic"])
     write(target, json.dumps({**found, "found": made, "machine": machine}, indent=1) + "\n")
-    write(target.with_suffix(".png"), palette_png(figure.read_bytes()))
+    write(kept.figure(found["diagnostic"]), palette_png(figure.read_bytes()))
     title, labels, lines = last_measures(found["diagnostic"], made)
     shown = [[markdown_text(text) for text in line] for line in ([title, *labels], *lines)]
     table = align_table(shown, [column == 0 for column in range(1 + len(labels))])
