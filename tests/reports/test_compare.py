@@ -61,7 +61,7 @@ def by_image(fake):
 def test_with_the_images_of_each_run_the_intervals_are_those_of_an_ablation(by_image):
     theirs, lines = by_image
     found = compare(lines, metric="right", image="id")
-    assert "16 runs of 60 images each (id)" in " ".join(found.said)
+    assert "16 runs of 60 images (id)" in " ".join(found.said)
     of_row = {row.name: row for row in found.report.rows}
     for row in theirs.rows:
         own = of_row[row.name]
@@ -69,6 +69,16 @@ def test_with_the_images_of_each_run_the_intervals_are_those_of_an_ablation(by_i
         if row.comparison:  # the fake result and its predictions have other accuracies
             assert 0 < own.comparison.examples == pytest.approx(row.comparison.examples)
     assert "and the choice of test images" in " ".join(str(found).split())
+
+
+def test_each_data_set_has_images_of_its_own(by_image):
+    _, lines = by_image
+    other = lines.assign(id="other_" + lines["id"], set="b")
+    found = compare(
+        pd.concat([lines.assign(set="a"), other[other.id != "other_img7"]]), metric="right", image="id", by="set"
+    )
+    assert "32 runs of 59 or 60 images (id)" in " ".join(found.said)
+    assert all(row.comparison.examples > 0 for row in found.report.rows if row.comparison)
 
 
 def test_the_images_of_unpaired_rows_count_too(by_image):

@@ -100,8 +100,9 @@ def compare(
         margin: the difference that counts as none, in the unit of the table.
         lower_is_better: of the metric; None goes by its name. `above` means a larger number all the same.
         unit: `percent`, `fraction` (shown in percent) or `none`; None goes by name and values.
-        image: the column that names test images, the same for all runs. The metric is 0 to 1 of each, such as whether
-            it is classified correctly; a run's is the mean, and simultaneous intervals cover the choice of images too.
+        image: the column that names test images, the same for all runs of a block. The metric is 0 to 1 of each, such
+            as whether it is classified correctly; a run's is the mean, and simultaneous intervals cover the choice of
+            images too.
         title: of the table.
 
     Raises:
@@ -118,7 +119,7 @@ def compare(
     if image is not None:
         if seed is None:
             raise UserError("--image needs --seed: a run is a row and a seed, and has a line for each image")
-        frame, images = by_image(frame, image, [*blocks, *rows, seed], metric, said)
+        frame, images = by_image(frame, image, blocks, [*rows, seed], metric, said)
         unit = unit or "fraction"
     values = [number(value, metric) for value in frame[metric]]
     scale, shown = unit_of(metric, [each for each in values if each is not None], unit, said)

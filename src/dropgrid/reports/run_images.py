@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 
 def by_image(
-    frame: "DataFrame", image: str, run: Sequence[str], metric: str, said: list[str]
+    frame: "DataFrame", image: str, blocks: Sequence[str], run: Sequence[str], metric: str, said: list[str]
 ) -> tuple["DataFrame", list[CorrectImages]]:
     """Return a table with a line a run, its metric the mean over images, and in the same order what each image adds.
 
     Args:
         frame: a line an image of a run.
         image: the column that names images.
-        run: the columns that name a run.
+        blocks: the columns that name a block, whose runs have the same images.
+        run: the columns that name a run in it.
         metric: the column of results, 0 to 1 an image, such as whether it was classified correctly.
         said: what is to be told, a sentence each.
 
@@ -36,25 +37,27 @@ def by_image(
             f"--image {image}: {metric} is 0 to 1 of each image, such as whether it is right, got "
             f"{frame[metric][~shares.between(0, 1)].iloc[0]!r}"
         )
-    lines, found, names, first = [], [], None, ""
-    for _, lines_of_run in frame.assign(**{metric: shares}).groupby([*run], sort=False, dropna=False):
-        one = lines_of_run.sort_values(image, kind="stable")
-        title = ", ".join(f"{column}={text_of(one[column].iloc[0])}" for column in run)
+    lines, found = [], []
+    first: dict[str, tuple[str, np.ndarray]] = {}  # block -> its first run, and the images of that
+    for _, one in frame.assign(**{metric: shares}).groupby([*blocks, *run], sort=False, dropna=False):
+        title, block = (", ".join(f"{name}={text_of(one[name].iloc[0])}" for name in each) for each in (run, blocks))
         ids = one[image].map(text_of).to_numpy(dtype=str)
+        order = ids.argsort(kind="stable")
+        ids, values = ids[order], one[metric].to_numpy()[order]
         if len(twice := ids[:-1][ids[:-1] == ids[1:]]):
             raise UserError(f"{title} has image {twice[0]} twice: --row, --seed and --by name a run")
-        if names is None:
-            names, first = ids, title
+        other, names = first.setdefault(block, (title, ids))
         if not np.array_equal(ids, names):
-            other = next(iter({*ids} ^ {*names}))
-            raise UserError(f"{title} and {first} have other images, such as {other}: all runs have the same")
-        lines.append(one.iloc[[0]].assign(**{metric: one[metric].mean()}))
-        digest = hashlib.sha256("\0".join(ids).encode()).hexdigest()[:16]
-        found.append(CorrectImages(one[metric].to_numpy(), digest))
+            apart = next(iter({*ids} ^ {*names}))
+            raise UserError(
+                f"{title} and {other} have other images, such as {apart}: runs that are compared share them"
+            )
+        lines.append(one.iloc[[0]].assign(**{metric: values.mean()}))
+        found.append(CorrectImages(values, hashlib.sha256("\0".join(ids).encode()).hexdigest()[:16]))
     import pandas as pd
 
     if not found:
         raise UserError("there are no lines")
-    said.append(f"{len(found)} runs of {len(found[0].right)} images each ({image}): intervals cover their choice.")
-
+    counts = sorted({len(each.right) for each in found})
+    said.append(f"{len(found)} runs of {' or '.join(map(str, counts))} images ({image}): intervals cover their choice.")
     return pd.concat(lines, ignore_index=True), found
