@@ -19,7 +19,7 @@ install: .venv/installed  ## build .venv: locked dependencies and this package, 
 demo: install  ## train the demo ablation; write its table, figures and page
 	$(BIN)/python scripts/train.py +ablation=demo
 
-test: install  ## run the test suite, under 10 minutes on 2 cores
+test: install  ## run the test suite, about 15 minutes on 2 cores
 	$(BIN)/python -m pytest -n 2 -m "not slow and not faults"
 
 test-slow: install  ## run the slow tests
