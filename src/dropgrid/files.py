@@ -126,10 +126,10 @@ def scratch(path: Path) -> Path | None:
     return next((SCRATCH[each] for each in path.parents if each in SCRATCH), None)
 
 
-def raise_if_lost(path: Path, error: BaseException) -> None:
-    """Raise Lost if a write failed because the cell's scratch folder has been taken away."""
+def raise_if_lost(path: Path, error: BaseException | None = None) -> None:
+    """Raise Lost if the cell's scratch folder has been taken away; after a write that failed, if it failed for that."""
     folder = scratch(path)
-    if isinstance(error, OSError) and folder is not None and not folder.exists():
+    if (error is None or isinstance(error, OSError)) and folder is not None and not folder.exists():
         raise Lost(f"another command has taken over {path.parent}: nothing more is written here") from error
 
 
@@ -216,9 +216,8 @@ def refusal(path: Path) -> str:
 def make_folder(path: Path) -> None:
     """Make a folder and those above it, unless it is there; Lost in that of a cell that another process has taken."""
     refuse_links(path)
-    folder = scratch(path)
-    if folder not in (None, path) and not folder.exists():
-        raise Lost(f"another command has taken over {path.parent}: nothing more is made here")
+    if path != scratch(path):
+        raise_if_lost(path)
     path.mkdir(parents=True, exist_ok=True)
 
 

@@ -9,6 +9,7 @@ import pytest
 from dropgrid.cli import launch
 from dropgrid.commands import terminal
 from dropgrid.execution.pool import policy
+from dropgrid.execution.selection import todo
 from dropgrid.planning.plan import plans
 from dropgrid.store.identity import source_fingerprint
 from dropgrid.store.manifest import write_plan
@@ -63,7 +64,7 @@ def test_a_cell_that_failed_when_asked_for_again_is_told_though_its_old_result_i
     (cell.folder / "failure.json").write_text('{"class": "UserError", "message": "own is a link", "log": "log.txt"}')
     seen = []
     monkeypatch.setattr(launch, "show_results", lambda plan, failed: seen.append(failed) or 1)
-    assert launch.evaluate_and_report(plan, policy(plan), 1) == 1
+    assert launch.evaluate_and_report(plan, todo(plan, policy(plan).outdated), 1) == 1
     (((_, ((_, why),)),),) = seen
     assert why["message"] == "own is a link"
 

@@ -23,6 +23,7 @@ from dropgrid.planning.sequential import with_more_seeds
 from dropgrid.planning.types import Plan, Trials
 from dropgrid.reports.treatment import matched_doses
 from dropgrid.store import answers
+from dropgrid.store.cell import Cell
 from dropgrid.store.deletion import tidy
 from dropgrid.store.earlier_format import advice, is_earlier
 from dropgrid.store.filesystem import probe
@@ -113,17 +114,18 @@ def run_plan(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
             console.print(line, soft_wrap=True, style="yellow")
         plan = more
         stopped = train_cells(plan, rules, engine, console)
-    code = evaluate_and_report(plan, rules, engine.evaluation_jobs(plan), stopped)
+    left = todo(plan, rules.outdated)
+    code = evaluate_and_report(plan, left, engine.evaluation_jobs(plan), stopped)
     if not stopped:
-        code = max(code, print_lost(plan, rules, console))
+        code = max(code, print_lost(plan, left, console))
     if stopped:
         console.print("stopped; the same command continues with what is not finished", style="yellow")
     return code if code and plan.sweep["on_error"] == "stop" else INTERRUPTED if stopped else code
 
 
-def print_lost(plan: Plan, rules: Policy, console: Console) -> int:
+def print_lost(plan: Plan, left: Sequence[Cell], console: Console) -> int:
     """Print how many cells ended neither with a result nor with a failure; return the exit code 1 if there are any."""
-    lost = [cell for cell in todo(plan, rules.outdated) if read_failure(cell.run) is None]
+    lost = [cell for cell in left if read_failure(cell.run) is None]
     for cell in lost:
         about = {"ablation": plan.name, "cell": cell.id}
         json_output.add("lost", {**about, "row": cell.row, "factors": cell.factors, "seed": cell.seed})
@@ -171,13 +173,15 @@ def heading(plan: Plan) -> str:
     return f"{plan.name}: {len(distinct(plan))} cells, {len(found)} already finished{remark}{how}"
 
 
-def evaluate_and_report(plan: Plan, rules: Policy, jobs: int | str, stopped: bool = False) -> int:
-    """Run the evaluations that the ablation requests, unless stopped, then show the results; return 1 if any failed."""
-    left = unfinished(plan)
-    kept = [cell for cell in todo(plan, rules.outdated) if is_finished(cell.run)]  # asked for again: the old result
-    found = [(cell, read_failure(cell.run)) for cell in (*left, *kept)]
+def evaluate_and_report(plan: Plan, left: Sequence[Cell], jobs: int | str, stopped: bool = False) -> int:
+    """Run the evaluations that the ablation requests, unless stopped, then show the results; return 1 if any failed.
+
+    `left` are the cells that were to be trained and were not, some with an old result.
+    """
+    lacking = unfinished(plan)
+    found = [(cell, read_failure(cell.run)) for cell in (*lacking, *(each for each in left if is_finished(each.run)))]
     failed: list[tuple[str, Failed]] = [("", [(cell, why) for cell, why in found if why is not None])]
-    if not stopped and len(left) < len(distinct(plan)):
+    if not stopped and len(lacking) < len(distinct(plan)):
         failed += [
             (each.label, measure(finished(plan.name, plan.outputs, jobs), each)) for each in requested_evaluations(plan)
         ]

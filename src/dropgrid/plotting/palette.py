@@ -31,12 +31,11 @@ def palette_png(data: bytes | Image.Image, width: int | None = WIDTH, *, always:
     if width is not None and image.width > width:
         image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
     file = io.BytesIO()
-    made = (image.quantize(n, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE, kmeans=1) for n in COLOURS)
-    few = next((each for each in made if palette_suffices(each, image)), None)
-    if few is None:
-        few = image.quantize(COLOURS[-1], method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE, kmeans=1)
-        few = few if always else image
-    few.save(file, format="png", optimize=True)
+    for colours in COLOURS:
+        few = image.quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE, kmeans=1)
+        if suffices := palette_suffices(few, image):
+            break
+    (few if suffices or always else image).save(file, format="png", optimize=True)
     return file.getvalue()
 
 

@@ -65,14 +65,14 @@ def parse_claims(texts: Any, rows: Collection[str], evaluations: Collection[str]
                 f"claim {text!r} is not of the form 'ROW - ROW > NUMBER' (or <; or another sum of rows, with + - and "
                 "parentheses), the number in points, or 'ROW - ROW > NUMBER in EVALUATION/METRIC'"
             )
-        pair, metrics = PAIR.fullmatch(match["formula"]), metrics_of(match["metric"] or "")
+        pair, metrics = PAIR.fullmatch(match["formula"]), metrics_of(match["metric"]) if match["metric"] else []
         if pair and pair["one"] in rows and pair["other"] in rows:
             combined: Weights = ((pair["one"], 1), (pair["other"], -1))
         else:
-            combined = parse_weights(match["formula"], rows, f"claim {text!r}", contrast=len(metrics) == 1)
-        for metric in metrics if match["metric"] and evaluations is not None else ():
-            if re.split(r"[/\[]", metric)[0] not in {*(evaluations or ()), *PHASES}:
-                there = ", ".join(sorted(evaluations or ())) or "none"
+            combined = parse_weights(match["formula"], rows, f"claim {text!r}", contrast=len(metrics) < 2)
+        for metric in metrics:
+            if evaluations is not None and re.split(r"[/\[]", metric)[0] not in {*evaluations, *PHASES}:
+                there = ", ".join(sorted(evaluations)) or "none"
                 raise UserError(f"claim {text!r}: {metric} is of no evaluation; evaluations are: {there}")
         found.append(Claim(str(text), combined, match["sign"], float(match["bound"]), match["metric"]))
     return found
