@@ -134,6 +134,25 @@ def test_batch_statistics_are_those_of_the_batch_in_inference_too(detach):
     assert not torch.allclose(norm(x[:2])[0], trained[0])
 
 
+def test_a_list_of_statistics_keeps_each_and_infers_with_the_first():
+    kinds = ["cumulative", "moving", 0.95]
+    alone = [made(statistics="cumulative")[1], made()[1], made(momentum=0.95)[1]]
+    norm = made(statistics=kinds)[1]
+    for index in range(50):
+        each = torch.randn(4, 6, 5, 7) * (index % 3 + 1) + index
+        out = norm(each)
+        out.sum().backward()
+        assert all(torch.equal(out, other(each)) for other in alone)
+    assert norm.kept.names == ["cumulative", "moving", "momentum_0.95"]
+    for index, other in enumerate(alone):
+        assert torch.allclose(norm.kept.mean[index], other.running_mean, rtol=1e-5)
+        assert torch.allclose(norm.kept.var[index], other.running_var, rtol=1e-5)
+    assert torch.allclose(norm.eval()(each), alone[0].eval()(each), atol=1e-5)
+    kept = norm.kept.mean.clone()
+    reestimate(Learns(norm), [(each, None)])
+    assert torch.equal(norm.kept.mean, kept) and torch.allclose(norm.running_mean, each.mean((0, 2, 3)), atol=1e-4)
+
+
 def test_only_reestimated_statistics_ask_for_it_and_get_plain_means():
     assert not any(hasattr(made(statistics=kind)[1], "reestimate") for kind in ("moving", "cumulative", "batch"))
     plain, norm = made()[1], made(statistics="reestimated")[1]
@@ -176,6 +195,7 @@ def test_with_one_process_sync_is_the_same_bits():
         {"shift": None},
         {"statistics": "running"},
         {"detach": 1},
+        {"statistics": 3},
         {"sync": "yes"},
     ],
 )
@@ -192,3 +212,9 @@ def test_what_would_do_nothing_is_refused():
         made(affine=False, shift=0.1)
     with pytest.raises(ValueError, match=r"norm\.detach=true .* set norm\.sync=false"):
         made(detach=True, sync=True)
+
+
+@pytest.mark.parametrize("kinds", [[], ["batch"], [2.0], ["moving", "moving"], [None]])
+def test_bad_lists_of_statistics_are_named(kinds):
+    with pytest.raises(ValueError, match=r"norm\.statistics, as a list, "):
+        made(statistics=kinds)
