@@ -191,6 +191,14 @@ def test_a_second_regularizer_is_part_of_the_cell():
         (["optimizer.lrr=0.1"], "there is no key 'optimizer.lrr' with optimizer=nesterov; did you mean 'optimizer.lr'"),
         (["+optimizer.lrr=0.1"], "one slip away from the existing key optimizer.lr"),
         (["++trainer.max_epoch=3"], "one slip away from the existing key trainer.max_epochs"),
+        (["+nonsense.x=1"], "nothing reads the key nonsense; keys of a run: --cfg job"),
+        (["++sweep.foo=1"], r"nothing reads sweep\.foo; keys of sweep: jobs, "),
+        (
+            ["+sweep.checkpoint.foo=1"],
+            r"nothing reads sweep\.checkpoint\.foo; keys of sweep.checkpoint: minutes, steps",
+        ),
+        (["+ablation.foo=1"], r"ablation\.… asks something of an ablation: name one with \+ablation=NAME"),
+        (["+ablation=demo", "+ablation.foo=1"], r"nothing reads ablation\.foo; keys of ablation: ablation, baseline"),
         (["+optimizer.lr=0.1"], "optimizer.lr exists already; override it without the +"),
         (["+scale=demo", "seed=0"], r"\+scale=demo: scale has an option already; .* without the \+: scale=demo"),
         (["regularizer=[dropblock,dropout]"], r"stack a second one: .*\+regularizer@regularizer_2=dropout"),
@@ -369,3 +377,32 @@ def test_a_name_that_the_file_system_takes_for_another_s_is_refused(tmp_path, mo
     (tmp_path / "ablations" / "Demo").symlink_to("demo")  # as where upper and lower case are the same
     with pytest.raises(UserError, match="'demo', which is there already"):
         plans(["data=fake", "name=Demo"])
+
+
+FILE = """# @package _global_
+mine: {depth: 3}
+sweep: {seeds: 2}
+ablation:
+  claims: [b - a > 0]
+  rows: {a: [regularizer=none], b: [regularizer=dropblock, "regularizer.block_size=${mine.depth}"]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "typed", "message"),
+    [
+        ("seeds: 2", "seed: 2", r"nothing reads sweep\.seed; did you mean 'seeds'\?; keys of sweep: "),
+        ("  claims", "  clams", r"nothing reads ablation\.clams; did you mean 'claims'\?"),
+        ("sweep:", "sweeep:", r"nothing reads the key sweeep; did you mean 'sweep'\?"),
+        ("${mine.depth}", "3", "nothing reads the key mine"),
+    ],
+)
+def test_a_key_of_a_file_that_nothing_reads_is_refused(tmp_path, monkeypatch, was, typed, message):
+    (tmp_path / "ablation").mkdir()
+    file = tmp_path / "ablation" / "x.yaml"
+    monkeypatch.setenv("DROPGRID_CONF", str(tmp_path))
+    file.write_text(FILE)
+    assert len(cells([*FAKE, "+ablation=x"])) == 4
+    file.write_text(FILE.replace(was, typed))
+    with pytest.raises(UserError, match=message):
+        cells([*FAKE, "+ablation=x"])

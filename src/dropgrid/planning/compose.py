@@ -14,7 +14,8 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from dropgrid.errors import UserError
+from dropgrid.errors import UserError, did_you_mean
+from dropgrid.instantiate import axis_of
 from dropgrid.paths import CONF, untilde
 from dropgrid.planning import policy
 from dropgrid.planning.command_line import CommandLine
@@ -72,7 +73,25 @@ class Composer:
             ConfigLoaderImpl._apply_overrides_to_config(values, config)
         except ValueError as error:  # of a key inside an option that is a list
             raise HydraException(str(error)) from error
+        self.refuse_unread(config)
         return config
+
+    def refuse_unread(self, config: DictConfig) -> None:
+        """Refuse what a YAML file or a `+key` adds where nothing reads it: it would be silently off.
+
+        That is a new key beside the axes, unless an interpolation names it, and one in `sweep`, `report` or `paths`.
+        """
+        default = self.alone = self.alone or composed([])
+        for key in map(str, config):
+            known = key in default or self.is_group(axis_of(key)) or key == "ablation"
+            if not known and f"${{{key}" not in OmegaConf.to_yaml(config):
+                near = did_you_mean(key, [*map(str, default)])
+                raise UserError(f"nothing reads the key {key}{near}; keys of a run: --cfg job")
+        for section in ("sweep", "sweep.checkpoint", "report", "paths"):
+            node, keys = OmegaConf.select(config, section), [*map(str, OmegaConf.select(default, section))]
+            if isinstance(node, DictConfig) and (added := [key for key in map(str, node) if key not in keys]):
+                near = did_you_mean(added[0], keys)
+                raise UserError(f"nothing reads {section}.{added[0]}{near}; keys of {section}: {', '.join(keys)}")
 
     def divided(self, texts: Sequence[str]) -> tuple[tuple[str, ...], list[Override]]:
         """Return the overrides that choose options of groups, as texts, and those that give values."""

@@ -18,7 +18,7 @@ from dropgrid.errors import UserError, did_you_mean, one_line
 from dropgrid.instantiate import ROOMS, axis_of
 from dropgrid.planning.compose import config_groups, group_options, hydra_context
 from dropgrid.planning.overrides import key_of, root_of, sweep_elements, unreadable, values_of
-from dropgrid.reports import question
+from dropgrid.planning.rows import GIVEN
 
 EXTRAS = {"submitit_slurm": "slurm", "ray": "ray"}
 """Launcher -> the extra that installs it."""
@@ -50,18 +50,6 @@ def explanation(error: Exception, overrides: Sequence[Override]) -> UserError:
         return UserError(cause(error, overrides))
 
 
-GIVEN = (
-    "claims",
-    "evaluate",
-    "figure",
-    "margin",
-    "match",
-    "metrics",
-    "published",
-    "trained",
-    "tune",
-    *question.question_names(),
-)
 MAY_HAVE = tuple(f"ablation.{key}" for key in GIVEN)
 """Keys that an ablation may have and its YAML may lack: no misspellings of those that it has."""
 

@@ -123,6 +123,8 @@ class Planner:
     def ad_hoc(self) -> Plan:
         """Return a sweep of the command line: each combination of the swept keys is a row, of each test set a block."""
         self.resolved = self.resolve(self.swept.first)
+        if self.resolved.get("ablation") is not None:
+            raise UserError("ablation.… asks something of an ablation: name one with +ablation=NAME")
         rows = self.swept.combinations({*self.swept} - {*OF_THE_TEST_SET})
         fixed, combinations = self.fixed_texts(), [[f"{k}={v}" for k, v in each.items()] for each in rows]
         applied = [self.applied([*fixed, *each]) for each in combinations]

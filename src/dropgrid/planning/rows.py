@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 
 from dropgrid import checks
-from dropgrid.errors import UserError
+from dropgrid.errors import UserError, did_you_mean
 from dropgrid.instantiate import ROOMS, axis_of
 from dropgrid.planning.compose import group_options, hydra_context
 from dropgrid.planning.overrides import check_count, key_of, parse_override, root_of
@@ -21,6 +21,17 @@ from dropgrid.tasks.description import TRAINS_ITSELF, TaskDescription, task_opti
 
 UNREAD = {*ROOMS, "scale", "speed"} - {"task", "trainer", "logger", "evaluate", "diagnose"}
 """Groups that a training of one's own does not read."""
+
+
+DESCRIBED = ("ablation", "name", "title", "question", "claim", "source", "cost", "baseline", "metric", "rows")
+"""Keys of an ablation that say what it is."""
+
+GIVEN = (
+    *("claims", "evaluate", "figure", "match", "metrics", "published", "tune"),
+    *RULES,
+    *question.question_names(),
+)
+"""Keys by which an ablation asks for more."""
 
 
 def expand_rows(rows: Any) -> dict[str, list[str]]:
@@ -147,7 +158,11 @@ def without_claims_about_removed(overrides: Sequence[Override], about: Mapping[s
 
 
 def check_questions(about: Mapping[str, Any], rows: Mapping[str, Sequence[str]]) -> None:
-    """Refuse claims, contrasts, … of an ablation that its rows could not answer."""
+    """Refuse claims, contrasts, … of an ablation that its rows could not answer, and keys that nothing reads."""
+    keys = (*DESCRIBED, *GIVEN)
+    if unread := [key for key in about if key not in keys]:
+        near = did_you_mean(unread[0], keys)
+        raise UserError(f"nothing reads ablation.{unread[0]}{near}; keys of ablation: {', '.join(sorted(keys))}")
     with hydra_context():
         claims.parse_claims(about.get("claims") or [], rows, group_options("evaluate"))
     for key, limit in RULES.items():
