@@ -20,7 +20,7 @@ demo: install  ## train the demo ablation; write its table, figures and page
 	$(BIN)/python scripts/train.py +ablation=demo
 
 test: install  ## run the test suite, about 15 minutes on 2 cores
-	$(BIN)/python -m pytest -n 2 -m "not slow and not faults"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not faults"
 
 test-slow: install  ## run the slow tests
 	$(BIN)/python -m pytest -m slow

@@ -9,6 +9,7 @@ from torch import nn
 
 from dropgrid.initializers.layers import KINDS
 from dropgrid.sites import Site
+from dropgrid.store.identity import BUILT_ELSEWHERE
 from manual.acting import loaded
 from manual.options import Option, of_axis
 
@@ -30,7 +31,7 @@ def images(option: Option) -> tuple[tuple[int, int, int], int]:
 
 
 def asked(option: Option) -> tuple[nn.Module, list[Site]]:
-    """The network for those images on the meta device, with batch norm and ReLU, and all its sites."""
+    """The network for those images on the meta device, with batch norm and ReLU if it takes them, and all its sites."""
     found: list[Site] = []
 
     def note(site: Site) -> nn.Module:
@@ -40,6 +41,7 @@ def asked(option: Option) -> tuple[nn.Module, list[Site]]:
     shape, classes = images(option)
     with torch.device("meta"):
         parts: Any = {"norm": loaded("norm", "batch"), "activation": loaded("activation", "relu")}
+        parts = {} if option.name in BUILT_ELSEWHERE else parts
         net = option.built()(shape=shape, classes=classes, sites=[note], **parts)
     return net, found
 

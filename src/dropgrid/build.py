@@ -25,7 +25,7 @@ from dropgrid.lr_schedules.following import reads_validation
 from dropgrid.optimizers.fused import fused
 from dropgrid.regularizers.none import none
 from dropgrid.steps import check_single, check_step
-from dropgrid.store.identity import OF_THE_LOADER, unite
+from dropgrid.store.identity import OF_THE_LOADER, unite, unread_axes
 from dropgrid.tasks.description import trains_itself
 from dropgrid.tasks.objective import Objective
 from dropgrid.tasks.task import Task
@@ -68,16 +68,7 @@ def network(config: Mapping[str, Any], spec: Spec) -> nn.Module:
     A regularizer that acts on no site is an error: it would be silently off.
     """
     counted = [Counted(key, option) for key, option in options(config, "regularizer").items()]
-    model = instantiate("model", config["model"])
-    net: nn.Module = call(
-        "model",
-        model,
-        shape=(spec.channels, *spec.size),
-        classes=len(spec.classes),
-        norm=instantiate("norm", config["norm"]),
-        activation=instantiate("activation", config["activation"]),
-        sites=counted,
-    )
+    net = with_options(config, spec, counted)
     for each in counted:
         if each.acted == 0 and each.option.func is not none:
             raise UserError(
@@ -85,6 +76,31 @@ def network(config: Mapping[str, Any], spec: Spec) -> nn.Module:
                 f"the model offers: {', '.join(place for place in sites.PLACES if place in each.places)}"
             )
     return net
+
+
+def with_options(config: Mapping[str, Any], spec: Spec, acting: Collection[sites.Option]) -> nn.Module:
+    """The network of a config with regularizer options at its sites."""
+    unread = unread_axes(config)
+    parts = {axis: instantiate(axis, config[axis]) for axis in ("norm", "activation") if axis not in unread}
+    with torch.random.fork_rng(devices=[], enabled=bool(unread)):
+        if unread:  # the library draws the initial weights
+            torch.manual_seed(streams.key(config["seed"], "init"))
+        model, shape = instantiate("model", config["model"]), (spec.channels, *spec.size)
+        made: nn.Module = call("model", model, shape=shape, classes=len(spec.classes), sites=acting, **parts)
+    return made
+
+
+def offered_sites(config: Mapping[str, Any], spec: Spec) -> list[sites.Site]:
+    """The sites of a network, in its order."""
+    found: list[sites.Site] = []
+
+    def note(site: sites.Site) -> nn.Module:
+        found.append(site)
+        return nn.Identity()
+
+    with torch.device("meta"):
+        with_options(config, spec, [note])
+    return found
 
 
 class Counted:
@@ -196,9 +212,14 @@ def initialise(
     net: nn.Module,
     batch: Callable[[], Tensor] | None = None,
 ) -> None:
-    """Draw the initial weights, each from the stream of its name; `batch` makes images for an init that needs them."""
+    """Draw the initial weights, each from the stream of its name; `batch` makes images for an init that needs them.
+
+    Those of a network that a library builds are drawn where it is built.
+    """
+    if "init" in (unread := unread_axes(config)):
+        return
     init = instantiate("init", unite(config, local, "init"))
-    activation = instantiate("activation", config["activation"])
+    activation = instantiate("activation", config["activation"]) if "activation" not in unread else None
     seed = config["seed"]
     images = batch() if batch is not None and getattr(init.func, "needs_batch", False) else None
 

@@ -12,10 +12,13 @@ from torch import nn
 
 from dropgrid.instantiate import instantiate
 from dropgrid.sites import PLACES
+from dropgrid.store.identity import BUILT_ELSEWHERE
 
 CONF = Path(__file__).parents[2] / "conf"
 FOLDER = CONF / "model"
-OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+OPTIONS = sorted(
+    {path.stem for path in FOLDER.glob("*.yaml")} - {*BUILT_ELSEWHERE}
+)  # those: tests/models/test_library.py
 NORMS = sorted(path.stem for path in (CONF / "norm").glob("*.yaml"))
 INJECTED = {"norm", "activation", "sites", "shape", "classes"}
 

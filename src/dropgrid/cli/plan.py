@@ -8,6 +8,7 @@ points, for which the number of seeds needed is estimated.
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -35,6 +36,7 @@ from dropgrid.planning.seeds import difference_to_detect
 from dropgrid.planning.tune import SEPARATOR, round_count
 from dropgrid.planning.types import Plan
 from dropgrid.reports.treatment import matched_doses
+from dropgrid.store.identity import unread_axes
 
 JUST_NOW = 600.0
 """Seconds within which cells were timed by this command, or the one before."""
@@ -123,7 +125,7 @@ def show_assumed(plans: Sequence[Plan], assumption: str) -> int:
     for each in prices:
         console.print(f"{each.plan.name}: {each.plan.about.get('question') or 'a sweep'}", style="bold")
         console.print(table(each))
-        for text in (*each.plan.notes, totals_line(each), assumption):
+        for text in (*each.plan.notes, totals_line(each), *site_lines(each.plan), assumption):
             console.print(text, soft_wrap=True)
     return 0
 
@@ -144,6 +146,7 @@ def show(price: Price, console: Console, asks: Allocation | None = None) -> None
         *price.plan.notes,
         *matched_doses(price.plan.about),
         totals_line(price),
+        *site_lines(price.plan),
         *timing_lines(price),
         *allocation_lines(price, asks),
         *followup_lines(price.plan),
@@ -151,6 +154,20 @@ def show(price: Price, console: Console, asks: Allocation | None = None) -> None
     ]
     for line in [*lines, *to_train]:
         console.print(line, soft_wrap=True)
+
+
+def site_lines(plan: Plan) -> list[str]:
+    """Return the sites of each network that a library builds, which rules found."""
+    from dropgrid import build
+
+    lines: dict[str, None] = {}
+    for cell in {json.dumps(cell.config["model"]): cell for cell in plan.cells if unread_axes(cell.config)}.values():
+        sites = build.offered_sites(cell.config, build.source(cell.config, cell.local).spec())
+        counts = Counter(site.place for site in sites)
+        groups = max(site.groups for site in sites)
+        found = ", ".join(f"{count} {place}" for place, count in counts.items())
+        lines[f"sites of {cell.config['model']['name']}: {found}; groups 1 to {groups} by the size of the map"] = None
+    return [*lines]
 
 
 def table(price: Price) -> Table:

@@ -18,7 +18,7 @@ from dropgrid.errors import UserError, did_you_mean, one_line
 from dropgrid.instantiate import ROOMS, axis_of
 from dropgrid.planning.compose import config_groups, group_options, hydra_context
 from dropgrid.planning.overrides import key_of, root_of, sweep_elements, unreadable, values_of
-from dropgrid.planning.rows import GIVEN
+from dropgrid.planning.rows import asking_keys
 
 EXTRAS = {"submitit_slurm": "slurm", "ray": "ray"}
 """Launcher -> the extra that installs it."""
@@ -50,10 +50,6 @@ def explanation(error: Exception, overrides: Sequence[Override]) -> UserError:
         return UserError(cause(error, overrides))
 
 
-MAY_HAVE = tuple(f"ablation.{key}" for key in GIVEN)
-"""Keys that an ablation may have and its YAML may lack: no misspellings of those that it has."""
-
-
 OPEN = (
     *("ablation.match.", "ablation.rows.", "ablation.tune."),
     *("task.function.", "task.module.", "task.datamodule."),
@@ -83,11 +79,12 @@ def refuse_accepted_mistakes(overrides: Sequence[Override]) -> None:
         each for each in overrides if (each.is_add() or each.is_force_add()) and not group_options(each.key_or_group)
     ]
     known = known_keys(overrides) if added else set()
+    may_have = {f"ablation.{key}" for key in asking_keys()}  # no misspellings of keys that an ablation has
     for each in added:
         key = each.key_or_group
         if key in known and not each.is_force_add():
             raise UserError(f"{key} exists already; override it without the +")
-        if key in known or key in MAY_HAVE or key.startswith((*OPEN, "hydra")):
+        if key in known or key in may_have or key.startswith((*OPEN, "hydra")):
             continue
         near = next((other for other in sorted(known) if distance(key, other) <= min(NEAR, len(key) - 1)), None)
         if near is not None:

@@ -15,7 +15,7 @@ from dropgrid.planning.compose import group_options, hydra_context
 from dropgrid.planning.overrides import check_count, key_of, parse_override, root_of
 from dropgrid.reports import claims, question
 from dropgrid.store.cell import Cell
-from dropgrid.store.identity import ABOUT_PLACE_IN
+from dropgrid.store.identity import ABOUT_PLACE_IN, READ_INIT, unread_axes
 from dropgrid.store.schemas import RULES
 from dropgrid.tasks.description import TRAINS_ITSELF, TaskDescription, task_option, trains_itself
 
@@ -26,12 +26,11 @@ UNREAD = {*ROOMS, "scale", "speed"} - {"task", "trainer", "logger", "evaluate", 
 DESCRIBED = ("ablation", "name", "title", "question", "claim", "source", "cost", "baseline", "metric", "rows")
 """Keys of an ablation that say what it is."""
 
-GIVEN = (
-    *("claims", "evaluate", "figure", "match", "metrics", "published", "tune"),
-    *RULES,
-    *question.question_names(),
-)
-"""Keys by which an ablation asks for more."""
+
+def asking_keys() -> list[str]:
+    """Return the keys by which an ablation asks for more; each question has one."""
+    asked = ("claims", "evaluate", "figure", "match", "metrics", "published", "tune")
+    return [*asked, *RULES, *question.question_names()]
 
 
 def expand_rows(rows: Any) -> dict[str, list[str]]:
@@ -105,8 +104,16 @@ def refuse_conflicts(rows: Mapping[str, Sequence[str]], keys: Sequence[str]) -> 
 
 
 def refuse_unread(config: Mapping[str, Any], overrides: Iterable[str]) -> None:
-    """Refuse overrides that choose or set what a training of one's own does not read: they would be silently off."""
+    """Refuse overrides that choose or set what a training of one's own, or a network that a library builds, does not
+    read: they would be silently off.
+    """
     if not trains_itself(config):
+        unread = unread_axes(config)
+        if wrong := [text for text in overrides if root_of(parse_override(text)) in unread]:
+            raise UserError(
+                f"{wrong[0]}: model={config['model']['option']} builds its own norms and activations and draws its own "
+                f"initial weights; of init it reads {', '.join(READ_INIT)}"
+            )
         return
     task, read = task_option(config), TRAINS_ITSELF[task_option(config)]
     for text in overrides:
@@ -159,7 +166,7 @@ def without_claims_about_removed(overrides: Sequence[Override], about: Mapping[s
 
 def check_questions(about: Mapping[str, Any], rows: Mapping[str, Sequence[str]]) -> None:
     """Refuse claims, contrasts, … of an ablation that its rows could not answer, and keys that nothing reads."""
-    keys = (*DESCRIBED, *GIVEN)
+    keys = [*DESCRIBED, *asking_keys()]
     if unread := [key for key in about if key not in keys]:
         near = did_you_mean(unread[0], keys)
         raise UserError(f"nothing reads ablation.{unread[0]}{near}; keys of ablation: {', '.join(sorted(keys))}")

@@ -38,6 +38,23 @@ OF_THE_LOADER = ("batch_size", "eval_batch_size", "workers", "fingerprint", "nor
 """Keys of `data` that are not the source's arguments: the fingerprint follows from the others."""
 
 
+BUILT_ELSEWHERE = ("torchvision", "timm")
+"""Options of model that a library builds, with norms, activations and initial weights of its own."""
+
+OWN = {"option": "own"}
+"""The node of an axis that such a network does not read."""
+
+READ_INIT = ("checkpoint",)
+"""Options of init that such a network reads: weights that were trained."""
+
+
+def unread_axes(config: Mapping[str, Any]) -> list[str]:
+    """Return the axes that a config's network does not read, because a library builds it."""
+    if (config.get("model") or {}).get("option") not in BUILT_ELSEWHERE:
+        return []
+    return ["norm", "activation", *(["init"] if config["init"].get("option") not in READ_INIT else [])]
+
+
 def divide(resolved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the two parts of a resolved config: what a cell is, and where it runs."""
     config: dict[str, Any] = {}
@@ -52,7 +69,9 @@ def divide(resolved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
             local[axis] = {k: v for k, v in node.items() if k in place}
         else:
             config[axis] = node
-    return (read_by_itself(config), local) if trains_itself(config) else (config, local)
+    if trains_itself(config):
+        return read_by_itself(config), local
+    return {**config, **{axis: dict(OWN) for axis in unread_axes(config)}}, local
 
 
 def read_by_itself(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,9 @@ def versions(names: Iterable[str]) -> dict[str, str]:
 
 def modules_outside(config: Any) -> list[str]:
     """Return the modules outside dropgrid of the constructors that a cell's config names, sorted."""
-    return sorted({path.rpartition(".")[0] for path in paths_of(config)})
+    own = {path.rpartition(".")[0] for path in paths_of(config)}
+    model = config.get("model") if isinstance(config, Mapping) else None
+    return sorted(own | ({"timm"} if isinstance(model, Mapping) and model.get("option") == "timm" else set()))
 
 
 def paths_of(node: Any) -> Iterator[str]:

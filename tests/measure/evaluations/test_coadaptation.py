@@ -15,8 +15,8 @@ from dropgrid.measure.evaluations.coadaptation import (
     sample_places,
     unit_correlations,
 )
-from dropgrid.measure.trace import trace_calls
 from dropgrid.measure.trained_cell import DoesNotApply
+from dropgrid.trace import trace_calls
 
 SMALL = ("data.eval_batch_size=7",)
 

@@ -64,7 +64,7 @@ def kept_in_training(cell: TrainedCell, norm: _BatchNorm) -> dict[str, nn.Module
     """Return a network for each kind of statistics that the cell's norms, of which this is one, kept."""
     kept = getattr(norm, "kept", None)
     if not isinstance(kept, Kept):
-        return {cell.config["norm"]["statistics"]: cell.network}
+        return {cell.config["norm"].get("statistics", "moving"): cell.network}
     return {name: with_statistics(cell.network, index) for index, name in enumerate(kept.names)}
 
 

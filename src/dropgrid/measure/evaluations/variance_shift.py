@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid import checks
-from dropgrid.measure.trace import trace_calls
 from dropgrid.measure.trained_cell import DoesNotApply, Measure, MeasureResult, TrainedCell
 from dropgrid.sites import inference_drops, with_inference
+from dropgrid.trace import trace_calls
 
 SPLITS = ("train", "test")
 

@@ -1,9 +1,18 @@
 """What a dry run says of a network, against hooks on the network itself."""
 
+from functools import partial
+
+import pytest
 import torch
 from torch import nn
+from trained_cells import make
 
-from dropgrid.measure.trace import trace_calls
+from dropgrid.trace import trace_calls
+
+
+@pytest.fixture
+def make_cell(tmp_path):
+    return partial(make, tmp_path)
 
 
 def test_calls_come_in_the_order_of_the_pass_with_the_modules_themselves(make_cell):
