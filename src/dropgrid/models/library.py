@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid import checks
+from dropgrid.models.trace import IMAGES, Call, trace_calls
 from dropgrid.sites import Option, Site, modules_at
-from dropgrid.trace import IMAGES, Call, trace_calls
 
 PATHS = ("StochasticDepth", "DropPath")
 """Classes of either library that drop a residual branch; timm has an Identity named drop_path… where the rate is 0."""

@@ -16,7 +16,7 @@ from dropgrid.measure.evaluations.coadaptation import (
     unit_correlations,
 )
 from dropgrid.measure.trained_cell import DoesNotApply
-from dropgrid.trace import trace_calls
+from dropgrid.models.trace import trace_calls
 
 SMALL = ("data.eval_batch_size=7",)
 

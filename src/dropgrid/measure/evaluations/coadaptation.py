@@ -13,8 +13,8 @@ from dropgrid.initializers.layers import KINDS
 from dropgrid.instantiate import call, instantiate
 from dropgrid.measure.evaluations.weights import weight_of
 from dropgrid.measure.trained_cell import DoesNotApply, Measure, MeasureResult, TrainedCell
+from dropgrid.models.trace import IMAGES, Call, trace_calls
 from dropgrid.sites import with_inference
-from dropgrid.trace import IMAGES, Call, trace_calls
 
 LAYERS = ("first", "last")
 BINS = 60

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from dropgrid import checks
 from dropgrid.measure.trained_cell import DoesNotApply, Measure, MeasureResult, TrainedCell
+from dropgrid.models.trace import trace_calls
 from dropgrid.sites import inference_drops, with_inference
-from dropgrid.trace import trace_calls
 
 SPLITS = ("train", "test")
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from dropgrid import checks
 from dropgrid.initializers.layers import layers
 from dropgrid.measure.trained_cell import Measure, MeasureResult, TrainedCell
-from dropgrid.trace import trace_calls
+from dropgrid.models.trace import trace_calls
 
 REACH, BINS = 20, 401
 """The histogram: from -20 to 20 times the rms of all weights, with an odd number of bins, so that one is around 0."""

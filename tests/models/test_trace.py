@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from trained_cells import make
 
-from dropgrid.trace import trace_calls
+from dropgrid.models.trace import trace_calls
 
 
 @pytest.fixture
