@@ -12,7 +12,7 @@ ROOMS = [
     {"checks", "errors", "streams", "treatment", "cores", "names", "printable"},
     {"files", "paths", "pages", "json_output"},
     {"instantiate", "commands"},
-    {"masks"},
+    {"masks", "level_schedules"},
     {"sites"},
     AXES,
     {"audits", "models", "data"},

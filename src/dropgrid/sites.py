@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid import checks
+from dropgrid.level_schedules import parse_schedule
 from dropgrid.masks.uniform import mixed_key, normal
 from dropgrid.treatment import DROPPED, MOVED
 
@@ -101,7 +102,8 @@ class AbstractRandom(nn.Module, ABC):
 
     Args:
         full_level: the level at the end of the schedule.
-        schedule: `constant`, or `linear`: from 0 at the first step to `full_level` at the last.
+        schedule: `constant`, `linear` (from 0 at the first step to `full_level` at the last), or another of
+            `dropgrid.level_schedules`.
         inference: random in eval mode too (the paper's Fig. 5; Monte-Carlo inference). Norms are not affected.
     """
 
@@ -118,7 +120,7 @@ class AbstractRandom(nn.Module, ABC):
 
     def __init__(self, full_level: float, *, schedule: str = "constant", inference: bool = False):
         super().__init__()
-        checks.one_of("schedule", schedule, ("constant", "linear"))
+        self.share = parse_schedule(schedule)
         checks.boolean("inference", inference)
         self.full_level = float(full_level)
         self.schedule = schedule
@@ -142,7 +144,7 @@ class AbstractRandom(nn.Module, ABC):
 
     def level_at(self, progress: float) -> float:
         """Return the scheduled level at a progress of training from 0 (first step) to 1 (last step)."""
-        return self.full_level * progress if self.schedule == "linear" else self.full_level
+        return self.full_level * self.share(progress)
 
     def levels_over(self, taken: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the levels of the first `taken` of `steps` optimizer steps, each once, and how many steps have it."""
