@@ -216,5 +216,7 @@ def test_what_would_do_nothing_is_refused():
 
 @pytest.mark.parametrize("kinds", [[], ["batch"], [2.0], ["moving", "moving"], [None]])
 def test_bad_lists_of_statistics_are_named(kinds):
-    with pytest.raises(ValueError, match=r"norm\.statistics, as a list, "):
+    with pytest.raises(
+        ValueError, match=r"norm\.statistics must (list kinds|be a momentum|be moving or cumulative).*, got "
+    ):
         made(statistics=kinds)

@@ -113,12 +113,12 @@ class Kept(nn.Module):
     def __init__(self, kinds: Sequence[str | float], momentum: float, features: int):
         super().__init__()
         if not kinds or len({*kinds}) < len(kinds):
-            raise ValueError(f"norm.statistics, as a list, contains one kind or more, each once, got {[*kinds]}")
+            raise ValueError(f"norm.statistics must list kinds, each once, got {[*kinds]}")
         for each in kinds:
             if isinstance(each, str):
-                checks.one_of("norm.statistics, as a list, contains numbers,", each, ("moving", "cumulative"))
+                checks.one_of("each of the list norm.statistics", each, ("moving", "cumulative"))
             else:
-                checks.number("norm.statistics, as a list, contains momenta: one", each, above=0, most=1)
+                checks.number("each of the list norm.statistics", each, above=0, most=1, what="a momentum")
         self.names = [each if isinstance(each, str) else f"momentum_{each:g}" for each in kinds]
         weights = {"moving": momentum, "cumulative": None}
         self.momenta = [weights[each] if isinstance(each, str) else each for each in kinds]
