@@ -104,8 +104,10 @@ def test_what_would_be_silently_off_is_refused(more, says):
 
 
 def test_a_swept_key_that_a_training_does_not_read_is_refused():
-    with pytest.raises(UserError, match=r"\+function.base=1 and \+function.base=2 would be one training"):
+    with pytest.raises(UserError, match=r"nothing reads the key function; did you mean 'task\.function'\?"):
         plans([*FUNCTION, "+task.function.base=0.5", "+function.base=1,2"])
+    with pytest.raises(UserError, match="accelerator=cpu and trainer.accelerator=auto would be one training"):
+        plans([*FUNCTION, "+task.function.base=0.5", "trainer.accelerator=cpu,auto"])
 
 
 @pytest.fixture

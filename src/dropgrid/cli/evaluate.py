@@ -1,8 +1,8 @@
 """Measure finished cells again, without training:
 `python scripts/evaluate.py NAME +evaluate=X [evaluate.key=value …] [sweep.jobs=N]`.
 
-X is one of conf/evaluate: adversarial, calibration, cam, coadaptation, columns, corruption, dropblock_inference,
-gradient_variance, monte_carlo, noise, occlusion, other_data, variance_shift, weights.
+X is one of conf/evaluate: adversarial, bn_statistics, calibration, cam, coadaptation, columns, corruption,
+dropblock_inference, gradient_variance, monte_carlo, noise, occlusion, other_data, variance_shift, weights.
 evaluate.weights=best takes the weights of the best validation epoch. Earlier measurements are reused from
 outputs/runs/<id>/evaluations; the numbers are columns of the table.
 """

@@ -85,8 +85,8 @@ class Composer:
         for key in map(str, config):
             known = key in default or self.is_group(axis_of(key)) or key == "ablation"
             if not known and f"${{{key}" not in OmegaConf.to_yaml(config):
-                near = did_you_mean(key, [*map(str, default)])
-                raise UserError(f"nothing reads the key {key}{near}; keys of a run: --cfg job")
+                words = [*map(str, default), *(f"task.{each}" for each in ("function", "module", "datamodule"))]
+                raise UserError(f"nothing reads the key {key}{did_you_mean(key, words)}; keys of a run: --cfg job")
         for section in ("sweep", "sweep.checkpoint", "report", "paths"):
             node, keys = OmegaConf.select(config, section), [*map(str, OmegaConf.select(default, section))]
             if isinstance(node, DictConfig) and (added := [key for key in map(str, node) if key not in keys]):
