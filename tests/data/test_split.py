@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dropgrid.data.split import Files, Known, Memory, Rows, View, evenly, in_memory, moments
+from dropgrid.data.split import Files, Known, Memory, Rows, View, evenly, in_memory, mixed, moments
 from dropgrid.errors import UserError
 
 
@@ -144,3 +144,21 @@ def test_names_that_are_no_utf8():
     name = "é".encode("latin1")
     split = Files(Path("/r"), np.array([name]), np.array([0]), Known(np.ones(1, int)), still)
     assert bytes(split.path(0)) == b"/r/" + name
+
+
+@pytest.mark.parametrize("kind", ["memory", "files"])
+def test_a_split_that_comes_class_by_class_is_mixed_and_no_other(kind, tmp_path):
+    def split(labels):
+        labels = torch.tensor(labels)
+        if kind == "memory":
+            return Memory(torch.arange(len(labels)).view(-1, 1, 1, 1).to(torch.uint8), labels)
+        names = np.array([f"{index}".encode() for index in range(len(labels))])
+        return Files(tmp_path, names, labels.numpy(), Known(np.zeros(len(labels), np.int64)), lambda *_: torch.empty(0))
+
+    ordered = split([0] * 20 + [1] * 20 + [2] * 20)
+    found = mixed(ordered, 3)
+    assert torch.equal(torch.as_tensor(found.labels).sort().values, torch.as_tensor(ordered.labels))
+    assert all(len({*torch.as_tensor(found.labels)[at : at + 20].tolist()}) == 3 for at in (0, 20, 40))
+    assert torch.equal(torch.as_tensor(mixed(ordered, 3).labels), torch.as_tensor(found.labels))
+    as_it_stands = split([0, 2, 1, 2, 0])
+    assert mixed(as_it_stands, 3) is as_it_stands

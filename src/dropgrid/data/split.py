@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from dropgrid import streams
 from dropgrid.data.folder import printable
 from dropgrid.errors import UserError
 
@@ -204,3 +205,13 @@ def evenly(split: Split, most: int) -> Split:
     """Return at most `most` of a split's images, evenly spaced in its order."""
     count = min(most, len(split))
     return split.select(torch.arange(count) * len(split) // max(1, count))
+
+
+def mixed(split: Split, seed: int) -> Split:
+    """Return a split whose batches have images of all classes: in random order if it comes class by class, as folders
+    of images do, else as it stands. The statistics of a batch of one class are not those of the data.
+    """
+    labels = torch.as_tensor(split.labels)
+    if bool((labels[1:] < labels[:-1]).any()):
+        return split
+    return split.select(torch.randperm(len(split), generator=streams.generator(seed, "mixed")))

@@ -20,7 +20,7 @@ from dropgrid.callbacks.heartbeat import SECONDS_BETWEEN, Heartbeat
 from dropgrid.callbacks.metrics import Metrics
 from dropgrid.callbacks.treatment import Treatment
 from dropgrid.data.batches import Order, batch_limit, batches, order
-from dropgrid.data.split import Split, evenly
+from dropgrid.data.split import Split, evenly, mixed
 from dropgrid.instantiate import instantiate
 from dropgrid.loggers.csv import Csv
 from dropgrid.loggers.logger import AbstractLogger
@@ -172,7 +172,8 @@ class Trial:
         """Statistics of the whole training set, where a norm or the average of weights asks for them."""
         asked = any(getattr(module, "reestimate", False) for module in self.network.modules())
         if asked or self.average.reestimates:
-            reestimate(self.learner, self.batches(self.splits.train, self.data["eval_batch_size"]))
+            train = mixed(self.splits.train, self.config["seed"])
+            reestimate(self.learner, self.batches(train, self.data["eval_batch_size"]))
 
     def measure(self) -> Measured:
         """Read the test set, once: with the last weights, and with those of the best validation epoch."""

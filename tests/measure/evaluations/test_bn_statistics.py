@@ -1,9 +1,12 @@
 """One network, measured with each kind of statistics, against networks that have them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from dropgrid.measure.evaluations.bn_statistics import bn_statistics
+from dropgrid.data.split import mixed
+from dropgrid.measure.evaluations.bn_statistics import bn_statistics, with_statistics
 from dropgrid.measure.trained_cell import DoesNotApply
 
 KINDS = "norm.statistics=[moving,cumulative,0.95]"
@@ -59,3 +62,15 @@ def test_a_cell_with_one_kind_has_that_one(make_cell, arguments):
     assert set(bn_statistics(make_cell("norm.statistics=batch"), **arguments("bn_statistics"))) == {"batch"}
     with pytest.raises(DoesNotApply, match="no batch norm"):
         bn_statistics(make_cell("norm=layer"), **arguments("bn_statistics"))
+
+
+def test_batches_of_a_split_that_comes_class_by_class_are_mixed(make_cell, arguments):
+    cell = train(make_cell("data.eval_batch_size=10"))
+    order = cell.splits.test.labels.argsort(stable=True)
+    ordered = replace(cell, splits=cell.splits._replace(test=cell.splits.test.select(order)))
+    found = {name: each.value for name, each in bn_statistics(ordered, **arguments("bn_statistics")).items()}
+    assert found["moving"] == accuracy(cell)  # whatever the order
+    own = with_statistics(cell.network, None)
+    shuffled = mixed(ordered.splits.test, cell.seed)
+    assert found["batch"] == cell.headline(cell.predict(shuffled, network=own)).value
+    assert found["batch"] != cell.headline(cell.predict(ordered.splits.test, network=own)).value

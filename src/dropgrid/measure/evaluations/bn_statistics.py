@@ -8,6 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from dropgrid import checks
 from dropgrid.callbacks.average import reestimate
 from dropgrid.data.batches import batches
+from dropgrid.data.split import mixed
 from dropgrid.measure.trained_cell import DoesNotApply, Measure, TrainedCell
 from dropgrid.norms.batch import Kept
 
@@ -19,7 +20,7 @@ def bn_statistics(cell: TrainedCell, *, split: str) -> dict[str, Measure]:
 
     Kinds: those that the cell's norms kept (`norm.statistics`, a list keeps several), or else the one that they have;
     `batch`, those of each batch of data.eval_batch_size images; `reestimated`, the plain means over the training set,
-    not augmented, in batches of that size.
+    not augmented, in batches of that size. If a split comes class by class, its batches are of random images.
 
     Args:
         split: the images, of `train` (not augmented) or `test`.
@@ -37,9 +38,10 @@ def bn_statistics(cell: TrainedCell, *, split: str) -> dict[str, Measure]:
     networks = {"batch": with_statistics(cell.network, None)}
     if norms[0].running_mean is not None:
         networks |= kept_in_training(cell, norms[0]) | {"reestimated": reestimated(cell)}
+    images = mixed(getattr(cell.splits, split), cell.seed)
     found = {}
     for name, network in networks.items():
-        measured = cell.headline(cell.predict(getattr(cell.splits, split), network=network))
+        measured = cell.headline(cell.predict(images, network=network))
         found[name] = measured._replace(label=f"{measured.label}, statistics: {name.replace('_', ' ')}")
     return found
 
@@ -72,6 +74,8 @@ def reestimated(cell: TrainedCell) -> nn.Module:
     """Return a copy whose batch norms have the means over the training set."""
     network = copy.deepcopy(cell.network)
     size = cell.config["data"]["eval_batch_size"]
-    loader = batches(cell.splits.train, size, order=None, drop_last=False, workers=0, device=cell.device)
+    loader = batches(
+        mixed(cell.splits.train, cell.seed), size, order=None, drop_last=False, workers=0, device=cell.device
+    )
     reestimate(cell.learner(network, cell.seed).to(cell.device), loader)
     return network
