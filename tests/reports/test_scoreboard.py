@@ -30,9 +30,10 @@ def test_every_claim_of_every_table_is_there_with_its_verdict_and_interval(claim
         published = json.loads((ROOT / f"results/{table}/table.json").read_text())
         own = {claim["claim"]: claim for claim in claims if claim["table"] == table}
         assert (ROOT / f"results/{table}/figure.png").exists()
-        assert own.keys() == {claim["claim"] for claim in published["claims"]}
+        tested = [claim for claim in published["claims"] if claim["outcome"] != "gone"]  # of rows that were taken out
+        assert own.keys() == {claim["claim"] for claim in tested}
         doses = {row["row"]: row["dose"] for row in published["rows"]}
-        for claim in published["claims"]:
+        for claim in tested:
             found = own[claim["claim"]]
             assert found["verdict"] == claim["outcome"] and found["source"] and found["protocol"] in ("same", "other")
             assert found["interval"] == (claim["comparison"] and claim["comparison"]["ci95"])

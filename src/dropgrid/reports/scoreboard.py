@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dropgrid.reports.claim_results import HOLDS, REFUTED, recorded_claim
+from dropgrid.reports.claim_results import GONE, HOLDS, REFUTED, recorded_claim
 from dropgrid.reports.columns import format_estimate
 from dropgrid.reports.published import OTHER, SAME
 from dropgrid.statistics.samples import EQUAL, OPEN
@@ -34,10 +34,12 @@ def scoreboard(results: Path) -> list[dict[str, Any]]:
 
 
 def claims_of(folder: PublishedFolder) -> Iterator[dict[str, Any]]:
-    """Yield the claims of one published table."""
+    """Yield the claims of one published table, but those about rows that were taken out: they were not tested."""
     table, values = json.loads(folder.table("json").read_text()), read_values(folder)
     recorded = values["claims"] or {}
     for claim in table["claims"]:
+        if claim["outcome"] == GONE:
+            continue
         rows = {row["row"]: row for row in table["rows"] if block_label(row) == claim["block"]}
         stated = recorded_claim(claim["claim"], rows)
         first: Mapping[str, Any] = rows[stated.rows[0]] if stated.rows else {}
