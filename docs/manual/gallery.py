@@ -42,7 +42,7 @@ def places() -> dict[str, tuple[str, str]]:
         heading = ""
         for line in path.read_text().splitlines():
             title = re.match(r"##+ (.*)", line)
-            mark = re.match(r"<!-- results/(\w+)(?:@\w+)? -->", line)
+            mark = re.match(r"<!-- results/(\w+)(?:[@+]\S+)? -->", line)
             heading = title[1] if title else heading
             if mark:
                 found.setdefault(mark[1], (page, heading))

@@ -59,6 +59,7 @@ DRAWN: dict[tuple[str, str], Callable[[Option], Figure]] = {
     ("norm", "spectral"): norms.singular,
     ("init", "checkpoint"): starts.from_file,
     ("init", "fixup"): starts.in_branches,
+    ("optimizer", "muon"): optimizers.muon,
     ("optimizer", "sam"): optimizers.sam,
     ("lr_schedule", "plateau"): schedules.by_validation,
 }

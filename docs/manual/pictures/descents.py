@@ -6,9 +6,10 @@ from functools import cache
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from optimizer_paths.looks import drawn
-from optimizer_paths.options import maker
+from optimizer_paths.options import maker, needs_closure
 from optimizer_paths.picture import contours
 from optimizer_paths.surface import surfaces
+from optimizer_paths.tuning import chosen, tried
 from optimizer_paths.walk import Walk, walks
 
 from manual.options import ROOT, Option, of_axis
@@ -21,19 +22,29 @@ FOUND = ROOT / "results" / "optimizer_paths" / "findings.json"
 SAME = {"gradient_descent": "sgd"}
 """On a function of two numbers, which has no batches."""
 
+OF_MATRICES = ("muon",)
+"""They treat two numbers as they treat a bias."""
+
 
 @cache
 def walked(name: str) -> dict[str, Walk]:
-    """Every optimizer's path over a surface, without weight decay, at its rate of findings.json."""
+    """Every optimizer's path over a surface, without weight decay, at its rate of findings.json, or at that which the
+    same rule finds.
+    """
     about = json.loads(FOUND.read_text())["surfaces"][name]
     rates = {optimizer: float(path["rate"]) for optimizer, path in about["paths"]["tuned"].items()}
-    makers = {
-        each.name: (rates[each.name], maker({**each.node, "weight_decay": 0.0}, rates[each.name]))
-        for each in of_axis("optimizer")
-        if each.name in rates
-    }
-    surface = surfaces()[name]
-    return walks(surface, (surface.start[0], surface.start[1] + surface.offset), makers, int(about["steps"]))
+    surface, steps = surfaces()[name], int(about["steps"])
+    start = (surface.start[0], surface.start[1] + surface.offset)
+    plain = {each.name: {**each.node, "weight_decay": 0.0} for each in of_axis("optimizer") if draws(each)}
+    for optimizer, node in plain.items():
+        if optimizer not in rates:
+            rates[optimizer] = chosen(tried(surface, start, node, steps))
+    return walks(surface, start, {each: (rates[each], maker(node, rates[each])) for each, node in plain.items()}, steps)
+
+
+def draws(option: Option) -> bool:
+    """Whether paths show an optimizer: not one whose step asks for the loss again, or that is another one here."""
+    return option.name not in (*SAME, *OF_MATRICES) and not needs_closure(option.node)
 
 
 def trace(axes: Axes, name: str, own: str) -> None:

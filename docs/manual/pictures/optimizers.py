@@ -1,4 +1,4 @@
-"""Sharpness-aware minimization in one weight."""
+"""Optimizers that no path on a surface of two numbers shows: SAM in one weight, Muon on a matrix."""
 
 from collections.abc import Callable
 from typing import Any
@@ -100,4 +100,27 @@ def sam(option: Option) -> Figure:
         axes.set_title("400 steps", loc="left", fontsize=9)
         axes.set_xlabel("w", labelpad=1)
         axes.legend(frameon=False, fontsize=8, loc="upper right")
+    return figure
+
+
+def muon(option: Option) -> Figure:
+    """Left: the singular values of the gradient of a hidden weight, 24×48 random numbers with four strong directions.
+    Right: those of the step that Muon takes of it, in units of the learning rate: all directions, weak ones too, move
+    about alike."""
+    generator = torch.Generator().manual_seed(0)
+    strong = torch.randn(24, 4, generator=generator) @ torch.randn(4, 48, generator=generator)
+    gradient = strong + 0.3 * torch.randn(24, 48, generator=generator)
+    hidden, last = nn.Linear(48, 24, bias=False), nn.Linear(24, 2, bias=False)
+    before = hidden.weight.detach().clone()
+    optimizer = option.built(weight_decay=0.0)(nn.Sequential(hidden, last))
+    hidden.weight.grad, last.weight.grad = gradient.clone(), torch.zeros_like(last.weight)
+    optimizer.step()
+    step = (before - hidden.weight.detach()) / option.node["lr"]
+    with style():
+        figure = sheet(2.6)
+        for left, matrix, title in ((0.5, gradient, "the gradient"), (4.9, step, "the step, of lr")):
+            axes = place_axes(figure, left, 0.4, 3.9, 1.8)
+            axes.bar(range(1, 25), torch.linalg.svdvals(matrix), color=BLUE)
+            axes.set_title(f"singular values of {title}", loc="left", fontsize=9)
+            axes.set_xlabel("from the largest", labelpad=1)
     return figure
