@@ -23,19 +23,19 @@ def cosine(progress: float) -> float:
     return (1 - math.cos(math.pi * progress)) / 2
 
 
-def early(progress: float, until: float) -> float:
-    """The full level before `until`, then 0 (early dropout; Liu et al., ICML 2023, §5)."""
-    return float(progress < until)
+def early(progress: float, at: float) -> float:
+    """The full level before `at`, then 0 (early dropout; Liu et al., ICML 2023, §5)."""
+    return float(progress < at)
 
 
-def fade(progress: float, until: float) -> float:
-    """From the full level at the first step to 0 at `until` (early dropout in its linear form)."""
-    return max(0.0, 1 - progress / until)
+def fade(progress: float, at: float) -> float:
+    """From the full level at the first step to 0 at `at` (early dropout in its linear form)."""
+    return max(0.0, 1 - progress / at)
 
 
-def late(progress: float, start: float) -> float:
-    """0 before `start`, then the full level (late dropout; Liu et al., ICML 2023, §5)."""
-    return float(progress >= start)
+def late(progress: float, at: float) -> float:
+    """0 before `at`, then the full level (late dropout; Liu et al., ICML 2023, §5)."""
+    return float(progress >= at)
 
 
 def step(progress: float, levels: float) -> float:
@@ -62,7 +62,7 @@ def parse_schedule(text: str) -> Share:
     except ValueError:
         value = math.nan
     if name in AT and 0 < value < 1:
-        return partial(AT[name], **{"start" if name == "late" else "until": value})
+        return partial(AT[name], at=value)
     if name == "step" and value >= 2 and value == int(value):
         return partial(step, levels=value)
     raise ValueError(f"schedule must be {WORDS}, got {text!r}")

@@ -16,9 +16,8 @@ from dropgrid.store.identity import BUILT_ELSEWHERE
 
 CONF = Path(__file__).parents[2] / "conf"
 FOLDER = CONF / "model"
-OPTIONS = sorted(
-    {path.stem for path in FOLDER.glob("*.yaml")} - {*BUILT_ELSEWHERE}
-)  # those: tests/models/test_library.py
+OPTIONS = sorted({path.stem for path in FOLDER.glob("*.yaml")} - {*BUILT_ELSEWHERE})
+"""Those that a library builds are in tests/models/test_library.py."""
 NORMS = sorted(path.stem for path in (CONF / "norm").glob("*.yaml"))
 INJECTED = {"norm", "activation", "sites", "shape", "classes"}
 

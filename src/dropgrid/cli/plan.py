@@ -160,14 +160,14 @@ def site_lines(plan: Plan) -> list[str]:
     """Return the sites of each network that a library builds, which rules found."""
     from dropgrid import build
 
-    lines: dict[str, None] = {}
+    lines = []
     for cell in {json.dumps(cell.config["model"]): cell for cell in plan.cells if unread_axes(cell.config)}.values():
         sites = build.offered_sites(cell.config, build.source(cell.config, cell.local).spec())
         counts = Counter(site.place for site in sites)
         groups = max(site.groups for site in sites)
         found = ", ".join(f"{count} {place}" for place, count in counts.items())
-        lines[f"sites of {cell.config['model']['name']}: {found}; groups 1 to {groups} by the size of the map"] = None
-    return [*lines]
+        lines.append(f"sites of {cell.config['model']['name']}: {found}; groups 1 to {groups} by the size of the map")
+    return lines
 
 
 def table(price: Price) -> Table:

@@ -35,6 +35,9 @@ SHARE = "%"
 POINTS = "points"
 """The unit of a difference of two shares, in percentage points."""
 
+SPLITS = ("train", "test")
+"""Splits whose images an evaluation may use."""
+
 Corrupt = Callable[[Tensor, int], Tensor]
 """(uint8 images (N, C, H, W) on the CPU, the place of the first in its split) -> corrupted images of that shape."""
 

@@ -30,7 +30,7 @@ ENDS: Mapping[str, Sequence[str]] = {
 """Classes of blocks that have no module of `PATHS` -> the modules, if there, at whose output a residual branch ends."""
 
 SHORTCUTS = ("downsample", "shortcut", "proj")
-"""Of a block, the modules on its shortcut."""
+"""Names of the modules on the shortcut of a block."""
 
 DROPPING = ("drop", "dropout", "stochastic_depth_prob")
 """How arguments begin by which a library drops on its own account."""
@@ -53,11 +53,12 @@ def with_sites(
             module.p = 0.0
         elif type(module).__name__ in PATHS:
             setattr(module, "p" if hasattr(module, "p") else "drop_prob", 0.0)
+    replica = copy.deepcopy(network).to("meta").train()
     with torch.device("meta"), torch.no_grad():
-        logits = copy.deepcopy(network).to("meta").train()(torch.zeros(IMAGES, *shape))
+        logits = replica(torch.zeros(IMAGES, *shape))
     if not isinstance(logits, Tensor) or logits.shape != (IMAGES, classes):
         raise ValueError(f"model.name={make.args[0]} returns no logits (N, {classes}) in training")
-    place_sites(network, trace_calls(network, shape), options)
+    place_sites(network, trace_calls(replica, shape), options)
     return network
 
 
@@ -114,24 +115,21 @@ def place_sites(network: nn.Module, calls: Sequence[Call], options: Sequence[Opt
     convs = [each for each in behind if is_conv(each) and cells(each.output) > 1]
     stages = convs or [each for each in behind if each.name in ends]
     sizes = list(dict.fromkeys(cells(each.output) for each in stages))
-    of_block = {block_of(each.name, blocks): sizes.index(cells(each.output)) + 1 for each in stages}
-    of_stage, of_conv = ({id(each) for each in some} for some in (stages, convs))
-    group, done = 1, set[str]()
+    groups = {id(each): sizes.index(cells(each.output)) + 1 for each in stages}
+    of_block = {block: groups[id(each)] for each in stages if (block := block_of(each.name, blocks))}
+    group = 1
     for index, each in enumerate(behind):
         block = block_of(each.name, blocks)
-        if id(each) in of_stage:
-            group = sizes.index(cells(each.output)) + 1
-        where: dict[str, Any] = {"group": of_block.get(block, group) if block else group, "groups": len(sizes)}
-        if id(each) in of_conv and count[each.name] == 1:
+        group = groups.get(id(each), group)
+        where: dict[str, Any] = {"group": of_block.get(block, group), "groups": len(sizes)}
+        once = count[each.name] == 1
+        if once and is_conv(each) and cells(each.output) > 1:
             place = "skip" if each.name.removeprefix(f"{block}.").partition(".")[0] in SHORTCUTS else "conv"
             name = normed(behind, index)
             attach(network, name, modules_at(options, Site(name, place, **where)))
-        elif isinstance(each.module, nn.Dropout) and each.output.dim() > 2 and count[each.name] == 1:
+        elif once and isinstance(each.module, nn.Dropout) and each.output.dim() > 2:
             attach(network, each.name, modules_at(options, Site(each.name, "hidden", **where, linear=True)))
-        if each.name in ends and each.name not in done:
-            done.add(each.name)
-            block = parent(ends[each.name])
-            where = {"group": of_block.get(block, group), "groups": len(sizes)}
+        if ends.pop(each.name, None):  # once, though the module may serve several branches
             site = Site(f"{each.name}.branch", "branch", **where, block=blocks.index(block) + 1, blocks=len(blocks))
             attach(network, each.name, modules_at(options, site))
     classifier = next((each.name for each in reversed(calls) if isinstance(each.module, nn.Linear)), None)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -63,7 +63,11 @@ class Composer:
         self.chosen: dict[tuple[str, ...], DictConfig] = {}
         self.is_group = cache(lambda name: bool(group_options(name)))  # lists a folder of each search path
         self.choices: dict[tuple[str, ...], dict[str, Any]] = {}
-        self.alone: DictConfig | None = None
+
+    @cached_property
+    def default(self) -> DictConfig:
+        """The default run's config."""
+        return composed([])
 
     def compose(self, texts: Sequence[str]) -> DictConfig:
         """Return the config of some overrides."""
@@ -81,14 +85,13 @@ class Composer:
 
         That is a new key beside the axes, unless an interpolation names it, and one in `sweep`, `report` or `paths`.
         """
-        default = self.alone = self.alone or composed([])
         for key in map(str, config):
-            known = key in default or self.is_group(axis_of(key)) or key == "ablation"
+            known = key in self.default or self.is_group(axis_of(key)) or key == "ablation"
             if not known and f"${{{key}" not in OmegaConf.to_yaml(config):
-                words = [*map(str, default), *(f"task.{each}" for each in ("function", "module", "datamodule"))]
+                words = [*map(str, self.default), *(f"task.{each}" for each in ("function", "module", "datamodule"))]
                 raise UserError(f"nothing reads the key {key}{did_you_mean(key, words)}; keys of a run: --cfg job")
         for section in ("sweep", "sweep.checkpoint", "report", "paths"):
-            node, keys = OmegaConf.select(config, section), [*map(str, OmegaConf.select(default, section))]
+            node, keys = OmegaConf.select(config, section), [*map(str, OmegaConf.select(self.default, section))]
             if isinstance(node, DictConfig) and (added := [key for key in map(str, node) if key not in keys]):
                 near = did_you_mean(added[0], keys)
                 raise UserError(f"nothing reads {section}.{added[0]}{near}; keys of {section}: {', '.join(keys)}")
@@ -102,10 +105,9 @@ class Composer:
     def of_options(self, names: tuple[str, ...]) -> DictConfig:
         """Return the config of some options of groups, no value overridden."""
         if names not in self.chosen:
-            self.alone = self.alone or composed([])
-            found = composed(names) if names else self.alone
+            found = composed(names) if names else self.default
             self.choices[names] = dict(found.hydra.runtime.choices)
-            self.chosen[names] = policy.checked_config(found, self.alone)
+            self.chosen[names] = policy.checked_config(found, self.default)
             OmegaConf.set_struct(self.chosen[names], True)  # an unknown key is an error, as Hydra made it
         return self.chosen[names]
 

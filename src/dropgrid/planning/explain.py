@@ -78,7 +78,9 @@ def refuse_accepted_mistakes(overrides: Sequence[Override]) -> None:
     added = [
         each for each in overrides if (each.is_add() or each.is_force_add()) and not group_options(each.key_or_group)
     ]
-    known = known_keys(overrides) if added else set()
+    if not added:
+        return
+    known = known_keys(overrides)
     may_have = {f"ablation.{key}" for key in asking_keys()}  # no misspellings of keys that an ablation has
     for each in added:
         key = each.key_or_group

@@ -19,7 +19,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from dropgrid.store.identity import source_fingerprint
+from dropgrid.store.identity import BUILT_ELSEWHERE, source_fingerprint
 
 PACKAGES = {
     "dropgrid": "dropgrid",
@@ -59,9 +59,10 @@ def versions(names: Iterable[str]) -> dict[str, str]:
 
 def modules_outside(config: Any) -> list[str]:
     """Return the modules outside dropgrid of the constructors that a cell's config names, sorted."""
-    own = {path.rpartition(".")[0] for path in paths_of(config)}
     model = config.get("model") if isinstance(config, Mapping) else None
-    return sorted(own | ({"timm"} if isinstance(model, Mapping) and model.get("option") == "timm" else set()))
+    library = model.get("option") if isinstance(model, Mapping) else None
+    named = {path.rpartition(".")[0] for path in paths_of(config)}
+    return sorted(named.union([library] if library in BUILT_ELSEWHERE else []))
 
 
 def paths_of(node: Any) -> Iterator[str]:

@@ -9,10 +9,8 @@ from dropgrid import checks
 from dropgrid.callbacks.average import reestimate
 from dropgrid.data.batches import batches
 from dropgrid.data.split import mixed
-from dropgrid.measure.trained_cell import DoesNotApply, Measure, TrainedCell
+from dropgrid.measure.trained_cell import SPLITS, DoesNotApply, Measure, TrainedCell
 from dropgrid.norms.batch import Kept
-
-SPLITS = ("train", "test")
 
 
 def bn_statistics(cell: TrainedCell, *, split: str) -> dict[str, Measure]:

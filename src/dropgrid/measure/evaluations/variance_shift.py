@@ -7,11 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid import checks
-from dropgrid.measure.trained_cell import DoesNotApply, Measure, MeasureResult, TrainedCell
+from dropgrid.measure.trained_cell import SPLITS, DoesNotApply, Measure, MeasureResult, TrainedCell
 from dropgrid.models.trace import trace_calls
 from dropgrid.sites import inference_drops, with_inference
-
-SPLITS = ("train", "test")
 
 
 def variance_shift(cell: TrainedCell, *, split: str) -> MeasureResult:
