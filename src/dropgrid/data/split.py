@@ -207,11 +207,16 @@ def evenly(split: Split, most: int) -> Split:
     return split.select(torch.arange(count) * len(split) // max(1, count))
 
 
+def by_class(split: Split) -> bool:
+    """Predicate: the images of a class follow one another, so that most batches have a single class."""
+    labels = torch.as_tensor(split.labels)
+    return not bool((labels[1:] < labels[:-1]).any())
+
+
 def mixed(split: Split, seed: int) -> Split:
     """Return a split whose batches have images of all classes: in random order if it comes class by class, as folders
     of images do, else as it stands. The statistics of a batch of one class are not those of the data.
     """
-    labels = torch.as_tensor(split.labels)
-    if bool((labels[1:] < labels[:-1]).any()):
+    if not by_class(split):
         return split
     return split.select(torch.randperm(len(split), generator=streams.generator(seed, "mixed")))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from pytorch_lightning import Callback
 from torch import OutOfMemoryError
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from dropgrid import build, sites
 from dropgrid.callbacks.average import Average, reestimate
@@ -20,7 +21,8 @@ from dropgrid.callbacks.heartbeat import SECONDS_BETWEEN, Heartbeat
 from dropgrid.callbacks.metrics import Metrics
 from dropgrid.callbacks.treatment import Treatment
 from dropgrid.data.batches import Order, batch_limit, batches, order
-from dropgrid.data.split import Split, evenly, mixed
+from dropgrid.data.split import Split, by_class, evenly, mixed
+from dropgrid.errors import UserError
 from dropgrid.instantiate import instantiate
 from dropgrid.loggers.csv import Csv
 from dropgrid.loggers.logger import AbstractLogger
@@ -110,6 +112,7 @@ class Trial:
         self.spec, self.splits = source.spec(), source.load()
         self.network = build.network(config, self.spec)
         build.initialise(config, local, self.network, lambda: build.first_batch(config, self.splits))
+        self.refuse_batches_of_one_class()
         self.task: Task[Any] = instantiate("task", config["task"])
         self.learner = build.learner(config, self.task, self.network, self.spec, self.splits, config["seed"])
         shapes = sites.shapes(self.network, (self.spec.channels, *self.spec.size))
@@ -133,6 +136,18 @@ class Trial:
         # before the checkpoint, which holds its state
         watching = build.diagnosis(config, folder, self.splits.train) if self.rank == 0 else []
         self.trainer.callbacks += [*watching, self.checkpoint, *callbacks]  # type: ignore[attr-defined]
+
+    def refuse_batches_of_one_class(self) -> None:
+        """Raise UserError where batches of one class each would be measured by their own statistics."""
+        if not any(isinstance(each, _BatchNorm) and not each.track_running_stats for each in self.network.modules()):
+            return
+        for name, split in (("test", self.splits.test), ("validation", self.splits.val)):
+            if len(split) > self.data["eval_batch_size"] and by_class(split):
+                raise UserError(
+                    f"norm.statistics=batch: the {name} images come class by class, so "
+                    "the statistics of a batch would be those of one class; use another value of norm.statistics, and "
+                    "evaluate.py NAME bn_statistics, which measures with mixed batches too"
+                )
 
     def batches(self, split: Split, size: int, order: Order | None = None) -> Any:
         """Batches of a split: in training whole ones in the epoch's order, else all of it as it stands."""
