@@ -231,3 +231,25 @@ def test_a_claim_of_a_source_without_a_stated_protocol_is_a_conceptual_replicati
     found = tabulate(read(fake.write(), fake.outputs))
     assert found.claims[0].protocol is None
     assert not any("conceptual replication" in note for note in table_notes(found))
+
+
+def test_a_claim_about_spread_is_the_paired_test_of_distances_from_the_medians(fake):
+    text = "dropout - baseline > 0 in deviation[epoch=2]/val/acc"
+    fake.about["claims"] = [text]
+    fake.add(rows=["baseline", "dropout"], seeds=9).write()
+    (found,) = tabulate(read("demo", fake.outputs)).claims
+    after = {
+        row: np.array([100 * cell["curve"][1]["val/acc"] for cell in fake.of(row)]) for row in ("dropout", "baseline")
+    }
+    one, other = (np.abs(values - np.median(values)) for values in after.values())
+    expected = stats.ttest_rel(one, other)
+    assert found.comparison.mean == pytest.approx((one - other).mean())
+    assert found.comparison.ci95 == pytest.approx(tuple(expected.confidence_interval(0.95)))
+
+
+@pytest.mark.parametrize("draw", ["standard_normal", "standard_exponential"])
+def test_equal_spreads_are_told_apart_no_oftener_than_stated(draw):
+    values = getattr(np.random.default_rng(5), draw)((8_000, 2, 10))
+    distances = np.abs(values - np.median(values, -1, keepdims=True))
+    p = stats.ttest_rel(distances[:, 0], distances[:, 1], axis=-1).pvalue
+    assert np.mean(p < 0.05) < 0.05 + 3 * (0.05 * 0.95 / 8_000) ** 0.5

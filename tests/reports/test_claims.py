@@ -30,6 +30,10 @@ def test_a_plain_difference_is_a_pair_however_it_is_written():
 def test_a_claim_may_name_a_metric_of_an_evaluation_or_of_the_result():
     texts = ["drop_path - baseline > -0.5 in noise/gaussian_noise_0.2", "drop_path - baseline < 0 in train/acc"]
     assert [claim.metric for claim in parse_claims(texts, ROWS, ["noise"])] == ["noise/gaussian_noise_0.2", "train/acc"]
+    spread = "drop_path - baseline > 0 in deviation[epoch=1]/val/acc"
+    assert parse_claims([spread], ROWS, [])[0].metric == "deviation[epoch=1]/val/acc"
+    with pytest.raises(UserError, match="is of no evaluation"):
+        parse_claims(["drop_path - baseline > 0 in deviation/val/acc"], ROWS, [])
     labelled = ["drop_path - baseline > 0 in noise[seed=1]/gaussian_noise_0.2"]
     assert parse_claims(labelled, ROWS, ["noise"])[0].metric == "noise[seed=1]/gaussian_noise_0.2"
     with pytest.raises(UserError, match="noise/.* is of no evaluation; evaluations are: cam"):

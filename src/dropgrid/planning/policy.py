@@ -60,23 +60,31 @@ def check_command(line: CommandLine) -> None:
     for each in places.get_path():
         check_files(each.path or "")
     config = composed_at(places, line.hydra_overrides)
+    if flags.config_dir is not None or line.hydra_overrides != line.about_command:  # else it is what was composed
+        check_trusted(config, line)
+    checked_config(config)
     node: Any = OmegaConf.to_container(config.hydra)
+    for part in CALLED:
+        target = node[part].get("_target_") if isinstance(node[part], Mapping) else None
+        if target not in Plugins.instance().class_name_to_class:
+            raise UserError(f"hydra.{part}._target_={target} is no plugin of Hydra that is installed")
+
+
+def check_trusted(config: DictConfig, line: CommandLine) -> None:
+    """Refuse a config whose launcher, sweeper or paths are others than those of the command line and the user's own
+    folder alone.
+    """
     try:
         trusted = composed_at(search_path(None), line.about_command)
     except HydraException as error:
-        if flags.config_dir is None:
+        if line.options.config_dir is None:
             raise
         raise UserError(
             f"{' '.join(line.about_hydra)}: options of Hydra are not read from --config-dir, but from the folder that "
             "DROPGRID_CONF names"
         ) from error
-    check_called(node, OmegaConf.to_container(trusted.hydra))
+    check_called(OmegaConf.to_container(config.hydra), OmegaConf.to_container(trusted.hydra))
     check_written(config, trusted)
-    checked_config(config)
-    for part in CALLED:
-        target = node[part].get("_target_") if isinstance(node[part], Mapping) else None
-        if target not in Plugins.instance().class_name_to_class:
-            raise UserError(f"hydra.{part}._target_={target} is no plugin of Hydra that is installed")
 
 
 def search_path(config_dir: str | None) -> ConfigSearchPath:

@@ -2,7 +2,8 @@
 
 They are about the headline, or about what they name: `cutout - dropout > 0 in noise/gaussian_noise_0.2`, a metric of an
 evaluation that the ablation asks for (`evaluate:`), or of a result (`train/acc`). A difference of two metrics may be
-claimed of one row: `dropout > 0 in monte_carlo/acc_64 - monte_carlo/acc_1`.
+claimed of one row: `dropout > 0 in monte_carlo/acc_64 - monte_carlo/acc_1`. `batch - group > 0 in
+deviation[epoch=1]/val/acc` compares spreads over seeds: the mean distance from the row's median, after one epoch.
 """
 
 import re
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dropgrid.errors import UserError
-from dropgrid.reports.comparisons import PHASES, metrics_of
+from dropgrid.reports.comparisons import DEVIATION, PHASES, metrics_of
 from dropgrid.reports.linear_combinations import Weights, parse_weights
 
 FORM = re.compile(r"(?P<formula>.+) (?P<sign>[<>]) (?P<bound>[-+]?\d+(?:\.\d+)?)(?: in (?P<metric>\S+(?: - \S+)?))?")
@@ -71,6 +72,8 @@ def parse_claims(texts: Any, rows: Collection[str], evaluations: Collection[str]
         else:
             combined = parse_weights(match["formula"], rows, f"claim {text!r}", contrast=len(metrics) < 2)
         for metric in metrics:
+            if DEVIATION.fullmatch(metric):
+                continue
             if evaluations is not None and re.split(r"[/\[]", metric)[0] not in {*evaluations, *PHASES}:
                 there = ", ".join(sorted(evaluations)) or "none"
                 raise UserError(f"claim {text!r}: {metric} is of no evaluation; evaluations are: {there}")

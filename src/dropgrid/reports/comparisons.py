@@ -1,6 +1,8 @@
 """Simultaneous comparisons of rows, in pairs or in other linear combinations."""
 
 import math
+import re
+import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,6 +24,10 @@ NATS = ("test/nll_last", "train/nll")
 
 PHASES = ("train", "val", "test")
 """What the names of a result's metrics begin with."""
+
+DEVIATION = re.compile(r"deviation\[epoch=([1-9]\d*)\]/(\S+)")
+"""How far a cell's metric after that epoch is from the median over its row's seeds: Brown and Forsythe (Journal of the
+American Statistical Association 69, 1974) compare spreads by the means of these distances."""
 
 Rows = Mapping[str, Sequence[Cell]]
 Alpha = Callable[[int], float]
@@ -92,8 +98,13 @@ def values_by_seed(cells: Sequence[Cell], metric: str) -> dict[int, float]:
     """Return seed -> metric as it is shown, for the cells that have it: shares in percent.
 
     Args:
-        metric: of a result (`test/acc_last`), or of an evaluation (`noise/gaussian_noise_0.1`).
+        metric: of a result (`test/acc_last`), of an evaluation (`noise/gaussian_noise_0.1`), or a distance from the
+            median of the cells (`deviation[epoch=2]/val/acc`), which is in percent, as shares are.
     """
+    if distance := DEVIATION.fullmatch(metric):
+        epoch, of = int(distance[1]), distance[2]
+        after = {cell.seed: 100 * curve[epoch - 1] for cell in cells if epoch - 1 in (curve := cell.curve(of))}
+        return {seed: abs(value - statistics.median(after.values())) for seed, value in after.items()}
     return {cell.seed: value for cell in cells if (value := shown_value(cell, metric)) is not None}
 
 
