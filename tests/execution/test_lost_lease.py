@@ -16,9 +16,9 @@ HERE = Path(__file__).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent), *sys.path])}
 
 
-def start(outputs, without="flock", *overrides):
+def start(outputs, without="flock", *overrides, **variables):
     line = [sys.executable, str(HERE / "supervisor_process.py"), without, *overrides]
-    environment = {**ENVIRONMENT, "DROPGRID_OUTPUTS": str(outputs)}
+    environment = {**ENVIRONMENT, "DROPGRID_OUTPUTS": str(outputs), **variables}
     return subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, text=True)
 
 
@@ -137,3 +137,42 @@ def test_two_commands_one_of_them_held_up_train_a_cell_to_the_bits_of_one_left_a
     assert {path.name for path in here.iterdir()} == {path.name for path in there.iterdir()}
     for name in ("config.yaml", "last.safetensors", "best.safetensors", "predictions.npz", "metrics.csv"):
         assert (here / name).read_bytes() == (there / name).read_bytes(), name
+
+
+FUNCTION = """
+import os, time
+
+def train(config, seed, folder):
+    for step in range(80):
+        time.sleep(0.1)
+        with open(folder / "steps.txt", "a") as file:
+            file.write(f"{os.getpid()} {step} {time.monotonic()}\\n")
+    return {"score": seed}
+"""
+
+
+@pytest.mark.slow
+def test_a_function_that_was_held_up_does_not_write_on_beside_the_one_that_took_its_cell(tmp_path):
+    (tmp_path / "slowly.py").write_text(FUNCTION)
+    (tmp_path / "targets.txt").write_text("slowly.*\n")
+    path = os.pathsep.join([str(tmp_path), ENVIRONMENT["PYTHONPATH"]])
+    line = ["task=function", "+task.function._target_=slowly.train", "task.metric=score", "sweep.beat_seconds=0.3"]
+    outputs, given = tmp_path / "outputs", {"DROPGRID_TARGETS": str(tmp_path / "targets.txt"), "PYTHONPATH": path}
+    first = start(outputs, "flock,link", *line, **given)
+    cell = wait_for(lambda: state(outputs).get("phase") == "training" and state(outputs)["pid"])
+    wait_for(lambda: [*outputs.glob("runs/*/own/steps.txt")])
+    os.kill(first.pid, signal.SIGSTOP)
+    os.kill(cell, signal.SIGSTOP)
+    second = start(outputs, "flock,link", *line, **given)
+    wait_for(lambda: state(outputs).get("pid", cell) != cell)
+    resumed = time.monotonic()
+    os.kill(cell, signal.SIGCONT)
+    time.sleep(1)
+    os.kill(first.pid, signal.SIGCONT)
+    printed = [each.communicate(timeout=200)[0] for each in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], printed
+    assert "another supervisor has taken it over" in printed[0] and "finished" in printed[0]
+    (steps,) = outputs.glob("runs/*/own/steps.txt")
+    lines = [each.split() for each in steps.read_text().splitlines()]
+    assert all(float(at) < resumed + 1 for pid, _, at in lines if int(pid) == cell)
+    assert [int(step) for pid, step, _ in lines if int(pid) != cell] == [*range(80)]

@@ -314,10 +314,11 @@ def test_a_row_that_is_taken_out_takes_its_claims_along(tmp_path, monkeypatch):
 
 def test_claims_and_measurements_may_be_added_to_an_ablation_that_has_none(tmp_path, monkeypatch):
     monkeypatch.setenv("DROPGRID_OUTPUTS", str(tmp_path))
-    (plan,) = plans(
-        ["+ablation=bn_instability", "seed=0", "+ablation.claims=['batch - group > 0']", "+ablation.evaluate=[cam]"]
-    )
-    assert plan.about["claims"] == ["batch - group > 0"] and plan.about["evaluate"] == ["cam"]
+    (tmp_path / "ablation").mkdir()
+    (tmp_path / "ablation" / "x.yaml").write_text(FILE.replace("  claims: [b - a > 0]\n", ""))
+    monkeypatch.setenv("DROPGRID_CONF", str(tmp_path))
+    (plan,) = plans([*FAKE, "+ablation=x", "+ablation.claims=['b - a < 0']", "+ablation.evaluate=[cam]"])
+    assert plan.about["claims"] == ["b - a < 0"] and plan.about["evaluate"] == ["cam"]
     with pytest.raises(UserError, match="one slip away"):
         plans(["+ablation=demo", "+ablation.claimz=x"])
 
@@ -395,9 +396,19 @@ ablation:
         ("  claims", "  clams", r"nothing reads ablation\.clams; did you mean 'claims'\?"),
         ("sweep:", "sweeep:", r"nothing reads the key sweeep; did you mean 'sweep'\?"),
         ("${mine.depth}", "3", "nothing reads the key mine"),
+        ("{seeds: 2}", "5", "sweep has keys, as in sweep.seeds=5, got sweep=5"),
+        ("sweep: {seeds: 2}", "report: null", "report has keys, as in report.metric=.*, got report=None"),
+        (
+            "sweep: {seeds: 2}",
+            "model: cifar_quick",
+            "model must be one of its options, got 'cifar_quick'; a YAML chooses",
+        ),
+        ("sweep: {seeds: 2}", "data: null", "data must be one of its options, got None"),
+        ("sweep: {seeds: 2}", "regularizer_2: dropout", "regularizer_2 must be one of its options, got 'dropout'"),
+        ("sweep: {seeds: 2}", "scale: demo", "scale must be one of its options, got 'demo'"),
     ],
 )
-def test_a_key_of_a_file_that_nothing_reads_is_refused(tmp_path, monkeypatch, was, typed, message):
+def test_a_key_of_a_file_that_nothing_reads_or_that_is_no_node_is_refused(tmp_path, monkeypatch, was, typed, message):
     (tmp_path / "ablation").mkdir()
     file = tmp_path / "ablation" / "x.yaml"
     monkeypatch.setenv("DROPGRID_CONF", str(tmp_path))

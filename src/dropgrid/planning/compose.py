@@ -1,6 +1,6 @@
 """What the planner needs of Hydra: a search path, composed configs, groups and their options."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache, cached_property
@@ -15,7 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from dropgrid.errors import UserError, did_you_mean
-from dropgrid.instantiate import axis_of
+from dropgrid.instantiate import ROOMS, axis_of
 from dropgrid.paths import CONF, untilde
 from dropgrid.planning import policy
 from dropgrid.planning.command_line import CommandLine
@@ -24,6 +24,12 @@ from dropgrid.planning.overrides import key_of, parse_overrides, root_of, texts_
 PATHS = {"paths": ("outputs", "cache"), "data": ("root",), "init": ("path",)}
 """Keys that hold paths, which may begin with ~; `data` and `init` may leave theirs open."""
 
+
+KEYED = {"sweep": "seeds=5", "report": "metric=test/acc_best", "paths": "outputs=DIR"}
+"""Nodes beside the axes, and an example of what is set there."""
+
+MAY_BE_NONE = ("scale", "speed", "diagnosis", "evaluate", "diagnose")
+"""Config groups of which none may be chosen."""
 
 MOST = 2**63 - 1
 """The largest whole number that torch takes."""
@@ -160,11 +166,22 @@ def resolved_config(config: DictConfig) -> dict[str, Any]:
     for key, value in policy.values_of(resolved):
         if isinstance(value, int) and abs(value) > MOST:
             raise UserError(f"{key}={value} is larger than any number that training takes")
-    if not isinstance(resolved.get("paths"), dict):
-        raise UserError(f"paths={resolved.get('paths')} is no folder: use paths.outputs=DIR, paths.cache=DIR")
+    refuse_values_for_nodes(resolved)
     write_paths(resolved)
     write_paths(resolved.get("evaluate"), "evaluate.")
     return {"scale": None, **resolved}
+
+
+def refuse_values_for_nodes(resolved: Mapping[str, Any]) -> None:
+    """Raise UserError for a value in the place of a node: of an axis, of `sweep`, `report` or `paths`."""
+    for key, node in resolved.items():
+        axis = axis_of(key)
+        if isinstance(node, dict) or (node is None and (axis in MAY_BE_NONE or key != axis)):
+            continue
+        if key in KEYED:
+            raise UserError(f"{key} has keys, as in {key}.{KEYED[key]}, got {key}={node}")
+        if axis in (*ROOMS, *MAY_BE_NONE):
+            raise UserError(f"{key} must be one of its options, got {node!r}; a YAML chooses one in its defaults list")
 
 
 def write_paths(node: Any, prefix: str = "") -> None:

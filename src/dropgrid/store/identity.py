@@ -50,9 +50,14 @@ READ_INIT = ("checkpoint",)
 
 def unread_axes(config: Mapping[str, Any]) -> list[str]:
     """Return the axes that a config's network does not read, because a library builds it."""
-    if (config.get("model") or {}).get("option") not in BUILT_ELSEWHERE:
+    if option_of(config.get("model")) not in BUILT_ELSEWHERE:
         return []
-    return ["norm", "activation", *(["init"] if config["init"].get("option") not in READ_INIT else [])]
+    return ["norm", "activation", *(["init"] if option_of(config["init"]) not in READ_INIT else [])]
+
+
+def option_of(node: Any) -> Any:
+    """Return the option of an axis' node; None of what is no node, as a stranger's YAML may have it."""
+    return node.get("option") if isinstance(node, Mapping) else None
 
 
 def divide(resolved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -83,8 +88,7 @@ def read_by_itself(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def added_since(axis: str, node: Any) -> dict[str, Any]:
     """Return the keys added to an axis' option since this FORMAT, each at the value that means what absence meant."""
-    option = node.get("option") if isinstance(node, Mapping) else None
-    return {path[2]: value for path, value in AS_BEFORE.items() if path[:-1] == (axis_of(axis), option)}
+    return {path[2]: value for path, value in AS_BEFORE.items() if path[:-1] == (axis_of(axis), option_of(node))}
 
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
