@@ -3,20 +3,22 @@
 Draws tables whose truth is known, and judges them as a report does: how often a family of intervals misses (level), how
 often a true difference is shown (power), what the planner promised, and what `sweep.seeds=auto` spends. Written to
 results/benchmarks/levels.json; `benchmarks/publish.py` puts its tables into docs/trust.md. With --four only tables of
-four rows are judged again, and `sweep.seeds=auto`; the other figures stay as they were.
+four rows are judged again, and `sweep.seeds=auto`, with --planned only what the planner promises; the other figures
+stay as they were.
 """
 
 import json
 import math
 from collections.abc import Callable, Collection
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
 from measure import RESULTS, arguments, keep
 
 from dropgrid.statistics.interim import is_futile, level_at, level_by_count
-from dropgrid.statistics.power import Design, pooled_spread, seeds_to_plan, verdict_power
+from dropgrid.statistics.power import Design, detectable_difference, pooled_spread, seeds_to_plan, verdict_power
 from dropgrid.statistics.samples import difference_verdict
 from dropgrid.statistics.simultaneous import BLOCKS, Comparison, compare_pairs
 
@@ -54,10 +56,11 @@ EFFECTS = {3: 4.0, 5: 2.5, 10: 1.6}
 """Seeds -> a true difference, in standard deviations of a row, that is about as often shown as not."""
 
 
-def judge(values: np.ndarray, alpha: Any = 0.05) -> list[Comparison]:
-    """Return the comparisons of all rows with the first."""
+def judge(values: np.ndarray, alpha: Any = 0.05, images: float = 0.0) -> list[Comparison]:
+    """Return the comparisons of all rows with the first; `images` is the variance of each over test images."""
     table = {str(row): dict(enumerate(line.tolist())) for row, line in enumerate(values)}
-    found = compare_pairs(table, [(str(row), "0") for row in range(1, len(values))], None, alpha)
+    pairs = [(str(row), "0") for row in range(1, len(values))]
+    found = compare_pairs(table, pairs, [images] * len(pairs) if images else None, alpha)
     return [each for each in found if each is not None]
 
 
@@ -105,6 +108,29 @@ def powers(times: int, only: Collection[int] = COMPARISONS) -> dict[str, dict[st
     return found
 
 
+def planned(times: int) -> dict[str, dict[str, float]]:
+    """Return `comparisons/seeds/share` -> how often a difference that 80 % of tables are predicted to show is shown, at
+    the seeds that plans have, if the choice of test images has that share of the squared error.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for rows, n, share in product((1, 4), (12, 31), (0.0, 0.2, 0.5)):
+        images = 2 / n * share / (1 - share)  # of a difference
+        design = Design(rows, rows + 1, images=images)
+        effect = detectable_difference(n, math.sqrt(2), design)
+        assert effect is not None
+        random, hits = np.random.default_rng(4), 0
+        for _ in range(times):
+            values = scenario(shared=SHARED)(random, rows + 1, n)
+            values += math.sqrt(images / 2) * random.normal(size=(rows + 1, 1))
+            values[1] += effect
+            hits += shown(judge(values, images=images)[0])
+        found[f"{rows}/{n}/{share:g}"] = {
+            "predicted": verdict_power(n, effect, math.sqrt(2), design),
+            "shown": hits / times,
+        }
+    return found
+
+
 def pilots(times: int) -> dict[str, dict[str, float]]:
     """Return comparisons -> power, averaged over 3-seed pilots, of the seeds planned for 80 %, and their median."""
     found: dict[str, dict[str, float]] = {}
@@ -119,7 +145,8 @@ def pilots(times: int) -> dict[str, dict[str, float]]:
             assert needed is not None
             counts.append(needed)
             realised.append(verdict_power(needed, 1.0, math.sqrt(2), design))
-        found[str(rows)] = {"power": float(np.mean(realised)), "median_seeds": float(np.median(counts))}
+        error = float(np.std(realised, ddof=1)) / math.sqrt(times)
+        found[str(rows)] = {"power": float(np.mean(realised)), "error": error, "median_seeds": float(np.median(counts))}
     return found
 
 
@@ -168,23 +195,22 @@ def sequential(times: int) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     """Simulate and write."""
-    given = arguments(__doc__, "--quick", "--four")
+    given = arguments(__doc__, "--quick", "--four", "--planned")
     times = 300 if given.quick else 4000
     kept = RESULTS / "levels.json"  # of a rule that is no longer in the code, measured once by this script
     known = json.loads(kept.read_text()) if kept.exists() else {}
-    only = (BLOCKS - 1,) if given.four else COMPARISONS
-    found = {"levels": levels(times, only), "powers": powers(times // 2, only)}
-    for part, figures in found.items() if given.four else ():
-        found[part] = {name: {**each, **figures[name]} for name, each in known[part].items()}
-    keep(
-        "levels",
-        {},
-        before=known.get("before", {}),
-        tables=times,
-        **found,
-        pilots=known["pilots"] if given.four else pilots(max(100, times // 10)),
-        sequential=sequential(times // 2),
-    )
+    found: dict[str, Any] = {
+        part: known[part] for part in ("levels", "powers", "pilots", "sequential") if part in known
+    }
+    if not given.planned:
+        only = (BLOCKS - 1,) if given.four else COMPARISONS
+        for part, figures in {"levels": levels(times, only), "powers": powers(times // 2, only)}.items():
+            before = found.get(part, {}) if given.four else {}
+            found[part] = {name: {**before.get(name, {}), **each} for name, each in figures.items()}
+        found["sequential"] = sequential(times // 2)
+    if not given.four:
+        found["pilots"] = pilots(max(100, times // 10))
+    keep("levels", {}, before=known.get("before", {}), tables=times, **found, planned=planned(times // 2))
 
 
 if __name__ == "__main__":

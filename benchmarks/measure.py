@@ -63,7 +63,7 @@ def machine() -> dict[str, Any]:
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     about = environment(device, {})
-    named = ("processor", "cores", "threads", "device", "python", "versions")
+    named = ("processor", "capability", "cores", "threads", "device", "python", "versions")
     return {**{key: about[key] for key in named}, "load_average": os.getloadavg()[0]}
 
 

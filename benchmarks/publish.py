@@ -252,16 +252,23 @@ def levels(found: dict) -> str:
         for name, each in found.get("before", {}).get("levels", {}).items()
     ]
     pilots = "; ".join(
-        f"{rows} compared: {each['power']:.2f} with a median of {each['median_seeds']:.0f} seeds"
+        f"{rows} compared: {each['power']:.3f} (standard error {each['error']:.3f}) with a median of "
+        f"{each['median_seeds']:.0f} seeds"
         for rows, each in found["pilots"].items()
     )
+    half = found["tables"] // 2
+    error_of_half = f"one standard error: at most {0.5 / math.sqrt(half):.3f}"
+    planned = [
+        [*key.split("/"), f"{each['predicted']:.2f}", f"{each['shown']:.2f}"] for key, each in found["planned"].items()
+    ]
     none, some = found["sequential"].values()
     parts = [
         f"**Level.** Share of tables in which any interval misses the truth, {found['tables']} tables each (one "
         f"standard error: {error:.3f}). Rows compared with the baseline, and seeds.",
         table(["", *heads], missed + before),
         "**Power.** Share of tables that show one row's true difference: 4 (n = 3), 2.5 (n = 5) or 1.6 "
-        "(n = 10) standard deviations of a row. *Predicted* is what `plan.py` computes.",
+        f"(n = 10) standard deviations of a row, {half} tables each ({error_of_half}). "
+        "*Predicted* is what `plan.py` computes.",
         table(["", *heads], shown),
         "The previous rule (Dunnett's intervals, spreads moderated over rows) had more power, above all with three "
         "seeds and many rows, because it pooled the spread of all rows. This pooling also made it miss in more than "
@@ -269,10 +276,14 @@ def levels(found: dict) -> str:
         "with n − 1 degrees of freedom, which costs power; more seeds compensate for it.",
         f"**Sizes.** Realised power with the number of seeds planned for 80 %, averaged over pilots of 3 seeds: "
         f"{pilots}.",
+        "A difference that the planner predicts to be shown with 80 %, and how often it is, if the choice of test "
+        f"images has a share of the squared error ({half} tables each; {error_of_half}).",
+        table(["Compared", "Seeds", "Share of test images", "Predicted", "Shown"], planned),
         "**`sweep.seeds=auto`**, 4 rows, standard deviation of differences 0.7, `detect` 1, at most 12 seeds. Without "
         f"a difference it stops at a median of {none['median_seeds']:.0f} seeds (mean {none['mean_seeds']:.1f}) and "
         f"finds a difference in {100 * none['false']:.1f} % of tables. A difference of 1 is shown in "
-        f"{100 * some['shown']:.1f} % of tables, and with a fixed 12 seeds in {100 * some['shown_by_fixed_12']:.1f} %.",
+        f"{100 * some['shown']:.1f} % of tables, and with a fixed 12 seeds in {100 * some['shown_by_fixed_12']:.1f} % "
+        f"({half} tables each; {error_of_half}).",
     ]
     return "\n\n".join(parts)
 

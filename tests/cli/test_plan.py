@@ -5,9 +5,11 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import in_process
+import numpy as np
 import pytest
 
 from dropgrid.cli import plan as preview
@@ -15,6 +17,7 @@ from dropgrid.cost import power
 from dropgrid.cost.price import Pricing
 from dropgrid.errors import UserError
 from dropgrid.planning.plan import plans
+from dropgrid.store.arrays import write_arrays
 from dropgrid.store.files import write_json
 from dropgrid.store.identity import source_fingerprint
 from dropgrid.store.layout import Outputs
@@ -117,19 +120,45 @@ def test_finished_seeds_tell_the_power(outputs, capsys):
     assert found["power"]["seeds_needed"] > 5 and found["power"]["spread"]["seeds"] == 3
 
 
+def test_test_images_that_no_number_of_seeds_outweighs_are_told(outputs, capsys):
+    asked = ["-m", *TINY, "regularizer=none,dropout", "seed=0,1,2"]
+    (plan,) = plans(asked[1:])
+    random, targets = np.random.default_rng(0), np.zeros(200, np.int64)
+    for cell in plan.cells:
+        right = random.random(200) < (0.9 if "dropout" in cell.row else 0.6)
+        finish(replace(plan, cells=[cell]), [float(right.mean())])
+        logits = np.eye(2, dtype=np.float32)[np.where(right, 0, 1)]
+        write_arrays(cell.run.predictions, {"last": logits, "best": logits, "targets": targets})
+    assert preview.main([*asked, "sweep.detect=3"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"the choice of test images adds a standard error of \d\.\d\d points, however many seeds", text)
+    few = preview.main([*asked, "sweep.detect=0.5"])
+    assert few == 0 and "1 comparison): no number of seeds, with these test images; your 3" in capsys.readouterr().out
+
+
+def test_a_difference_beyond_the_last_interim_analysis_is_said_to_be(outputs, capsys):
+    asked = ["-m", *TINY, "regularizer=none,dropout", "sweep.seeds=auto", "sweep.looks=[3,5]"]
+    (plan,) = plans(asked[1:])
+    finish(plan, [0.90, 0.91, 0.92, 0.905, 0.925, 0.925])
+    assert preview.main([*asked, "sweep.detect=0.5"]) == 0
+    assert "sweep.detect=0.5 cannot be reached: by 5 seeds, the last of sweep.looks" in capsys.readouterr().out
+    assert preview.main([*asked, "sweep.detect=9"]) == 0
+    assert "cannot be reached" not in capsys.readouterr().out
+
+
 def test_seeds_of_an_earlier_command_count(outputs):
     rows = [*TINY, "regularizer=none,dropout", "name=grow"]
     (first,) = plans([*rows, "seed=0,1"])
     write_plan(first.outputs, first.name, first.about, first.cells)
     finish(first, [0.9, 0.91, 0.92, 0.91])
     (more,) = plans([*rows, "seed=2,3,4"])
-    (block,) = power.finished_values(more)
-    assert block == {
-        "regularizer=none": {0: pytest.approx(90), 1: pytest.approx(91)},
-        "regularizer=dropout": {0: pytest.approx(92), 1: pytest.approx(91)},
+    (block,) = power.finished_cells(more)
+    assert {row: {cell.seed: cell.value("test/acc_last") for cell in cells} for row, cells in block.items()} == {
+        "regularizer=none": {0: 0.9, 1: 0.91},
+        "regularizer=dropout": {0: 0.92, 1: 0.91},
     }
     (other,) = plans([*rows, "seed=2,3,4", "optimizer.lr=0.5"])
-    assert power.finished_values(other) == []  # the same names, another treatment
+    assert power.finished_cells(other) == []  # the same names, another treatment
 
 
 def test_each_combination_of_factors_has_its_own_baseline(outputs):
@@ -137,10 +166,10 @@ def test_each_combination_of_factors_has_its_own_baseline(outputs):
     (plan,) = plans(asked)
     finish(plan, [0.9 + 0.001 * (index % 7) for index in range(len(plan.cells))])
     found = Pricing().price(plan)
-    assert len(found.lines) == 14 and len(power.finished_values(plan)) == 2
-    assert power.estimate_pilot(found).spread.rows == 12
+    assert len(found.lines) == 14 and len(power.finished_cells(plan)) == 2
+    assert power.estimate_pilot(found, power.known_of(plan)).spread.rows == 12
     with pytest.raises(UserError, match="sweep.detect"):
-        power.estimate_pilot(Pricing().price(plans([*asked, "sweep.detect=.nan"])[0]))
+        power.estimate_pilot(Pricing().price(plans([*asked, "sweep.detect=.nan"])[0]), power.known_of(plan))
 
 
 def test_prefixes():

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from dropgrid.errors import UserError
 from dropgrid.planning.compose import hydra_context
@@ -175,6 +176,26 @@ def test_halving_what_cannot_be_halved_is_refused(more, says):
     line = [each for each in (*HALVED, "sweep.tune=4") if each.partition("=")[0] not in replaced]
     with pytest.raises(UserError, match=says):
         plans([*line, *more])
+
+
+def test_settings_are_not_chosen_without_validation_images():
+    line = [each for each in (*HALVED, "sweep.tune=4") if not each.startswith("data.val")]
+    with pytest.raises(UserError, match="on validation images, and with data.val=0 .* these are none"):
+        plans([*line, "data.val=0"])
+
+
+def test_settings_are_not_chosen_on_the_test_images(tmp_path):
+    for name in ("train/a/0", "train/b/0", "val/a/0", "val/b/0"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        Image.new("RGB", (16, 16)).save(tmp_path / f"{name}.jpg")
+    line = [each for each in (*HALVED, "sweep.tune=4") if not each.startswith("data")]
+    with pytest.raises(UserError, match="with data.val=test .* these are the test images"):
+        plans([*line, "scale=imagenet", f"data.root={tmp_path}", "data.val=test", "data.batch_size=2"])
+
+
+def test_a_sweep_without_an_ablation_has_nothing_to_tune():
+    with pytest.raises(UserError, match="sweep.tune tries what an ablation lists as ablation.tune"):
+        plans(["data=fake", "regularizer=none,dropblock", "sweep.tune=2"])
 
 
 @pytest.mark.slow

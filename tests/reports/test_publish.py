@@ -16,7 +16,6 @@ from dropgrid.plotting.palette import WIDTH
 from dropgrid.reports.external_results import import_results
 from dropgrid.reports.publish import (
     MACHINE,
-    instruction_sets,
     publish,
     publish_diagnostic,
     result_pages,
@@ -252,12 +251,12 @@ def test_a_table_that_is_not_of_the_cells_is_not_published(fake):
     assert not (fake.outputs / "root").exists()
 
 
-def test_the_line_under_a_table_names_its_instruction_sets(published):
+def test_a_published_table_names_its_instruction_set(published):
     page = (published.parents[1] / "README.md").read_text()
     assert "- 18 cells, " in page and "one instruction set (AVX512)" in page
+    for name in ("table.md", "table.json"):
+        assert "Trained on one instruction set (AVX512)." in (published / name).read_text()
     assert json.loads((published / "machine.json").read_text())["capability"] == {"AVX512": 18}
-    assert instruction_sets({"AVX2": 1, "AVX512": 4}) == ["2 instruction sets (AVX2: 1 cell, AVX512: 4 cells)"]
-    assert instruction_sets({"unknown": 4}) == ["instruction set unknown"] and instruction_sets({}) == []
 
 
 KEPT = sorted(path.parent for path in (ROOT / "results").glob("*/table.json"))

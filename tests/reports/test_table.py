@@ -166,10 +166,12 @@ def test_notes_name_cells_of_another_instruction_set_and_leave_those_alone_that_
     assert not any("instruction set" in note for note in table_notes(table_of(fake)))
     for cell in fake.cells[1:]:
         cell["result"]["provenance"]["capability"] = "AVX512"
-    assert not any("instruction set" in note for note in table_notes(table_of(fake)))
+    (note,) = (note for note in table_notes(table_of(fake)) if "instruction set" in note)
+    assert note == "Trained on one instruction set (AVX512)."
     for cell in fake.of("dropout")[:2]:
         cell["result"]["provenance"]["capability"] = "AVX2"
-    (note,) = (note for note in table_notes(table_of(fake)) if "instruction set" in note)
+    note, last = (note for note in table_notes(table_of(fake)) if "instruction set" in note)
+    assert last == "Trained on 2 instruction sets (AVX512: 7 cells; AVX2: 2 cells)."
     assert (
         note.startswith("2 of 9 cells were trained with another instruction set") and "AVX2, the rest: AVX512" in note
     )

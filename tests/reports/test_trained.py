@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from dropgrid.reports.formats import json as json_format
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
+ROOT = Path(__file__).parents[2]
 ROWS = ["baseline", "dropout", "drop_path", "dropblock_last"]
 
 
@@ -59,6 +61,27 @@ def test_no_interval_reaches_beyond_what_accuracy_can_be(fake):
     found = tabulate(read(fake.write(), fake.outputs))
     low, high = json.loads(json_format.render(found))["rows"][1]["trained"]["sample"]["ci95"]
     assert 90 < low < 98 and high == 100.0
+
+
+def test_no_interval_of_a_difference_reaches_beyond_what_one_can_be(fake):
+    fake.about["contrasts"] = {"both": "dropout - baseline"}
+    fake.add(["baseline", "dropout"], seeds=3)
+    for cell, accuracy in zip(fake.of("dropout"), (0.3, 0.9, 1.0), strict=True):
+        cell["result"]["metrics"]["test/acc_last"] = accuracy
+    for cell, accuracy in zip(fake.of("baseline"), (1.0, 0.2, 0.1), strict=True):
+        cell["result"]["metrics"]["test/acc_last"] = accuracy
+    found = json.loads(json_format.render(tabulate(read(fake.write(), fake.outputs))))
+    row, (contrast,) = found["rows"][1], found["contrasts"]
+    assert row["delta_ci95"] == [-100, 100] and max(map(abs, row["welch_ci95"])) <= 100
+    assert contrast["ci95"] == [-100, 100]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "results").glob("*/table.json")), ids=lambda path: path.parent.name)
+def test_none_of_a_published_row_does(path):
+    rows = json.loads(path.read_text())["rows"]
+    found = [row[key] for row in rows for key in ("delta_ci95", "welch_ci95")]
+    found += [row["simultaneous"][key] for row in rows if row["simultaneous"] for key in ("ci95", "inner")]
+    assert all(max(map(abs, each)) <= 100 for each in found if each)
 
 
 def test_other_rows_keep_their_intervals_and_the_family_its_size(fake):

@@ -25,17 +25,19 @@ def test_a_row_between_analyses_has_the_level_of_the_one_before():
     assert [level_at(levels, n) for n in (2, 3, 4, 5, 7, 8, 20)] == [levels[n] for n in (3, 3, 3, 5, 5, 8, 8)]
 
 
+@pytest.mark.parametrize("images", [None, 0.1])
 @pytest.mark.parametrize(("mean", "delta"), [(0.0, 1.0), (0.3, 1.0), (-0.3, 1.0), (0.9, 0.2)])
-def test_conditional_power_is_how_often_the_last_analysis_shows_it(mean, delta):
-    """By drawing the seeds to come, the spread taken as known."""
+def test_conditional_power_is_how_often_the_last_analysis_shows_it(mean, delta, images):
+    """By drawing the seeds to come, the spread taken as known; the test images stay as they are."""
     n, last, sd, times = 6, 12, 0.8, 40_000
-    now = make_comparison(mean, sd**2 / n, 1e6, None, 0.95, 1, n)
+    now = make_comparison(mean, sd**2 / n, 1e6, images, 0.95, 1, n)
+    limit = stats.norm.ppf(0.975) * np.sqrt(sd**2 / last + (images or 0))
     random, true = np.random.default_rng(0), max(delta, abs(mean))
     hits = []
     for sign in (1, -1):
         more = random.normal(sign * true, sd / np.sqrt(last - n), times)
         d = (n * mean + (last - n) * more) / last
-        hits.append((sign * d > stats.norm.ppf(0.975) * sd / np.sqrt(last)).mean())
+        hits.append((sign * d > limit).mean())
     assert conditional_power(now, delta, last, 0.05) == pytest.approx(max(hits), abs=0.01)
 
 

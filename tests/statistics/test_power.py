@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dropgrid.statistics.power import detectable_difference, pooled_spread, seeds_needed, verdict_power
+from dropgrid.statistics.power import Design, detectable_difference, pooled_spread, seeds_needed, verdict_power
+from dropgrid.statistics.simultaneous import compare_pairs
 
 
 @pytest.mark.parametrize(("effect", "n"), [(0.2, 199), (0.5, 34), (0.8, 15)])
@@ -64,6 +65,30 @@ def test_what_cannot_be():
         seeds_needed(0, 1.0)
     with pytest.raises(ValueError, match="2 seeds or more"):
         verdict_power(1, 1.0, 1.0)
+
+
+def test_test_images_leave_a_difference_that_no_seeds_show():
+    design = Design(images=0.16)
+    assert seeds_needed(0.8, 0.5, design) is None
+    # without any spread over seeds it is the z-test over images
+    expected = stats.norm.sf(1.96 - 1.0 / 0.4) + stats.norm.cdf(-1.96 - 1.0 / 0.4)
+    assert verdict_power(5, 1.0, 0.0, design) == pytest.approx(expected, abs=0.001)
+    assert verdict_power(100_000, 1.0, 0.5, design) == pytest.approx(expected, abs=0.005)
+    assert verdict_power(8, 1.0, 0.5, Design(images=1e-12)) == pytest.approx(verdict_power(8, 1.0, 0.5), abs=0.002)
+
+
+@pytest.mark.parametrize(("rows", "n", "images"), [(2, 6, 0.1), (2, 15, 0.3), (5, 6, 0.1), (5, 15, 0.3)])
+def test_power_with_test_images_is_how_often_the_verdict_shows_it(rows, n, images):
+    random, hits, times = np.random.default_rng(3), 0, 1500
+    design = Design(rows - 1, rows, images=images)
+    effect = detectable_difference(n, math.sqrt(2), design)
+    for _ in range(times):
+        values = random.normal(size=(rows, n)) + math.sqrt(images / 2) * random.normal(size=(rows, 1))
+        values[1] += effect
+        table = {str(row): dict(enumerate(line.tolist())) for row, line in enumerate(values)}
+        (found,) = compare_pairs(table, [("1", "0")], [images], family=rows - 1)
+        hits += found.ci95[0] > 0 or found.ci95[1] < 0
+    assert hits / times == pytest.approx(0.8, abs=0.04)
 
 
 BASELINE = {0: 90.0, 1: 91.0, 2: 92.5}

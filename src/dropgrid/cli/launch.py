@@ -8,7 +8,7 @@ from dropgrid import json_output
 from dropgrid.cli import console as listing
 from dropgrid.commands import INTERRUPTED, terminal
 from dropgrid.cost.autotune import resolve_auto
-from dropgrid.cost.power import finished_spread, reach_lines
+from dropgrid.cost.power import known_of, reach_lines
 from dropgrid.execution.check import check
 from dropgrid.execution.engine import AbstractEngine
 from dropgrid.execution.pool import policy
@@ -110,7 +110,7 @@ def run_plan(plan: Plan, rules: Policy, engine: AbstractEngine) -> int:
     while not stopped and (more := with_more_seeds(plan)) is not None:
         added = len(more.cells) - len(plan.cells)
         console.print(f"some rows are undecided: {added} cells added (sweep.seeds=auto)")
-        for line in reach_lines(more, finished_spread(more)):
+        for line in reach_lines(more, known_of(more)):
             console.print(line, soft_wrap=True, style="yellow")
         plan = more
         stopped = train_cells(plan, rules, engine, console)

@@ -22,7 +22,7 @@ from dropgrid import json_output
 from dropgrid.cluster.allocation import OURS, Allocation, allocation
 from dropgrid.commands import run_words, terminal
 from dropgrid.cost.autotune import resolve_auto
-from dropgrid.cost.power import estimate_pilot, pilot_advice, reach_lines, train_command
+from dropgrid.cost.power import estimate_pilot, known_of, pilot_advice, reach_lines, train_command
 from dropgrid.cost.price import Price, PriceLine, Pricing, budget_seconds, within_budget
 from dropgrid.errors import UserError
 from dropgrid.execution.live_view import minutes
@@ -274,13 +274,17 @@ def power_lines(price: Price) -> list[str]:
     """Return lines about the seeds needed to detect a difference; none if there is nothing to compare."""
     if len({line.row for line in price.lines}) < 2 or price.plan.trials is not None:
         return []
-    found = estimate_pilot(price)
-    return [pilot_advice(price.plan)] if found is None else [*found.lines, *reach_lines(price.plan, found.spread)]
+    known = known_of(price.plan)
+    return (
+        [pilot_advice(price.plan)]
+        if known is None
+        else [*estimate_pilot(price, known).lines, *reach_lines(price.plan, known)]
+    )
 
 
 def price_as_json(price: Price, asks: Allocation | None = None) -> dict[str, Any]:
     """Return a price for `--json`: seconds, bytes and FLOPs without units."""
-    found = estimate_pilot(price)
+    known = known_of(price.plan)
     plain = {key: value for key, value in vars(price).items() if key not in ("plan", "lines")}
     plain |= {"allocation": asks and vars(asks), "matched": price.plan.about.get("matched") or []}
     about = {
@@ -288,4 +292,9 @@ def price_as_json(price: Price, asks: Allocation | None = None) -> dict[str, Any
         "command": train_command(price.plan),
         "budget_seconds": budget_seconds(price.plan),
     }
-    return {**about, **plain, "rows": [asdict(line) for line in price.lines], "power": found and found.as_json}
+    return {
+        **about,
+        **plain,
+        "rows": [asdict(line) for line in price.lines],
+        "power": known and estimate_pilot(price, known).as_json,
+    }

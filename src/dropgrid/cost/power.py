@@ -2,6 +2,7 @@
 
 import math
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,11 +11,13 @@ from dropgrid.execution.live_view import minutes
 from dropgrid.execution.slots import slots
 from dropgrid.planning.seeds import difference_to_detect
 from dropgrid.planning.types import Plan
+from dropgrid.reports.comparisons import values_by_seed
+from dropgrid.reports.predictions import correct_by_row
+from dropgrid.statistics.combinations import combined_images_variance
 from dropgrid.statistics.interim import level_by_count
 from dropgrid.statistics.power import (
     Design,
     Spread,
-    Values,
     detectable_difference,
     expected_power,
     pooled_spread,
@@ -23,12 +26,29 @@ from dropgrid.statistics.power import (
     verdict_power,
 )
 from dropgrid.statistics.samples import CONFIDENCE, POWER
+from dropgrid.store.cell import Cell
 from dropgrid.store.identity import treatment_id
 from dropgrid.store.layout import Outputs
-from dropgrid.store.records import read_lines, read_result
+from dropgrid.store.records import read_lines
 
 PILOT = 3
 """Seeds of a pilot."""
+
+
+IMAGES_FROM = 3
+"""Seeds whose predictions tell what the choice of test images adds."""
+
+Finished = Sequence[Mapping[str, Sequence[Cell]]]
+"""For each combination of factors, row -> its finished cells."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What finished cells tell of the verdicts to come: how differences vary over seeds, and the design, with what
+    they vary over test images."""
+
+    spread: Spread
+    design: Design
 
 
 @dataclass(frozen=True)
@@ -37,11 +57,13 @@ class Pilot:
 
     `family` comparisons share the verdict's level. `seeds_needed` have the power on average over what the spread may
     be, `seeds_needed_interval` at the ends of its interval. `shown` is the chance that the plan's own `seeds` show
-    `detect`, and `detectable` the difference that they show, at the estimated spread.
+    `detect`, and `detectable` the difference that they show, at the estimated spread. `images` is the standard error
+    that the choice of test images adds, whatever the seeds.
     """
 
     detect: float
     spread: Spread
+    images: float
     seeds_needed: int | None
     seeds_needed_interval: tuple[int | None, int | None]
     seconds: float | None
@@ -54,7 +76,8 @@ class Pilot:
     def lines(self) -> list[str]:
         """The estimate in sentences."""
         found = self.spread
-        needed = f"{self.seeds_needed:,} seeds" if self.seeds_needed else "more than a million seeds"
+        too_many = "no number of seeds, with these test images" if self.images else "more than a million seeds"
+        needed = f"{self.seeds_needed:,} seeds" if self.seeds_needed else too_many
         time = f", about {minutes(self.seconds)} in all" if self.seconds else ""
         yours = (
             "one seed shows no difference"
@@ -65,11 +88,13 @@ class Pilot:
         low, high = found.interval
         alike = "" if found.correlation is None else f"; rows correlate with their baseline by {found.correlation:.2f}"
         rows = f"{found.rows} {'row' if found.rows == 1 else 'rows'}"
+        images = f"  the choice of test images adds a standard error of {self.images:.2f} points, however many seeds"
         return [
             f"power: to detect a difference of {self.detect:g} points with {POWER:.0%} power (the table's verdict, "
             f"{self.family} {'comparison' if self.family == 1 else 'comparisons'}): {needed}{time}; {yours}",
             f"  from {found.seeds} finished seeds of {rows}: the standard deviation of paired differences is "
             f"{found.sd:.2f} points, 95% interval {low:.2f} to {high:.2f} (so {fewest} to {most} seeds){alike}",
+            *([images] if self.images else []),
         ]
 
     @property
@@ -78,13 +103,10 @@ class Pilot:
         return {"power": POWER, **asdict(self)}
 
 
-def estimate_pilot(price: Price) -> Pilot | None:
-    """Return the estimate from a plan's finished cells; None if no row shares two seeds with its baseline."""
+def estimate_pilot(price: Price, known: Known) -> Pilot:
+    """Return the estimate from a plan's finished cells."""
     plan, delta = price.plan, difference_to_detect(price.plan.sweep)
-    found = finished_spread(plan)
-    if found is None:
-        return None
-    design = design_of(plan)
+    found, design = known.spread, known.design
     needed = seeds_to_plan(delta, found, design)
     low, high = (seeds_needed(delta, each, design) for each in found.interval)
     times = [line.seconds for line in price.lines]
@@ -93,26 +115,40 @@ def estimate_pilot(price: Price) -> Pilot | None:
     seeds = len(price.lines[0].seeds)
     least = detectable_difference(seeds, found.sd, design)
     shown = None if least is None else verdict_power(seeds, delta, found.sd, design)
-    return Pilot(delta, found, needed, (low, high), seconds, seeds, least, shown, design.family)
+    images = math.sqrt(design.images)
+    return Pilot(delta, found, images, needed, (low, high), seconds, seeds, least, shown, design.family)
 
 
-def design_of(plan: Plan) -> Design:
-    """Return what the verdicts of a plan's table depend on: with interim analyses, at the last."""
+def known_of(plan: Plan) -> Known | None:
+    """Return what a plan's finished cells tell; None if no row shares two seeds with its baseline."""
+    blocks, baseline, metric = finished_cells(plan), plan.about["baseline"], plan.about["metric"]
+    values = [{row: values_by_seed(cells, metric) for row, cells in block.items()} for block in blocks]
+    spread = pooled_spread(values, baseline)
+    if spread is None:
+        return None
     rows, counts = len({cell.row for cell in plan.cells}), plan.about.get("looks")
-    return Design(rows - 1, rows, level_by_count(counts)[counts[-1]] if counts else 1 - CONFIDENCE)
+    alpha = level_by_count(counts)[counts[-1]] if counts else 1 - CONFIDENCE  # with interim analyses, at the last
+    return Known(spread, Design(rows - 1, rows, alpha, variance_over_images(blocks, baseline, metric)))
 
 
-def finished_spread(plan: Plan) -> Spread | None:
-    """Return how paired differences of a plan's finished seeds vary; None if no row shares two with its baseline."""
-    return pooled_spread(finished_values(plan), plan.about["baseline"])
+def variance_over_images(blocks: Finished, baseline: str, metric: str) -> float:
+    """Return the mean variance of a difference to the baseline over test images, in points²; 0 where it is unknown."""
+    found = []
+    for block in blocks:
+        right = correct_by_row({row: cells[:IMAGES_FROM] for row, cells in block.items()}, metric) or {}
+        pairs = [
+            (row, baseline) for row in right if row != baseline and right[row].keys() & right.get(baseline, {}).keys()
+        ]
+        found += [combined_images_variance(right, ((one, 1), (other, -1))) for one, other in pairs]
+    return sum(found) / len(found) if found else 0.0
 
 
-def reach_lines(plan: Plan, found: Spread | None) -> list[str]:
+def reach_lines(plan: Plan, known: Known | None) -> list[str]:
     """Return a line if finished seeds vary so much that even the last interim analysis may not show `sweep.detect`."""
     counts, delta = plan.about.get("looks"), difference_to_detect(plan.sweep)
-    if not counts or found is None:
+    if not counts or known is None:
         return []
-    shown = expected_power(counts[-1], delta, found, design_of(plan))
+    shown = expected_power(counts[-1], delta, known.spread, known.design)
     if shown >= POWER:
         return []
     return [
@@ -121,23 +157,19 @@ def reach_lines(plan: Plan, found: Spread | None) -> list[str]:
     ]
 
 
-def finished_values(plan: Plan) -> list[Values]:
-    """Return the headline metric of finished cells, in points, for each combination of factors.
-
-    Includes seeds of the same rows that an earlier command trained.
+def finished_cells(plan: Plan) -> Finished:
+    """Return the cells that have the headline metric, in the order of seeds, those of the same rows that an earlier
+    command trained among them.
     """
     rows = {(str(cell.factors), cell.row, treatment_id(cell.config)) for cell in plan.cells}
-    cells = {(str(cell.factors), cell.row, cell.seed): cell.id for cell in plan.cells}
-    outputs = Outputs(plan.outputs)
-    for line in read_lines(outputs.ablation(plan.name)):
+    cells = {(str(cell.factors), cell.row, cell.seed): cell for cell in plan.cells}
+    for line in read_lines(Outputs(plan.outputs).ablation(plan.name)):
         if (str(line["factors"]), line["row"], line.get("treatment")) in rows:
-            cells.setdefault((str(line["factors"]), line["row"], line["seed"]), line["cell"])
-    blocks: dict[str, dict[str, dict[int, float]]] = {}
-    for (factors, row, seed), cell in cells.items():
-        result = read_result(outputs.run(cell)) or {}
-        value = result.get("metrics", {}).get(plan.about["metric"])
-        if value is not None and math.isfinite(value):
-            blocks.setdefault(factors, {}).setdefault(row, {})[seed] = 100 * value
+            cells.setdefault((str(line["factors"]), line["row"], line["seed"]), Cell.from_line(line, plan.outputs))
+    blocks: dict[str, dict[str, list[Cell]]] = {}
+    for (factors, row, _), cell in sorted(cells.items(), key=lambda each: each[0][2]):
+        if cell.value(plan.about["metric"]) is not None:
+            blocks.setdefault(factors, {}).setdefault(row, []).append(cell)
     return list(blocks.values())
 
 

@@ -125,6 +125,8 @@ class Planner:
         self.resolved = self.resolve(self.swept.first)
         if self.resolved.get("ablation") is not None:
             raise UserError("ablation.… asks something of an ablation: name one with +ablation=NAME")
+        if self.resolved["sweep"]["tune"] is not None:
+            raise UserError("sweep.tune tries what an ablation lists as ablation.tune: name one with +ablation=NAME")
         rows = self.swept.combinations({*self.swept} - {*OF_THE_TEST_SET})
         fixed, combinations = self.fixed_texts(), [[f"{k}={v}" for k, v in each.items()] for each in rows]
         applied = [self.applied([*fixed, *each]) for each in combinations]

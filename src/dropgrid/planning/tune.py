@@ -68,9 +68,23 @@ def tuning_seeds(sweep: Mapping[str, Any]) -> list[int]:
 
 
 def refuse_without_choice(plan: Plan) -> None:
-    """Refuse trials of a training of one's own that does not say by which number settings are chosen."""
-    if trains_itself(plan.cells[0].config) and not description_of(plan.about).chosen_by:
-        raise UserError("sweep.tune chooses settings on validation: task.chosen_by names the number to choose by")
+    """Refuse trials without validation: a training of one's own that does not say by which number settings are chosen,
+    and data whose validation images are the test images, or none.
+    """
+    if trains_itself(plan.cells[0].config):
+        if not description_of(plan.about).chosen_by:
+            raise UserError("sweep.tune chooses settings on validation: task.chosen_by names the number to choose by")
+        return
+    from dropgrid import build  # here: a mistake on the command line is to be told before torch is imported
+
+    for cell in plan.cells:
+        val = cell.config["data"].get("val")
+        none = val == 0 and not build.source(cell.config, cell.local).spec().val  # a folder of images may have its own
+        if none or val == "test":
+            raise UserError(
+                f"sweep.tune chooses settings on validation images, and with data.val={val} (row {cell.row!r}) these "
+                f"are {'none' if none else 'the test images'}; set data.val to a number of images"
+            )
 
 
 def round_count(sweep: Mapping[str, Any]) -> int:

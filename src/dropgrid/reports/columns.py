@@ -66,7 +66,8 @@ def table_columns(table: Table) -> list[Column]:
     if any(row.effect for row in rows):
         found.append(Column("Published difference", "points", format_published_difference, 2))
     if any(row.effect for row in rows):
-        found.append(Column("Ours − published", "", format_against_published, 2, left=True))
+        found.append(Column("Ours − published", "", lambda row: row.against or NOTHING, 2, left=True))
+        found.append(Column("Protocol", "", lambda row: row.protocol or NOTHING, 2, left=True))
     for also in rows[0].also:
         unit, title = "nats" if also in NATS else task.unit, METRIC_TITLES.get(also) or task.title(also)
         found.append(Column(title, unit, partial(format_metric, also), 3))
@@ -225,13 +226,6 @@ def format_interquartile(row: Row) -> str:
         return NOTHING
     mean, interval = row.iqm
     return f"{format_signed(mean, row.decimals)} {format_interval(interval, row.decimals)}"
-
-
-def format_against_published(row: Row) -> str:
-    """Return the verdict on ours less the published difference, and whether the protocol is the source's."""
-    if row.effect is None:
-        return NOTHING
-    return f"{row.against or NOTHING} ({row.protocol} protocol)"
 
 
 def format_published_difference(row: Row) -> str:

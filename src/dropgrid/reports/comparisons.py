@@ -10,7 +10,7 @@ from functools import partial
 from dropgrid.reports.predictions import correct_by_row
 from dropgrid.statistics.combinations import Weights, combined_images_variance, compare_combinations
 from dropgrid.statistics.interim import level_at, level_by_count
-from dropgrid.statistics.samples import CONFIDENCE, Interval, clip_interval
+from dropgrid.statistics.samples import CONFIDENCE, Difference, Interval, clip_interval
 from dropgrid.statistics.simultaneous import Comparison, compare_pairs
 from dropgrid.store.ablation import Ablation
 from dropgrid.store.cell import Cell
@@ -74,14 +74,23 @@ def compare_row_combinations(
 
 def clip_intervals(found: Comparison, rows: Rows, metric: str, weights: Sequence[int]) -> Comparison:
     """Return a comparison with its intervals cut to what a combination of the metric by these weights can be."""
+    ends: list[Interval] = [clip_interval(each, *possible(rows, metric, weights)) for each in (found.ci95, found.inner)]
+    return replace(found, ci95=ends[0], inner=ends[1])
+
+
+def clip_difference(found: Difference, limits: Interval) -> Difference:
+    """Return a difference with its interval cut to what it can be."""
+    return replace(found, ci95=found.ci95 and clip_interval(found.ci95, *limits))
+
+
+def possible(rows: Rows, metric: str, weights: Sequence[int] = (1, -1)) -> Interval:
+    """Return the lowest and the highest value that a combination of rows' means by these weights can have."""
     most = highest(rows, metric)
     if math.isinf(most):
-        return found
+        return -math.inf, math.inf
     lowest = -most if len(metrics_of(metric)) > 1 else 0.0
-    low = sum(min(weight * lowest, weight * most) for weight in weights)
-    high = sum(max(weight * lowest, weight * most) for weight in weights)
-    ends: list[Interval] = [clip_interval(each, low, high) for each in (found.ci95, found.inner)]
-    return replace(found, ci95=ends[0], inner=ends[1])
+    ends = [(weight * lowest, weight * most) for weight in weights]
+    return sum(map(min, ends)), sum(map(max, ends))
 
 
 def metrics_of(metric: str) -> list[str]:

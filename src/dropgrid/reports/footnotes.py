@@ -58,6 +58,7 @@ def table_notes(table: Table) -> list[str]:
                 f"“{row}” ends with exactly the baseline's weights in every seed: what it sets did nothing in training."
             )
     found += question.question_notes(table)
+    found += filter(None, [provenance.trained_on(table.ablation)])
     if table.ablation.about.get("protocol"):
         found.append(f"Protocol: {table.ablation.about['protocol']}")
     return found

@@ -44,6 +44,21 @@ def mixed_provenance(ablation: Ablation) -> list[str]:
     return remarks
 
 
+def trained_on(ablation: Ablation) -> str:
+    """Return `Trained on one instruction set (AVX512, AMD).`, or each with its number of cells, GPUs with their names;
+    empty if no cell recorded its own.
+    """
+    places: Counter[str] = Counter()
+    for cell in {cell.id: cell for cell in ablation.cells if cell.result}.values():
+        device, capability = part_of(cell, ("device",)), part_of(cell, ("capability",))
+        if capability is not None:
+            places[capability if device == "cpu" else f"{device}, {capability}"] += 1
+    if len(places) < 2:
+        return "".join(f"Trained on one instruction set ({only})." for only in places)
+    counted = "; ".join(f"{name}: {count} cell{'s' if count > 1 else ''}" for name, count in places.items())
+    return f"Trained on {len(places)} instruction sets ({counted})."
+
+
 def part_of(cell: Cell, keys: tuple[str, ...]) -> Any:
     """A part of a cell's provenance, by its keys; None if it was not recorded."""
     about: Any = cell.found("provenance")

@@ -169,21 +169,9 @@ def update_page(text: str, name: str, table: str, machine: Mapping[str, Any]) ->
     """Return a page with the part marked for an ablation replaced by its table, notes, and the machine."""
     where = machine["device"] if machine["device"] != "cpu" else f"{machine['processor']}, {machine['threads']} thread"
     minutes = machine["seconds_of_all_cells"] / 60
-    parts = [where, *instruction_sets(machine.get("capability") or {}), machine["date"]]
-    made = f"- {machine['cells']} cells, {minutes:.0f} worker-minutes, {', '.join(parts)}."
+    made = f"- {machine['cells']} cells, {minutes:.0f} worker-minutes, {where}, {machine['date']}."
     body = f"{table[table.index('|') :].strip()}\n{made}"
     return replace_results(text, name, body)
-
-
-def instruction_sets(cells: Mapping[str, int]) -> list[str]:
-    """Return `one instruction set (AVX512)`, or each with its number of cells; empty for an older table."""
-    if not cells:
-        return []
-    if len(cells) == 1:
-        (only,) = cells
-        return ["instruction set unknown" if only == UNKNOWN else f"one instruction set ({only})"]
-    counted = ", ".join(f"{name}: {count} cell{'s' if count > 1 else ''}" for name, count in cells.items())
-    return [f"{len(cells)} instruction sets ({counted})"]
 
 
 def replace_results(text: str, name: str, body: str) -> str:

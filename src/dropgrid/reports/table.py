@@ -10,8 +10,10 @@ from dropgrid.reports.claim_results import ClaimResult, judge_claims
 from dropgrid.reports.comparisons import (
     all_have_metric,
     alpha_of,
+    clip_difference,
     compare_rows,
     highest,
+    possible,
     values_by_seed,
 )
 from dropgrid.reports.measurements import Measurement, summarize_measurements
@@ -203,8 +205,10 @@ def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell]
     if apart:
         difference = samples.unpaired_difference(own, other)
     trained = count_trained(ablation, cells, reference, family_of(block)) if settled else None
-    if trained and difference:
-        difference = replace(difference, ci95=None, p_value=None)
+    limits = possible(block.rows, ablation.metric)
+    if difference:
+        difference = replace(difference, ci95=None, p_value=None) if trained else clip_difference(difference, limits)
+    welch = samples.welch_interval(own, other) if comparable and not trained else None
     found = pooled_sites(name, cells)
     why = None if baseline else withheld_reason(whole, difference, found, pooled_sites(ablation.baseline, reference))
     result = next((cell.result for cell in cells if cell.result), {})
@@ -221,7 +225,7 @@ def block_row(ablation: Ablation, block: Block, name: str, cells: Sequence[Cell]
         planned=len(cells),
         sample=sample_of_seeds(own, whole and not trained, highest(block.rows, ablation.metric)),
         difference=difference,
-        welch=samples.welch_interval(own, other) if comparable and not trained else None,
+        welch=welch and samples.clip_interval(welch, *limits),
         correlation=samples.correlation(own, other) if comparable and not apart else None,
         comparison=comparison,
         trained=trained,

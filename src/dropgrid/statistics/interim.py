@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from scipy.special import ndtr, ndtri
 
 from dropgrid.statistics.samples import CONFIDENCE, ROUNDING
-from dropgrid.statistics.simultaneous import Comparison, student_quantile
+from dropgrid.statistics.simultaneous import LEAST_SHARE, Comparison, make_comparison, share_of_seeds
 
 FUTILE = 0.5
 """Conditional power below which a row gets no more seeds: it would more likely stay open than not."""
@@ -33,14 +33,24 @@ def conditional_power(now: Comparison, delta: float, last: int, alpha: float) ->
     """Return the chance that the last analysis shows a difference, if the true one is delta, or as observed.
 
     With d̂ of n seeds and m = N - n to come, d at N seeds is normal with mean (n d̂ ± m δ) / N and variance σ² m / N²,
-    δ the larger of delta and |d̂|, σ² = n · error²; it is shown beyond t · σ / √N, t at `alpha` over the family, degrees
-    of freedom in proportion to the seeds. The result is the larger of the two signs'. Source: Lan, Simon, Halperin,
-    Sequential Analysis 1, 1982.
+    δ the larger of delta and |d̂|, σ² = n · (error² - v), v that of the choice of test images, which are the same then;
+    it is shown beyond t · √(σ² / N + v), t at `alpha` over the family, degrees of freedom in proportion to the seeds.
+    The result is the larger of the two signs'. Source: Lan, Simon, Halperin, Sequential Analysis 1, 1982.
     """
-    n, sd = now.n, now.error * math.sqrt(now.n)
-    freedom = now.freedom * (last - 1) / (n - 1)
-    bound = student_quantile((1 + (1 - alpha) ** (1 / now.family)) / 2, freedom) * sd / math.sqrt(last)
-    spread = max(sd * math.sqrt(last - n) / last, ROUNDING)
+    n, images = now.n, (now.examples or 0.0) ** 2
+    variance = n * max(0.0, now.error**2 - images)
+    alone = now.freedom * max(share_of_seeds(variance / n, images), LEAST_SHARE) ** 2
+    then = make_comparison(
+        now.mean,
+        variance / last,
+        alone * (last - 1) / (n - 1),
+        now.examples and images,
+        (1 - alpha) ** (1 / now.family),
+        now.family,
+        last,
+    )
+    bound = then.critical * then.error
+    spread = max(math.sqrt(variance * (last - n)) / last, ROUNDING)
     true = max(delta, abs(now.mean))
     means = [sign * (n * now.mean + sign * (last - n) * true) / last for sign in (1, -1)]
     return max(float(ndtr((mean - bound) / spread)) for mean in means)

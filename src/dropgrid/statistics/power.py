@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from scipy.special import chdtri, nctdtr, ndtr, stdtrit  # not scipy.stats, which takes a second to import
 
 from dropgrid.statistics.samples import CONFIDENCE, POWER, ROUNDING, Interval, differences
-from dropgrid.statistics.simultaneous import BLOCKS, excess_taken_off
+from dropgrid.statistics.simultaneous import BLOCKS, LEAST_SHARE, excess_taken_off
 
 MOST_SEEDS = 1_000_000
 SHARED_BASELINE = 0.5
@@ -19,8 +19,8 @@ FITTED = 1.6
 """Seeds' worth by which weights that follow the data reduce what other rows add to a spread; fitted to simulations
 (within 2 %)."""
 
-NODES, SPREADS = 40, 12
-"""Nodes of the quadratures over estimated and over true spreads."""
+NODES, NODES_WITH_IMAGES, SPREADS = 40, 16, 12
+"""Nodes of the quadratures over estimated spreads, and over true ones."""
 
 Values = Mapping[str, Mapping[int, float]]
 """row -> seed -> value."""
@@ -45,11 +45,14 @@ class Spread:
 
 @dataclass(frozen=True)
 class Design:
-    """The design that a verdict depends on: comparisons that share the level alpha, and rows of the table."""
+    """The design that a verdict depends on: comparisons that share the level alpha, rows of the table, and the variance
+    of a difference over test images, in points² (0 if unknown), which more seeds do not reduce.
+    """
 
     family: int = 1
     rows: int = 2
     alpha: float = 1 - CONFIDENCE
+    images: float = 0.0
 
     @property
     def level(self) -> float:
@@ -119,8 +122,9 @@ def verdict_power(n: int, delta: float, sd: float, design: Design = PAIR) -> flo
 
     The verdict is `simultaneous.compare_pairs`'s: two-sided, at level (1 - alpha)^(1 / family). With 2 or 3 rows it is
     the paired t-test, whose power is that of noncentral t with n - 1 degrees of freedom and noncentrality δ √n / σ
-    (Cohen, Statistical Power Analysis, 2nd ed., 1988, §2.3-2.4). With more rows it is the normal probability that |d|
-    exceeds the limit, averaged over independent s², s'² ~ χ²(n - 1) of row and baseline by Gauss-Legendre quadrature.
+    (Cohen, Statistical Power Analysis, 2nd ed., 1988, §2.3-2.4). With more rows, or if the choice of test images adds
+    a variance v, it is the probability that |d|, normal with mean δ and variance σ² / n + v, exceeds the limit that the
+    estimated spread gives, averaged over estimates by Gauss-Legendre quadrature.
 
     Args:
         n: seeds, 2 or more.
@@ -130,32 +134,44 @@ def verdict_power(n: int, delta: float, sd: float, design: Design = PAIR) -> flo
     """
     if n < 2 or sd < 0:
         raise ValueError(f"power takes 2 seeds or more and a standard deviation of 0 or more, got {n!r} and {sd!r}")
-    if sd == 0:
+    error = math.hypot(sd / math.sqrt(n), math.sqrt(design.images))
+    if error == 0:
         return 1.0 if delta else 0.0
-    shift = abs(delta) / sd * math.sqrt(n)  # in standard errors
-    if design.rows < BLOCKS:
+    shift = abs(delta) / error
+    if design.images == 0 and design.rows < BLOCKS:
         critical = float(stdtrit(n - 1, (1 + design.level) / 2))
         missed = float(nctdtr(n - 1, shift, critical))
         opposite = float(nctdtr(n - 1, shift, -critical)) if shift < 7 else 0.0  # below 1e-12 from there
         return 1.0 if math.isnan(missed) else 1 - missed + opposite  # SciPy's is nan where it underflows
-    limits, masses = limits_of_design(n, design)
+    limits, masses = limits_of_design(n, replace(design, images=0.0), design.images / error**2)
     return float((masses * (ndtr(shift - limits) + ndtr(-shift - limits))).sum())
 
 
 @lru_cache(maxsize=512)
-def limits_of_design(n: int, design: Design) -> tuple[np.ndarray, np.ndarray]:
+def limits_of_design(n: int, design: Design, images: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the verdict's limits, in true standard errors, over the spreads that a design may show, and their masses.
 
-    Own spreads are χ²(n - 1) / (n - 1) times σ² (1 + q (1 - 1.6 / n)), q = 1 / (rows - 1), over `excess_taken_off`.
+    `images` is the share of test images in the squared error. Their variance is known, that of seeds estimated: with
+    2 or 3 rows χ²(n - 1) / (n - 1) times the true one; with more it is the mean of row's and baseline's own, each times
+    1 + q (1 - 1.6 / n), q = 1 / (rows - 1), over `excess_taken_off`. Limits are `simultaneous.make_comparison`'s.
     """
-    shares, masses = np.polynomial.legendre.leggauss(NODES)
-    spread = chdtri(n - 1, (1 - shares) / 2) / (n - 1)
-    one, other = spread[:, None], spread[None, :]
-    others = 1 / (design.rows - 1)
-    excess = (1 + others * (1 - FITTED / n)) / excess_taken_off(others, n, design.rows)
-    freedom = (one + other) ** 2 / (one**2 + other**2) * (n - 1)
-    limits: np.ndarray = stdtrit(freedom, (1 + design.level) / 2) * np.sqrt(excess * (one + other) / 2)
-    return limits, np.outer(masses / 2, masses / 2)
+    shares, masses = np.polynomial.legendre.leggauss(NODES_WITH_IMAGES if images else NODES)
+    one = chdtri(n - 1, (1 - shares) / 2) / (n - 1)
+    spread, freedom, mass = one, np.full_like(one, n - 1), masses / 2
+    if design.rows >= BLOCKS:
+        own, other = one[:, None], one[None, :]
+        others = 1 / (design.rows - 1)
+        excess = (1 + others * (1 - FITTED / n)) / excess_taken_off(others, n, design.rows)
+        spread, mass = excess * (own + other) / 2, np.outer(masses / 2, masses / 2)
+        freedom = (own + other) ** 2 / (own**2 + other**2) * (n - 1)
+    seeds = (1 - images) * spread
+    share = seeds / (seeds + images)
+    probability = (1 + design.level) / 2
+    limits: np.ndarray = stdtrit(freedom, probability) * np.sqrt(seeds)
+    if images:
+        free = freedom / np.maximum(share, LEAST_SHARE) ** 2
+        limits = np.maximum(limits, stdtrit(free, probability) * np.sqrt(seeds + images))
+    return limits, mass
 
 
 def expected_power(n: int, delta: float, found: "Spread", design: Design = PAIR) -> float:
@@ -165,7 +181,7 @@ def expected_power(n: int, delta: float, found: "Spread", design: Design = PAIR)
     much. Source: O'Hagan, Stevens, Campbell, Pharmaceutical Statistics 4, 2005 (assurance).
     """
     if found.sd == 0:
-        return verdict_power(n, delta, 0.0)
+        return verdict_power(n, delta, 0.0, design)
     shares, masses = np.polynomial.legendre.leggauss(SPREADS)
     sds = found.sd * np.sqrt(found.freedom / chdtri(found.freedom, (1 - shares) / 2))
     return float(
@@ -203,10 +219,13 @@ def detectable_difference(n: int, sd: float, design: Design = PAIR, wanted: floa
     """Return the smallest difference that n seeds show with that power; None for fewer than 2, which show nothing."""
     if n < 2:
         return None
-    low, high = 0.0, 1.0  # in units of the standard deviation
-    while verdict_power(n, high, 1.0, design) < wanted:
+    error = math.hypot(sd / math.sqrt(n), math.sqrt(design.images))
+    if error == 0:
+        return 0.0
+    low, high = 0.0, error
+    while verdict_power(n, high, sd, design) < wanted:
         high *= 2
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (low, middle) if verdict_power(n, middle, 1.0, design) >= wanted else (middle, high)
-    return high * sd
+        low, high = (low, middle) if verdict_power(n, middle, sd, design) >= wanted else (middle, high)
+    return high

@@ -30,6 +30,9 @@ KNOWN = 6
 UNEVEN = 0.5
 """The least share of what is taken off a spread, in a table of four rows, for rows that do not weigh alike."""
 
+LEAST_SHARE = 1e-3
+"""Of the seeds in a variance, by which degrees of freedom are multiplied."""
+
 Values = Mapping[str, Mapping[int, float]]
 """row -> seed -> value."""
 
@@ -115,9 +118,9 @@ def make_comparison(
     """Return the comparison of a mean difference with its variances over seeds and over test images."""
     variance = seeds + (images or 0.0)
     error = math.sqrt(variance) if variance > ROUNDING**2 else 0.0
-    share = seeds / variance if error else 1.0
+    share = share_of_seeds(seeds, images or 0.0)
     # with this many test images only the seeds' degrees of freedom count
-    free = freedom / max(share, 1e-3) ** 2
+    free = freedom / max(share, LEAST_SHARE) ** 2
     # test images add degrees of freedom, but never make an interval narrower than the seeds' alone
     alone = math.sqrt(seeds) / error if error else 1.0
     limit, inner = (
@@ -135,6 +138,11 @@ def make_comparison(
         family=family,
         n=n,
     )
+
+
+def share_of_seeds(seeds: float, images: float) -> float:
+    """Return the share of the seeds in a variance over seeds and test images; 1 if there is none."""
+    return seeds / (seeds + images) if seeds + images > ROUNDING**2 else 1.0
 
 
 def own_spreads(values: Values) -> dict[str, tuple[float, float]]:

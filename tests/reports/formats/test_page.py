@@ -9,6 +9,7 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
+from scipy import stats
 
 from dropgrid.reports.report import write_report
 
@@ -176,3 +177,12 @@ def test_a_flagged_site_opens_the_treatment(fake):
     page = page_of(fake)
     assert "1 sites, 1 flagged" in page.text
     assert "<details open>" in (fake.outputs / "ablations/demo/report.html").read_text()
+
+
+def test_the_share_of_seeds_above_the_baseline_stands_there_with_its_exact_interval(fake):
+    fake.add(["baseline", "dropout"], seeds=5)
+    for cell, accuracy in zip(fake.of("dropout"), (0.99, 0.99, 0.99, 0.99, 0.1), strict=True):
+        cell["result"]["metrics"]["test/acc_last"] = accuracy
+    outline = page_of(fake)
+    low, high = (100 * each for each in stats.binomtest(4, 5).proportion_ci(method="exact"))
+    assert "Seeds above baseline" in outline.text and f"80 [{low:.0f}, {high:.0f}]" in outline.text

@@ -26,7 +26,14 @@ from dropgrid.plotting.style import GREY, INK, MARGIN, VERDICTS, WIDTH, place_ax
 from dropgrid.plotting.text import NAME, text_height, text_width, wrap, write_text
 from dropgrid.plotting.value_axes import value_limits
 from dropgrid.reports.columns import NOTHING, format_interval, format_number, format_signed
-from dropgrid.reports.comparisons import all_have_metric, alpha_of, compare_row_combinations, values_by_seed
+from dropgrid.reports.comparisons import (
+    all_have_metric,
+    alpha_of,
+    clip_difference,
+    compare_row_combinations,
+    possible,
+    values_by_seed,
+)
 from dropgrid.reports.linear_combinations import Weights, parse_weights
 from dropgrid.reports.section import Section, factor_keys
 from dropgrid.reports.table import Table
@@ -109,8 +116,8 @@ def block_contrasts(ablation: Ablation, block: Block, asked: Any) -> list[Contra
         why = None if name in ready else "incomplete" if any(row not in whole for row, _ in each) else "not all trained"
         if why is None and difference.n < 2:
             why = "fewer than 2 shared seeds"
-        if why:
-            difference = replace(difference, ci95=None, p_value=None)
+        limits = possible(whole, ablation.metric, [weight for _, weight in each])
+        difference = replace(difference, ci95=None, p_value=None) if why else clip_difference(difference, limits)
         margin = ablation.rule("margin")
         found.append(Contrast(name, formula, each, block.factors, values, difference, compared.get(name), why, margin))
     return found
