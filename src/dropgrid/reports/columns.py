@@ -156,9 +156,14 @@ def format_difference(row: Row) -> str:
 
 
 def format_interval(bounds: Interval, decimals: int = 2) -> str:
-    """Return `[low, high]`, with signs."""
-    low, high = bounds
-    return f"[{format_signed(low, decimals)}, {format_signed(high, decimals)}]"
+    """Return `[low, high]`, with signs; an end that would round to 0 has the decimals that show its side."""
+    low, high = (format_signed(each, max(decimals, decimals_off_zero(each))) for each in bounds)
+    return f"[{low}, {high}]"
+
+
+def decimals_off_zero(value: float) -> int:
+    """Return the decimals that one digit of a small value needs, at most 6: below that it counts as 0."""
+    return 0 if abs(value) < 0.5e-6 or math.isinf(value) else max(0, -math.floor(math.log10(abs(value))))
 
 
 def format_estimate(mean: float, bounds: Interval) -> str:

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from dropgrid.cli.console import print_report
-from dropgrid.reports.columns import table_columns
+from dropgrid.reports.columns import format_interval, table_columns
 from dropgrid.reports.formats import csv as csv_format
 from dropgrid.reports.formats import json as json_format
 from dropgrid.reports.formats import latex, markdown
@@ -166,3 +166,8 @@ def test_csv_has_no_formulas(fake):
         -1.5,
         "x",
     ]
+
+
+def test_an_end_of_an_interval_that_would_round_to_0_shows_its_side():
+    assert format_interval((-0.7413, -0.002)) == "[−0.74, −0.002]"
+    assert format_interval((-0.004, 1e-9)) == "[−0.004, 0.00]" and format_interval((0.01, 3)) == "[+0.01, +3.00]"
