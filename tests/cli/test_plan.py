@@ -166,8 +166,8 @@ def test_each_combination_of_factors_has_its_own_baseline(outputs):
     (plan,) = plans(asked)
     finish(plan, [0.9 + 0.001 * (index % 7) for index in range(len(plan.cells))])
     found = Pricing().price(plan)
-    assert len(found.lines) == 14 and len(power.finished_cells(plan)) == 2
-    assert power.estimate_pilot(found, power.known_of(plan)).spread.rows == 12
+    assert len(found.lines) == 10 and len(power.finished_cells(plan)) == 2
+    assert power.estimate_pilot(found, power.known_of(plan)).spread.rows == 8
     with pytest.raises(UserError, match="sweep.detect"):
         power.estimate_pilot(Pricing().price(plans([*asked, "sweep.detect=.nan"])[0]), power.known_of(plan))
 
