@@ -32,7 +32,7 @@ def test_the_demo_is_rows_times_seeds():
     (plan,) = plans(["+ablation=demo"])
     assert plan.name == "demo" and plan.about["baseline"] == "baseline"
     assert len(rows_of(plan.cells)) == 5
-    assert len(plan.cells) == 25
+    assert len(plan.cells) == 5 * 4
     assert len({cell.id for cell in plan.cells}) == len(plan.cells)
 
 
@@ -44,9 +44,9 @@ def test_seeds_of_the_command_line_replace_the_ablations():
 
 
 def test_the_same_cell_asked_for_in_two_ways_is_one():
-    row = next(c for c in cells(["+ablation=demo"]) if c.row == "dropblock" and c.seed == 42)
+    row = next(c for c in cells(["+ablation=demo"]) if c.row == "dropblock" and c.seed == 52)
     assert cells(row.overrides)[0].id == row.id
-    assert row.reproduce.startswith("python scripts/train.py scale=demo ") and row.reproduce.endswith("seed=42")
+    assert row.reproduce.startswith("python scripts/train.py scale=demo ") and row.reproduce.endswith("seed=52")
 
 
 def test_precedence_is_file_scale_ablation_command_line_row():
@@ -352,7 +352,7 @@ def test_a_text_is_parsed_once_and_a_choice_of_options_composed_once(monkeypatch
     (plan,) = plans(read_command_line(typed).overrides)
     assert {*typed, "regularizer=dropblock", "regularizer.block_size=3"} < parsed.keys()
     regularizers = {each for cell in plan.cells for each in cell.overrides if each.startswith("regularizer=")}
-    assert len(regularizers) == 5 and len({cell.row for cell in plan.cells}) >= 7
+    assert len(regularizers) == 3 and len({cell.row for cell in plan.cells}) == 5
     options = {*regularizers, "+augment@augment_2=randaugment"}
     assert composed.keys() == {(), ("+ablation=demo",), *(("+ablation=demo", each) for each in options)}
     assert {*parsed.values(), *composed.values()} == {1}
