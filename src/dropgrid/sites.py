@@ -120,7 +120,7 @@ class AbstractRandom(nn.Module, ABC):
 
     def __init__(self, full_level: float, *, schedule: str = "constant", inference: bool = False):
         super().__init__()
-        self.share = parse_schedule(schedule)
+        self.level_schedule = parse_schedule(schedule)
         checks.boolean("inference", inference)
         self.full_level = float(full_level)
         self.schedule = schedule
@@ -144,7 +144,7 @@ class AbstractRandom(nn.Module, ABC):
 
     def level_at(self, progress: float) -> float:
         """Return the scheduled level at a progress of training from 0 (first step) to 1 (last step)."""
-        return self.full_level * self.share(progress)
+        return self.full_level * self.level_schedule(progress)
 
     def levels_over(self, taken: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the levels of the first `taken` of `steps` optimizer steps, each once, and how many steps have it."""

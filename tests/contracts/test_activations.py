@@ -21,6 +21,7 @@ FORMULAS = {
     "gelu": lambda x: x * (1 + torch.erf(x / 2**0.5)) / 2,
     "elu": lambda x: torch.where(x > 0, x, x.exp() - 1),
     "prelu": lambda x: torch.where(x > 0, x, 0.25 * x),
+    "identity": lambda x: x,
 }
 
 

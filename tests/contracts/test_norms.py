@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parents[2] / "conf" / "norm"
 OPTIONS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 LAYERS = {"conv": (partial(Conv2d, 3, 16, 3, padding=1), (4, 3, 6, 5)), "linear": (partial(Linear, 3, 16), (4, 3))}
 CONV, LINEAR = LAYERS["conv"][0], LAYERS["linear"][0]
-NOT_AFTER_LINEAR = {"instance"}
+NOT_AFTER_LINEAR = {"instance", "filter_response"}
 TRACKING = {"batch", "switchable"}
 """Those that keep statistics of training; the others treat each example alone, in training as in inference."""
 
@@ -47,6 +47,7 @@ def made(name, kind, **changes):
 
 def test_there_are_options():
     wanted = {"batch", "layer", "group", "instance", "weight", "spectral", "switchable", "none"}
+    wanted |= {"rms", "dyt", "filter_response", "weight_standardization"}
     assert wanted <= set(OPTIONS) and TRACKING <= set(OPTIONS) and NOT_AFTER_LINEAR <= set(OPTIONS)
 
 

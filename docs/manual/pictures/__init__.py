@@ -57,6 +57,7 @@ DRAWN: dict[tuple[str, str], Callable[[Option], Figure]] = {
     ("norm", "group"): norms.grouped,
     ("norm", "weight"): norms.lengths,
     ("norm", "spectral"): norms.singular,
+    ("norm", "weight_standardization"): norms.standardized,
     ("init", "checkpoint"): starts.from_file,
     ("init", "fixup"): starts.in_branches,
     ("optimizer", "muon"): optimizers.muon,

@@ -170,6 +170,13 @@ def lengths(option: Option) -> Figure:
     return weighed(option, (1,))
 
 
+def standardized(option: Option) -> Figure:
+    """The weights of a linear layer of 32 inputs and 16 units as they are kept (open), and as it computes with them
+    (blue): with mean 0 and variance 1 in each unit. Left: every unit's weights have the length √32. Right: the singular
+    values, which this does not bound. What follows the layer is group norm."""
+    return weighed(option, (1,))
+
+
 def singular(option: Option) -> Figure:
     """The weights of a linear layer of 32 inputs and 16 units as they are kept (open), and as it computes with them
     (blue): over the largest singular value. Left: the units' lengths keep their proportions. Right: the singular
