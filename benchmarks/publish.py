@@ -118,6 +118,12 @@ def augment(found: dict) -> str:
     )
 
 
+def volumes(found: dict) -> str:
+    """DropBlock on volumes and lines."""
+    rows = [[*name.split(": "), times(each, 1)] for name, each in found["ratios"].items()]
+    return f"{table(['input', 'ratio', ''], rows)}\n\n{where(found)}; `benchmarks/volumes.py`."
+
+
 def loader(found: dict) -> str:
     """Images a second from files, beside torchvision's and beside decoding alone."""
     beside, floor, theirs = found["ratios"].values()
@@ -316,6 +322,7 @@ PARTS = {
     "benchmarks/augment": augment,
     "benchmarks/load": load,
     "benchmarks/loader": loader,
+    "benchmarks/volumes": volumes,
     "benchmarks/norms": norms,
     "benchmarks/lstm": lstm,
     "benchmarks/peers": peers,
@@ -330,7 +337,7 @@ PARTS = {
 
 PAGES = (
     *("README.md", "docs/comparison.md", "docs/engine.md", "docs/scale.md", "docs/speed.md", "docs/reading.md"),
-    "docs/trust.md",
+    *("docs/trust.md", "docs/outside.md"),
 )
 
 

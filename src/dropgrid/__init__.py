@@ -9,12 +9,16 @@ from importlib import import_module
 from typing import Any
 
 PUBLIC = {
+    "DropBlock1d": "dropgrid.regularizers.dropblock_nd",
     "DropBlock2d": "dropgrid.regularizers.dropblock",
+    "DropBlock3d": "dropgrid.regularizers.dropblock_nd",
     "DropSchedule": "dropgrid.callbacks.schedule",
     "audit": "dropgrid.audits.audit",
     "build_model": "dropgrid.cli.train",
     "compare": "dropgrid.reports.compare",
+    "drop_block1d": "dropgrid.regularizers.dropblock_nd",
     "drop_block2d": "dropgrid.regularizers.dropblock",
+    "drop_block3d": "dropgrid.regularizers.dropblock_nd",
     "load": "dropgrid.store.ablation",
     "load_cell": "dropgrid.saved_network",
 }

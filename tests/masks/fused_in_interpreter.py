@@ -63,7 +63,7 @@ def mask_case(size, block, seeds, last, rate=0.05, images=40, channels=6):
     x = laid(torch.ones(images, channels, *size), last)
     bits, dropped = fused.draw_mask(x, gamma(rate), key(2**40 + 3), grid)
     mask = mask_of(bits, size[1])
-    expected = 1 - (1 - rate) ** cover_counts(*size, block, seeds)  # type: ignore[call-arg]  # size is (height, width)
+    expected = 1 - (1 - rate) ** cover_counts(size, block, seeds)
     realised = mask.double().mean((0, 1)).numpy()
     error = (expected * (1 - expected) / (images * channels)) ** 0.5
     windows = nn.functional.max_pool2d((~mask).float(), block, stride=1) == 0

@@ -36,7 +36,7 @@ def cells_are_dropped_as_often_as_blocks_cover_them():
     rate = torch.tensor(0.02, dtype=torch.float64, device="cuda")
     bits, _ = fused.draw_mask(x, rate, torch.tensor(2**40 + 1, device="cuda"), Grid.over(9, 9, 4))
     realised = mask_of(bits, 9).double().mean((0, 1)).cpu().numpy()
-    expected = 1 - 0.98 ** cover_counts(9, 9, 4)
+    expected = 1 - 0.98 ** cover_counts((9, 9), 4)
     return bool((np.abs(realised - expected) < 5 * (expected * (1 - expected) / 16000) ** 0.5).all())
 
 

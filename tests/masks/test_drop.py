@@ -108,7 +108,7 @@ def test_dense_way_follows_the_same_law(size, block, seeds, shared):
     grid = Grid.over(*size, block, seeds, shared)  # type: ignore[call-arg]  # size is (height, width)
     mask, dropped = dense.draw_mask(torch.ones(draws, 2, *size), torch.tensor(rate), torch.tensor(1), grid)
     assert mask.shape == (draws, 1 if shared else 2, *size) and dropped == (mask == 0).sum()
-    expected = (1 - rate) ** cover_counts(*size, block, seeds)  # type: ignore[call-arg]  # size is (height, width)
+    expected = (1 - rate) ** cover_counts(size, block, seeds)
     assert np.abs(mask[:, 0].double().mean(0).numpy() - expected).max() < 5 * (0.25 / draws) ** 0.5
     if seeds == "fits":
         windows = nn.functional.max_pool2d(mask, block, stride=1) == 0

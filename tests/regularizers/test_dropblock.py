@@ -77,7 +77,7 @@ TABLE = [(14, 7, 0.093), (7, 7, 0.100), (8, 7, 0.096), (8, 5, 0.094), (4, 3, 0.0
 
 @pytest.mark.parametrize(("size", "block", "published"), TABLE)
 def test_realised_fraction_is_the_expected_one(size, block, published):
-    expected = float(expected_fraction(np.array(seed_rate(0.1, size, size, block)), size, size, block))
+    expected = float(expected_fraction(np.array(seed_rate(0.1, (size, size), block)), (size, size), block))
     assert expected == pytest.approx(published, abs=5e-4)
     drop = DropBlock2d(0.1, block)
     repeats = 10
@@ -105,8 +105,8 @@ OTHERS = [
 
 @pytest.mark.parametrize(("gamma", "size", "block", "known"), OTHERS)
 def test_seeds_anywhere_drop_what_those_who_draw_them_so_drop(gamma, size, block, known):
-    rate = seed_rate(0.1, size, size, block, gamma)
-    expected = float(expected_fraction(np.array(rate), size, size, block, "anywhere"))
+    rate = seed_rate(0.1, (size, size), block, gamma)
+    expected = float(expected_fraction(np.array(rate), (size, size), block, "anywhere"))
     assert expected == pytest.approx(known, abs=6e-4)
     drop = DropBlock2d(0.1, block, gamma=gamma, seeds="anywhere")
     for _ in range(10):
@@ -129,7 +129,7 @@ def test_blocks_seeded_anywhere_are_centred_and_cut_off_at_the_border(height, wi
     ours = our_masks((draws, 1, height, width), block, drop_prob, gamma="area", seeds="anywhere")[:, 0].numpy()
     error = (0.25 / draws * 2) ** 0.5
     assert np.abs(ours.mean(0) - reference.mean(0)).max() < 5 * error
-    counts = cover_counts(height, width, block, "anywhere")
+    counts = cover_counts((height, width), block, "anywhere")
     assert np.abs((1 - rate) ** counts - reference.mean(0)).max() < 5 * error
     pairs = [np.abs((m[:, :, :-1] * m[:, :, 1:]).mean(0)) for m in (ours, reference)]
     assert np.abs(pairs[0] - pairs[1]).max() < 5 * error
@@ -146,20 +146,21 @@ def test_the_papers_law_is_torchvisions(size, block):
 
 
 def test_papers_gamma_gives_21_percent_at_a_nominal_25():
-    assert float(expected_fraction(np.array(seed_rate(0.25, 14, 14, 7)), 14, 14, 7)) == pytest.approx(0.210, abs=5e-4)
+    rate = np.array(seed_rate(0.25, (14, 14), 7))
+    assert float(expected_fraction(rate, (14, 14), 7)) == pytest.approx(0.210, abs=5e-4)
 
 
 @pytest.mark.parametrize(("height", "width", "block"), [(14, 14, 7), (7, 9, 4), (8, 8, 5)])
 @pytest.mark.parametrize("drop_prob", [0.05, 0.25, 0.6])
 def test_exact_gamma_drops_what_it_says(height, width, block, drop_prob):
-    rate = np.array(seed_rate(drop_prob, height, width, block, "exact"))
-    assert float(expected_fraction(rate, height, width, block)) == pytest.approx(drop_prob, abs=1e-9)
+    rate = np.array(seed_rate(drop_prob, (height, width), block, "exact"))
+    assert float(expected_fraction(rate, (height, width), block)) == pytest.approx(drop_prob, abs=1e-9)
 
 
 def test_position_map_at_14_and_7():
     """A corner lies in one block, the centre in 49: dropped 0.6 % and 26.5 % of the time at keep_prob .9."""
-    counts = cover_counts(14, 14, 7)
-    rate = seed_rate(0.1, 14, 14, 7)
+    counts = cover_counts((14, 14), 7)
+    rate = seed_rate(0.1, (14, 14), 7)
     assert counts[0, 0] == 1 and counts[6, 6] == 49
     assert 1 - (1 - rate) ** 1 == pytest.approx(0.006, abs=5e-4)
     assert 1 - (1 - rate) ** 49 == pytest.approx(0.265, abs=5e-4)
@@ -171,7 +172,7 @@ def test_cover_counts_by_counting():
         for top in range(height - block + 1):
             for left in range(width - block + 1):
                 slow[top : top + block, left : left + block] += 1
-        assert (cover_counts(height, width, block) == slow).all()
+        assert (cover_counts((height, width), block) == slow).all()
 
 
 def test_block_1_is_dropouts_mask():

@@ -92,7 +92,7 @@ def torchvision_dropblock(layer: Any, rate: float, shape: Shape) -> Law | None:
     """Return torchvision's law: the paper's γ, seeds where a block fits, a mask for each channel."""
     height, width = shape[-2:]
     block = min(layer.block_size, height, width)
-    gamma = seed_rate(rate, height, width, block)
+    gamma = seed_rate(rate, (height, width), block)
     return dropblock_law(gamma, height, width, block, "fits", layer.block_size, shared=False)
 
 
@@ -105,7 +105,7 @@ def timm_dropblock(layer: Any, rate: float, shape: Shape) -> Law | None:
     if layer.with_noise or (height != width and layer.block_size > min(height, width)):
         return None
     block = min(layer.block_size, height, width)
-    gamma = seed_rate(rate * layer.gamma_scale, height, width, block)
+    gamma = seed_rate(rate * layer.gamma_scale, (height, width), block)
     return dropblock_law(
         gamma, height, width, block, "anywhere", layer.block_size, shared=getattr(layer, "couple_channels", True)
     )
@@ -122,7 +122,7 @@ def miguelvr_dropblock(layer: Any, rate: float, shape: Shape) -> Law | None:
 
 def dropblock_law(gamma: float, height: int, width: int, block: int, seeds: str, asked: int, *, shared: bool) -> Law:
     """Return the law of DropBlock: a cell is dropped with probability 1 - (1 - γ)^(blocks that cover it)."""
-    cells = 1 - (1 - gamma) ** cover_counts(height, width, block, seeds).astype(float)
+    cells = 1 - (1 - gamma) ** cover_counts((height, width), block, seeds).astype(float)
     unit = "example" if shared else "channel's map"
     return Law(unit, float(np.mean(cells)), torch.from_numpy(cells), clamped=asked > min(height, width))
 

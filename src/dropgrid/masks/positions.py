@@ -54,11 +54,21 @@ def walk(logarithms: Tensor, of_failure: float, count: int, last: int) -> tuple[
     gaps = logarithms.div_(of_failure).floor_().add_(1).clamp_(max=count + 1.0).to(torch.int64)
     positions = gaps.cumsum(0).add_(last)
     gaps = gaps[: int(torch.searchsorted(positions, count))]
+    return in_pieces(gaps), int(positions[-1])
+
+
+def in_pieces(gaps: Tensor) -> Tensor:
+    """Return gaps (int64) as int16, those of `FAR` or more in pieces."""
     pieces = torch.full((len(gaps) + int((gaps // FAR).sum()),), FAR, dtype=torch.int16)
     pieces[(gaps // FAR + 1).cumsum(0) - 1] = (gaps % FAR).to(torch.int16)
-    return pieces, int(positions[-1])
+    return pieces
 
 
 def positions_of(gaps: Tensor) -> Tensor:
     """Return the successes themselves, sorted (int64)."""
     return (gaps.cumsum(0) - 1)[gaps != FAR]
+
+
+def gaps_of(positions: Tensor) -> Tensor:
+    """Return successes, sorted (int64), each once, as gaps: the inverse of `positions_of`."""
+    return in_pieces(positions.diff(prepend=positions.new_tensor([-1])))

@@ -1,7 +1,8 @@
 """DropBlock (Ghiasi, Lin, Le, NeurIPS 2018, arXiv 1810.12890)."""
 
+import math
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -23,46 +24,47 @@ def places(size: int, block: int, seeds: str) -> int:
     return size - block + 1 if seeds == "fits" else size
 
 
-def cover_counts(height: int, width: int, block: int, seeds: str = "fits") -> np.ndarray:
-    """Return for each cell how many possible blocks cover it: (height, width), between 1 and block²."""
+def cover_counts(sizes: Sequence[int], block: int, seeds: str = "fits") -> np.ndarray:
+    """Return for each cell of a map of these sizes how many possible blocks cover it: between 1 and block per axis."""
 
     def line(size: int) -> np.ndarray:
         first = np.arange(size) - block + 1 + (0 if seeds == "fits" else (block - 1) // 2)
         return np.minimum(first + block, places(size, block, seeds)) - np.maximum(first, 0)
 
-    return np.outer(line(height), line(width))
+    found: np.ndarray = reduce(np.multiply.outer, map(line, sizes))
+    return found
 
 
-def expected_fraction(seed_rate: np.ndarray, height: int, width: int, block: int, seeds: str = "fits") -> np.ndarray:
+def expected_fraction(seed_rate: np.ndarray, sizes: Sequence[int], block: int, seeds: str = "fits") -> np.ndarray:
     """Return the exact expected dropped fraction: mean over cells of 1 - (1 - γ)^(blocks that cover the cell)."""
-    counts, cells = np.unique(cover_counts(height, width, block, seeds), return_counts=True)
+    counts, cells = np.unique(cover_counts(sizes, block, seeds), return_counts=True)
     kept = (1 - np.asarray(seed_rate, dtype=float)[..., None]) ** counts
-    dropped: np.ndarray = 1 - kept @ (cells / (height * width))
+    dropped: np.ndarray = 1 - kept @ (cells / math.prod(sizes))
     return dropped
 
 
-def seed_rate(drop_prob: Any, height: int, width: int, block: int, gamma: str = "paper", seeds: str = "fits") -> Any:
+def seed_rate(drop_prob: Any, sizes: Sequence[int], block: int, gamma: str = "paper", seeds: str = "fits") -> Any:
     """Return γ, the rate at which blocks are seeded, for a number or (except for exact) a 0-dim tensor.
 
     paper: γ = drop_prob / block² · H·W / ((H - block + 1)(W - block + 1)) (§3, eq. 1), capped at 1; blocks overlap,
     so a little less than drop_prob is dropped. exact: the γ at which the expected dropped fraction is drop_prob.
-    area: γ = drop_prob / block².
+    area: γ = drop_prob / block². In one and three dimensions the powers and products are over as many axes.
     """
     if gamma == "exact":
-        return exact_seed_rate(drop_prob, height, width, block, seeds)
+        return exact_seed_rate(drop_prob, tuple(sizes), block, seeds)
     if gamma == "area":
-        return drop_prob / block**2
-    rate = drop_prob / block**2 * (height * width) / ((height - block + 1) * (width - block + 1))
+        return drop_prob / block ** len(sizes)
+    rate = drop_prob / block ** len(sizes) * math.prod(sizes) / math.prod([size - block + 1 for size in sizes])
     return rate.clamp(max=1) if isinstance(rate, Tensor) else min(rate, 1.0)
 
 
 @lru_cache(maxsize=4096)
-def exact_seed_rate(drop_prob: float, height: int, width: int, block: int, seeds: str = "fits") -> float:
+def exact_seed_rate(drop_prob: float, sizes: tuple[int, ...], block: int, seeds: str = "fits") -> float:
     """Return γ by bisection: the expected fraction grows with γ, from 0 at 0 to 1 at 1."""
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
-        if expected_fraction(np.array(middle), height, width, block, seeds) < drop_prob:
+        if expected_fraction(np.array(middle), sizes, block, seeds) < drop_prob:
             low = middle
         else:
             high = middle
@@ -70,15 +72,45 @@ def exact_seed_rate(drop_prob: float, height: int, width: int, block: int, seeds
 
 
 @torch.library.custom_op("dropgrid::exact_seed_rate", mutates_args=())
-def exact_seed_rate_op(drop_prob: Tensor, height: int, width: int, block: int, seeds: str) -> Tensor:
+def exact_seed_rate_op(drop_prob: Tensor, sizes: list[int], block: int, seeds: str) -> Tensor:
     """Return `exact_seed_rate` of a 0-dim tensor, which is read back to the host."""
-    rate = exact_seed_rate(float(drop_prob), height, width, block, seeds)
+    rate = exact_seed_rate(float(drop_prob), tuple(sizes), block, seeds)
     return torch.tensor(rate, dtype=torch.float64, device=drop_prob.device)
 
 
 @exact_seed_rate_op.register_fake
-def _(drop_prob: Tensor, height: int, width: int, block: int, seeds: str) -> Tensor:
+def _(drop_prob: Tensor, sizes: list[int], block: int, seeds: str) -> Tensor:
     return drop_prob.new_empty((), dtype=torch.float64)
+
+
+def rate_for(input: Tensor, drop_prob: Tensor, block: int, gamma: str, seeds: str) -> float | Tensor:
+    """Return γ for an input (N, C, …): a number on a CPU, else a tensor, which is not read back but for `exact`."""
+    sizes = [*input.shape[2:]]
+    if on_host(input):
+        rate: float | Tensor = seed_rate(float(drop_prob), sizes, block, gamma, seeds)
+        return rate
+    if gamma == "exact":
+        found: Tensor = exact_seed_rate_op(drop_prob, sizes, block, seeds)
+        return found
+    return seed_rate(drop_prob.double(), sizes, block, gamma, seeds)  # type: ignore[no-any-return]
+
+
+def checked_rate(drop_prob: float | Tensor) -> Tensor:
+    """Return drop_prob as a tensor; ValueError for a number outside [0, 1]."""
+    if isinstance(drop_prob, Tensor):
+        return drop_prob
+    return torch.tensor(checks.number("drop_prob", float(drop_prob), least=0, most=1))
+
+
+def hashed_key(input: Tensor, key: int | Tensor | None) -> Tensor:
+    """Return a public key hashed, on input's device; without one, one that torch's default generator draws."""
+    if key is None:
+        hashed = torch.randint(2**62, ())
+    elif isinstance(key, Tensor) and not on_host(key):
+        hashed = mixed_key(key.long())
+    else:
+        hashed = torch.tensor(mixed_key(int(key)))
+    return hashed.to(input.device)
 
 
 def drop_block(
@@ -87,12 +119,7 @@ def drop_block(
     """Return the output of DropBlock, the number of zeros in the mask, and the size of the mask."""
     _, _, height, width = input.shape
     block = min(block_size, height, width)
-    if on_host(input):
-        rate: float | Tensor = seed_rate(float(drop_prob), height, width, block, gamma, seeds)
-    elif gamma == "exact":
-        rate = exact_seed_rate_op(drop_prob, height, width, block, seeds)
-    else:
-        rate = seed_rate(drop_prob.double(), height, width, block, gamma, seeds)
+    rate = rate_for(input, drop_prob, block, gamma, seeds)
     return drop(input, rate, key, Grid.over(height, width, block, seeds, shared=not per_channel))
 
 
@@ -139,21 +166,61 @@ def drop_block2d(
     check(block_size, gamma, per_channel, seeds)
     if input.dim() != 4:
         raise ValueError(f"input must be (N, C, H, W), got shape {tuple(input.shape)}")
-    if not isinstance(drop_prob, Tensor):
-        drop_prob = torch.tensor(checks.number("drop_prob", float(drop_prob), least=0, most=1))
+    rate = checked_rate(drop_prob)
     if not training:
         return input
-    if key is None:
-        hashed = torch.randint(2**62, ())
-    elif isinstance(key, Tensor) and not on_host(key):
-        hashed = mixed_key(key.long())
-    else:
-        hashed = torch.tensor(mixed_key(int(key)))
-    drop_prob, hashed = drop_prob.to(input.device), hashed.to(input.device)
-    return drop_block(input, drop_prob, hashed, block_size, per_channel, gamma, seeds)[0]
+    hashed = hashed_key(input, key)
+    return drop_block(input, rate.to(input.device), hashed, block_size, per_channel, gamma, seeds)[0]
 
 
-class DropBlock2d(AbstractDrop):
+class AbstractDropBlock(AbstractDrop):
+    """A drop of blocks: how much of a map (C, …) it drops, and how that varies."""
+
+    per_channel = True
+
+    def __init__(
+        self,
+        drop_prob: float,
+        block_size: int,
+        *,
+        gamma: str = "paper",
+        seeds: str = "fits",
+        schedule: str = "constant",
+        inference: bool = False,
+    ):
+        super().__init__(drop_prob, schedule=schedule, inference=inference)
+        check(block_size, gamma, seeds=seeds)
+        self.block_size = block_size
+        self.gamma = gamma
+        self.seeds = seeds
+
+    def seed_rates(self, shape: Sequence[int], drop_prob: np.ndarray) -> tuple[np.ndarray, Sequence[int], int]:
+        """Return γ at each drop_prob, the map's sizes and the clamped block."""
+        sizes = shape[1:]
+        block = min(self.block_size, *sizes)
+        rates = [seed_rate(float(each), sizes, block, self.gamma, self.seeds) for each in np.ravel(drop_prob)]
+        return np.array(rates), sizes, block
+
+    def expected(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
+        rate, sizes, block = self.seed_rates(shape, drop_prob)
+        return expected_fraction(rate, sizes, block, self.seeds)
+
+    def variance(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
+        rate, sizes, block = self.seed_rates(shape, drop_prob)
+        masks = shape[0] if self.per_channel else 1
+        draws = masks * math.prod(places(size, block, self.seeds) for size in sizes)
+        # a seed drops at most a block's cells; overlaps only make the sum vary less
+        variance: np.ndarray = draws * rate * (1 - rate) * (block ** len(sizes) / (masks * math.prod(sizes))) ** 2
+        return variance
+
+    def clamped(self, shape: Sequence[int]) -> bool:
+        return self.block_size > min(shape[1:])
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, block_size={self.block_size}, gamma={self.gamma}, seeds={self.seeds}"
+
+
+class DropBlock2d(AbstractDropBlock):
     """A module that applies `drop_block2d`, with a scheduled rate and a count of dropped cells.
 
     Args:
@@ -161,54 +228,15 @@ class DropBlock2d(AbstractDrop):
         block_size, per_channel, gamma, seeds: as in `drop_block2d`.
     """
 
-    def __init__(
-        self,
-        drop_prob: float,
-        block_size: int,
-        *,
-        per_channel: bool = True,
-        gamma: str = "paper",
-        seeds: str = "fits",
-        schedule: str = "constant",
-        inference: bool = False,
-    ):
-        super().__init__(drop_prob, schedule=schedule, inference=inference)
-        check(block_size, gamma, per_channel, seeds)
-        self.block_size = block_size
-        self.per_channel = per_channel
-        self.gamma = gamma
-        self.seeds = seeds
+    def __init__(self, drop_prob: float, block_size: int, *, per_channel: bool = True, **more: Any):
+        super().__init__(drop_prob, block_size, **more)
+        self.per_channel = checks.boolean("per_channel", per_channel)
 
     def drop(self, input: Tensor, key: Tensor) -> tuple[Tensor, float | Tensor, int]:
         return drop_block(input, self.drop_prob, key, self.block_size, self.per_channel, self.gamma, self.seeds)
 
-    def seed_rates(self, shape: Sequence[int], drop_prob: np.ndarray) -> tuple[np.ndarray, int, int, int]:
-        """Return γ at each drop_prob, and the map's height, width and clamped block."""
-        _, height, width = shape
-        block = min(self.block_size, height, width)
-        rates = [seed_rate(float(each), height, width, block, self.gamma, self.seeds) for each in np.ravel(drop_prob)]
-        return np.array(rates), height, width, block
-
-    def expected(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
-        rate, height, width, block = self.seed_rates(shape, drop_prob)
-        return expected_fraction(rate, height, width, block, self.seeds)
-
-    def variance(self, shape: Sequence[int], drop_prob: np.ndarray) -> np.ndarray:
-        rate, height, width, block = self.seed_rates(shape, drop_prob)
-        masks = shape[0] if self.per_channel else 1
-        draws = masks * places(height, block, self.seeds) * places(width, block, self.seeds)
-        # a seed drops at most block² cells; overlaps only make the sum vary less
-        variance: np.ndarray = draws * rate * (1 - rate) * (block**2 / (masks * height * width)) ** 2
-        return variance
-
-    def clamped(self, shape: Sequence[int]) -> bool:
-        return self.block_size > min(shape[1:])
-
     def extra_repr(self) -> str:
-        return (
-            f"{super().extra_repr()}, block_size={self.block_size}, per_channel={self.per_channel}, "
-            f"gamma={self.gamma}, seeds={self.seeds}"
-        )
+        return f"{super().extra_repr()}, per_channel={self.per_channel}"
 
 
 def dropblock(
