@@ -275,11 +275,9 @@ def power_lines(price: Price) -> list[str]:
     if len({line.row for line in price.lines}) < 2 or price.plan.trials is not None:
         return []
     known = known_of(price.plan)
-    return (
-        [pilot_advice(price.plan)]
-        if known is None
-        else [*estimate_pilot(price, known).lines, *reach_lines(price.plan, known)]
-    )
+    if known is None:
+        return [pilot_advice(price.plan)]
+    return [*estimate_pilot(price, known).lines, *reach_lines(price.plan, known)]
 
 
 def price_as_json(price: Price, asks: Allocation | None = None) -> dict[str, Any]:
@@ -292,9 +290,5 @@ def price_as_json(price: Price, asks: Allocation | None = None) -> dict[str, Any
         "command": train_command(price.plan),
         "budget_seconds": budget_seconds(price.plan),
     }
-    return {
-        **about,
-        **plain,
-        "rows": [asdict(line) for line in price.lines],
-        "power": known and estimate_pilot(price, known).as_json,
-    }
+    power = known and estimate_pilot(price, known).as_json
+    return {**about, **plain, "rows": [asdict(line) for line in price.lines], "power": power}

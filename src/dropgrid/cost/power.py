@@ -136,10 +136,9 @@ def variance_over_images(blocks: Finished, baseline: str, metric: str) -> float:
     found = []
     for block in blocks:
         right = correct_by_row({row: cells[:IMAGES_FROM] for row, cells in block.items()}, metric) or {}
-        pairs = [
-            (row, baseline) for row in right if row != baseline and right[row].keys() & right.get(baseline, {}).keys()
-        ]
-        found += [combined_images_variance(right, ((one, 1), (other, -1))) for one, other in pairs]
+        reference = right.get(baseline, {}).keys()
+        rows = [row for row in right if row != baseline and right[row].keys() & reference]
+        found += [combined_images_variance(right, ((row, 1), (baseline, -1))) for row in rows]
     return sum(found) / len(found) if found else 0.0
 
 

@@ -36,8 +36,7 @@ def dyt(layer: Callable[..., nn.Module], features: int, *, alpha: float) -> tupl
     Raises:
         ValueError: alpha no finite number.
 
-    Source: §4, eq. 1 and algorithm 1. The paper replaces the norms of transformers; in nets with batch norm it reports
-    a loss (§7): a convolution's outputs are not bounded otherwise.
+    Source: the section “Dynamic Tanh (DyT)”, algorithm 1. The paper replaces the norms of transformers.
     """
     checks.number("norm.alpha", alpha)
     return layer(bias=False), DynamicTanh(features, alpha)

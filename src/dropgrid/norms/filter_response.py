@@ -41,7 +41,7 @@ def filter_response(
     The same in training and in eval, at any batch size.
 
     Args:
-        eps: added to the mean square; the paper's 10⁻⁶, not learned, as for maps of many cells (§3.1).
+        eps: added to the mean square; the paper's 10⁻⁶, not learned, as it has it for maps of many cells.
         threshold: then max(y, tau), tau a channel learned from 0: the paper's unit, in the place of the activation, so
             that it goes with `activation=identity`. Before a ReLU a tau below 0 does nothing.
 
@@ -49,7 +49,7 @@ def filter_response(
         ValueError: after a linear layer, which gives one value a channel; in the forward pass, maps of 1×1; eps not
             above 0; threshold not a bool.
 
-    Source: §3, eq. 1 to 3.
+    Source: §3.
     """
     checks.number("norm.eps", eps, above=0)
     checks.boolean("norm.threshold", threshold)

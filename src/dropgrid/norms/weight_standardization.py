@@ -42,7 +42,7 @@ def weight_standardization(
     Raises:
         ValueError: those of `norm=group`.
 
-    Source: §3.1, eq. 4 and 5; with group norm §5.
+    Source: the paper's definition of standardized weights; group norm after them is what it trains with.
     """
     before, norm = group(layer, features, groups=groups, eps=eps, affine=affine)
     # unsafe leaves torch's trial run out, which draws nothing and checks what the tests do
