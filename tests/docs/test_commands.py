@@ -26,7 +26,7 @@ RULED = {
     for command in documented.commands()
     if any(re.fullmatch(pattern, command) for pattern in documented.RULES)
 }
-ROWS = ["drop_path", "dropout", "spatial_dropout", "dropblock_overdose", "randaugment"]
+ROWS = ["dropout", "dropblock_overdose", "randaugment"]
 """Of the demo, left out of the tiny one."""
 
 
