@@ -112,6 +112,24 @@ def test_without_locks_a_killed_supervisor_s_cell_comes_free_when_its_beats_have
     check_whole(tmp_path, json.loads((tmp_path / "runs/abc/result.json").read_text())["reproduce"])
 
 
+def take_over(outputs, first, cell, line, pause, **variables):
+    """Hold a command and its cell's process up until a second has taken the cell; both commands end well, and the
+    first says what happened. The time at which the process went on, so many seconds before its command.
+    """
+    os.kill(first.pid, signal.SIGSTOP)
+    os.kill(cell, signal.SIGSTOP)
+    second = start(outputs, "flock,link", *line, **variables)
+    wait_for(lambda: state(outputs).get("pid", cell) != cell)
+    resumed = time.monotonic()
+    os.kill(cell, signal.SIGCONT)
+    time.sleep(pause)
+    os.kill(first.pid, signal.SIGCONT)
+    printed = [each.communicate(timeout=200)[0] for each in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], printed
+    assert "another supervisor has taken it over" in printed[0] and "finished" in printed[0]
+    return resumed
+
+
 TINY = ["data=fake", "data.size=12", "data.train=64", "data.batch_size=16", "model=resnet14"]
 TINY += ["model.width=0.25", "trainer.max_epochs=30", "sweep.checkpoint.steps=4", "regularizer=dropblock"]
 
@@ -121,16 +139,7 @@ def test_two_commands_one_of_them_held_up_train_a_cell_to_the_bits_of_one_left_a
     outputs, alone = tmp_path / "outputs", tmp_path / "alone"
     first = start(outputs, "flock,link", *TINY)
     cell = wait_for(lambda: state(outputs).get("step", 0) > 5 and state(outputs)["pid"])
-    os.kill(first.pid, signal.SIGSTOP)
-    os.kill(cell, signal.SIGSTOP)
-    second = start(outputs, "flock,link", *TINY)
-    wait_for(lambda: state(outputs).get("pid", cell) != cell)
-    os.kill(cell, signal.SIGCONT)
-    time.sleep(0.5)
-    os.kill(first.pid, signal.SIGCONT)
-    printed = [each.communicate(timeout=200)[0] for each in (first, second)]
-    assert [first.returncode, second.returncode] == [0, 0], printed
-    assert "another supervisor has taken it over" in printed[0] and "finished" in printed[0]
+    take_over(outputs, first, cell, TINY, 0.5)
     undisturbed = start(alone, "", *TINY)
     undisturbed.communicate(timeout=200)
     (here,), (there,) = ([*each.glob("runs/*")] for each in (outputs, alone))
@@ -161,17 +170,7 @@ def test_a_function_that_was_held_up_does_not_write_on_beside_the_one_that_took_
     first = start(outputs, "flock,link", *line, **given)
     cell = wait_for(lambda: state(outputs).get("phase") == "training" and state(outputs)["pid"])
     wait_for(lambda: [*outputs.glob("runs/*/own/steps.txt")])
-    os.kill(first.pid, signal.SIGSTOP)
-    os.kill(cell, signal.SIGSTOP)
-    second = start(outputs, "flock,link", *line, **given)
-    wait_for(lambda: state(outputs).get("pid", cell) != cell)
-    resumed = time.monotonic()
-    os.kill(cell, signal.SIGCONT)
-    time.sleep(1)
-    os.kill(first.pid, signal.SIGCONT)
-    printed = [each.communicate(timeout=200)[0] for each in (first, second)]
-    assert [first.returncode, second.returncode] == [0, 0], printed
-    assert "another supervisor has taken it over" in printed[0] and "finished" in printed[0]
+    resumed = take_over(outputs, first, cell, line, 1, **given)
     (steps,) = outputs.glob("runs/*/own/steps.txt")
     lines = [each.split() for each in steps.read_text().splitlines()]
     assert all(float(at) < resumed + 1 for pid, _, at in lines if int(pid) == cell)

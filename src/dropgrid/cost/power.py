@@ -34,7 +34,6 @@ from dropgrid.store.records import read_lines
 PILOT = 3
 """Seeds of a pilot."""
 
-
 IMAGES_FROM = 3
 """Seeds whose predictions tell what the choice of test images adds."""
 

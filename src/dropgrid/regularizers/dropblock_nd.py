@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dropgrid.masks import sparse
+from dropgrid.masks import dense, sparse
 from dropgrid.masks.drop import Apply, on_host
 from dropgrid.masks.grid import Grid
 from dropgrid.masks.positions import bernoulli_gaps, gaps_of, positions_of
@@ -33,15 +33,14 @@ def drop_sparsely(
     """
     count, channels, *sizes = input.shape
     first, *others = sizes
-    planes, before = count * channels, 0 if seeds == "fits" else (block - 1) // 2
+    planes, line = count * channels, Grid.over(first, first, block, seeds)
     size = (others[0], others[1]) if others else (1, 1)
     grid = Grid.over(*size, block, seeds) if others else Grid(1, 1, 1)
     generator, within = torch.Generator().manual_seed(int(key)), grid.rows * grid.columns
-    along = places(first, block, seeds)
-    drawn = positions_of(bernoulli_gaps(planes * along * within, float(rate), generator))
+    drawn = positions_of(bernoulli_gaps(planes * line.rows * within, float(rate), generator))
     place, above = drawn % within, drawn // within
-    layers = (above % along)[:, None] - before + torch.arange(block)
-    met = (above // along * first)[:, None] + layers
+    layers = (above % line.rows)[:, None] - line.before + torch.arange(block)
+    met = (above // line.rows * first)[:, None] + layers
     positions = (met * within + place[:, None])[(layers >= 0) & (layers < first)].unique()
     gaps, maps = gaps_of(positions), input.contiguous().view(planes, first, *size)
     dropped = sparse.covered(gaps, size, grid)
@@ -54,7 +53,7 @@ def drop_densely(
 ) -> tuple[Tensor, float | Tensor, int]:
     """Drop by a mask of every cell, on any device and in compiled graphs."""
     count, channels, *sizes = input.shape
-    before = 0 if seeds == "fits" else (block - 1) // 2
+    before = Grid.over(sizes[0], sizes[0], block, seeds).before
     after = block - 1 - before
     shape = (count, channels, *[places(size, block, seeds) for size in sizes])
     seeded = (uniform(key, shape) < rate).to(input.dtype)
@@ -62,7 +61,7 @@ def drop_densely(
     pool = nn.functional.max_pool3d if len(sizes) == 3 else nn.functional.max_pool1d
     mask = 1 - pool(nn.functional.pad(seeded, pads), block, stride=1)
     dropped, cells = count_zeros(mask), mask.numel()
-    scale = cells / (cells - dropped).clamp(min=1).to(torch.float32)
+    scale = dense.scale_of(cells, dropped)
     return (input * mask * scale).to(input.dtype), dropped, cells
 
 

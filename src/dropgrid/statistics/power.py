@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -143,13 +143,13 @@ def verdict_power(n: int, delta: float, sd: float, design: Design = PAIR) -> flo
         missed = float(nctdtr(n - 1, shift, critical))
         opposite = float(nctdtr(n - 1, shift, -critical)) if shift < 7 else 0.0  # below 1e-12 from there
         return 1.0 if math.isnan(missed) else 1 - missed + opposite  # SciPy's is nan where it underflows
-    limits, masses = limits_of_design(n, replace(design, images=0.0), design.images / error**2)
+    limits, masses = limits_of_verdict(n, design.rows, design.level, design.images / error**2)
     return float((masses * (ndtr(shift - limits) + ndtr(-shift - limits))).sum())
 
 
 @lru_cache(maxsize=512)
-def limits_of_design(n: int, design: Design, images: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the verdict's limits, in true standard errors, over the spreads that a design may show, and their masses.
+def limits_of_verdict(n: int, rows: int, level: float, images: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the verdict's limits, in true standard errors, over the spreads that a table may show, and their masses.
 
     `images` is the share of test images in the squared error. Their variance is known, that of seeds estimated: with
     2 or 3 rows χ²(n - 1) / (n - 1) times the true one; with more it is the mean of row's and baseline's own, each times
@@ -158,15 +158,15 @@ def limits_of_design(n: int, design: Design, images: float) -> tuple[np.ndarray,
     shares, masses = np.polynomial.legendre.leggauss(NODES_WITH_IMAGES if images else NODES)
     one = chdtri(n - 1, (1 - shares) / 2) / (n - 1)
     spread, freedom, mass = one, np.full_like(one, n - 1), masses / 2
-    if design.rows >= BLOCKS:
+    if rows >= BLOCKS:
         own, other = one[:, None], one[None, :]
-        others = 1 / (design.rows - 1)
-        excess = (1 + others * (1 - FITTED / n)) / excess_taken_off(others, n, design.rows)
+        others = 1 / (rows - 1)
+        excess = (1 + others * (1 - FITTED / n)) / excess_taken_off(others, n, rows)
         spread, mass = excess * (own + other) / 2, np.outer(masses / 2, masses / 2)
         freedom = (own + other) ** 2 / (own**2 + other**2) * (n - 1)
     seeds = (1 - images) * spread
     share = seeds / (seeds + images)
-    probability = (1 + design.level) / 2
+    probability = (1 + level) / 2
     limits: np.ndarray = stdtrit(freedom, probability) * np.sqrt(seeds)
     if images:
         free = freedom / np.maximum(share, LEAST_SHARE) ** 2

@@ -31,7 +31,7 @@ UNEVEN = 0.5
 """The least share of what is taken off a spread, in a table of four rows, for rows that do not weigh alike."""
 
 LEAST_SHARE = 1e-3
-"""Of the seeds in a variance, by which degrees of freedom are multiplied."""
+"""The share of the seeds in a variance below which it adds no more degrees of freedom."""
 
 Values = Mapping[str, Mapping[int, float]]
 """row -> seed -> value."""
