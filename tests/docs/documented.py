@@ -58,7 +58,7 @@ RULES: dict[str, Elsewhere | Planned | Run] = {
     r"python scripts/train\.py .*scale=fashion_cpu": Elsewhere(
         "needs Fashion-MNIST", "tests/contracts/test_ablations.py"
     ),
-    r"python scripts/train\.py .*scale=(cifar10|cifar_quick|small_data|mnist) .*": Planned(FAKE),
+    r"python scripts/train\.py .*scale=(cifar10|cifar_quick|small_data|mnist|mnist_long) .*": Planned(FAKE),
     r"python scripts/train\.py data=image_folder .*": Planned((("FOLDER", "pictures"),)),
     r"python scripts/train\.py .*task=(function|mine).*": Elsewhere(
         "of the reader's own code", "tests/training/test_own.py"
