@@ -251,6 +251,29 @@ def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: 
         raise UserError(f"this config cannot be built: {type(error).__name__}: {one_line(error)}") from error
 
 
+def check_targets(config: Mapping[str, Any], task: Objective[Any], spec: Spec) -> None:
+    """Raise UserError if a task needs other targets than the data have, or an option of data needs others."""
+    option, data = config["task"]["option"], config["data"]
+    if task.targets != spec.targets:
+        raise UserError(
+            f"task={option.lower()} needs data with {task.targets}, and those of data={data['option']} are "
+            f"{spec.targets}; choose another task= or data="
+        )
+    if spec.targets != "classes" and data["sampler"] != "shuffled":
+        raise UserError(f"data.sampler={data['sampler']} needs a class for each image; use data.sampler=shuffled")
+
+
+def check_outputs(config: Mapping[str, Any], outputs: Any, shape: tuple[int, ...]) -> None:
+    """Raise UserError if a network's outputs are not of the shape that the task needs."""
+    found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+    if found != shape:
+        raise UserError(
+            f"task={config['task']['option'].lower()} needs outputs of {'×'.join(map(str, shape[1:]))} for an image, "
+            f"and this network (model={config['model']['option']}) gives "
+            f"{'×'.join(map(str, found[1:])) if isinstance(found, tuple) else found}; choose another model= or task="
+        )
+
+
 def built(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: nn.Module | None) -> nn.Module:
     """`check`, with whatever torch raises of values that no network has."""
     data, trainer = config["data"], config["trainer"]
@@ -276,12 +299,16 @@ def built(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: 
         raise UserError(f"{key} needs GPUs: torch's SyncBatchNorm has no form for the CPU")
     check_step(config, spec.train)
     task: Task[Any] = instantiate("task", config["task"])
+    if isinstance(task, Objective):
+        check_targets(config, task, spec)
     with torch.device("meta"):
         size = (spec.channels, *spec.size)
         if net is None:
             net = network(config, spec)
             initialise(config, local, net)
-            call("model", net, torch.zeros(2, *size))
+            outputs = call("model", net, torch.zeros(2, *size))
+            if isinstance(task, Objective):
+                check_outputs(config, outputs, (2, *task.output_shape(spec)))
             check_single(config, net, size)
         assert call("optimizer", optimizer(config), net).param_groups, "an optimizer has parameters"
         instantiate("logger", local["logger"])

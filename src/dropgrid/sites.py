@@ -21,7 +21,7 @@ from dropgrid.level_schedules import parse_schedule
 from dropgrid.masks.uniform import mixed_key, normal
 from dropgrid.treatment import DROPPED, MOVED
 
-PLACES = ("input", "conv", "hidden", "sequence", "recurrent", "skip", "branch", "join", "head", "weight")
+PLACES = ("input", "conv", "hidden", "sequence", "recurrent", "skip", "branch", "join", "decoder", "head", "weight")
 
 
 class Site(NamedTuple):
@@ -31,10 +31,11 @@ class Site(NamedTuple):
     network's input; features after a convolution, after a hidden linear layer (both with norm and activation), of a
     sequence (N, T, D); the factor, ones (N, T, D), on what a recurrent layer adds to its memory; features on a
     shortcut; the residual branch before the sum; the `paths` that are averaged at a join, stacked (K, N, …); features
-    before the classifier; the weight of a layer. `group` counts the network's stages from 1 to `groups`, `block` its
-    blocks from 1 to `blocks`; both are None outside the stages. `linear`: the layer, whose weight or features these
-    are, is fully connected, and no recurrent one. `columns`: of a join, how many paths the network has, of which the
-    last K meet here.
+    after a convolution of a decoder, which makes maps from the features; features before the classifier; the weight of
+    a layer. `group` counts the network's stages from 1 to `groups`, `block` its blocks from 1 to `blocks`; both are
+    None outside the stages; a decoder's site has the group whose map it adds to. `linear`: the layer, whose weight or
+    features these are, is fully connected, and no recurrent one. `columns`: of a join, how many paths the network has,
+    of which the last K meet here.
 
     A module at `weight` is called in the layer's place, `module(input, weight, bias, layer)` with
     `layer(input, weight, bias) -> output`; one at any other place as `module(features)`.

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from dropgrid.augments.context import IGNORED
 from dropgrid.augments.crop_flip import crop_flip
 
 
@@ -70,3 +71,15 @@ def test_what_does_nothing_says_so():
         crop_flip(torch.zeros(2, 3, 8, 8), torch.zeros(2), generator=generator(), padding=0, flip=False)
     with pytest.raises(ValueError, match="augment.flip must be true or false"):
         crop_flip(torch.zeros(2, 3, 8, 8), torch.zeros(2), generator=generator(), padding=1, flip="no")
+
+
+def test_masks_are_cut_and_mirrored_with_their_images():
+    """An image that shows its own mask still does, and what comes from outside is no class."""
+    masks = torch.randint(7, (50, 12, 9), generator=torch.Generator().manual_seed(0))
+    images = masks[:, None].float() + 1
+    cut, moved = crop_flip(images, masks, generator=torch.Generator().manual_seed(1), padding=3, flip=True)
+    inside = cut[:, 0] > 0  # outside is 0
+    assert torch.equal(moved[inside], (cut[:, 0] - 1).long()[inside]) and (moved[~inside] == IGNORED).all()
+    assert (~inside).any() and not torch.equal(moved, masks) and moved.dtype == masks.dtype
+    same, _ = crop_flip(images, masks[:, 0, 0], generator=torch.Generator().manual_seed(1), padding=3, flip=True)
+    assert torch.equal(same, cut), "masks draw no random numbers of their own"

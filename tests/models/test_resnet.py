@@ -207,7 +207,7 @@ def test_site_in_groups_counts_from_the_end(asked):
 def test_one_graph_with_scheduled_dropblock(build):
     """Forward and backward captured whole, and never again while the rates and keys of all sites change."""
     option = partial(
-        dropblock, keep_prob=0.9, block_size=3, groups=[-2, -1], skip=True, schedule="linear",
+        dropblock, keep_prob=0.9, block_size=3, groups=[-2, -1], part="encoder", skip=True, schedule="linear",
         per_channel=True, gamma="paper", seeds="fits", per_group_rate=True, inference=False,
     )  # fmt: skip
     net = build("resnet20", classes=3, sites=[option])

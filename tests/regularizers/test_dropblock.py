@@ -24,6 +24,7 @@ DEFAULTS = {
     "keep_prob": 0.9,
     "block_size": 3,
     "groups": [-2, -1],
+    "part": "encoder",
     "skip": True,
     "schedule": "linear",
     "per_channel": True,

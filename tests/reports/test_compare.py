@@ -13,7 +13,7 @@ import dropgrid
 from dropgrid.cli.compare import main
 from dropgrid.errors import UserError
 from dropgrid.reports.compare import compare
-from dropgrid.reports.predictions import correct_images
+from dropgrid.reports.predictions import image_values
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -53,7 +53,7 @@ def by_image(fake):
         {"row": row, "seed": cell.seed, "id": f"img{n}", "right": bool(right)}
         for row, cells in read_back.blocks[0].rows.items()
         for cell in cells
-        for n, right in enumerate(correct_images(cell, "last").right)
+        for n, right in enumerate(image_values(cell, "last").values)
     ]
     return tabulate(read_back), pd.DataFrame(lines).sample(frac=1, random_state=0)
 

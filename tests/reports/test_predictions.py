@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dropgrid.reports.footnotes import table_notes
-from dropgrid.reports.predictions import correct_by_row
+from dropgrid.reports.predictions import image_values_by_row
 from dropgrid.reports.table import tabulate
 from dropgrid.store.ablation import read
 
@@ -36,11 +36,11 @@ def ablation(fake):
 
 
 def test_what_was_right_has_the_accuracy_of_the_result(ablation):
-    found = correct_by_row(ablation.blocks[0].rows, "test/acc_last")
+    found = image_values_by_row(ablation.blocks[0].rows, "test/acc_last")
     for row, cells in ablation.blocks[0].rows.items():
         for cell in cells:
             assert found[row][cell.seed].mean() == pytest.approx(cell.value("test/acc_last"))
-    assert correct_by_row(ablation.blocks[0].rows, "test/nll_last") is None
+    assert image_values_by_row(ablation.blocks[0].rows, "test/nll_last") is None
 
 
 def test_they_widen_the_interval_and_the_notes_say_so(ablation, fake):
@@ -67,5 +67,5 @@ def test_where_they_are_damaged_or_of_other_images_they_do_not_count(ablation, f
         if damage == "no logits":
             del parts["last"]
         np.savez_compressed(path, **parts)
-    assert correct_by_row(ablation.blocks[0].rows, "test/acc_last") is None
+    assert image_values_by_row(ablation.blocks[0].rows, "test/acc_last") is None
     assert all(row.comparison.examples is None for row in tabulate(ablation).rows if row.comparison)

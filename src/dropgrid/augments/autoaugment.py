@@ -5,7 +5,7 @@ from torch import Tensor
 from torchvision.transforms import AutoAugment, AutoAugmentPolicy
 
 from dropgrid import checks
-from dropgrid.augments.context import Context
+from dropgrid.augments.context import Context, refuse_masks
 from dropgrid.augments.operations import IDENTITY, Operation, apply_on_bytes, make_operation, operation_strengths
 
 POLICIES = {policy.value: AutoAugment(policy).policies for policy in AutoAugmentPolicy}
@@ -37,6 +37,7 @@ def autoaugment(
 
     Source: Tables 7 to 9 of the paper, as torchvision has them.
     """
+    refuse_masks("autoaugment", targets)
     checks.one_of("augment.policy", policy, POLICIES)
     learned = POLICIES[policy]
 

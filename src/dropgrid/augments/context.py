@@ -43,3 +43,13 @@ class Stand:
 def scales(context: Context | None) -> tuple[Tensor | float, Tensor | float]:
     """Return mean and standard deviation of the images' normalization; 0 and 1 without a context."""
     return (0.0, 1.0) if context is None else (context.mean, context.std)
+
+
+IGNORED = -100
+"""The target of pixels of a mask that are neither trained on nor counted: torch's losses leave it out."""
+
+
+def refuse_masks(option: str, targets: Tensor) -> None:
+    """Raise ValueError if targets are masks (N, H, W), which an augmentation cannot follow."""
+    if targets.dim() == 3:
+        raise ValueError(f"augment={option} has no form for masks; crop_flip, cutout and random_erasing have one")

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dropgrid import checks
+from dropgrid.augments.context import IGNORED
 
 
 def crop_flip(
@@ -25,7 +26,7 @@ def crop_flip(
 
     Args:
         images: floats (N, C, H, W); their memory format is kept.
-        targets: returned unchanged.
+        targets: masks (N, H, W) are cut and mirrored with their images, padded by `IGNORED`; others return unchanged.
         generator: on the images' device; draws the N rows and N columns of the corners, then N mirrorings.
         context: not needed.
         padding: pixels, 0 for no crop; less than H and W.
@@ -33,7 +34,7 @@ def crop_flip(
 
     Differs from the paper: the mean is by channel, in the paper by pixel.
     """
-    count, channels, height, width = images.shape
+    count, _, height, width = images.shape
     if not checks.is_whole_number(padding) or not 0 <= padding < min(height, width):
         raise ValueError(
             f"augment.padding must be a whole number of pixels, 0 or more and less than the image of {height}×{width}, "
@@ -50,7 +51,14 @@ def crop_flip(
         mirrored = torch.rand(count, 1, generator=generator, device=device) < 0.5
         columns = torch.where(mirrored, columns.flip(1), columns)
     cells = rows[:, :, None] * (width + 2 * padding) + columns[:, None, :]
-    padded = F.pad(images, [padding] * 4).flatten(2)
-    cut = padded.gather(2, cells.view(count, 1, -1).expand(-1, channels, -1)).view_as(images)
+    cut = window(images, cells, padding, 0)
+    if targets.dim() == 3:
+        targets = window(targets[:, None], cells, padding, IGNORED)[:, 0]
     last = images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
     return cut.contiguous(memory_format=torch.channels_last) if last else cut, targets
+
+
+def window(images: Tensor, cells: Tensor, padding: int, fill: int) -> Tensor:
+    """Return the cells (N, H, W), numbered by row, of images (N, C, H, W) padded on every side."""
+    padded = F.pad(images, [padding] * 4, value=fill).flatten(2)
+    return padded.gather(2, cells.flatten(1)[:, None].expand(-1, images.shape[1], -1)).view_as(images)

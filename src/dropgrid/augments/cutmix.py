@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import CutMix
 
-from dropgrid.augments.context import Context
+from dropgrid.augments.context import Context, refuse_masks
 from dropgrid.augments.mixing import mix
 
 
@@ -27,4 +27,5 @@ def cutmix(
     Source: §3.1 and Algorithm A1 of the paper. Differs from the paper: the other image is the neighbour, not that of
     a permutation; batches are shuffled.
     """
+    refuse_masks("cutmix", targets)
     return mix(CutMix, images, targets, generator=generator, context=context, alpha=alpha)

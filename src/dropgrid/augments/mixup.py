@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import MixUp
 
-from dropgrid.augments.context import Context
+from dropgrid.augments.context import Context, refuse_masks
 from dropgrid.augments.mixing import mix
 
 
@@ -24,4 +24,5 @@ def mixup(
     Source: §2 and Fig. 1a of the paper. Differs from the paper: x' is the neighbour, not that of a permutation;
     batches are shuffled.
     """
+    refuse_masks("mixup", targets)
     return mix(MixUp, images, targets, generator=generator, context=context, alpha=alpha)

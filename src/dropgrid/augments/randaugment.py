@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from dropgrid import checks
-from dropgrid.augments.context import Context
+from dropgrid.augments.context import Context, refuse_masks
 from dropgrid.augments.operations import BINS, NAMES, Operation, apply_on_bytes, make_operation, operation_strengths
 
 
@@ -36,6 +36,7 @@ def randaugment(
     Source: §3 and Fig. 2 of the paper. Differs from the paper, as torchvision does: brightness, colour, contrast
     and sharpness are lowered as often as raised.
     """
+    refuse_masks("randaugment", targets)
     checks.whole_number("augment.operations", operations, 1)
     checks.whole_number("augment.magnitude", magnitude, 0, BINS - 1)
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from dropgrid.augments.context import Context
+from dropgrid.augments.context import Context, refuse_masks
 from dropgrid.augments.operations import BINS, NAMES, Operation, apply_on_bytes, make_operation, operation_strengths
 
 
@@ -30,6 +30,7 @@ def trivialaugment(
 
     Source: §3 of the paper, and its wide space, made for 32×32 pixels: translations are of up to 32.
     """
+    refuse_masks("trivialaugment", targets)
 
     def choose(count: int, height: int, width: int, draws: torch.Generator) -> list[list[Operation]]:
         space = operation_strengths(BINS, height, width, wide=True)

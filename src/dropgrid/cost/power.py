@@ -12,7 +12,7 @@ from dropgrid.execution.slots import slots
 from dropgrid.planning.seeds import difference_to_detect
 from dropgrid.planning.types import Plan
 from dropgrid.reports.comparisons import values_by_seed
-from dropgrid.reports.predictions import correct_by_row
+from dropgrid.reports.predictions import image_values_by_row
 from dropgrid.statistics.combinations import combined_images_variance
 from dropgrid.statistics.interim import level_by_count
 from dropgrid.statistics.power import (
@@ -134,7 +134,7 @@ def variance_over_images(blocks: Finished, baseline: str, metric: str) -> float:
     """Return the mean variance of a difference to the baseline over test images, in points²; 0 where it is unknown."""
     found = []
     for block in blocks:
-        right = correct_by_row({row: cells[:IMAGES_FROM] for row, cells in block.items()}, metric) or {}
+        right = image_values_by_row({row: cells[:IMAGES_FROM] for row, cells in block.items()}, metric) or {}
         reference = right.get(baseline, {}).keys()
         rows = [row for row in right if row != baseline and right[row].keys() & reference]
         found += [combined_images_variance(right, ((row, 1), (baseline, -1))) for row in rows]

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from dropgrid import checks, streams
-from dropgrid.data.split import Files, Memory, Split, View
+from dropgrid.augments.context import IGNORED
+from dropgrid.data.split import NO_CLASS, Files, Memory, Split, View
 from dropgrid.errors import UserError
 
 
@@ -128,7 +129,7 @@ class Indices:
 
 
 class AbstractBatches(ABC):
-    """Batches of a split: iterating gives (images uint8 (N, C, H, W), labels int64 (N,)), both on the device."""
+    """Batches of a split: iterating gives images uint8 (N, C, H, W) and labels int64 (N,) or (N, H, W), on a device."""
 
     batch_sampler = None
     """Lightning's validation loop asks for it wherever there is a `sampler`."""
@@ -160,7 +161,12 @@ class MemoryBatches(AbstractBatches):
         split = self.split
         for indices in self.indices:
             rows = split.rows.index_select(0, indices.to(self.device))
-            yield split.pool.index_select(0, rows), split.pool_labels.index_select(0, rows)
+            yield split.pool.index_select(0, rows), targets_of(split.pool_labels.index_select(0, rows))
+
+
+def targets_of(labels: Tensor) -> Tensor:
+    """Return labels as int64; of masks, uint8, the pixels of no class as `IGNORED`."""
+    return labels.long().masked_fill(labels == NO_CLASS, IGNORED) if labels.dtype == torch.uint8 else labels
 
 
 OF_A_WORKER = re.compile(r"\ACaught \w+ in DataLoader worker process .*\n[\w.]+: ", re.DOTALL)

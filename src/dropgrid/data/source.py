@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dropgrid.data.folder import counted, listed, printable
 from dropgrid.data.split import Files, Split, Splits
@@ -24,6 +25,19 @@ class Spec(NamedTuple):
     train: int
     val: int
     test: int
+
+    @property
+    def targets(self) -> str:
+        """What is known of an image: `classes`, one for all of it, or `masks`, one for each pixel."""
+        return "classes"
+
+
+class MaskSpec(Spec):
+    """The facts on a data set with masks: class 0 is the background, `NO_CLASS` none."""
+
+    @property
+    def targets(self) -> str:
+        return "masks"
 
 
 class AbstractSource(ABC):
@@ -75,7 +89,7 @@ def described(source: AbstractSource, splits: Splits) -> list[str]:
     """
     names = source.spec().classes
     parts = {key: torch.as_tensor(getattr(splits, key).labels) for key in ("train", "val", "test")}
-    counts = {key: labels.bincount(minlength=len(names)).tolist() for key, labels in parts.items()}
+    counts = {key: images_of_classes(labels, len(names)) for key, labels in parts.items()}
     if absent := [name for name, count in zip(names, counts["train"], strict=True) if not count]:
         raise ValueError(f"no training image of {listed(absent)}: give each class more images, or leave it out")
     once = ["train", "test"] if same_images(splits.val, splits.test) else list(parts)
@@ -93,6 +107,13 @@ def described(source: AbstractSource, splits: Splits) -> list[str]:
         if absent and len(parts[key]):
             lines.append(f"note: no {words} image of {listed(absent)}")
     return [printable(line) for line in (*lines, *source.notes())]
+
+
+def images_of_classes(labels: Tensor, classes: int) -> list[int]:
+    """Return how many images have each class as their label, or somewhere in their mask."""
+    if labels.dim() == 1:
+        return labels.bincount(minlength=classes).tolist()
+    return [int((labels == each).flatten(1).any(1).sum()) for each in range(classes)]
 
 
 def same_images(one: Split, other: Split) -> bool:

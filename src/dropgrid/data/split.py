@@ -22,17 +22,22 @@ AGAIN = "put the data back, or run the command again with name=NAME: other data 
 """What to do about data that are not what a cell was planned with."""
 
 
+NO_CLASS = 255
+"""The label of pixels that are neither trained on nor counted, in a mask."""
+
+
 class Memory:
     """A split held as tensors: the `rows` of a pool that its fellow splits and other processes share.
 
     Args:
         pool: uint8 (M, C, H, W).
-        pool_labels: int64 (M,).
+        pool_labels: int64 (M,), or masks uint8 (M, H, W), a label for each pixel.
         rows: int64 (N,), which images of the pool these are, in the split's order; None is all.
     """
 
     def __init__(self, pool: Tensor, pool_labels: Tensor, rows: Tensor | None = None):
-        assert pool.dtype == torch.uint8 and pool_labels.dtype == torch.int64 and len(pool) == len(pool_labels)
+        assert pool_labels.dtype == (torch.int64 if pool_labels.dim() == 1 else torch.uint8)
+        assert pool.dtype == torch.uint8 and len(pool) == len(pool_labels)
         self.pool = pool
         self.pool_labels = pool_labels
         self.rows = torch.arange(len(pool), device=pool.device) if rows is None else rows
@@ -47,7 +52,7 @@ class Memory:
 
     @property
     def labels(self) -> Tensor:
-        """int64 (N,)."""
+        """int64 (N,), or masks uint8 (N, H, W)."""
         return self.pool_labels[self.rows]
 
     def select(self, indices: Tensor) -> "Memory":
@@ -178,7 +183,8 @@ class Rows(NamedTuple):
 
 
 def in_memory(images: np.ndarray, labels: np.ndarray, rows: Rows) -> Splits:
-    """Splits of decoded images (M, C, H, W) uint8 and labels (M,) int64, with the training images' mean and std."""
+    """Splits of decoded images (M, C, H, W) uint8 with their labels, int64 (M,) or uint8 masks (M, H, W), and the
+    training images' mean and std."""
     pool = Memory(torch.from_numpy(images), torch.from_numpy(labels))
     train, val, test = (pool.select(torch.from_numpy(each)) for each in rows)
     return Splits(train, val, test, *moments(train))
@@ -210,7 +216,7 @@ def evenly(split: Split, most: int) -> Split:
 def by_class(split: Split) -> bool:
     """Predicate: the images of a class follow one another, so that most batches have a single class."""
     labels = torch.as_tensor(split.labels)
-    return not bool((labels[1:] < labels[:-1]).any())
+    return labels.dim() == 1 and not bool((labels[1:] < labels[:-1]).any())
 
 
 def mixed(split: Split, seed: int) -> Split:

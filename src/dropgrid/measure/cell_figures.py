@@ -18,13 +18,15 @@ def draw_cell_figures(folder: Path, name: str, classes: Sequence[str] | None, te
     """Return PNGs by name: the figures of recorded diagnostics, and a finished cell's confusion matrix.
 
     With the test images (`tests`) it also draws examples, if the network was tested on all of them and every logit is
-    finite. Without `classes`, classes are shown by number.
+    finite. Without `classes`, classes are shown by number. Of masks it draws the first ones, with the test images.
     """
     found = {f"diagnosis/{option}": png(figure) for option, figure in draw_recorded_figures({name: folder}).items()}
     path = RunFolder(folder).predictions
     if not path.exists():
         return found
-    kept = read_arrays(path, "train the cell again", ["last", "targets"])
+    kept = read_arrays(path, "train the cell again")
+    if "pictures" in kept:
+        return found | (mask_figures(kept["pictures"], classes, tests) if tests is not None else {})
     logits, targets = kept["last"], kept["targets"]
     if not np.isfinite(logits).all():
         return found
@@ -35,6 +37,16 @@ def draw_cell_figures(folder: Path, name: str, classes: Sequence[str] | None, te
         chosen = {place: split_image(tests, place) for place in places}
         found["predictions/examples"] = png(prediction_figures.draw_examples(logits, targets, classes, chosen))
     return found
+
+
+def mask_figures(masks: np.ndarray, classes: Sequence[str] | None, tests: Split) -> dict[str, bytes]:
+    """Return the figure of the first test images, their masks and the predicted ones, if the data are in memory."""
+    if not isinstance(tests, Memory):
+        return {}
+    first = tests.select(torch.arange(len(masks)))
+    images, wanted = (np.asarray(each.cpu()) for each in (first.images, first.labels))
+    named = classes or [str(each) for each in range(int(max(masks.max(), wanted.max())) + 1)]
+    return {"predictions/masks": png(prediction_figures.draw_masks(images, wanted, masks, named))}
 
 
 def split_image(split: Split, place: int) -> np.ndarray:

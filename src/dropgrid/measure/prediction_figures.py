@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import softmax
@@ -121,6 +122,50 @@ def image_rows(label: str, shown: Sequence[tuple[np.ndarray, str, bool]]) -> Fig
             write_text(figure, left, upper + side + 0.03, text, fontsize=EXAMPLE, color=colour)
 
     return FigureSection(label, -(-len(shown) // ACROSS) * deep + 0.05, paint)
+
+
+MASK_COLOURS = "tab20"
+"""The colormap of masks: 20 colours, then they begin again; the background is black, and what has no class white."""
+
+
+def draw_masks(images: np.ndarray, wanted: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> Figure:
+    """Draw images, and below each its mask and the predicted one.
+
+    Args:
+        images: uint8 (N, C, H, W).
+        wanted, predicted: uint8 (N, H, W), in which 0 is the background.
+        classes: the names, of the background first.
+    """
+    pitch = (WIDTH - 2 * MARGIN) / ACROSS
+    side = pitch - AIR
+
+    def lines(first: int) -> FigureSection:
+        shown = range(first, min(first + ACROSS, len(images)))
+
+        def paint(figure: Figure, top: float) -> None:
+            for column, index in enumerate(shown):
+                for row, each in enumerate((images[index], coloured(wanted[index]), coloured(predicted[index]))):
+                    draw_image(place_axes(figure, MARGIN + column * pitch, top + row * pitch, side, side), each)
+
+        return FigureSection("Image, mask, predicted mask" if first == 0 else "", 3 * pitch + 0.05, paint)
+
+    def legend(figure: Figure, top: float) -> None:
+        for place, name in enumerate(classes[1:]):
+            down, across = divmod(place, ACROSS)
+            colour = coloured(np.array([[place + 1]]))[:, 0, 0] / 255
+            text = shorten(name, pitch - AIR, EXAMPLE)
+            write_text(figure, MARGIN + across * pitch, top + 0.2 * down, text, fontsize=EXAMPLE, color=colour)
+
+    deep = 0.2 * -(-(len(classes) - 1) // ACROSS) + 0.1
+    sections = [lines(first) for first in range(0, len(images), ACROSS)]
+    return assemble_figure("First test images", [*sections, FigureSection("Classes", deep, legend)], "", width=WIDTH)
+
+
+def coloured(mask: np.ndarray) -> np.ndarray:
+    """Return a mask (H, W) as colours, uint8 (3, H, W)."""
+    table = (255 * colormaps[MASK_COLOURS](np.arange(254) % 20)[:, :3]).astype(np.uint8)
+    black, white = np.zeros((1, 3), np.uint8), np.full((1, 3), 255, np.uint8)
+    return np.moveaxis(np.concatenate([black, table, white])[mask], -1, 0)
 
 
 def draw_image(axes: Axes, image: np.ndarray) -> None:

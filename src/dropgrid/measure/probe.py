@@ -33,7 +33,7 @@ class Probe:
     Args:
         network: the network itself; diagnostics work on a `replica`.
         images: floats (N, C, H, W), normalized as in training, not augmented.
-        targets: int64 (N,).
+        targets: int64 (N,), or masks (N, H, W).
         loss: (outputs, targets) -> scalar.
         seed: the cell's seed.
         lr: the optimizer's learning rate before any schedule; None if it has none.

@@ -106,6 +106,11 @@ class TrainedCell:
         seed: int = self.config["seed"]
         return seed
 
+    def require_classes(self) -> None:
+        """Raise DoesNotApply unless an image of the cell's data has one class."""
+        if self.spec.targets != "classes":
+            raise DoesNotApply(f"it needs a class for each image, and this cell's data have {self.spec.targets}")
+
     def rebuilt(self, config: Mapping[str, Any]) -> nn.Module:
         """Return the network of another config in eval mode, with exactly this cell's weights."""
         with torch.random.fork_rng(devices=[]):  # torch draws weights that are then replaced

@@ -15,7 +15,63 @@ BLOCKS: dict[str, type[BasicBlock] | type[Bottleneck]] = {"basic": BasicBlock, "
 SHORTCUTS = ("projection", "pad")
 
 
-class ResNet(nn.Module):
+class Body(nn.Module):
+    """Stem and groups of residual blocks: the common part of `ResNet` and of networks with a decoder.
+
+    Attributes:
+        groups: how many.
+        widths: output channels of each group.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        kind: type[BasicBlock] | type[Bottleneck],
+        form: Form,
+        *,
+        depths: Sequence[int],
+        features: Sequence[int],
+        strides: Sequence[int],
+        stem: str,
+        stem_stride: int,
+        channels: int,
+    ):
+        super().__init__()
+        self.groups = len(depths)
+        self.widths = [each * kind.expansion for each in features]
+        self.drop_input = parts.site("input", "input")
+        large = stem == "imagenet"
+        self.conv1, self.bn1 = parts.conv(channels, features[0], 7 if large else 3, 2 if large else stem_stride)
+        parts.weight(self.conv1, "conv1")
+        self.shift1 = parts.shift()
+        self.act1 = parts.activation()
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if large else nn.Identity()
+        inputs, blocks = features[0], 0
+        for group, (depth, width, stride) in enumerate(zip(depths, features, strides, strict=True), 1):
+            layer = nn.Sequential()
+            for index in range(depth):
+                blocks += 1
+                place = Place(f"layer{group}.{index}", group, blocks)
+                layer.append(kind(parts, place, inputs, width, stride if index == 0 else 1, form))
+                inputs = width * kind.expansion
+            self.add_module(f"layer{group}", layer)
+
+    def maps(self, input: Tensor) -> list[Tensor]:
+        """Return the features after each group."""
+        output: Tensor = self.maxpool(self.act1(self.shift1(self.bn1(self.conv1(self.drop_input(input))))))
+        found = []
+        for group in range(1, self.groups + 1):
+            output = getattr(self, f"layer{group}")(output)
+            found.append(output)
+        return found
+
+
+def widths_of(base_width: int, width: float, groups: int) -> list[int]:
+    """Return the channels of each group before a block's expansion: base_width · 2^(j-1) · width, rounded."""
+    return [max(1, round(base_width * 2**group * width)) for group in range(groups)]
+
+
+class ResNet(Body):
     """Stem, groups of residual blocks that double the width, global average, linear classifier.
 
     Parameter names and outputs are torchvision's for the same weights. (N, channels, H, W) -> (N, classes). Group j has
@@ -67,7 +123,6 @@ class ResNet(nn.Module):
         activation: Activation,
         sites: Sequence[Option] = (),
     ):
-        super().__init__()
         checks.one_of("model.block", block, BLOCKS)
         checks.one_of("model.shortcut", shortcut, SHORTCUTS)
         checks.one_of("model.branch_scale", branch_scale, BRANCH_SCALES)
@@ -88,29 +143,12 @@ class ResNet(nn.Module):
         kind = BLOCKS[block]
         form = Form(shortcut, residual, cardinality, width_per_group)
         parts = Parts(norm, activation, sites, groups=len(depths), blocks=sum(depths), branch_scale=branch_scale)
-        self.groups = len(depths)
-        widths = [max(1, round(base_width * 2**group * width)) for group in range(self.groups)]
-
-        self.drop_input = parts.site("input", "input")
-        large = stem == "imagenet"
-        self.conv1, self.bn1 = parts.conv(shape[0], widths[0], 7 if large else 3, 2 if large else stem_stride)
-        parts.weight(self.conv1, "conv1")
-        self.shift1 = parts.shift()
-        self.act1 = activation()
-        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if large else nn.Identity()
-        inputs, blocks = widths[0], 0
-        for group, (depth, features, stride) in enumerate(zip(depths, widths, strides, strict=True), 1):
-            layer = nn.Sequential()
-            for index in range(depth):
-                blocks += 1
-                place = Place(f"layer{group}.{index}", group, blocks)
-                layer.append(kind(parts, place, inputs, features, stride if index == 0 else 1, form))
-                inputs = features * kind.expansion
-            self.add_module(f"layer{group}", layer)
+        body = {"depths": depths, "features": widths_of(base_width, width, len(depths)), "strides": strides}
+        super().__init__(parts, kind, form, stem=stem, stem_stride=stem_stride, channels=shape[0], **body)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.drop_head = parts.site("head", "head")
         self.shift2 = parts.shift()
-        self.fc = Linear(inputs, classes)
+        self.fc = Linear(self.widths[-1], classes)
         parts.weight(self.fc, "fc")
         if zero_init_residual:
             self.silence_branches()
@@ -125,8 +163,6 @@ class ResNet(nn.Module):
                 nn.init.zeros_(gain)
 
     def forward(self, input: Tensor) -> Tensor:
-        output: Tensor = self.maxpool(self.act1(self.shift1(self.bn1(self.conv1(self.drop_input(input))))))
-        for group in range(1, self.groups + 1):
-            output = getattr(self, f"layer{group}")(output)
-        output = self.fc(self.shift2(self.drop_head(self.avgpool(output).flatten(1))))
+        features = self.avgpool(self.maps(input)[-1]).flatten(1)
+        output: Tensor = self.fc(self.shift2(self.drop_head(features)))
         return output

@@ -17,6 +17,8 @@ from dropgrid.sites import AbstractDrop, Site, drop_prob_of
 
 GAMMAS = ("paper", "exact", "area")
 SEEDS = ("fits", "anywhere")
+PARTS = {"encoder": ("conv",), "decoder": ("decoder",), "both": ("conv", "decoder"), "head": ("head",)}
+"""Part of a network -> the places of its maps."""
 
 
 def places(size: int, block: int, seeds: str) -> int:
@@ -245,6 +247,7 @@ def dropblock(
     keep_prob: float,
     block_size: int,
     groups: Sequence[int] | None,
+    part: str,
     skip: bool,
     schedule: str,
     per_channel: bool,
@@ -255,12 +258,16 @@ def dropblock(
 ) -> nn.Module:
     """DropBlock at the convolutions of the wanted groups, and on their shortcuts with `skip`.
 
-    With `per_group_rate` group j of G has drop_prob (1 - keep_prob) / 4^(G - j): the last group has the full rate
-    (the released code's rule, which numbers its four groups).
+    `part`: those of the encoder, which is all of a network without a decoder, of the decoder, of both, or the maps
+    before a decoder's last convolution (`head`). With `per_group_rate` group j of G has drop_prob
+    (1 - keep_prob) / 4^(G - j): the last group has the full rate (the released code's rule, which numbers its four
+    groups).
     """
     check(block_size, gamma, per_channel, seeds)
     drop_prob = drop_prob_of(keep_prob)
-    if not (site.place == "conv" or (skip and site.place == "skip")) or not site.in_groups(groups):
+    checks.one_of("regularizer.part", part, PARTS)
+    wanted = (*PARTS[part], *(["skip"] if skip and "conv" in PARTS[part] else []))
+    if site.place not in wanted or not site.in_groups(groups):
         return nn.Identity()
     assert site.group is not None, "in_groups is False outside the groups"
     share = 4.0 ** (site.group - site.groups) if per_group_rate else 1.0

@@ -30,13 +30,13 @@ from dropgrid.reports.table import Row, Table, tabulate
 from dropgrid.store.ablation import Ablation, Block
 from dropgrid.store.cell import Cell, Known
 from dropgrid.store.evaluations import SHARE, Measured
-from dropgrid.store.published_values import CorrectImages
+from dropgrid.store.published_values import ImageValues
 from dropgrid.tasks.description import PERCENT, TaskDescription
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Result = tuple[float, CorrectImages | None]
+Result = tuple[float, ImageValues | None]
 """A run's metric, and what each test image adds to it if that is known."""
 
 GIVEN = "given"
@@ -115,7 +115,7 @@ def compare(
     blocks = chosen_columns(frame, "by", by, said) if by else []
     seed = seed_column(frame, seed, said)
     metric = metric_column(frame, metric, {*rows, *blocks, seed}, said)
-    images: Sequence[CorrectImages | None] = [None] * len(frame)
+    images: Sequence[ImageValues | None] = [None] * len(frame)
     if image is not None:
         if seed is None:
             raise UserError("--image needs --seed: a run is a row and a seed, and has a line for each image")

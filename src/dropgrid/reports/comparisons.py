@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from dropgrid.reports.predictions import correct_by_row
+from dropgrid.reports.predictions import image_values_by_row
 from dropgrid.statistics.combinations import Weights, combined_images_variance, compare_combinations
 from dropgrid.statistics.interim import level_at, level_by_count
 from dropgrid.statistics.samples import CONFIDENCE, Difference, Interval, clip_interval
@@ -50,7 +50,7 @@ def compare_rows(
     unpaired: Collection[tuple[str, str]] = (),
 ) -> list[Comparison | None]:
     """Compare pairs of complete rows by a metric; return None for a pair with fewer than 2 shared seeds."""
-    right = correct_by_row(rows, metric) if pairs else None
+    right = image_values_by_row(rows, metric) if pairs else None
     images = None
     if right is not None:
         images = [combined_images_variance(right, ((a, 1), (b, -1)), (a, b) in unpaired) for a, b in pairs]
@@ -63,7 +63,7 @@ def compare_row_combinations(
     rows: Rows, metric: str, combinations: Sequence[Weights], alpha: Alpha, family: int
 ) -> list[Comparison | None]:
     """Compare linear combinations of complete rows with 0; return None for one with fewer than 2 shared seeds."""
-    right = correct_by_row(rows, metric) if combinations else None
+    right = image_values_by_row(rows, metric) if combinations else None
     values = {name: values_by_seed(cells, metric) for name, cells in rows.items()}
     found = compare_combinations(values, right, combinations, alpha, family)
     return [

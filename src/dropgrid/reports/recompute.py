@@ -10,7 +10,7 @@ from typing import Any
 from dropgrid.errors import UserError
 from dropgrid.reports import question
 from dropgrid.reports.formats import json, markdown
-from dropgrid.reports.predictions import WEIGHTS, correct_images
+from dropgrid.reports.predictions import WEIGHTS, image_values
 from dropgrid.reports.report import build_table
 from dropgrid.reports.table import Table
 from dropgrid.store.files import parse_json, read_text
@@ -23,7 +23,7 @@ def publish_values(table: Table, outputs: Path, target: Path) -> None:
     ablation = table.ablation
     weights = WEIGHTS.get(ablation.metric, "last")
     cells = ablation.cells if ablation.metric in WEIGHTS else []
-    correct = {cell.id: found for cell in cells if (found := correct_images(cell, weights)) is not None}
+    correct = {cell.id: found for cell in cells if (found := image_values(cell, weights)) is not None}
     pack(
         Outputs(outputs).ablation(ablation.name),
         PublishedFolder(target),

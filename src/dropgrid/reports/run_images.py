@@ -8,7 +8,7 @@ import numpy as np
 
 from dropgrid.errors import UserError
 from dropgrid.reports.run_columns import chosen_columns, number, text_of
-from dropgrid.store.published_values import CorrectImages
+from dropgrid.store.published_values import ImageValues
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def by_image(
     frame: "DataFrame", image: str, blocks: Sequence[str], run: Sequence[str], metric: str, said: list[str]
-) -> tuple["DataFrame", list[CorrectImages]]:
+) -> tuple["DataFrame", list[ImageValues]]:
     """Return a table with a line a run, its metric the mean over images, and in the same order what each image adds.
 
     Args:
@@ -53,11 +53,11 @@ def by_image(
                 f"{title} and {other} have other images, such as {apart}: runs that are compared share them"
             )
         lines.append(one.iloc[[0]].assign(**{metric: values.mean()}))
-        found.append(CorrectImages(values, hashlib.sha256("\0".join(ids).encode()).hexdigest()[:16]))
+        found.append(ImageValues(values, hashlib.sha256("\0".join(ids).encode()).hexdigest()[:16]))
     import pandas as pd
 
     if not found:
         raise UserError("there are no lines")
-    counts = sorted({len(each.right) for each in found})
+    counts = sorted({len(each.values) for each in found})
     said.append(f"{len(found)} runs of {' or '.join(map(str, counts))} images ({image}): intervals cover their choice.")
     return pd.concat(lines, ignore_index=True), found

@@ -11,7 +11,7 @@ from dropgrid.store import schemas
 from dropgrid.store.layout import RunFolder
 
 if TYPE_CHECKING:
-    from dropgrid.store.published_values import CorrectImages
+    from dropgrid.store.published_values import ImageValues
 
 AGAIN = "remove it, and measure again"
 
@@ -28,7 +28,7 @@ class Measured(NamedTuple):
     value: float
     heading: str
     unit: str
-    images: "CorrectImages | None" = None
+    images: "ImageValues | None" = None
 
 
 def measured(run: RunFolder, asked: Mapping[str, str]) -> dict[str, Measured]:

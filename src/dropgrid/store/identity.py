@@ -20,6 +20,7 @@ FORMAT = 3
 AS_BEFORE: Mapping[tuple[str, ...], Any] = {
     ("data", "ImageFolder", "exif"): False,
     ("model", "LSTM", "layer_norm"): "gates",
+    ("regularizer", "dropblock", "part"): "encoder",
 }
 """What was added to configs since this FORMAT, each with the value that means what its absence meant: it is left out of
 the hash at that value. Keys are `(axis,)` for a whole axis, `(axis, option, key)` for a key of an option."""

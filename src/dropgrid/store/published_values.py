@@ -3,7 +3,8 @@
 `cells.json.gz`: what the ablation asks, and of each cell its line of cells.json, its config (those of a row once), its
 result, its evaluations and the epochs that reports compare. `correct.npz`: which test images each cell classified
 rightly; for each set of images, by the digest of its labels, an array (E, ⌈cells / 8⌉) of packed bits, a column of bits
-for each cell in the order of cells.json.gz. `unpack` makes an outputs folder of them, which the one reader of cells
+for each cell in the order of cells.json.gz; of another task than classification what each image adds, float32
+(E, cells). `unpack` makes an outputs folder of them, which the one reader of cells
 reads.
 """
 
@@ -43,10 +44,11 @@ KEPT = {
 """Parts of a result -> the keys of them that are published: no host among them."""
 
 
-class CorrectImages(NamedTuple):
-    """Which test images (E,) a cell classified rightly, and the digest of their labels."""
+class ImageValues(NamedTuple):
+    """What each test image (E,) adds to a cell's headline, in classification whether it is right, and the digest of
+    their labels."""
 
-    right: np.ndarray
+    values: np.ndarray
     images: str
 
 
@@ -63,7 +65,7 @@ class PublishedFolder:
 
     @property
     def correct(self) -> Path:
-        """The bits of each cell's test images."""
+        """What each cell's test images add to its headline."""
         return self.folder / "correct.npz"
 
     @property
@@ -81,7 +83,7 @@ def pack(
     target: PublishedFolder,
     *,
     columns: Collection[str],
-    correct: Mapping[str, CorrectImages],
+    correct: Mapping[str, ImageValues],
     weights: str,
     answers: Mapping[str, Any],
 ) -> None:
@@ -122,7 +124,7 @@ def pack(
     write(target.values, gzip.compress(text.encode(), mtime=0))
     target.correct.unlink(missing_ok=True)
     if correct:
-        write_arrays(target.correct, packed_bits([correct.get(line["cell"]) for line in lines]))
+        write_arrays(target.correct, packed([correct.get(line["cell"]) for line in lines]))
 
 
 def is_about_place(override: str) -> bool:
@@ -158,21 +160,33 @@ def epochs_as_csv(run: RunFolder, columns: Collection[str]) -> str:
     return text.getvalue()
 
 
-def packed_bits(cells: list[CorrectImages | None]) -> dict[str, np.ndarray]:
-    """Return digest of the labels -> (E, ⌈cells / 8⌉) bits, the cells of those images side by side.
+def packed(cells: list[ImageValues | None]) -> dict[str, np.ndarray]:
+    """Return digest of the labels -> (E, ⌈cells / 8⌉) bits, or (E, cells) numbers, cell by cell.
 
     Cells find the same images hard: an image's bits lie together, and so compress.
     """
     found: dict[str, list[np.ndarray]] = {}
     for each in cells:
         if each is not None:
-            found.setdefault(each.images, []).append(each.right)
-    return {images: np.packbits(np.stack(columns, 1), axis=1) for images, columns in found.items()}
+            found.setdefault(each.images, []).append(each.values)
+    stacked = {images: np.stack(columns, 1) for images, columns in found.items()}
+    return {
+        images: np.packbits(each, axis=1) if each.dtype == bool else each.astype(np.float32)
+        for images, each in stacked.items()
+    }
 
 
-def right_of(weights: str) -> str:
-    """Return the name of the array of an unpacked predictions.npz that says which images those weights get right."""
-    return f"right/{weights}"
+def column_of(kept: np.ndarray, index: int) -> np.ndarray:
+    """Return a cell's column of what `packed` returns."""
+    if kept.dtype != np.uint8:
+        found: np.ndarray = kept[:, index]
+        return found
+    return np.unpackbits(kept[:, index // 8, None], axis=1)[:, index % 8].astype(bool)
+
+
+def values_of(weights: str) -> str:
+    """Return the name of the array of a predictions.npz that says what each image adds with those weights."""
+    return f"image_values/{weights}"
 
 
 def unpack(folder: Path, outputs: Path) -> tuple[str, dict[str, Any]]:
@@ -209,9 +223,9 @@ def write_outputs(value: Mapping[str, Any], published: PublishedFolder, place: O
         for id, found in cell["evaluations"].items():
             write_json(run.evaluation(id).result, found)
         if images is not None:
-            column = np.unpackbits(bits[images][:, taken[images] // 8, None], axis=1)[:, taken[images] % 8]
+            column = column_of(bits[images], taken[images])
             taken[images] += 1
-            write_arrays(run.predictions, {right_of(value["weights"]): column.astype(bool), "images": np.array(images)})
+            write_arrays(run.predictions, {values_of(value["weights"]): column, "images": np.array(images)})
     write_json(ablation.about, value["about"])
     write_json(ablation.cells, [cell["line"] for cell in value["cells"]])
     for path, each in ((ablation.claims, value["claims"]), (ablation.evaluations, value["evaluations"])):

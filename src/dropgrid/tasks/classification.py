@@ -25,9 +25,13 @@ class Classification(Objective[tuple[Tensor, Tensor]]):
     """Predictions are the logits (N, classes), float32, and the targets (N,) of a split."""
 
     description = CLASSIFICATION
+    targets = "classes"
 
     def learner(self, network: nn.Module, make: "Callable[..., LightningModule]") -> "LightningModule":
         return make(network, objective=self)
+
+    def output_shape(self, spec: Spec) -> tuple[int, ...]:
+        return (len(spec.classes),)
 
     def step(self, network: nn.Module, loss: Loss, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         logits = network(images)

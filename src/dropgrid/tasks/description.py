@@ -101,6 +101,28 @@ CLASSIFICATION = TaskDescription(
 )
 """The description of `dropgrid.tasks.classification.Classification`, and of every ablation.json without one."""
 
+SEGMENTATION = TaskDescription(
+    headlines={
+        "test/miou_last": "Test mIoU",
+        "test/miou_best": "Test mIoU at best validation epoch",
+        "test/image_miou_last": "Mean over test images of their mIoU",
+        "test/pixels_last": "Test pixel accuracy",
+        "val/miou_last": "Validation mIoU",
+        "val/miou_best": "Validation mIoU at best epoch",
+        "train/miou": "Train mIoU",
+    },
+    quantity="mIoU",
+    unit=PERCENT,
+    selected="val/miou",
+    shown={
+        "train/loss": "Training loss",
+        "train/miou": "Training mIoU",
+        "val/loss": "Validation loss",
+        "val/miou": "Validation mIoU",
+    },
+)
+"""The description of `dropgrid.tasks.segmentation.Segmentation`."""
+
 
 def description_of(about: Mapping[str, Any]) -> TaskDescription:
     """Return the task of an ablation's `about`: its ablation.json, or a plan's."""

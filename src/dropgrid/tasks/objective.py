@@ -3,21 +3,18 @@
 The Learner moves batches, draws random numbers and counts steps; what a loss is made of and what is counted on the way
 is the task's. Targets have any shape: the Learner only hands them on.
 
-How others would implement it:
+How detection would implement it:
 
-- Semantic segmentation: `step` as for classification, on outputs (N, classes, H, W) and targets (N, H, W). The running
-  sums are loss, images and a confusion matrix, 2 + classes² numbers, to which `accumulate` adds by `index_add_`;
-  `means` gives `miou` of it.
-- Detection: the losses arise inside the network, which takes (images, targets) in training and gives a dictionary of
-  losses, and detections in eval mode. `step` follows `network.training`: it sums the losses and gives no outputs, or
-  gives detections and a loss of 0. Targets are lists of dictionaries. The running sums are loss, images with a loss,
-  and histograms of right and wrong detections by score, so that `means` gives AP without keeping an epoch's boxes; an
-  epoch of validation has no loss. The option of the loss axis is not used.
+The losses arise inside the network, which takes (images, targets) in training and gives a dictionary of losses, and
+detections in eval mode. `step` follows `network.training`: it sums the losses and gives no outputs, or gives detections
+and a loss of 0. Targets are lists of dictionaries. The running sums are loss, images with a loss, and histograms of
+right and wrong detections by score, so that `means` gives AP without keeping an epoch's boxes; an epoch of validation
+has no loss. The option of the loss axis is not used.
 """
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -30,6 +27,13 @@ Loss = Callable[[Any, Any], Tensor]
 
 class Objective(Task[Predictions]):
     """A task that the Learner trains: the loss of a batch, and what an epoch counts."""
+
+    targets: ClassVar[str]
+    """The targets of the data that it needs: `dropgrid.data.source.Spec.targets`."""
+
+    @abstractmethod
+    def output_shape(self, spec: Spec) -> tuple[int, ...]:
+        """Return the shape of a network's outputs for one image."""
 
     @abstractmethod
     def step(self, network: nn.Module, loss: Loss, images: Tensor, targets: Any) -> tuple[Tensor, Any]:

@@ -4,16 +4,11 @@ A `Task` says what is fitted, what is kept of a network's outputs on the test im
 of these numbers is the headline. It is all that an option must implement. One that trains by our own `Learner`
 implements `dropgrid.tasks.objective.Objective` as well, which is a `Task` too.
 
-How others would implement it:
+How detection would implement it: the targets of a batch are a list of N dictionaries (boxes, labels), and so are the
+outputs. `collect` keeps both lists on the CPU; `measure` computes COCO AP of them; `arrays` joins the boxes of all
+images to one array each, beside an array of the image that each box is in; `targets` counts the boxes of each image.
+The headlines begin with `test/ap_last`, `selected` is `val/ap`.
 
-- Semantic segmentation: outputs (N, classes, H, W) and targets (N, H, W). `collect` adds each batch to one confusion
-  matrix per image and keeps no logits, which would be gigabytes; `measure` reads mean IoU from their sum and `arrays`
-  keeps the matrices, from which intervals over images can be had later. The headlines begin with `test/miou_last`,
-  `selected` is `val/miou`.
-- Detection: the targets of a batch are a list of N dictionaries (boxes, labels), and so are the outputs. `collect`
-  keeps both lists on the CPU; `measure` computes COCO AP of them; `arrays` joins the boxes of all images to one array
-  each, beside an array of the image that each box is in; `targets` counts the boxes of each image. The headlines
-  begin with `test/ap_last`, `selected` is `val/ap`.
 A training of a user's own is no `Task`: see `dropgrid.tasks.own_training`.
 """
 

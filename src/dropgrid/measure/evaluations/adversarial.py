@@ -30,6 +30,7 @@ def adversarial(cell: TrainedCell, *, epsilons: Sequence[float], steps: int, see
 
     Source: Goodfellow et al., ICLR 2015, §4; Madry et al., ICLR 2018, §2.1 and §5.
     """
+    cell.require_classes()
     for epsilon in require_list("epsilons", epsilons):
         if not checks.is_number(epsilon) or not 0 < epsilon <= 1:
             raise ValueError(f"epsilons lists numbers above 0 and at most 1, got {epsilon!r}")

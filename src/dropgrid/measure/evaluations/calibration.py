@@ -16,6 +16,7 @@ def calibration(cell: TrainedCell) -> dict[str, Measure]:
 
     Source: Guo et al., ICML 2017, §2 and §4.2; Brier, Monthly Weather Review 78, 1950.
     """
+    cell.require_classes()
     test, targets = cell.predict(cell.splits.test)
     found = calibration_scores(test, targets, "", "")
     if len(cell.splits.val):

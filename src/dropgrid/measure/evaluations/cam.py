@@ -41,6 +41,7 @@ def cam(cell: TrainedCell, *, of: str, threshold: float, smallest: int, images: 
 
     Source: Zhou et al., CVPR 2016, §2; Ghiasi, Lin, Le, NeurIPS 2018, Fig. 6.
     """
+    cell.require_classes()
     checks.one_of("of", of, CLASSES)
     checks.number("threshold", threshold, least=0, below=1)
     for key, number in (("smallest", smallest), ("images", images)):

@@ -38,6 +38,7 @@ def dropblock_inference(
     node = {
         "option": "dropblock",
         "groups": groups,
+        "part": "encoder",
         "skip": skip,
         "schedule": "constant",
         "per_channel": per_channel,

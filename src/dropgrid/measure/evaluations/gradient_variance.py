@@ -47,6 +47,7 @@ def gradient_variance(
     whose batches are drawn with replacement; the factor 1 - B / N is the finite-population correction (Cochran,
     "Sampling techniques", 1977, §2.6).
     """
+    cell.require_classes()
     for key, values in (("sizes", require_list("sizes", sizes)), ("draws", [draws]), ("images", [images])):
         wrong = [each for each in values if not checks.is_whole_number(each) or each < 1]
         if wrong:

@@ -22,6 +22,7 @@ def monte_carlo(cell: TrainedCell, *, passes: Sequence[int]) -> dict[str, Measur
 
     Source: Gal and Ghahramani, ICML 2016, §4.
     """
+    cell.require_classes()
     counts = require_list("passes", passes)
     wrong = [each for each in counts if not checks.is_whole_number(each) or each < 1]
     if wrong:

@@ -32,13 +32,14 @@ def other_data(cell: TrainedCell, *, data: Mapping[str, Any] | None) -> dict[str
     return {name: measured._replace(label=f"{measured.label} on {name}")}
 
 
-def data_shape(spec: Spec) -> tuple[int, ...]:
-    """Return the number of classes and the image shape."""
-    return (len(spec.classes), spec.channels, *spec.size)
+def data_shape(spec: Spec) -> tuple[object, ...]:
+    """Return what is known of an image, the number of classes and the image shape."""
+    return (spec.targets, len(spec.classes), spec.channels, *spec.size)
 
 
 def describe_data(spec: Spec) -> str:
     """Return a description such as `10 classes of 28×28 images with 1 channel`."""
     height, width = spec.size
     channels = f"{spec.channels} channel{'s' if spec.channels > 1 else ''}"
-    return f"{len(spec.classes)} classes of {height}×{width} images with {channels}"
+    what = "" if spec.targets == "classes" else f" and {spec.targets}"
+    return f"{len(spec.classes)} classes of {height}×{width} images with {channels}{what}"
