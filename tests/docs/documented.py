@@ -55,7 +55,7 @@ RULES: dict[str, Elsewhere | Planned | Run] = {
     ),
     r"(python scripts/compare\.py|dropgrid-compare) .*": Elsewhere("needs files", "tests/reports/test_compare.py"),
     r"python .*half_dropout.*": Elsewhere("of the page's own files", "tests/contracts/test_three_files.py"),
-    r"python scripts/train\.py .*scale=fashion_cpu": Elsewhere(
+    r"python scripts/train\.py .*scale=fashion_(cpu|scenes)": Elsewhere(
         "needs Fashion-MNIST", "tests/contracts/test_ablations.py"
     ),
     r"python scripts/train\.py .*scale=(cifar10|cifar_quick|small_data|mnist|mnist_long) .*": Planned(FAKE),
