@@ -27,7 +27,9 @@ def images(option: Option) -> tuple[tuple[int, int, int], int]:
     """Shape of an image and count of classes that the YAML's comment is about; a digit where it names none."""
     side = re.search(r"(\d+)×\1 images", option.comment)
     pixels = int(side[1]) if side else 32 if "CIFAR" in option.comment else 28
-    return {28: ((1, 28, 28), 10), 32: ((3, 32, 32), 10), 224: ((3, 224, 224), 1000)}[pixels]
+    known = {28: (1, 10), 32: (3, 10), 64: (3, 11), 224: (3, 1000)}
+    channels, classes = known[pixels]
+    return (channels, pixels, pixels), classes
 
 
 def asked(option: Option) -> tuple[nn.Module, list[Site]]:

@@ -25,7 +25,8 @@ def needs(option: Option) -> str:
         return " optimizer.weight_decay=0"
     if option.node.get("path", "") is None:
         return f" {option.axis}.path=weights.safetensors"
-    return "".join(f" {each}" for each in re.findall(r"(?:Use with|:) ([a-z_.]+=[a-z]+)\.", option.comment))
+    override = "[a-z_.]+=[a-z_]+"
+    return "".join(f" {each}" for each in re.findall(rf"(?:Use with|:) ({override}(?: {override})*)\.", option.comment))
 
 
 def main_key(option: Option) -> str | None:
@@ -105,8 +106,8 @@ def commands(option: Option) -> dict[str, list[str]]:
 
 
 def needed(option: Option) -> bool:
-    """Whether what else has to be said names a key of the axis, which the baseline lacks."""
-    return any(each.startswith(f"{option.axis}.") for each in needs(option).split())
+    """Whether what else has to be said does not suit the baseline: a key of the axis, another task."""
+    return any(each.startswith((f"{option.axis}.", "task=")) for each in needs(option).split())
 
 
 def alike_but_for_depth(option: Option) -> list[str]:
