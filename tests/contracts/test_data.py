@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-import yaml
+from option_nodes import option_node
 
+from dropgrid.augments.context import IGNORED
 from dropgrid.data.batches import Order, batches
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import Memory
@@ -24,7 +25,7 @@ TINY = SimpleNamespace(**runpy.run_path(str(TESTS / "data" / "tiny.py")))
 
 
 def node_of(name):
-    return yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    return option_node("data", name)
 
 
 def tiny_arguments(name, root, monkeypatch):
@@ -38,6 +39,10 @@ def tiny_arguments(name, root, monkeypatch):
         return {"root": TINY.tree(root, {"": 20})}
     if name == "imagenet":
         return {"root": TINY.tree(root, {"train": 10, "val": 4}, size=(30, 30)), "val": 4, "crop": 16, "resize": 20}
+    if name in ("mask_folder", "voc", "oxford_pet"):
+        node = node_of(name)
+        values = node["values"] or [*range(len(node["classes"]))]
+        return {"root": TINY.masks(root, node["images"], node["masks"], node["lists"], values), "size": 24}
     return {}
 
 
@@ -111,7 +116,9 @@ def test_spec_is_what_is_loaded(make):
     for split in splits[:3]:
         for images, labels in batches(split, 7, order=None, drop_last=False, workers=0, device="cpu"):
             assert images.shape == (len(labels), spec.channels, *spec.size) and images.dtype == torch.uint8
-            assert labels.dtype == torch.int64 and 0 <= labels.min() and labels.max() < len(spec.classes)
+            assert labels.dtype == torch.int64
+            counted = labels[labels != IGNORED] if spec.targets == "masks" else labels
+            assert 0 <= counted.min() and counted.max() < len(spec.classes)
 
 
 def test_spec_decodes_nothing(make, monkeypatch):

@@ -93,3 +93,18 @@ def idx_files(root, monkeypatch, source, train=60, test=20, packed=False, flat=F
     monkeypatch.setattr(source, "train_total", train)
     monkeypatch.setattr(source, "test_total", test)
     return root
+
+
+def masks(root, images, masks, lists, values, count=24, size=(16, 20)):
+    """Images and their masks, of which every third is in the list of test, if there are lists."""
+    for name in (images, masks):
+        (root / name).mkdir(parents=True)
+    for i, image in enumerate(pixels(count, size)):
+        Image.fromarray(image).save(root / images / f"{i:03d}.png")
+        Image.fromarray(np.array(values, np.uint8)[image[..., 0] % len(values)]).save(root / masks / f"{i:03d}.png")
+    for split, name in lists.items():
+        if name is not None:
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(f"{i:03d}\n" for i in range(count) if (i % 3 == 0) == (split == "test")))
+    return root

@@ -37,6 +37,8 @@ NETWORKS = {
     ("torchvision", "efficientnet_v2_s"): (64, {"conv": 109, "branch": 35}),
     ("torchvision", "densenet121"): (64, {"conv": 119}),
     ("torchvision", "vgg11_bn"): (64, {"conv": 7}),
+    ("torchvision", "deeplabv3_resnet50"): (64, {"conv": 48, "skip": 4, "branch": 16, "decoder": 6}),
+    ("torchvision", "lraspp_mobilenet_v3_large"): (64, {"conv": 45, "branch": 10, "decoder": 1, "head": 2}),
     ("timm", "resnet18"): (64, {"conv": 16, "skip": 3, "branch": 8}),
     ("timm", "resnet50d"): (64, {"conv": 48, "skip": 4, "branch": 16}),
     ("timm", "seresnet18"): (64, {"conv": 16, "skip": 3, "branch": 8}),
@@ -58,6 +60,8 @@ def theirs(library, name, pixels):
         sized = {"img_size": pixels} if timm.get_pretrained_cfg(name).fixed_input_size else {}
         return timm.create_model(name, num_classes=11, **sized)
     sized = {"vit_b_16": {"image_size": pixels}, "maxvit_t": {"input_size": (pixels, pixels)}}.get(name, {})
+    if name in torchvision.models.list_models(module=torchvision.models.segmentation):
+        sized = {"weights_backbone": None}
     return torchvision.models.get_model(name, weights=None, num_classes=11, **sized)
 
 
@@ -88,10 +92,11 @@ def offered(library, name):
 def test_it_is_the_library_s_network_and_its_sites_are_where_its_code_drops(library, name):
     pixels, expected = NETWORKS[library, name]
     network, sites = offered(library, name)
-    assert Counter(site.place for site in sites) == {**expected, "head": 1, "input": 1}
+    assert Counter(site.place for site in sites) == {"head": 1, "input": 1, **expected}
     assert len({site.name for site in sites}) == len(sites)
     for site in sites:
-        assert (site.group is None) == (site.place in ("head", "input"))
+        outside = ("input",) if "decoder" in expected else ("head", "input")  # a map is before a pixel's classifier
+        assert (site.group is None) == (site.place in outside)
         assert site.group is None or 1 <= site.group <= site.groups
         assert site.place != "branch" or 1 <= site.block <= site.blocks
     inside = [site.group for site in sites if site.place == "branch"]
@@ -135,6 +140,26 @@ def cell(*line):
 def network_of(*line):
     one = cell(*line)
     return build.network(one.config, build.source(one.config, one.local).spec())
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "layers"),
+    [
+        ("deeplabv3_resnet50", "decoder", 6),
+        ("deeplabv3_resnet50", "encoder", 48),
+        ("deeplabv3_resnet50", "both", 54),
+        ("deeplabv3_resnet50", "head", 1),
+        ("lraspp_mobilenet_v3_large", "decoder", 1),
+        ("lraspp_mobilenet_v3_large", "head", 2),
+    ],
+)
+def test_networks_that_label_pixels_drop_in_the_part_that_is_asked_for(name, part, layers):
+    line = ["task=segmentation", "data=composed_scenes", "data.size=64", "model=torchvision", f"model.name={name}"]
+    act = ["regularizer=dropblock", f"regularizer.part={part}", "regularizer.groups=null", "regularizer.skip=false"]
+    one = cells([*line, *act, "regularizer.block_size=3"])[0]
+    network = build.check(one.config, one.local, build.source(one.config, one.local).spec())
+    assert sum(isinstance(each, DropBlock2d) for each in network.modules()) == layers
+    assert network(torch.zeros(2, 3, 64, 64, device="meta")).shape == (2, 11, 64, 64)
 
 
 @pytest.mark.parametrize("library", ["torchvision", "timm"])
@@ -209,6 +234,10 @@ def test_axes_that_such_a_network_does_not_read_are_in_no_id():
         (["model=timm", "+model.arguments.drop_path_rate=0.1"], "would drop unseen beside the regularizer"),
         (["model=timm", "+model.arguments.nonsense=1"], "unexpected keyword argument 'nonsense'"),
         (["model=torchvision", "model.name=vit_b_16", "regularizer=dropblock"], "acts on no site of this model"),
+        (
+            ["model=torchvision", "model.name=fcn_resnet50", "+model.arguments.aux_loss=true"],
+            r"returns no logits \(N, 10, …\) alone in training",
+        ),
         (["model=torchvision", "model.name=googlenet", "+model.arguments.init_weights=false"], "returns no logits"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property, partial
@@ -95,21 +95,8 @@ class ImageFolder(AbstractSource):
 
     @cached_property
     def parts(self) -> dict[str, str]:
-        """Split -> the folder that holds it, training first; {"": ""} if the root's folders are the classes."""
-        found = subfolders(self.root)
-        roles = {name: SPELLINGS[name.lower()] for name in found if name.lower() in SPELLINGS}
-        if {"train", "test"} <= {*roles.values()}:
-            if strange := [name for name in found if name not in roles]:
-                train, test = (next(name for name in roles if roles[name] == role) for role in ("train", "test"))
-                raise ValueError(f"{self.root} has {train}/ and {test}/, and beside them {', '.join(strange[:10])}")
-            if twice := [name for name in roles if [*roles.values()].count(roles[name]) > 1]:
-                raise ValueError(f"{self.root} has several folders for one split: {', '.join(twice)}")
-            return {role: name for role in ("train", "val", "test") for name in roles if roles[name] == role}
-        if found and len(found) == len(roles):
-            raise ValueError(
-                f"{self.root} has only {', '.join(found)}: wanted are train/, test/ and maybe val/, or classes"
-            )
-        return {"": ""}
+        """`parts_of` the root."""
+        return parts_of(self.root, otherwise="classes")
 
     @cached_property
     def files(self) -> Listing:
@@ -211,30 +198,59 @@ class ImageFolder(AbstractSource):
         count, every, how = len(self.files.names), self.every, self.how
         images = np.empty((0 if self.streams else count, *self.shape), np.uint8)
         turned = np.zeros(count, bool)
-        told = Progress(self.root, "reading")
 
-        def fill(start: int) -> list[str]:
-            bad = []
-            for index in range(start, min(start + FILES_AT_ONCE, count)):
-                try:
-                    pixels, turned[index] = image.decoded(every.path(index), every.read(index), **how)
-                except ValueError as error:
-                    bad.append(str(error))
-                    continue
-                if len(images):
-                    images[index] = pixels.numpy()
-            return bad
+        def fill(index: int) -> None:
+            pixels, turned[index] = image.decoded(every.path(index), every.read(index), **how)
+            if len(images):
+                images[index] = pixels.numpy()
 
         threads = cores() if self.files.stats[:, 0].mean() > LARGE_FILE else 1
-        pool = ThreadPoolExecutor(threads)
-        bad: list[str] = []
-        try:
-            for found in pool.map(fill, range(0, count, FILES_AT_ONCE)):
-                bad += found
-                told.add(FILES_AT_ONCE)
-        finally:
-            pool.shutdown(cancel_futures=True)
-        if bad:
-            more = [f"and {len(bad) - MOST_NAMED} more files"] if len(bad) > MOST_NAMED else []
-            raise ValueError("\n".join([*bad[:MOST_NAMED], *more]))
+        decode_all(fill, count, threads, Progress(self.root, "reading"))
         return {"images": images, "turned": turned}
+
+
+def parts_of(root: Path, otherwise: str) -> dict[str, str]:
+    """Return split -> the folder in a root that holds it, training first; {"": ""} if its folders are no splits.
+
+    Raises ValueError if some of its folders are splits and some are not, in words that say what they are `otherwise`.
+    """
+    found = subfolders(root)
+    roles = {name: SPELLINGS[name.lower()] for name in found if name.lower() in SPELLINGS}
+    if {"train", "test"} <= {*roles.values()}:
+        if strange := [name for name in found if name not in roles]:
+            train, test = (next(name for name in roles if roles[name] == role) for role in ("train", "test"))
+            raise ValueError(f"{root} has {train}/ and {test}/, and beside them {', '.join(strange[:10])}")
+        if twice := [name for name in roles if [*roles.values()].count(roles[name]) > 1]:
+            raise ValueError(f"{root} has several folders for one split: {', '.join(twice)}")
+        return {role: name for role in ("train", "val", "test") for name in roles if roles[name] == role}
+    if found and len(found) == len(roles):
+        raise ValueError(f"{root} has only {', '.join(found)}: wanted are train/, test/ and maybe val/, or {otherwise}")
+    return {"": ""}
+
+
+def decode_all(fill: Callable[[int], None], count: int, threads: int, told: Progress) -> None:
+    """Decode files 0 to count - 1 in threads, and say how far it is.
+
+    Raises ValueError that names every file for which `fill` raised one, one a line.
+    """
+
+    def stretch(start: int) -> list[str]:
+        bad = []
+        for index in range(start, min(start + FILES_AT_ONCE, count)):
+            try:
+                fill(index)
+            except ValueError as error:
+                bad.append(str(error))
+        return bad
+
+    pool = ThreadPoolExecutor(threads)
+    bad: list[str] = []
+    try:
+        for found in pool.map(stretch, range(0, count, FILES_AT_ONCE)):
+            bad += found
+            told.add(FILES_AT_ONCE)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if bad:
+        more = [f"and {len(bad) - MOST_NAMED} more files"] if len(bad) > MOST_NAMED else []
+        raise ValueError("\n".join([*bad[:MOST_NAMED], *more]))

@@ -56,10 +56,19 @@ def with_sites(
     replica = copy.deepcopy(network).to("meta").train()
     with torch.device("meta"), torch.no_grad():
         logits = replica(torch.zeros(IMAGES, *shape))
-    if not isinstance(logits, Tensor) or logits.shape != (IMAGES, classes):
-        raise ValueError(f"model.name={make.args[0]} returns no logits (N, {classes}) in training")
+    if isinstance(logits, Mapping) and [*logits] == ["out"]:  # as torchvision's networks that label pixels do
+        for each in (network, replica):
+            each.register_forward_hook(out_of)
+        logits = logits["out"]
+    if not isinstance(logits, Tensor) or logits.shape[:2] != (IMAGES, classes):
+        raise ValueError(f"model.name={make.args[0]} returns no logits (N, {classes}, …) alone in training")
     place_sites(network, trace_calls(replica, shape), options)
     return network
+
+
+def out_of(_: nn.Module, __: Any, output: Mapping[str, Tensor]) -> Tensor:
+    """Return the logits of a network that returns them by name: a forward hook."""
+    return output["out"]
 
 
 def construct(make: "partial[nn.Module]") -> nn.Module:
@@ -101,7 +110,8 @@ def place_sites(network: nn.Module, calls: Sequence[Call], options: Sequence[Opt
     - `conv`: each convolution behind the stem, after the norm that follows it at once, if any; those on maps of one
       cell (squeeze-and-excitation) are none. `skip`: one on a shortcut.
     - `hidden`: each place at which the library has a dropout on tokens.
-    - `head`: the input of the classifier; `input`: that of the network.
+    - `head`: the input of the classifier; `input`: that of the network. A network that labels pixels has a module
+      `classifier`, whose convolutions are `decoder`, but for those to the classes, each of which is a classifier.
 
     Groups are the sizes of the map after convolutions, or of the tokens after branches if there are none, in order.
     Blocks are the modules that hold branches. The stem is what runs before the first block, or without blocks the first
@@ -117,6 +127,7 @@ def place_sites(network: nn.Module, calls: Sequence[Call], options: Sequence[Opt
     sizes = list(dict.fromkeys(cells(each.output) for each in stages))
     groups = {id(each): sizes.index(cells(each.output)) + 1 for each in stages}
     of_block = {block: groups[id(each)] for each in stages if (block := block_of(each.name, blocks))}
+    classifiers = classifiers_of(calls)
     group = 1
     for index, each in enumerate(behind):
         block = block_of(each.name, blocks)
@@ -124,17 +135,20 @@ def place_sites(network: nn.Module, calls: Sequence[Call], options: Sequence[Opt
         where: dict[str, Any] = {"group": of_block.get(block, group), "groups": len(sizes)}
         once = count[each.name] == 1
         if once and is_conv(each) and cells(each.output) > 1:
-            place = "skip" if each.name.removeprefix(f"{block}.").partition(".")[0] in SHORTCUTS else "conv"
+            shortcut = each.name.removeprefix(f"{block}.").partition(".")[0] in SHORTCUTS
+            place = "decoder" if decodes(each) else "skip" if shortcut else "conv"
             name = normed(behind, index)
-            attach(network, name, modules_at(options, Site(name, place, **where)))
-        elif once and isinstance(each.module, nn.Dropout) and each.output.dim() > 2:
+            if each not in classifiers:
+                attach(network, name, modules_at(options, Site(name, place, **where)))
+        elif once and isinstance(each.module, nn.Dropout) and each.output.dim() > 2 and not decodes(each):
             attach(network, each.name, modules_at(options, Site(each.name, "hidden", **where, linear=True)))
         if ends.pop(each.name, None):  # once, though the module may serve several branches
             site = Site(f"{each.name}.branch", "branch", **where, block=blocks.index(block) + 1, blocks=len(blocks))
             attach(network, each.name, modules_at(options, site))
-    classifier = next((each.name for each in reversed(calls) if isinstance(each.module, nn.Linear)), None)
-    if classifier is not None:
-        attach(network, classifier, modules_at(options, Site("head", "head")), before=True)
+    for each in classifiers:
+        name = "head" if len(classifiers) == 1 else f"{each.name}.head"
+        on_map: dict[str, Any] = {"group": groups[id(each)], "groups": len(sizes)} if id(each) in groups else {}
+        attach(network, each.name, modules_at(options, Site(name, "head", **on_map)), before=True)
     attach(network, "", modules_at(options, Site("input", "input")), before=True)
 
 
@@ -176,6 +190,19 @@ def branch_ends(network: nn.Module, calls: Sequence[Call]) -> dict[str, str]:
 def made_by(calls: Sequence[Call], index: int) -> str | None:
     """Return the name of the outermost module that returned the input of a call; None if none did."""
     return next((each.name for each in reversed(calls[:index]) if each.output is calls[index].input), None)
+
+
+def decodes(call: Call) -> bool:
+    """Predicate: a call is in the part that makes maps from the features, of a network that labels pixels."""
+    return call.name.startswith("classifier.") and call.output.dim() == 4
+
+
+def classifiers_of(calls: Sequence[Call]) -> list[Call]:
+    """Return the calls that make the logits: the last fully connected layer's, or if there is none, those of the
+    convolutions of a module `classifier` that have a bias; the others there are followed by a norm.
+    """
+    linear = [each for each in calls if isinstance(each.module, nn.Linear)]
+    return linear[-1:] or [each for each in calls if is_conv(each) and decodes(each) and each.module.bias is not None]
 
 
 def block_of(name: str, blocks: Sequence[str]) -> str:
