@@ -128,7 +128,13 @@ def test_what_does_not_fit_is_refused_in_one_line(outputs, changes, said):
 
 def test_augmentations_follow_masks_or_refuse_them():
     masks = torch.randint(5, (4, 12, 10))
-    for name, follows in (("crop_flip", True), ("cutout", True), ("mixup", False), ("autoaugment", False)):
+    for name, follows in (
+        ("crop_flip", True),
+        ("scale_crop", True),
+        ("cutout", True),
+        ("mixup", False),
+        ("autoaugment", False),
+    ):
         augment = instantiate("augment", option_node("augment", name))
         generator = torch.Generator().manual_seed(0)
         if follows:

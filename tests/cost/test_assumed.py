@@ -62,6 +62,12 @@ def test_table_1_is_priced_at_its_scale(plan):
     assert code == 0 and "45 cells" in out and "25,557,032" in out and "1,281,167 training" in out
 
 
+def test_table_4_is_priced_at_its_scale(plan):
+    code, out, _ = plan("+ablation=dropblock_voc", "scale=voc", "seed=0")
+    assert code == 0 and "11 cells" in out and "assumed, as data=voc is not here" in out
+    assert "10,582 training, 0 validation and 1,449 test images of 513 × 513 pixels in 21 classes" in out
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -5,7 +5,16 @@ from dropgrid.data.fake import Fake
 
 
 def source(**changes):
-    given = {"classes": 7, "channels": 3, "size": 12, "train": 200, "val": 30, "test": 100, "noise": 48}
+    given = {
+        "targets": "classes",
+        "classes": 7,
+        "channels": 3,
+        "size": 12,
+        "train": 200,
+        "val": 30,
+        "test": 100,
+        "noise": 48,
+    }
     return Fake(**{**given, **changes}, cache="/nowhere")
 
 
@@ -39,8 +48,28 @@ def test_it_can_be_learnt():
     assert (distance.argmin(1) == test.labels).float().mean() > 0.95
 
 
+def test_masks_can_be_learnt():
+    """The nearest class mean of the training pixels names the class of the others, mostly: some greys are near."""
+    splits = source(targets="masks", classes=4, train=40, noise=20).load()
+    assert splits.test.labels.shape == (100, 12, 12) and splits.test.labels.dtype == torch.uint8
+    pixels, labels = splits.train.images.permute(0, 2, 3, 1).float(), splits.train.labels
+    means = torch.stack([pixels[labels == k].mean(0) for k in range(4)])
+    distance = (splits.test.images.permute(0, 2, 3, 1).float()[..., None, :] - means).square().sum(-1)
+    assert (distance.argmin(-1) == splits.test.labels).float().mean() > 0.9
+    assert (splits.test.labels[:, 0, 0] == splits.test.labels[:, 2, 2]).all(), "a part has one class"
+
+
 def test_fingerprint_is_of_the_arguments():
-    changes = [{}, {"noise": 3}, {"train": 201}, {"classes": 8}, {"channels": 1}, {"size": 13}, {"size": [12, 13]}]
+    changes = [
+        {},
+        {"noise": 3},
+        {"train": 201},
+        {"classes": 8},
+        {"channels": 1},
+        {"size": 13},
+        {"size": [12, 13]},
+        {"targets": "masks"},
+    ]
     assert len({source(**each).fingerprint() for each in changes}) == len(changes)
     assert source(size=12).fingerprint() == source(size=[12, 12]).fingerprint()
 
@@ -48,6 +77,7 @@ def test_fingerprint_is_of_the_arguments():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"targets": "boxes"}, "data.targets must be"),
         ({"classes": 1}, "data.classes must be a whole number, 2 or more, got 1"),
         ({"train": 0}, "data.train must be"),
         ({"size": [0, 3]}, "data.size must be"),

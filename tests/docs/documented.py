@@ -40,6 +40,12 @@ TINY = "data=fake data.size=12 data.train=64 data.batch_size=16 trainer.max_epoc
 FAKE = (("data.root=FOLDER", "data=fake"), ("data.download=true", "data=fake"), (" trainer=gpu", ""))
 """No data, no GPU: what is planned is the same but for these."""
 
+MASKS = (
+    ("data=mask_folder data.root=FOLDER", "data=fake data.targets=masks"),
+    ("data.classes=[background,cell]", "data.classes=2"),
+)
+"""No images."""
+
 RULES: dict[str, Elsewhere | Planned | Run] = {
     # training
     r"python scripts/train\.py \+ablation=(?!demo$)\w+": Elsewhere(
@@ -50,6 +56,8 @@ RULES: dict[str, Elsewhere | Planned | Run] = {
     ),
     r"python scripts/train\.py .*hydra/launcher=ray.*": Elsewhere("needs Ray", "tests/clusters/test_ray.py"),
     r"python scripts/train\.py .*scale=imagenet .*": Elsewhere("needs ImageNet", "tests/contracts/test_ablations.py"),
+    r"python scripts/(train|plan)\.py .*scale=voc( .*)?": Elsewhere("needs PASCAL VOC", "tests/cost/test_assumed.py"),
+    r"python scripts/train\.py .*data=mask_folder .*": Planned(MASKS),
     r"python scripts/train\.py trainer=ddp trainer\.ranks=4 .*gpu.*": Elsewhere(
         "needs four GPUs", "tests/training/test_ddp_workers.py"
     ),

@@ -52,4 +52,6 @@ IGNORED = -100
 def refuse_masks(option: str, targets: Tensor) -> None:
     """Raise ValueError if targets are masks (N, H, W), which an augmentation cannot follow."""
     if targets.dim() == 3:
-        raise ValueError(f"augment={option} has no form for masks; crop_flip, cutout and random_erasing have one")
+        raise ValueError(
+            f"augment={option} has no form for masks; crop_flip, scale_crop, cutout and random_erasing have one"
+        )

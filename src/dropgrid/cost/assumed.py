@@ -11,13 +11,16 @@ from dropgrid.planning.overrides import key_of, root_of, texts_of, values_of
 
 
 class Published(NamedTuple):
-    """The published size of a data set; `pixels` is the side of an image."""
+    """The published size of a data set; `pixels` is the side of an image, `lists` counts the training images of some
+    lists of them."""
 
     classes: int
     channels: int
     pixels: int
     train: int
     test: int
+    targets: str = "classes"
+    lists: Mapping[str, int] = {}
 
 
 KNOWN = {
@@ -25,6 +28,7 @@ KNOWN = {
     "cifar100": Published(100, 3, 32, 50_000, 10_000),
     "fashion_mnist": Published(10, 1, 28, 60_000, 10_000),
     "imagenet": Published(1000, 3, 224, 1_281_167, 50_000),
+    "voc": Published(21, 3, 513, 1_464, 1_449, "masks", {"ImageSets/Segmentation/train_aug.txt": 10_582}),
 }
 """Module of a data option -> its size."""
 
@@ -50,26 +54,30 @@ def assumed(overrides: Sequence[Override], error: UserError) -> tuple[list[str],
     name = str(node["_target_"]).split(".")[-2]
     if name not in KNOWN:
         raise UserError(f"{error}; to price it without: {SIZES}") from error
-    train, val, test = counts(node, KNOWN[name])
-    pixels = node.get("crop") or KNOWN[name].pixels
-    sizes = {"size": pixels, "channels": KNOWN[name].channels, "classes": KNOWN[name].classes}
+    known = KNOWN[name]
+    if listed := known.lists.get(str((node.get("lists") or {}).get("train"))):
+        known = known._replace(train=listed)
+    train, val, test = counts(node, known)
+    pixels = node.get("crop") or node.get("size") or known.pixels
+    sizes = {"size": pixels, "channels": known.channels, "classes": known.classes, "targets": known.targets}
     sizes |= {"train": train, "val": val, "test": test}
     rest = [each for each in overrides if root_of(each) != "data" or key_of(each).removeprefix("data.") in KEPT]
     text = (
         f"assumed, as data={name} is not here: {train:,} training, {val:,} validation and {test:,} test images of "
-        f"{pixels} × {pixels} pixels in {KNOWN[name].classes:,} classes; no time is measured"
+        f"{pixels} × {pixels} pixels in {known.classes:,} classes; no time is measured"
     )
-    return [*texts_of(rest), "data=fake", *(f"data.{key}={value}" for key, value in sizes.items())], text
+    others = {*chosen_data(overrides, "data=fake")} - {*chosen_data((), "data=fake")}  # that the scale sets
+    given = [f"data.{key}={value}" for key, value in sizes.items()]
+    return [*texts_of(rest), "data=fake", *given, *(f"~data.{key}" for key in sorted(others))], text
 
 
-def chosen_data(overrides: Sequence[Override]) -> Mapping[str, Any]:
-    """Return the data node of the first cell of a command, its rows aside."""
+def chosen_data(overrides: Sequence[Override], *more: str) -> Mapping[str, Any]:
+    """Return the data node of the first cell of a command with more overrides, its rows aside."""
     composer = Composer()
     first = [f"{each.get_key_element()}={values_of(each)[0]}" for each in overrides if not each.is_delete()]
-    lacking = composer.lacking(first)
-    found: Mapping[str, Any] = resolved_config(composer.compose([each for each in first if each not in lacking]))[
-        "data"
-    ]
+    lacking = composer.lacking([*first, *more])
+    kept = [each for each in (*first, *more) if each not in lacking]
+    found: Mapping[str, Any] = resolved_config(composer.compose(kept))["data"]
     return found
 
 

@@ -18,6 +18,7 @@ FORMAT = 3
 """Raised when equal configs no longer mean equal training: all cells then get new ids."""
 
 AS_BEFORE: Mapping[tuple[str, ...], Any] = {
+    ("data", "Fake", "targets"): "classes",
     ("data", "ImageFolder", "exif"): False,
     ("model", "LSTM", "layer_norm"): "gates",
     ("regularizer", "dropblock", "part"): "encoder",
