@@ -27,13 +27,19 @@ def images(option: Option) -> tuple[tuple[int, int, int], int]:
     """Shape of an image and count of classes that the YAML's comment is about; a digit where it names none."""
     side = re.search(r"(\d+)×\1 images", option.comment)
     pixels = int(side[1]) if side else 32 if "CIFAR" in option.comment else 28
-    known = {28: (1, 10), 32: (3, 10), 64: (3, 11), 224: (3, 1000)}
+    known = {28: (1, 10), 32: (3, 10), 64: (3, 11), 224: (3, 1000), 331: (3, 1000)}
     channels, classes = known[pixels]
     return (channels, pixels, pixels), classes
 
 
 def asked(option: Option) -> tuple[nn.Module, list[Site]]:
-    """The network for those images on the meta device, with batch norm and ReLU if it takes them, and all its sites."""
+    """`made` by the option's own arguments."""
+    return made(option, option.built())
+
+
+def made(option: Option, make: Any) -> tuple[nn.Module, list[Site]]:
+    """The network that a constructor makes for the option's images on the meta device, with batch norm and ReLU if it
+    takes them, and all its sites."""
     found: list[Site] = []
 
     def note(site: Site) -> nn.Module:
@@ -44,7 +50,7 @@ def asked(option: Option) -> tuple[nn.Module, list[Site]]:
     with torch.device("meta"):
         parts: Any = {"norm": loaded("norm", "batch"), "activation": loaded("activation", "relu")}
         parts = {} if option.name in BUILT_ELSEWHERE else parts
-        net = option.built()(shape=shape, classes=classes, sites=[note], **parts)
+        net = make(shape=shape, classes=classes, sites=[note], **parts)
     return net, found
 
 

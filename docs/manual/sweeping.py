@@ -7,6 +7,7 @@ import torch
 import yaml
 from torch import nn
 
+from manual import nets
 from manual.acting import initialised, network
 from manual.options import BASELINES, CONF, OF_BASELINE, Option, read_option
 
@@ -26,7 +27,8 @@ def needs(option: Option) -> str:
     if option.node.get("path", "") is None:
         return f" {option.axis}.path=weights.safetensors"
     override = "[a-z_.]+=[a-z_]+"
-    return "".join(f" {each}" for each in re.findall(rf"(?:Use with|:) ({override}(?: {override})*)\.", option.comment))
+    patterns = (rf"Use with ({override}(?: {override})*)\.", rf": ({override})\.")
+    return "".join(f" {each}" for pattern in patterns for each in re.findall(pattern, option.comment))
 
 
 def main_key(option: Option) -> str | None:
@@ -60,7 +62,7 @@ def values(option: Option, key: str) -> list[str]:
     else:
         factor = 10 if abs(value) < 0.01 else 2
         found = [value / factor, value, value * factor]
-    if option.axis in ("init", "norm"):
+    if option.axis in ("init", "model", "norm"):
         found = [each for each in found if option.tried({key: each}, lambda built: works(option, built))]
     whole = ".0" if isinstance(value, float) else ""  # some take no int for a float
     return list(dict.fromkeys(f"{each:g}" + (whole if f"{each:g}".lstrip("-").isdigit() else "") for each in found))
@@ -77,6 +79,8 @@ def works(option: Option, built: Any) -> bool:
         initialised(network("ResNet-20", [], "meta"), built)
     elif option.axis == "lr_schedule":
         built(3, 240)
+    elif option.axis == "model":
+        nets.made(option, built)
     return True
 
 
