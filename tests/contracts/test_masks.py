@@ -8,6 +8,7 @@ import pytest
 import torch
 from in_process import command
 from option_nodes import option_node
+from PIL import Image
 
 from dropgrid.augments.context import IGNORED
 from dropgrid.instantiate import instantiate
@@ -100,11 +101,27 @@ def test_a_published_table_is_recomputed_from_its_values(outputs, table, tmp_pat
             assert image_values(one, "last").images == image_values(other, "last").images
 
 
-def test_pictures_of_masks_are_drawn(outputs):
-    from dropgrid.dashboards.backfill import figures_of_cell
+def test_pictures_of_masks_are_drawn_and_handed_to_wandb_as_masks(outputs, tmp_path, monkeypatch):
+    from dropgrid.dashboards.backfill import examples_of_cell
+    from dropgrid.loggers.wandb import Wandb
+    from dropgrid.measure.cell_figures import draw_cell_figures, show_cell
 
     cell = read("masks", outputs).cells[0]
-    assert figures_of_cell(cell, "x").keys() >= {"predictions/masks"}
+    classes, tests = examples_of_cell(cell)
+    assert draw_cell_figures(cell.folder, "x", classes, tests).keys() >= {"predictions/masks"}
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    about = {"id": cell.id, "name": "x", "ablation": "masks", "row": cell.row, "config": {}}
+    options = {"project": "p", "entity": None, "mode": None, "timeout": 20, "weights": False}
+    logger = Wandb(folder=cell.folder, cell=about, **options)
+    show_cell([logger], cell.folder, "x", classes, tests)
+    logger.close({})
+    assert not logger.failed
+    (media,) = (outputs / "wandb").glob(f"*{cell.id}/files/media/images")
+    found = {np.asarray(Image.open(path)).tobytes() for path in (media / "mask/predictions").iterdir()}
+    kept = np.load(cell.folder / "predictions.npz")["pictures"]
+    assert found == {np.asarray(each).tobytes() for each in (*tests.labels[:16], *kept)}
+    pixels = {np.asarray(Image.open(path)).tobytes() for path in (media / "predictions").glob("test_images*")}
+    assert pixels == {each.permute(1, 2, 0).numpy().tobytes() for each in tests.images[:16]}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ class Told:
 @pytest.fixture
 def answered(fake, monkeypatch, capsys):
     monkeypatch.setattr(backfill, "Wandb", Told)
-    monkeypatch.setattr(backfill, "figures_of_cell", lambda cell, name: {})
+    monkeypatch.setattr(backfill, "examples_of_cell", lambda cell: (None, None))
+    monkeypatch.setattr(backfill, "show_cell", lambda *_: None)
 
     def of(*rows):
         fake.add([*rows], seeds=1)

@@ -23,6 +23,11 @@ WATCHED = ["sweep.checkpoint.steps=5", "sweep.retries.SIGKILL=100000", "sweep.re
 KILLS = {"training": 70, "parent": 21, "validation": 3, "checkpoint write": 3, "result write": 3}
 CELLS = 2 * len(yaml.safe_load(Path("conf/ablation/demo.yaml").read_text())["ablation"]["rows"])
 DAMAGED, SECONDS = 4, 1500
+SCENES = [
+    *("task=segmentation", "data=composed_scenes", "model=fpn_resnet14", "augment=scale_crop", "data.size=32"),
+    *("data.item_size=[12,20]", "data.train=60", "data.val=20", "data.test=20", "data.batch_size=10", "name=scenes"),
+    *("regularizer=dropblock", "regularizer.block_size=3", "trainer.max_epochs=250"),
+]
 APART = ("timing", "provenance")
 
 
@@ -154,3 +159,24 @@ def test_the_figures_are_kept(alone, disturbed):
     }
     Path(place).parent.mkdir(parents=True, exist_ok=True)
     Path(place).write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def test_a_cell_that_labels_pixels_is_as_if_nothing_had_happened(tmp_path):
+    alone = Sweep(tmp_path / "alone", [*SCENES, "sweep.checkpoint.minutes=null"])
+    output, _ = alone.start().communicate()
+    assert alone.process.returncode == 0, output
+    sweep = Sweep(tmp_path / "killed", [*SCENES, *WATCHED, f"paths.cache={alone.outputs / '.cache'}"])
+    chaos, begin = Chaos(sweep, seed=1), time.monotonic()
+    sweep.start()
+    while chaos.done["training"] < 100 and time.monotonic() - begin < SECONDS:
+        time.sleep(chaos.random.uniform(0.05, 0.25))
+        chaos.strike("training", timeout=8)
+        assert sweep.process.poll() is None, "the cell ended with kills to go"
+    output, _ = sweep.process.communicate()
+    assert sweep.process.returncode == 0 and chaos.done["training"] == 100, output
+    ((cell, result),) = sweep.results().items()
+    theirs = alone.results()[cell]
+    assert {k: v for k, v in result.items() if k not in APART} == {k: v for k, v in theirs.items() if k not in APART}
+    for name in ("last.safetensors", "best.safetensors", "metrics.csv", "predictions.npz"):
+        one, two = (each.outputs / "runs" / cell / name for each in (sweep, alone))
+        assert one.read_bytes() == two.read_bytes(), name

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dropgrid.data.split import Split
 from dropgrid.errors import UserError
 from dropgrid.loggers.summary import summarize_result
 from dropgrid.loggers.wandb import Membership, Wandb
-from dropgrid.measure.cell_figures import draw_cell_figures
+from dropgrid.measure.cell_figures import show_cell
 from dropgrid.store.cell import Cell
 from dropgrid.store.files import read_csv
 from dropgrid.store.layout import RunFolder
@@ -33,8 +34,7 @@ def send_cell(cell: Cell, name: str, member: Sequence[Membership], options: Mapp
         return "there"
     logger.resume(read_history(cell.folder))
     if cell.result is not None:
-        for figure, png in figures_of_cell(cell, name).items():
-            logger.image(figure, png)
+        show_cell([logger], cell.folder, name, *examples_of_cell(cell))
     logger.close(summarize_result(cell.result) if cell.result is not None else None)
     return "failed" if logger.failed else "sent"
 
@@ -46,15 +46,15 @@ def read_history(folder: Path) -> list[dict[str, float]]:
     return [{**line, "epoch": int(line["epoch"]), "step": int(line["step"])} for line in lines]
 
 
-def figures_of_cell(cell: Cell, name: str) -> dict[str, bytes]:
-    """Return the figures of a finished cell, with examples if its data are available."""
+def examples_of_cell(cell: Cell) -> tuple[Sequence[str] | None, Split | None]:
+    """Return the names of a cell's classes and its test images, if its data are available."""
     from dropgrid import build
 
     try:
         source = build.planned(cell.config, cell.local)
-        return draw_cell_figures(cell.folder, name, source.spec().classes, source.load().test)
+        return source.spec().classes, source.load().test
     except (ValueError, OSError, UserError):  # the data are on another machine, or no longer what they were
-        return draw_cell_figures(cell.folder, name, None, None)
+        return None, None
 
 
 def cell_memberships(cell: Cell, name: str, named: Sequence[tuple[str, Cell]]) -> list[Membership]:

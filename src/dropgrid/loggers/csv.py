@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dropgrid.files import open_growing
-from dropgrid.loggers.logger import AbstractLogger
+from dropgrid.loggers.logger import AbstractLogger, Masks
 from dropgrid.store.layout import RunFolder
 
 
@@ -38,6 +38,9 @@ class Csv(AbstractLogger):
         self.file.flush()
 
     def image(self, name: str, png: bytes) -> None:
+        """Do nothing: the report draws the figures from the cell's files."""
+
+    def masks(self, shown: Masks) -> None:
         """Do nothing: the report draws the figures from the cell's files."""
 
     def close(self, summary: Mapping[str, Any] | None) -> None:

@@ -2,7 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Masks(NamedTuple):
+    """Images uint8 (N, C, H, W), of each pixel its class and the predicted one, uint8 (N, H, W), and their names."""
+
+    images: np.ndarray
+    wanted: np.ndarray
+    predicted: np.ndarray
+    classes: Sequence[str]
 
 
 class AbstractLogger(ABC):
@@ -22,6 +33,10 @@ class AbstractLogger(ABC):
     @abstractmethod
     def image(self, name: str, png: bytes) -> None:
         """Log a figure of what training recorded, such as `diagnosis/signal`; called before `close`."""
+
+    @abstractmethod
+    def masks(self, shown: Masks) -> None:
+        """Log the first test images with their masks, if there is a form for it; called before `close`."""
 
     @abstractmethod
     def close(self, summary: Mapping[str, Any] | None) -> None:

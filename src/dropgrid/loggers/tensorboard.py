@@ -11,7 +11,7 @@ from PIL import Image
 
 from dropgrid.errors import UserError
 from dropgrid.files import refuse_links
-from dropgrid.loggers.logger import AbstractLogger
+from dropgrid.loggers.logger import AbstractLogger, Masks
 from dropgrid.store.layout import RunFolder
 
 
@@ -41,6 +41,9 @@ class TensorBoard(AbstractLogger):
     def image(self, name: str, png: bytes) -> None:
         image = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
         self.writer.add_image(name, image, self.step, dataformats="HWC")
+
+    def masks(self, shown: Masks) -> None:
+        """Do nothing: `image` shows them as a figure."""
 
     def close(self, summary: Mapping[str, Any] | None) -> None:
         for name, value in (summary or {}).items():

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from dropgrid.loggers.logger import AbstractLogger
+import numpy as np
+
+from dropgrid.loggers.logger import AbstractLogger, Masks
 from dropgrid.printable import printable
 from dropgrid.store.layout import RunFolder
 
@@ -108,6 +110,20 @@ class Wandb(AbstractLogger):
         from PIL import Image
 
         self.quietly(lambda: self.run.log({name: wandb.Image(Image.open(io.BytesIO(png)))}))
+
+    def masks(self, shown: Masks) -> None:
+        import wandb
+
+        names = dict(enumerate(shown.classes))
+
+        def drawn(index: int) -> Any:
+            layers = {"truth": shown.wanted[index], "predicted": shown.predicted[index]}
+            image = np.moveaxis(shown.images[index], 0, -1)
+            image = image[..., 0] if image.shape[-1] == 1 else image
+            masks = {name: {"mask_data": mask, "class_labels": names} for name, mask in layers.items()}
+            return wandb.Image(image, masks=masks)
+
+        self.quietly(lambda: self.run.log({"predictions/test_images": [drawn(i) for i in range(len(shown.images))]}))
 
     def close(self, summary: Mapping[str, Any] | None) -> None:
         self.quietly(lambda: self.run.summary.update(dict(summary or {})))

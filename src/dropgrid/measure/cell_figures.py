@@ -6,12 +6,25 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dropgrid.data.split import Memory, Split
+from dropgrid.data.split import NO_CLASS, Memory, Split
+from dropgrid.loggers.logger import AbstractLogger, Masks
 from dropgrid.measure import prediction_figures
 from dropgrid.measure.recorded_figures import draw_recorded_figures
 from dropgrid.plotting.style import png
 from dropgrid.store.arrays import read_arrays
 from dropgrid.store.layout import RunFolder
+
+
+def show_cell(
+    loggers: Sequence[AbstractLogger], folder: Path, name: str, classes: Sequence[str] | None, tests: Split | None
+) -> None:
+    """Hand a finished cell's figures, and its masks if it has any, to loggers."""
+    found, masks = draw_cell_figures(folder, name, classes, tests), masks_of_cell(folder, classes, tests)
+    for logger in loggers:
+        for each, drawn in found.items():
+            logger.image(each, drawn)
+        if masks is not None:
+            logger.masks(masks)
 
 
 def draw_cell_figures(folder: Path, name: str, classes: Sequence[str] | None, tests: Split | None) -> dict[str, bytes]:
@@ -26,7 +39,8 @@ def draw_cell_figures(folder: Path, name: str, classes: Sequence[str] | None, te
         return found
     kept = read_arrays(path, "train the cell again")
     if "pictures" in kept:
-        return found | (mask_figures(kept["pictures"], classes, tests) if tests is not None else {})
+        shown = masks_of_cell(folder, classes, tests)
+        return found | ({"predictions/masks": png(prediction_figures.draw_masks(*shown))} if shown else {})
     logits, targets = kept["last"], kept["targets"]
     if not np.isfinite(logits).all():
         return found
@@ -39,14 +53,18 @@ def draw_cell_figures(folder: Path, name: str, classes: Sequence[str] | None, te
     return found
 
 
-def mask_figures(masks: np.ndarray, classes: Sequence[str] | None, tests: Split) -> dict[str, bytes]:
-    """Return the figure of the first test images, their masks and the predicted ones, if the data are in memory."""
-    if not isinstance(tests, Memory):
-        return {}
-    first = tests.select(torch.arange(len(masks)))
+def masks_of_cell(folder: Path, classes: Sequence[str] | None, tests: Split | None) -> Masks | None:
+    """Return the first test images of a finished cell, their masks and the predicted ones, if it has any and the data
+    are in memory."""
+    path = RunFolder(folder).predictions
+    kept = read_arrays(path, "train the cell again") if path.exists() else {}
+    if "pictures" not in kept or not isinstance(tests, Memory):
+        return None
+    predicted = kept["pictures"]
+    first = tests.select(torch.arange(len(predicted)))
     images, wanted = (np.asarray(each.cpu()) for each in (first.images, first.labels))
-    named = classes or [str(each) for each in range(int(max(masks.max(), wanted.max())) + 1)]
-    return {"predictions/masks": png(prediction_figures.draw_masks(images, wanted, masks, named))}
+    named = classes or [str(each) for each in range(int(max(predicted.max(), wanted[wanted != NO_CLASS].max())) + 1)]
+    return Masks(images, wanted, predicted, named)
 
 
 def split_image(split: Split, place: int) -> np.ndarray:

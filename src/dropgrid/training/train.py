@@ -260,9 +260,6 @@ def show(trial: Trial, loggers: Sequence[AbstractLogger]) -> None:
     showing = [each for each in loggers if not isinstance(each, Csv)]
     if not showing:
         return
-    from dropgrid.measure.cell_figures import draw_cell_figures  # here: cells that show nothing need no matplotlib
+    from dropgrid.measure.cell_figures import show_cell  # here: cells that show nothing need no matplotlib
 
-    found = draw_cell_figures(trial.folder, trial.cell["name"], trial.spec.classes, trial.splits.test)
-    for name, png in found.items():
-        for logger in showing:
-            logger.image(name, png)
+    show_cell(showing, trial.folder, trial.cell["name"], trial.spec.classes, trial.splits.test)
