@@ -65,6 +65,13 @@ def trained(stranger):
     return stranger.run("dropgrid-train", "-m", *line)
 
 
+@pytest.mark.parametrize(("name", "layers"), [("retinanet", 4), ("unet", 2), ("neck", 4)])
+def test_dropblock_in_a_network_that_makes_maps(stranger, name, layers):
+    out = stranger.run("python", EXAMPLES / "own_dense.py", name)
+    assert f"{layers} of {layers} drop layers on: no errors, no warnings" in out
+    assert out.count("dropgrid.DropBlock2d") == layers
+
+
 def test_the_wheel_alone_is_there(stranger):
     where = stranger.run("python", "-c", "import dropgrid.paths as p; print(p.PACKAGE, p.CONF)").split()
     assert all(str(stranger.bin.parent) in each for each in where)
