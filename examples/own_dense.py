@@ -1,8 +1,8 @@
 """Add DropBlock to a network that makes maps: python examples/own_dense.py retinanet | unet | neck
 
-torchvision's RetinaNet gets it after its last stage and in every level of its feature pyramid, a U-Net in its decoder, a neck
-as YOLO has it after the blocks that merge its levels. The network takes one training step, and the audit measures what
-the layers drop.
+torchvision's RetinaNet gets it after its last stage and in every level of its feature pyramid, a U-Net in its decoder,
+a neck as YOLO has it after the blocks that merge its levels. The network takes one training step, and the audit
+measures what the layers drop.
 """
 
 import sys
