@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid import streams
-from dropgrid.build import Stand
+from dropgrid.augments.context import Stand
 from dropgrid.sites import PLACES, Site
 from manual.options import Option, read_option
 

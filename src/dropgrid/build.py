@@ -1,8 +1,5 @@
 """From the plain config of a cell to its parts."""
 
-import os
-import re
-import shutil
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,30 +8,20 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from dropgrid import checks, sites, streams
-from dropgrid.augments.context import Stand
-from dropgrid.augments.none import none as no_augment
-from dropgrid.cores import MOST_THREADS
-from dropgrid.data.batches import SAMPLERS
-from dropgrid.data.preparation import KINDS, preparation, prepared
+from dropgrid import sites, streams
+from dropgrid.data.preparation import preparation, prepared
 from dropgrid.data.source import AbstractSource, Spec
 from dropgrid.data.split import AGAIN, Memory, Split, Splits, evenly
-from dropgrid.errors import UserError, one_line
+from dropgrid.errors import UserError
 from dropgrid.instantiate import call, instantiate
-from dropgrid.lr_schedules.following import reads_validation
 from dropgrid.optimizers.fused import fused
 from dropgrid.regularizers.none import none
-from dropgrid.steps import check_single, check_step
 from dropgrid.store.identity import OF_THE_LOADER, unite, unread_axes
 from dropgrid.tasks.description import trains_itself
-from dropgrid.tasks.objective import Objective
 from dropgrid.tasks.task import Task
 
 if TYPE_CHECKING:
     from dropgrid.learner import AbstractLearner
-
-COMPILERS = (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")
-"""What torch.compile looks for."""
 
 
 def source(config: Mapping[str, Any], local: Mapping[str, Any]) -> AbstractSource:
@@ -234,100 +221,3 @@ def first_batch(config: Mapping[str, Any], splits: Splits) -> Tensor:
     split = evenly(splits.train, config["data"]["batch_size"])
     images = split.images if isinstance(split, Memory) else torch.stack([split[i][0] for i in range(len(split))])
     return prepared(images, preparation(config["data"]["normalize"], splits))
-
-
-def check(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: nn.Module | None = None) -> nn.Module:
-    """Build every part but the trainer on the meta device, and raise UserError for what would not train; the network.
-
-    Nothing is computed and no memory taken: a sweep is checked whole before its first cell trains. `net` is one that
-    was checked with a config of the same network.
-    """
-    try:
-        return built(config, local, spec, net)
-    except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError) as error:
-        if asked := re.search(r"tried to allocate (\d+) bytes", str(error)):
-            needs = f"{int(asked[1]) / 1e9:,.0f} GB for a single tensor"
-            raise UserError(f"this config needs {needs}: make it smaller") from error
-        raise UserError(f"this config cannot be built: {type(error).__name__}: {one_line(error)}") from error
-
-
-def check_targets(config: Mapping[str, Any], task: Objective[Any], spec: Spec) -> None:
-    """Raise UserError if a task needs other targets than the data have, or an option of data needs others."""
-    option, data = config["task"]["option"], config["data"]
-    if task.targets != spec.targets:
-        raise UserError(
-            f"task={option.lower()} needs data with {task.targets}, and those of data={data['option']} are "
-            f"{spec.targets}; choose another task= or data="
-        )
-    if spec.targets != "classes" and data["sampler"] != "shuffled":
-        raise UserError(f"data.sampler={data['sampler']} needs a class for each image; use data.sampler=shuffled")
-
-
-def check_outputs(config: Mapping[str, Any], outputs: Any, shape: tuple[int, ...]) -> None:
-    """Raise UserError if a network's outputs are not of the shape that the task needs."""
-    found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
-    if found != shape:
-        raise UserError(
-            f"task={config['task']['option'].lower()} needs outputs of {'×'.join(map(str, shape[1:]))} for an image, "
-            f"and this network (model={config['model']['option']}) gives "
-            f"{'×'.join(map(str, found[1:])) if isinstance(found, tuple) else found}; choose another model= or task="
-        )
-
-
-def built(config: Mapping[str, Any], local: Mapping[str, Any], spec: Spec, net: nn.Module | None) -> nn.Module:
-    """`check`, with whatever torch raises of values that no network has."""
-    data, trainer = config["data"], config["trainer"]
-    checks.whole_number("data.batch_size", data["batch_size"], 1, also="all", error=UserError)
-    checks.whole_number("data.eval_batch_size", data["eval_batch_size"], 1, error=UserError)
-    checks.whole_number("trainer.max_epochs", trainer["max_epochs"], 1, error=UserError)
-    checks.whole_number("trainer.threads", trainer["threads"], 1, MOST_THREADS, error=UserError)
-    for key in ("limit_train_batches", "limit_test_batches"):
-        what = "a count of batches or a share of them,"
-        checks.number(f"trainer.{key}", trainer[key], above=0, what=what, error=UserError)
-    for key, allowed in (("normalize", KINDS), ("sampler", SAMPLERS)):
-        checks.one_of(f"data.{key}", data[key], allowed, error=UserError)
-    if data["normalize"] == "zca" and any(each.func is not no_augment for each in options(config, "augment").values()):
-        raise UserError("data.normalize=zca leaves no pixels to augment: use augment=none")
-    for key in ("channels_last", "compile", "fused"):
-        checks.boolean(f"trainer.{key}", trainer[key], error=UserError)
-    if trainer["compile"] and not any(map(shutil.which, COMPILERS)):
-        raise UserError(f"trainer.compile needs a C++ compiler, and none of {', '.join(COMPILERS)} is on the PATH")
-    checks.whole_number("trainer.ranks", trainer.get("ranks", 1), 1, error=UserError)
-    synced = {"trainer.sync_batchnorm": trainer.get("sync_batchnorm"), "norm.sync": config["norm"].get("sync")}
-    if local["trainer"]["accelerator"] == "cpu" and trainer.get("ranks", 1) > 1 and any(synced.values()):
-        key = next(key for key, value in synced.items() if value)
-        raise UserError(f"{key} needs GPUs: torch's SyncBatchNorm has no form for the CPU")
-    check_step(config, spec.train)
-    task: Task[Any] = instantiate("task", config["task"])
-    if isinstance(task, Objective):
-        check_targets(config, task, spec)
-    with torch.device("meta"):
-        size = (spec.channels, *spec.size)
-        if net is None:
-            net = network(config, spec)
-            initialise(config, local, net)
-            outputs = call("model", net, torch.zeros(2, *size))
-            if isinstance(task, Objective):
-                check_outputs(config, outputs, (2, *task.output_shape(spec)))
-            check_single(config, net, size)
-        assert call("optimizer", optimizer(config), net).param_groups, "an optimizer has parameters"
-        instantiate("logger", local["logger"])
-        loss = instantiate("loss", config["loss"])
-        if isinstance(task, Objective):
-            stand_in, targets = task.stand_in(spec)
-            task.step(stand_in, loss, torch.zeros(2, *size), targets)
-        call("penalty", penalty(config).term, net)
-    call("average", instantiate("average", config["average"]).due, 0, 1, 1)
-    if isinstance(task, Objective):
-        with torch.random.fork_rng(devices=[]):  # torch draws weights
-            stand_in, targets = task.stand_in(spec)
-        stand = Stand(stand_in, instantiate("loss", config["loss"]), len(spec.classes))
-        generator = torch.Generator()
-        call("augment", augment(config), torch.zeros(2, *size), targets, generator=generator, context=stand)
-    schedule = instantiate("lr_schedule", config["lr_schedule"])
-    if reads_validation(schedule) and not (spec.val and trainer["limit_val_batches"]):
-        option = schedule.func.__name__
-        raise UserError(f"lr_schedule={option} needs validation: data.val above 0, and trainer.limit_val_batches")
-    for step in (0, 50, 99):
-        call("lr_schedule", schedule, step, 100)
-    return net

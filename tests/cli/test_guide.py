@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dropgrid import build
 from dropgrid.cli.guide import GUIDE, VERSION, main
+from dropgrid.dry_build import dry_build
 from dropgrid.planning.plan import plans
 from dropgrid.reports.claim_results import GONE, HOLDS, INCOMPLETE, REFUTED
 from dropgrid.reports.published import OTHER, SAME
@@ -50,4 +51,4 @@ def test_its_ablation_is_planned(tmp_path, monkeypatch):
     (plan,) = plans(["+ablation=mine"])
     assert len(plan.cells) == 10 and plan.about["claims"] == ["dropblock - none > 0"]
     cell = plan.cells[-1]
-    build.check(cell.config, cell.local, build.source(cell.config, cell.local).spec())
+    dry_build(cell.config, cell.local, build.source(cell.config, cell.local).spec())

@@ -12,6 +12,7 @@ import in_process
 import pytest
 
 from dropgrid import build
+from dropgrid.dry_build import dry_build
 from dropgrid.planning.plan import plans
 
 HERE = Path(__file__).parent
@@ -94,7 +95,7 @@ def test_a_training_would_run(command, tmp_path, monkeypatch):
     fake = ["data.size=32", "data.channels=3"] if "data=fake" in command else []
     found = plans([each for each in shlex.split(command)[2:] if each not in ("-m", "--json")] + fake)
     cell = found[-1].cells[-1]
-    build.check(cell.config, cell.local, build.source(cell.config, cell.local).spec())
+    dry_build(cell.config, cell.local, build.source(cell.config, cell.local).spec())
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from dropgrid import build
+from dropgrid.dry_build import dry_build
 from dropgrid.planning.plan import cells
 from dropgrid.sites import drops
 
@@ -154,7 +155,7 @@ def planned(command):
     """Its cells; the last one's parts are built, without computing."""
     found = cells([each for each in shlex.split(command) if each != "-m"])
     config, local = found[-1].config, found[-1].local
-    build.check(config, local, build.source(config, local).spec())
+    dry_build(config, local, build.source(config, local).spec())
     return found
 
 

@@ -11,6 +11,7 @@ import pytest
 from dropgrid import build
 from dropgrid.cli import train
 from dropgrid.cost.price import budget_seconds
+from dropgrid.dry_build import dry_build
 from dropgrid.errors import UserError
 from dropgrid.execution.pool import policy
 from dropgrid.execution.slots import slots
@@ -41,7 +42,7 @@ def command(tmp_path, monkeypatch):
             for cell in plan.cells[:CELLS]:
                 try:
                     source = build.source(cell.config, cell.local)
-                    build.check(cell.config, cell.local, source.spec())
+                    dry_build(cell.config, cell.local, source.spec())
                     make_trainer(cell.config, cell.local)
                 except ValueError as error:
                     raise UserError(str(error)) from error

@@ -12,6 +12,7 @@ from torch import nn
 
 from dropgrid import build
 from dropgrid.cli.plan import site_lines
+from dropgrid.dry_build import dry_build
 from dropgrid.errors import UserError
 from dropgrid.instantiate import instantiate
 from dropgrid.planning.plan import cells
@@ -157,7 +158,7 @@ def test_networks_that_label_pixels_drop_in_the_part_that_is_asked_for(name, par
     line = ["task=segmentation", "data=composed_scenes", "data.size=64", "model=torchvision", f"model.name={name}"]
     act = ["regularizer=dropblock", f"regularizer.part={part}", "regularizer.groups=null", "regularizer.skip=false"]
     one = cells([*line, *act, "regularizer.block_size=3"])[0]
-    network = build.check(one.config, one.local, build.source(one.config, one.local).spec())
+    network = dry_build(one.config, one.local, build.source(one.config, one.local).spec())
     assert sum(isinstance(each, DropBlock2d) for each in network.modules()) == layers
     assert network(torch.zeros(2, 3, 64, 64, device="meta")).shape == (2, 11, 64, 64)
 
@@ -244,13 +245,13 @@ def test_axes_that_such_a_network_does_not_read_are_in_no_id():
 def test_what_is_refused(line, message):
     one = cell(*line)
     with pytest.raises(UserError, match=message):
-        build.check(one.config, one.local, build.source(one.config, one.local).spec())
+        dry_build(one.config, one.local, build.source(one.config, one.local).spec())
 
 
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224 +model.arguments.patch_size=4", "convnext_atto"])
 def test_grey_images_and_few_pixels_in_timm(name):
     one = cells(["data=fake", "data.size=32", "data.channels=1", "model=timm", *f"model.name={name}".split()])[0]
-    network = build.check(one.config, one.local, build.source(one.config, one.local).spec())
+    network = dry_build(one.config, one.local, build.source(one.config, one.local).spec())
     assert network(torch.zeros(2, 1, 32, 32, device="meta")).shape == (2, 10)
 
 

@@ -76,13 +76,14 @@ def plan_configurations(words: Sequence[str], outputs: Path) -> "Plan":
     """Plan the configurations of train.py's overrides, checked as a launch checks them."""
     from dropgrid import build
     from dropgrid.cost.autotune import resolve_auto
+    from dropgrid.dry_build import dry_build
     from dropgrid.planning.plan import plans
 
     found = resolve_auto(plans([*words, f"paths.outputs='{outputs}'"]))
     if len(found) > 1:
         raise UserError(f"one ablation at a time, got {', '.join(each.name for each in found)}")
     for cell in found[0].cells:
-        build.check(cell.config, cell.local, build.source(cell.config, cell.local).spec())
+        dry_build(cell.config, cell.local, build.source(cell.config, cell.local).spec())
     return found[0]
 
 

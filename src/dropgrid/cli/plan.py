@@ -111,9 +111,10 @@ def planned(line: CommandLine) -> tuple[list[Plan], str]:
 def show_assumed(plans: Sequence[Plan], assumption: str) -> int:
     """Build the cells of plans whose data are not here, and print what does not depend on reading or timing them."""
     from dropgrid import build
+    from dropgrid.dry_build import dry_build
 
     for cell in {json.dumps(cell.config["model"]) + cell.row: cell for plan in plans for cell in plan.cells}.values():
-        build.check(cell.config, cell.local, build.source(cell.config, cell.local).spec())
+        dry_build(cell.config, cell.local, build.source(cell.config, cell.local).spec())
     pricing = Pricing(timed=False)
     prices = [pricing.price(plan) for plan in plans]
     if any(budget_seconds(plan) is not None for plan in plans):

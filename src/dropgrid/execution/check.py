@@ -79,6 +79,7 @@ def check(found: Sequence[Plan]) -> Checked:
     """Build what every unfinished cell needs on the meta device and read its data; all errors together, one a line."""
     from dropgrid import build
     from dropgrid.data.source import described
+    from dropgrid.dry_build import dry_build
     from dropgrid.execution.selection import outdated, todo
     from dropgrid.planning.evaluations import requested_evaluations
 
@@ -105,7 +106,7 @@ def check(found: Sequence[Plan]) -> Checked:
                 known = data in sources
                 source = sources[data] if known else build.planned(cell.config, cell.local)
                 spec = source.spec()
-                nets[about] = build.check(cell.config, cell.local, spec, nets.pop(about, None))
+                nets[about] = dry_build(cell.config, cell.local, spec, nets.pop(about, None))
                 largest = max(largest, sum(each.nbytes for each in nets[about].parameters()))
                 if len(nets) > NETS:
                     nets.pop(next(iter(nets)))

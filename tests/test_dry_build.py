@@ -3,6 +3,7 @@
 import pytest
 
 from dropgrid import build
+from dropgrid.dry_build import dry_build
 from dropgrid.errors import UserError
 from dropgrid.planning.plan import plans
 
@@ -11,7 +12,7 @@ FAKE = ["data=fake", "data.size=12", "data.train=64", "data.val=16", "data.batch
 
 def check(*overrides):
     cell = plans([*FAKE, *overrides])[0].cells[0]
-    build.check(cell.config, cell.local, build.source(cell.config, cell.local).spec())
+    dry_build(cell.config, cell.local, build.source(cell.config, cell.local).spec())
 
 
 @pytest.mark.parametrize(
