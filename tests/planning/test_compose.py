@@ -1,13 +1,17 @@
 """Composing many configs: what is read once gives what Hydra gives."""
 
+import os
 from functools import reduce
 from itertools import product
 from operator import getitem
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hydra import compose
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
 from dropgrid.errors import UserError
 from dropgrid.planning.compose import Composer, hydra_context, launcher_config, resolved_config
@@ -67,3 +71,71 @@ def test_the_launcher_of_a_command():
     ours = launcher_config(parse_overrides(["optimizer.lr=1"]))
     assert ours["_target_"] == "hydra_plugins.dropgrid.launcher.DropgridLauncher"
     assert "basic" in launcher_config(parse_overrides(["hydra/launcher=basic", "seed=1"]))["_target_"]
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch) -> Path:
+    """The YAML file of an option of one's own, trainer=mine."""
+    monkeypatch.setenv("DROPGRID_CONF", str(tmp_path))
+    path = tmp_path / "trainer" / "mine.yaml"
+    path.parent.mkdir()
+    path.write_text("defaults: [cpu, _self_]\nmax_epochs: 3\n")
+    return path
+
+
+def rewrite(path: Path, old: str, new: str) -> None:
+    """Replace text of a file by another of the same length, as if within one tick of the clock."""
+    assert len(old) == len(new) and old in path.read_text()
+    before = path.stat()
+    path.write_text(path.read_text().replace(old, new))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_mtime_ns, path.stat().st_size) == (before.st_mtime_ns, before.st_size)
+
+
+def test_an_edited_file_is_read_again(own):
+    def make(lines):
+        return compose("train", overrides=lines)
+
+    with hydra_context():
+        assert make(["trainer=mine"]).trainer.max_epochs == 3
+        rewrite(own, "max_epochs: 3", "max_epochs: 4")
+        assert make(["trainer=mine"]).trainer.max_epochs == 4
+        own.write_text("max_epochs: [\n")
+        with pytest.raises(yaml.YAMLError, match="mine.yaml"):
+            make(["trainer=mine"])
+        own.unlink()
+        with pytest.raises(HydraException):
+            make(["trainer=mine"])
+
+
+@pytest.mark.parametrize("text", ["max_epochs: [\n", "a: 1\na: 2\n", "a: *b\n", "- !!python/name:os.system\n"])
+def test_a_file_that_cannot_be_parsed_has_the_error_of_its_parser_each_time(text, own):
+    own.write_text(text)
+    with pytest.raises(yaml.YAMLError) as alone:
+        OmegaConf.load(own)
+    for _ in range(2):
+        with hydra_context(), pytest.raises(yaml.YAMLError) as refused:
+            compose("train", overrides=["trainer=mine"])
+        assert str(refused.value) == str(alone.value)
+
+
+def test_a_change_of_a_composed_config_is_not_in_the_next_one(own):
+    with hydra_context():
+        for make in (lambda lines: compose("train", overrides=lines), Composer().compose):
+            first = make(["trainer=mine"])
+            text = OmegaConf.to_yaml(first)
+            OmegaConf.set_struct(first, False)
+            first.trainer.max_epochs, first.model = 5, None
+            del first["data"]
+            assert OmegaConf.to_yaml(make(["trainer=mine"])) == text
+
+
+def test_a_text_is_parsed_once(own, monkeypatch):
+    parsed = []
+    real = yaml.load
+    monkeypatch.setattr(yaml, "load", lambda stream, Loader: parsed.append(stream.name) or real(stream, Loader))
+    with hydra_context():
+        for number in (8, 8, 9, 8):
+            own.write_text(f"defaults: [cpu, _self_]\nmax_epochs: {number}\n")
+            assert compose("train", overrides=["trainer=mine"]).trainer.max_epochs == number
+    assert parsed.count(str(own)) == 2 and len(parsed) == len({*parsed}) + 1
