@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from dropgrid.errors import UserError
-from dropgrid.planning.compose import Composer, hydra_context, launcher_config, resolved_config
+from dropgrid.planning.compose import Composer, hydra_context, launcher_config, resolved_config, shared_composer
 from dropgrid.planning.overrides import parse_overrides
 
 LINES = [
@@ -92,10 +92,10 @@ def rewrite(path: Path, old: str, new: str) -> None:
     assert (path.stat().st_mtime_ns, path.stat().st_size) == (before.st_mtime_ns, before.st_size)
 
 
-def test_an_edited_file_is_read_again(own):
-    def make(lines):
-        return compose("train", overrides=lines)
-
+@pytest.mark.parametrize(
+    "make", [lambda lines: compose("train", overrides=lines), lambda lines: shared_composer().compose(lines)]
+)
+def test_an_edited_file_is_read_again(make, own):
     with hydra_context():
         assert make(["trainer=mine"]).trainer.max_epochs == 3
         rewrite(own, "max_epochs: 3", "max_epochs: 4")
@@ -121,13 +121,45 @@ def test_a_file_that_cannot_be_parsed_has_the_error_of_its_parser_each_time(text
 
 def test_a_change_of_a_composed_config_is_not_in_the_next_one(own):
     with hydra_context():
-        for make in (lambda lines: compose("train", overrides=lines), Composer().compose):
+        for make in (lambda lines: compose("train", overrides=lines), shared_composer().compose):
             first = make(["trainer=mine"])
             text = OmegaConf.to_yaml(first)
             OmegaConf.set_struct(first, False)
             first.trainer.max_epochs, first.model = 5, None
             del first["data"]
             assert OmegaConf.to_yaml(make(["trainer=mine"])) == text
+
+
+def test_a_composer_is_shared_until_a_file_or_a_variable_changes(own, monkeypatch):
+    def found() -> Composer:
+        with hydra_context():
+            return shared_composer()
+
+    composers = [found()]
+    assert found() is composers[0]
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert found() is composers[0]
+    rewrite(own, "max_epochs: 3", "max_epochs: 4")
+    composers.append(found())
+    own.with_name("ours.yaml").write_text("")
+    composers.append(found())
+    own.with_name("ours.yaml").rename(own.with_name("yours.yaml"))
+    composers.append(found())
+    monkeypatch.setenv("DROPGRID_TRAINER", "mine")
+    composers.append(found())
+    assert len({*map(id, composers)}) == len(composers) == 5
+    rewrite(own, "max_epochs: 4", "max_epochs: 3")
+    own.with_name("yours.yaml").unlink()
+    monkeypatch.delenv("DROPGRID_TRAINER")
+    assert found() is composers[0]
+
+
+def test_an_unreadable_file_that_is_not_chosen_is_no_mistake(own):
+    own.with_name("folder.yaml").mkdir()
+    own.with_name("lost.yaml").symlink_to("nowhere.yaml")
+    own.with_name("latin.yaml").write_bytes(b"a: \xe9")
+    with hydra_context():
+        assert shared_composer().compose(["trainer=mine"]).trainer.max_epochs == 3
 
 
 def test_a_text_is_parsed_once(own, monkeypatch):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from hydra.core.override_parser.types import Override
 
 from dropgrid.errors import UserError
-from dropgrid.planning.compose import Composer, resolved_config
+from dropgrid.planning.compose import resolved_config, shared_composer
 from dropgrid.planning.overrides import key_of, root_of, texts_of, values_of
 
 
@@ -73,7 +73,7 @@ def assumed(overrides: Sequence[Override], error: UserError) -> tuple[list[str],
 
 def chosen_data(overrides: Sequence[Override], *more: str) -> Mapping[str, Any]:
     """Return the data node of the first cell of a command with more overrides, its rows aside."""
-    composer = Composer()
+    composer = shared_composer()
     first = [f"{each.get_key_element()}={values_of(each)[0]}" for each in overrides if not each.is_delete()]
     lacking = composer.lacking([*first, *more])
     kept = [each for each in (*first, *more) if each not in lacking]

@@ -14,7 +14,7 @@ from dropgrid.paths import tilde
 from dropgrid.planning import rows as ablation_rows
 from dropgrid.planning import seeds as seeding
 from dropgrid.planning import tune
-from dropgrid.planning.compose import Composer, hydra_context, resolved_config
+from dropgrid.planning.compose import hydra_context, resolved_config, shared_composer
 from dropgrid.planning.conditional import Conditional
 from dropgrid.planning.explain import explained, refuse_accepted_mistakes
 from dropgrid.planning.fingerprints import Fingerprints
@@ -106,7 +106,7 @@ class Planner:
         self.conditional = Conditional([*texts_of(plain), *each_value])
         self.resolved: dict[str, Any] = {}
         self.fingerprints = Fingerprints()
-        self.composer = Composer()
+        self.composer = shared_composer()
 
     def fixed_texts(self, without: Sequence[str] = ()) -> list[str]:
         """Return the command line's overrides of one value, without those of some roots."""
