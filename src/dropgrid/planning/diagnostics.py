@@ -11,9 +11,7 @@ DEFAULT = "signal"
 
 def requested_diagnostics(words: Sequence[str]) -> list[DiagnosticRequest]:
     """Return the diagnostics that the overrides name; UserError for an unknown diagnostic or key."""
-    import hydra
-
-    from dropgrid.planning.compose import group_options, hydra_context, resolved_config
+    from dropgrid.planning.compose import group_options, hydra_context, resolved_config, shared_composer
     from dropgrid.planning.explain import explained
     from dropgrid.planning.overrides import key_of, parse_overrides, texts_of, values_of
 
@@ -32,9 +30,8 @@ def requested_diagnostics(words: Sequence[str]) -> list[DiagnosticRequest]:
             raise UserError(
                 f"{swept.input_line}: diagnose.* keys take one value each; only configurations can be swept"
             )
-        nodes = {
-            name: resolved_config(hydra.compose("train", overrides=[f"+diagnose={name}"]))["diagnose"] for name in names
-        }
+        composer = shared_composer()
+        nodes = {name: resolved_config(composer.compose([f"+diagnose={name}"]))["diagnose"] for name in names}
         if named == ["all"]:  # those that measure a network
             nodes = {name: node for name, node in nodes.items() if "images" in node}
         for each in keys:
@@ -47,7 +44,7 @@ def requested_diagnostics(words: Sequence[str]) -> list[DiagnosticRequest]:
         made = []
         for name, node in nodes.items():
             lines = texts_of([each for each in keys if key_of(each).removeprefix("diagnose.") in node])
-            composed = resolved_config(hydra.compose("train", overrides=[f"+diagnose={name}", *lines]))["diagnose"]
+            composed = resolved_config(composer.compose([f"+diagnose={name}", *lines]))["diagnose"]
             if "images" not in composed:
                 made.append(DiagnosticRequest(name, composed, None, 0, None))
                 continue

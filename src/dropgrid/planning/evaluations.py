@@ -72,9 +72,7 @@ def parse_evaluation(text: str, outputs: Path) -> Evaluation:
 
 def compose_evaluation(words: Sequence[str], outputs: Path) -> tuple[Evaluation, int | str]:
     """Return the evaluation that the overrides name, and `sweep.jobs`."""
-    import hydra
-
-    from dropgrid.planning.compose import config_groups, group_options, hydra_context, resolved_config
+    from dropgrid.planning.compose import config_groups, group_options, hydra_context, resolved_config, shared_composer
     from dropgrid.planning.explain import explained, refuse_accepted_mistakes
     from dropgrid.planning.overrides import key_of, parse_overrides, texts_of
 
@@ -92,8 +90,9 @@ def compose_evaluation(words: Sequence[str], outputs: Path) -> tuple[Evaluation,
                 if each.is_sweep_override():
                     raise UserError(f"{each.input_line}: one evaluation at a time")
             keys = [key_of(each) for each in parsed if not group_options(each.key_or_group)]
-            config = resolved_config(hydra.compose("train", overrides=texts_of(parsed)))
-            default = resolved_config(hydra.compose("train", overrides=texts_of(chosen)))["evaluate"]
+            composer = shared_composer()
+            config = resolved_config(composer.compose(texts_of(parsed)))
+            default = resolved_config(composer.compose(texts_of(chosen)))["evaluate"]
     node, name = by_option("evaluate", config["evaluate"]), chosen[0].get_value_element_as_str()
     checks.one_of("evaluate.weights", node["weights"], WEIGHTS, error=UserError)
     overridden = sorted({key.removeprefix("evaluate.") for key in keys if key.startswith("evaluate.")})
