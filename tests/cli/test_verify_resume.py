@@ -19,6 +19,13 @@ TINY = ["data=fake", "data.size=12", "data.train=80", "data.batch_size=8", "mode
             ["regularizer=drop_path", "optimizer=adamw", "trainer.accumulate_grad_batches=2", "data.val=0"],
             marks=pytest.mark.slow,
         ),
+        pytest.param(
+            [
+                *("task=segmentation", "data.targets=masks", "model=fpn_resnet14", "augment=scale_crop"),
+                *("regularizer=dropblock", "regularizer.block_size=3", "regularizer.part=both"),
+            ],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_killed_everywhere_the_bits_are_the_same(overrides, tmp_path):

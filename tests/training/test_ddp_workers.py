@@ -56,6 +56,21 @@ def test_two_ranks_train_as_one_process_with_the_same_batch(tmp_path, micro):
 
 
 @pytest.mark.slow
+def test_two_ranks_label_pixels_as_one_process_does(tmp_path):
+    """Without a norm, and for few steps: confusion matrices of all ranks are added, ReLU amplifies rounding."""
+    also = ["task=segmentation", "data.targets=masks", "model=unet", "model.width=0.25", "model.levels=2", "norm=none"]
+    also += ["activation=tanh", "optimizer=momentum", "optimizer.lr=0.01", "data.classes=3"]
+    one, two = train(tmp_path / "one", *also), train(tmp_path / "two", "trainer=ddp", *also)
+    first, second = (load_file(folder / "last.safetensors") for folder in (one, two))
+    for name in first:
+        assert torch.allclose(first[name], second[name], rtol=1e-4, atol=1e-6), name
+    mine, theirs = result(one)["metrics"], result(two)["metrics"]
+    assert mine.keys() == theirs.keys() >= {"test/miou_last"}
+    for name, value in mine.items():
+        assert value == pytest.approx(theirs[name], abs=2e-3), name
+
+
+@pytest.mark.slow
 def test_what_all_ranks_drop_is_counted_and_a_cell_that_was_stopped_ends_with_the_same_bits(tmp_path):
     also = ["trainer=ddp", "regularizer=dropblock", "regularizer.keep_prob=0.7", "regularizer.block_size=3"]
     whole = train(tmp_path / "whole", *also)
