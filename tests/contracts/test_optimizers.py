@@ -1,6 +1,7 @@
 """What every optimizer must keep, whichever file it is in: run over each YAML of the axis."""
 
 import inspect
+import io
 from pathlib import Path
 
 import pytest
@@ -42,17 +43,18 @@ def test_arguments_bind_to_the_signature(name):
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_a_step_lowers_a_quadratic_loss(name):
-    model = nn.Linear(3, 2)
+def test_two_steps_lower_a_quadratic_loss(name):
+    model = nn.Linear(3, 2).double()
     optimizer = option(name)[0](model)
     assert isinstance(optimizer, torch.optim.Optimizer)
-    x = torch.randn(16, 3)
+    x = torch.randn(16, 3, dtype=torch.float64)
 
     def loss():
         return (model(x) - 1).square().mean()
 
     before = loss()
-    step(optimizer, lambda: optimizer.zero_grad() or loss().backward())
+    for _ in range(2):  # soap's first step only sets its bases
+        step(optimizer, lambda: optimizer.zero_grad() or loss().backward())
     assert loss() < before
 
 
@@ -63,21 +65,47 @@ def test_every_parameter_is_in_one_group(name):
     assert sorted(map(id, found)) == sorted(map(id, model.parameters()))
 
 
+def walk(model, optimizer, steps):
+    """Take steps at gradients that are functions of the step's number."""
+    for number in steps:
+
+        def gradients(number=number):
+            generator = torch.Generator().manual_seed(number)
+            for p in model.parameters():
+                p.grad = torch.randn(p.shape, generator=generator).to(p)
+
+        step(optimizer, gradients)
+
+
 @pytest.mark.parametrize("name", [name for name in OPTIONS if "weight_decay" in option(name)[1]])
 @pytest.mark.parametrize("decay_all", [False, True])
 def test_decay_acts_on_weights_and_elsewhere_only_if_asked(name, decay_all):
-    model = network()
-    nn.init.ones_(model[1].bias)
-    optimizer = option(name, weight_decay=0.5, decay_all=decay_all)[0](model)
-    before = {key: p.detach().clone() for key, p in model.named_parameters()}
+    plain, decayed = network(), network()
+    nn.init.ones_(plain[1].bias)
+    decayed.load_state_dict(plain.state_dict())
+    for model, weight_decay in ((plain, 0.0), (decayed, 0.5)):
+        walk(model.double(), option(name, weight_decay=weight_decay, decay_all=decay_all)[0](model), range(3))
+    pairs = zip(plain.named_parameters(), decayed.parameters(), strict=True)
+    changed = {key for (key, p), q in pairs if not torch.equal(p, q)}
+    assert changed == (set(dict(plain.named_parameters())) if decay_all else {"0.weight", "3.weight"})
 
-    def gradients():
-        for parameter in model.parameters():
-            parameter.grad = torch.zeros_like(parameter)
 
-    step(optimizer, gradients)
-    moved = {key for key, p in model.named_parameters() if not torch.equal(p, before[key])}
-    assert moved == (set(before) if decay_all else {"0.weight", "3.weight"})
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_saved_state_goes_on_with_equal_bits(name):
+    model, other = network(), network()
+    optimizer = option(name)[0](model)
+    walk(model, optimizer, range(13))
+    file = io.BytesIO()
+    torch.save([model.state_dict(), optimizer.state_dict()], file)
+    walk(model, optimizer, range(13, 26))
+    file.seek(0)
+    weights, state = torch.load(file, weights_only=True)
+    other.load_state_dict(weights)
+    resumed = option(name)[0](other)
+    resumed.load_state_dict(state)
+    walk(other, resumed, range(13, 26))
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), other.parameters(), strict=True))
+    assert all(not torch.equal(p, weights[key]) for key, p in model.named_parameters())
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -88,7 +116,8 @@ def test_at_a_rate_of_0_nothing_moves(name):
         group["lr"] = 0.0
     before = [p.detach().clone() for p in model.parameters()]
     x = torch.randn(4, 3)
-    step(optimizer, lambda: optimizer.zero_grad() or model(x).sum().backward())
+    for _ in range(2):
+        step(optimizer, lambda: optimizer.zero_grad() or model(x).sum().backward())
     assert all(torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
 
 

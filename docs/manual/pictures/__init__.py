@@ -62,6 +62,7 @@ DRAWN: dict[tuple[str, str], Callable[[Option], Figure]] = {
     ("init", "fixup"): starts.in_branches,
     ("optimizer", "muon"): optimizers.muon,
     ("optimizer", "sam"): optimizers.sam,
+    ("optimizer", "soap"): optimizers.soap,
     ("lr_schedule", "plateau"): schedules.by_validation,
 }
 

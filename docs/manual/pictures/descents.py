@@ -22,7 +22,7 @@ FOUND = ROOT / "results" / "optimizer_paths" / "findings.json"
 SAME = {"gradient_descent": "sgd"}
 """On a function of two numbers, which has no batches."""
 
-OF_MATRICES = ("muon",)
+OF_MATRICES = ("muon", "soap")
 """They treat two numbers as they treat a bias."""
 
 

@@ -1,4 +1,4 @@
-"""Optimizers that no path on a surface of two numbers shows: SAM in one weight, Muon on a matrix."""
+"""Optimizers that no path on a surface of two numbers shows: SAM in one weight, Muon and SOAP on a matrix."""
 
 from collections.abc import Callable
 from typing import Any
@@ -123,4 +123,36 @@ def muon(option: Option) -> Figure:
             axes.bar(range(1, 25), torch.linalg.svdvals(matrix), color=BLUE)
             axes.set_title(f"singular values of {title}", loc="left", fontsize=9)
             axes.set_xlabel("from the largest", labelpad=1)
+    return figure
+
+
+def soap(option: Option) -> Figure:
+    """Left: the mean of g gᵀ over 40 gradients of a 24×48 weight, four of whose directions are strong: its rows vary
+    together. Right: the same of the gradients in the basis that SOAP has found in them, as its state holds it, from the
+    strongest direction: almost a diagonal, so that Adam's one step size per number fits. Shades are shares of the
+    largest value."""
+    generator = torch.Generator().manual_seed(0)
+    strong = torch.randn(24, 4, generator=generator)
+    weight = nn.Linear(48, 24, bias=False)
+    optimizer = option.built(weight_decay=0.0)(weight)
+    gradients = [
+        strong @ torch.randn(4, 48, generator=generator) + 0.5 * torch.randn(24, 48, generator=generator)
+        for _ in range(40)
+    ]
+    for gradient in gradients:
+        weight.weight.grad = gradient.clone()
+        optimizer.step()
+    basis: Tensor = optimizer.state[weight.weight]["Q"][0]
+    with style():
+        figure = sheet(3.0)
+        for left, turned, title in (
+            (1.0, gradients, "its own axes"),
+            (5.2, [basis.T @ g for g in gradients], "SOAP's"),
+        ):
+            together = torch.stack([each @ each.T for each in turned]).mean(0).abs()
+            axes = place_axes(figure, left, 0.35, 2.5, 2.5)
+            axes.imshow(together / together.max(), cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.set_title(f"rows of the gradient, in {title}", loc="left", fontsize=9)
     return figure
