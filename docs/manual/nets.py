@@ -68,17 +68,18 @@ def published(option: Option) -> str:
 
 
 def children(net: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Those of the network in order; of `features`, as torchvision calls what is before the classifier, its own."""
+    """Those of the network in order; of `features`, as torchvision calls what is before the classifier, and of a list its
+    own."""
     return [
         pair
         for name, child in net.named_children()
-        for pair in (parts(child) if name == "features" else [(name, child)])
+        for pair in (parts(name, child) if name == "features" or isinstance(child, nn.ModuleList) else [(name, child)])
     ]
 
 
-def parts(features: nn.Module) -> list[tuple[str, nn.Module]]:
+def parts(whole: str, child: nn.Module) -> list[tuple[str, nn.Module]]:
     """Its children, those with numbers for names by their full ones."""
-    return [(f"features.{name}" if name.isdigit() else name, child) for name, child in features.named_children()]
+    return [(f"{whole}.{name}" if name.isdigit() else name, each) for name, each in child.named_children()]
 
 
 def stages(option: Option) -> list[Stage]:

@@ -41,6 +41,7 @@ DRAWN: dict[tuple[str, str], Callable[[Option], Figure]] = {
     ("regularizer", "dropblock"): features.blocks,
     ("regularizer", "spatial_dropout"): features.channels,
     ("regularizer", "drop_path"): paths.drop_path,
+    ("regularizer", "shakedrop"): paths.shakedrop,
     ("regularizer", "drop_connect"): weights.drop_connect,
     ("regularizer", "weight_noise"): weights.weight_noise,
     ("regularizer", "activation_noise"): noise.activation_noise,

@@ -1,4 +1,4 @@
-"""Paths through a network that DropPath leaves."""
+"""Paths through a network that DropPath leaves, and ShakeDrop shakes."""
 
 from typing import Any
 
@@ -43,6 +43,41 @@ def drop_path(option: Option) -> Figure:
                 axes = place_axes(figure, left + 1.0 * example, 2.5, 0.92, 1.95)
                 block(axes, {name: bool(each[example]) for name, each in used.items()})
     return figure
+
+
+def shakedrop(option: Option) -> Figure:
+    """What a ResNet-20's residual branches (rows) are multiplied by in 40 steps (columns) with level=batch
+    at the default keep_prob: forward by α (left; red is below 0), backward by β (right). White is 1, not shaken;
+    deeper blocks are shaken more often, and both factors of a shaken branch are drawn on their own."""
+    with style():
+        figure = sheet(2.0)
+        found = shaken(option)
+        for index, (title, values) in enumerate(zip(("forward: α", "backward: β"), found, strict=True)):
+            left = 0.45 + 4.45 * index
+            write_text(figure, left, 0.08, f"ResNet-20, {title}")
+            axes = panel(figure, left, 0.32, 3.95, 1.35, values, cmap="RdBu", vmin=-1, vmax=1)
+            axes.images[0].set_data(values.masked_fill(values == 1, float("nan")))
+            axes.set_yticks([0, 8], ["1", "9"])
+            axes.set_ylabel("block", fontsize=8, labelpad=-3)
+            axes.set_xlabel(f"{EXAMPLES} steps", fontsize=8)
+            edges(axes, *values.shape)
+    return figure
+
+
+def shaken(option: Option) -> tuple[torch.Tensor, torch.Tensor]:
+    """The factors (blocks, steps) of a ResNet-20's branches, forward and backward."""
+    rows = []
+    for site in sites_of("ResNet-20"):
+        if site.place == "branch":
+            module = option.built(level="batch")(site)
+            for step in range(EXAMPLES):
+                module.advance_hashed(module.full_level, streams.key(0, "regularizer", step, site.name))
+                one = torch.ones(1, 1, requires_grad=True)
+                out = module(one)
+                (slope,) = torch.autograd.grad(out.sum(), one)
+                rows.append((float(out.detach()), float(slope)))
+    forward, backward = torch.tensor(rows).view(-1, EXAMPLES, 2).unbind(2)
+    return forward, backward
 
 
 def edges(axes: Axes, rows: int, columns: int) -> None:

@@ -124,7 +124,7 @@ def train_evidence(seen: Watched) -> dict[str, Any]:
 
 def eval_evidence(seen: Watched) -> dict[str, Any]:
     """Return what experiments on a copy of a layer in eval mode show, as fields of its `Evidence`."""
-    by_arguments = isinstance(seen, WatchedOwn | WatchedCall)
+    by_arguments = isinstance(seen, WatchedCall) or (isinstance(seen, WatchedOwn) and not seen.on_features)
     if by_arguments or not seen.calls or (seen.levels[-1] == 0 and not seen.evals_changed):
         return {}
     does, factor = eval_probe(seen, seen.replica())

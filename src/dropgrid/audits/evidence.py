@@ -47,7 +47,7 @@ class Evidence:
         if seen.opaque and not isinstance(seen, WatchedOwn):
             return self.varies
         probed = self.probe is not None and (
-            self.probe.changed if not isinstance(seen, WatchedOwn) else self.probe.share > 0
+            self.probe.changed if not isinstance(seen, WatchedOwn) else self.probe.share > 0 or self.probe.varied
         )
         if seen.identities < seen.informative or probed:
             return True
@@ -58,7 +58,8 @@ class Evidence:
         """What the layer does in eval mode: `identity`, `fixed` or `random`."""
         seen = self.seen
         if isinstance(seen, WatchedCall | WatchedOwn):
-            return "random" if seen.evals_changed else "identity" if seen.evals else None
+            off = "fixed" if self.called_in_eval == "fixed" else "identity"
+            return "random" if seen.evals_changed else off if seen.evals else None
         if seen.evals_changed and self.called_in_eval:
             return self.called_in_eval if self.called_in_eval == "random" else "fixed"
         if seen.evals_changed:

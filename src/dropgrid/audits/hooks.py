@@ -117,11 +117,19 @@ class WatchedOwn(WatchedModule):
         if isinstance(layer, AbstractRandom) and layer.keyed:
             layer.key.fill_(int(torch.randint(2**62, ())))
 
+    @property
+    def on_features(self) -> bool:
+        """Predicate: the layer takes features alone, and no weight."""
+        return len(self.last[0]) + len(self.last[1]) == 1
+
     def same(self, before: Tensor, after: Tensor | None) -> bool | None:
-        """Predicate: nothing was random; None if the batch is empty."""
+        """Predicate: nothing was random, or what was counted changed nothing; None if the batch is empty."""
         if self.phase != "train":
             return not self.layer.active
-        return int(self.layer.dropped) == self.counted[0] if before.numel() else None
+        if not before.numel():
+            return None
+        ineffective = self.on_features and bool(self.layer.counts) and super().same(before, after) is True
+        return int(self.layer.dropped) == self.counted[0] or ineffective
 
     def level(self) -> float | None:
         return float(self.layer.level)
