@@ -68,8 +68,8 @@ def published(option: Option) -> str:
 
 
 def children(net: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Those of the network in order; of `features`, as torchvision calls what is before the classifier, and of a list its
-    own."""
+    """Those of the network in order, but their own of a list, and of `features`, torchvision's name for what is before
+    the classifier."""
     return [
         pair
         for name, child in net.named_children()
