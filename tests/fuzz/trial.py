@@ -23,6 +23,13 @@ SECONDS = 20
 WRITES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.symlink", "os.link", "os.truncate", "shutil.rmtree")
 RUNS = ("os.system", "os.exec", "os.posix_spawn", "os.startfile", "pickle.find_class", "pty.spawn")
 SPAWNS = ("subprocess.Popen", "os.fork", "os.forkpty")
+COPIED = {
+    *(("builtins", name) for name in ("dict", "list", "int", "float", "str", "bool")),
+    *{("typing", "Any"), ("collections", "defaultdict")},
+}
+NODES = ("omegaconf.base", "omegaconf.dictconfig", "omegaconf.listconfig", "omegaconf.nodes")
+"""Plain types, and modules of the nodes of a config: the planner copies composed configs by pickles of its own."""
+
 FREE = tuple(map(os.path.realpath, ("/dev/null", "/dev/tty")))
 
 
@@ -40,6 +47,8 @@ class Guard:
 
     def listen(self, event: str, arguments: tuple) -> None:
         if self.allowed is None:
+            return
+        if event == "pickle.find_class" and (arguments[0] in NODES or tuple(arguments[:2]) in COPIED):
             return
         if event in RUNS + SPAWNS:
             self.seen.append(f"{event} {arguments[:2]}")
