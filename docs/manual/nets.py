@@ -68,8 +68,7 @@ def published(option: Option) -> str:
 
 
 def children(net: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Those of the network in order, but their own of a list, and of `features`, torchvision's name for what is before
-    the classifier."""
+    """A network's children, in order; lists, and torchvision's `features`, are replaced by their children."""
     return [
         pair
         for name, child in net.named_children()

@@ -17,7 +17,7 @@ def plane(count, height, width):
 
 
 def affine(image):
-    """Of a transformed plane: (factor down, factor across, offsets), by two pixels that lie inside."""
+    """Return how a plane was transformed: factor down, factor across, both offsets; by pixels that lie inside."""
     height, width = image.shape[1:]
     y, x = height // 2, width // 2
     down = (image[0, y + 1, x] - image[0, y, x]) * height / 2

@@ -104,11 +104,12 @@ def test_a_published_table_is_recomputed_from_its_values(outputs, table, tmp_pat
 def test_pictures_of_masks_are_drawn_and_handed_to_wandb_as_masks(outputs, tmp_path, monkeypatch):
     from dropgrid.dashboards.backfill import examples_of_cell
     from dropgrid.loggers.wandb import Wandb
-    from dropgrid.measure.cell_figures import draw_cell_figures, show_cell
+    from dropgrid.measure.cell_figures import draw_cell_figures, read_predictions, show_cell
 
     cell = read("masks", outputs).cells[0]
     classes, tests = examples_of_cell(cell)
-    assert draw_cell_figures(cell.folder, "x", classes, tests).keys() >= {"predictions/masks"}
+    predicted = read_predictions(cell.folder)
+    assert draw_cell_figures(cell.folder, "x", predicted, classes, tests).keys() >= {"predictions/masks"}
     monkeypatch.setenv("WANDB_MODE", "offline")
     about = {"id": cell.id, "name": "x", "ablation": "masks", "row": cell.row, "config": {}}
     options = {"project": "p", "entity": None, "mode": None, "timeout": 20, "weights": False}

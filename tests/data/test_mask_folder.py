@@ -183,6 +183,16 @@ def test_every_bad_mask_is_named(make, tmp_path, array, message):
     assert re.findall(r"(\d+)\.png", str(raised.value)) == ["002", "004"]
 
 
+def test_a_damaged_mask_is_named(make, tmp_path):
+    write(tmp_path / "data", 6)
+    damaged = tmp_path / "data" / "masks" / "003.png"
+    for content in (b"no picture", damaged.read_bytes()[:60]):
+        damaged.write_bytes(content)
+        with pytest.raises(ValueError, match=r"^cannot read the mask .*003.png: ") as raised:
+            make().load()
+        assert "\n" not in str(raised.value)
+
+
 def test_masks_without_images_and_links_out_are_refused(make, tmp_path):
     write(tmp_path / "data", 4)
     (tmp_path / "data" / "images" / "001.png").unlink()

@@ -25,7 +25,8 @@ RUNS = ("os.system", "os.exec", "os.posix_spawn", "os.startfile", "pickle.find_c
 SPAWNS = ("subprocess.Popen", "os.fork", "os.forkpty")
 COPIED = {
     *(("builtins", name) for name in ("dict", "list", "int", "float", "str", "bool")),
-    *{("typing", "Any"), ("collections", "defaultdict")},
+    ("typing", "Any"),
+    ("collections", "defaultdict"),
 }
 NODES = ("omegaconf.base", "omegaconf.dictconfig", "omegaconf.listconfig", "omegaconf.nodes")
 """Plain types, and modules of the nodes of a config: the planner copies composed configs by pickles of its own."""

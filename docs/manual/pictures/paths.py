@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from dropgrid import streams
-from dropgrid.models.fractal import FractalNet, Layer
+from dropgrid.models.blocks import ConvLayer
+from dropgrid.models.fractal import FractalNet
 from dropgrid.sites import drops
 from manual.acting import loaded, sites_of
 from manual.options import Option
@@ -117,7 +118,7 @@ def fractal(option: Option, mode: str) -> dict[str, torch.Tensor]:
         module.advance_hashed(module.full_level, streams.key(5, "regularizer", module.stream or name))
     outputs: dict[str, torch.Tensor] = {}
     for name, layer in net.named_modules():
-        if isinstance(layer, Layer):
+        if isinstance(layer, ConvLayer):
             keep = lambda _, __, output, name=name: outputs.__setitem__(name.rpartition(".")[2], output)  # noqa: E731
             layer.register_forward_hook(keep)
     images = torch.rand(SHOWN, 1, 6, 6, generator=torch.Generator().manual_seed(0))

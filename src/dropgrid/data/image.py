@@ -60,6 +60,14 @@ def decoded(path: Path, data: bytes, *, channels: int, fit: Fit, exif: bool = Fa
         raise ValueError(f"cannot read the image {path}: {error or type(error).__name__}") from error
 
 
+def bytes_of(path: Path) -> bytes:
+    """Return a file's bytes; ValueError names one that cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"cannot read the image {path}: {error.strerror}") from error
+
+
 def read(path: Path, data: bytes, **how: Any) -> Tensor:
     """The pixels of `decoded`."""
     return decoded(path, data, **how).pixels

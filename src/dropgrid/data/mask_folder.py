@@ -196,8 +196,8 @@ class MaskFolder(AbstractSource):
 
         def one(index: int) -> None:
             path, mask = (self.root / each for each in self.every[index])
-            shown = image.read(path, read(path), channels=3, fit=partial(shrunk, side=side))
-            labels = self.labels(mask, read(mask), image.size_of(path))
+            shown = image.read(path, image.bytes_of(path), channels=3, fit=partial(shrunk, side=side))
+            labels = self.labels(mask, image.size_of(path))
             height, width = labels.shape
             images[index, :, :height, :width] = shown.numpy()
             masks[index, :height, :width] = labels
@@ -206,20 +206,26 @@ class MaskFolder(AbstractSource):
         refuse_changed(self.root, self.content)
         return {"images": images, "masks": masks}
 
-    def labels(self, path: Path, data: bytes, size: tuple[int, int]) -> np.ndarray:
-        """Return a mask's classes, shrunk, uint8 (H, W); ValueError unless it has the image's size and known values."""
-        with Image.open(BytesIO(data)) as mask:
-            if mask.mode not in GREY:
-                raise ValueError(f"the mask {path} has mode {mask.mode}: wanted is one number a pixel, grey or palette")
-            if (mask.height, mask.width) != size:
-                raise ValueError(f"the mask {path} is {mask.height}×{mask.width}, its image {size[0]}×{size[1]}")
-            found = self.numbers[np.asarray(shrunk(mask, side=self.size, nearest=True), dtype=np.uint8)]
-            if (found < 0).any():
-                strange = sorted({*np.asarray(mask, dtype=np.uint8).flat} & {*np.flatnonzero(self.numbers < 0)})
-                raise ValueError(
-                    f"the mask {path} has pixels of {listed([str(each) for each in strange])}, which are neither "
-                    f"among the values of the {len(self.classes)} data.classes nor data.ignored; see data.values"
-                )
+    def labels(self, path: Path, size: tuple[int, int]) -> np.ndarray:
+        """Return a mask's classes, shrunk, uint8 (H, W); ValueError unless it can be read and has the image's size and
+        known values."""
+        data = image.bytes_of(path)
+        try:
+            mask = Image.open(BytesIO(data))
+            mask.load()
+        except Exception as error:  # PIL raises whatever its decoder happened on
+            raise ValueError(f"cannot read the mask {path}: {error or type(error).__name__}") from error
+        if mask.mode not in GREY:
+            raise ValueError(f"the mask {path} has mode {mask.mode}: wanted is one number a pixel, grey or palette")
+        if (mask.height, mask.width) != size:
+            raise ValueError(f"the mask {path} is {mask.height}×{mask.width}, its image {size[0]}×{size[1]}")
+        found = self.numbers[np.asarray(shrunk(mask, side=self.size, nearest=True), dtype=np.uint8)]
+        if (found < 0).any():
+            strange = sorted({*np.asarray(mask, dtype=np.uint8).flat} & {*np.flatnonzero(self.numbers < 0)})
+            raise ValueError(
+                f"the mask {path} has pixels of {listed([str(each) for each in strange])}, which are neither "
+                f"among the values of the {len(self.classes)} data.classes nor data.ignored; see data.values"
+            )
         return found.astype(np.uint8)
 
 
@@ -245,11 +251,3 @@ def shrunk(picture: Image.Image, *, side: int, nearest: bool = False) -> Image.I
         return picture
     width, height = (max(1, round(each * side / longer)) for each in picture.size)
     return picture.resize((width, height), Image.Resampling.NEAREST if nearest else Image.Resampling.BILINEAR)
-
-
-def read(path: Path) -> bytes:
-    """Return a file's bytes; ValueError names one that cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"cannot read the image {path}: {error.strerror}") from error

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from dropgrid import streams
+from dropgrid.data import image
 from dropgrid.data.folder import printable
 from dropgrid.errors import UserError
 
@@ -133,10 +134,7 @@ class Files(Dataset[tuple[Tensor, int]]):
     def read(self, index: int) -> bytes:
         """The bytes of an image's file; UserError if they are not those that the cell was planned with."""
         path = self.path(index)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise ValueError(f"cannot read the image {path}: {error.strerror}") from error
+        data = image.bytes_of(path)
         if how := self.known.changed(index, data):
             raise UserError(f"data: {printable(str(path))} has changed since this cell was planned ({how}); {AGAIN}")
         return data

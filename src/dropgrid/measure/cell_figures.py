@@ -1,6 +1,6 @@
 """Every figure of one cell, for the loggers that show images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,8 @@ def show_cell(
     loggers: Sequence[AbstractLogger], folder: Path, name: str, classes: Sequence[str] | None, tests: Split | None
 ) -> None:
     """Hand a finished cell's figures, and its masks if it has any, to loggers."""
-    found, masks = draw_cell_figures(folder, name, classes, tests), masks_of_cell(folder, classes, tests)
+    kept = read_predictions(folder)
+    found, masks = draw_cell_figures(folder, name, kept, classes, tests), masks_of(kept, classes, tests)
     for logger in loggers:
         for each, drawn in found.items():
             logger.image(each, drawn)
@@ -27,19 +28,29 @@ def show_cell(
             logger.masks(masks)
 
 
-def draw_cell_figures(folder: Path, name: str, classes: Sequence[str] | None, tests: Split | None) -> dict[str, bytes]:
-    """Return PNGs by name: the figures of recorded diagnostics, and a finished cell's confusion matrix.
+def read_predictions(folder: Path) -> Mapping[str, np.ndarray]:
+    """Return what a cell kept of its outputs on the test images; nothing if it did not finish."""
+    path = RunFolder(folder).predictions
+    return read_arrays(path, "train the cell again") if path.exists() else {}
+
+
+def draw_cell_figures(
+    folder: Path,
+    name: str,
+    kept: Mapping[str, np.ndarray],
+    classes: Sequence[str] | None,
+    tests: Split | None,
+) -> dict[str, bytes]:
+    """Return PNGs by name: the figures of recorded diagnostics, and the confusion matrix of kept predictions.
 
     With the test images (`tests`) it also draws examples, if the network was tested on all of them and every logit is
     finite. Without `classes`, classes are shown by number. Of masks it draws the first ones, with the test images.
     """
     found = {f"diagnosis/{option}": png(figure) for option, figure in draw_recorded_figures({name: folder}).items()}
-    path = RunFolder(folder).predictions
-    if not path.exists():
+    if not kept:
         return found
-    kept = read_arrays(path, "train the cell again")
     if "pictures" in kept:
-        shown = masks_of_cell(folder, classes, tests)
+        shown = masks_of(kept, classes, tests)
         return found | ({"predictions/masks": png(prediction_figures.draw_masks(*shown))} if shown else {})
     logits, targets = kept["last"], kept["targets"]
     if not np.isfinite(logits).all():
@@ -53,11 +64,8 @@ def draw_cell_figures(folder: Path, name: str, classes: Sequence[str] | None, te
     return found
 
 
-def masks_of_cell(folder: Path, classes: Sequence[str] | None, tests: Split | None) -> Masks | None:
-    """Return the first test images of a finished cell, their masks and the predicted ones, if it has any and the data
-    are in memory."""
-    path = RunFolder(folder).predictions
-    kept = read_arrays(path, "train the cell again") if path.exists() else {}
+def masks_of(kept: Mapping[str, np.ndarray], classes: Sequence[str] | None, tests: Split | None) -> Masks | None:
+    """Return the first test images with masks and predicted masks, if these were kept and the data are in memory."""
     if "pictures" not in kept or not isinstance(tests, Memory):
         return None
     predicted = kept["pictures"]

@@ -94,7 +94,7 @@ class AmoebaNet(nn.Module):
             checks.whole_number(f"model.{name}", value, 1)
         checks.whole_number("model.width", width, 4)
         checks.one_of("model.stem", stem, STEMS)
-        first = [max(1, width // 4), max(1, width // 2)] if stem == "imagenet" else []
+        first = [width // 4, width // 2] if stem == "imagenet" else []
         self.groups = 3
         parts = Parts(norm, activation, sites, groups=3, blocks=len(first) + 3 * cells + 2)
         self.drop_input = parts.site("input", "input")
@@ -171,13 +171,14 @@ def operation(parts: Parts, place: Place, name: str, kind: str, width: int, stri
     if kind == "conv1":
         return Unit(parts, place, name, width, width, 1, stride)
     if kind == "conv3":
-        narrow = width // 4 or width
-        outer = [] if narrow == width else [(width, narrow), (narrow, width)]
-        units = [Unit(parts, place, f"{name}.{1 if outer else 0}", narrow, narrow, 3, stride)]
-        if outer:
-            units.insert(0, Unit(parts, place, f"{name}.0", width, narrow, 1))
-            units.append(Unit(parts, place, f"{name}.2", narrow, width, 1))
-        return nn.Sequential(*units)
+        narrow = width // 4
+        if narrow == 0:
+            return nn.Sequential(Unit(parts, place, f"{name}.0", width, width, 3, stride))
+        return nn.Sequential(
+            Unit(parts, place, f"{name}.0", width, narrow, 1),
+            Unit(parts, place, f"{name}.1", narrow, narrow, 3, stride),
+            Unit(parts, place, f"{name}.2", narrow, width, 1),
+        )
     if kind in ("separable3", "separable5"):
         size = int(kind[-1])
         return nn.Sequential(

@@ -21,6 +21,21 @@ class Place(NamedTuple):
     block: int
 
 
+class ConvLayer(nn.Module):
+    """act(norm(conv3x3(x))), then the regularizers at a site of the given kind."""
+
+    def __init__(self, parts: Parts, place: Place, kind: str, inputs: int, outputs: int):
+        super().__init__()
+        self.conv, self.norm = parts.conv(inputs, outputs, 3)
+        parts.weight(self.conv, f"{place.name}.conv", place.group, place.block)
+        self.act = parts.activation()
+        self.drop = parts.site(place.name, kind, place.group, place.block)
+
+    def forward(self, input: Tensor) -> Tensor:
+        output: Tensor = self.drop(self.act(self.norm(self.conv(input))))
+        return output
+
+
 class Form(NamedTuple):
     """The settings that all blocks of a network share; the fields are `ResNet`'s arguments."""
 

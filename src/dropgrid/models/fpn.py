@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate
 
 from dropgrid import checks
-from dropgrid.models.blocks import Form, check_stages, check_stem
+from dropgrid.models.blocks import ConvLayer, Form, Place, check_stages, check_stem
 from dropgrid.models.layers import Conv2d
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.models.resnet import BLOCKS, SHORTCUTS, Body, widths_of
@@ -74,7 +74,8 @@ class Fpn(Body):
             lateral = Conv2d(features, inner, 1)
             parts.weight(lateral, f"lateral{group}", group, blocks)
             self.add_module(f"lateral{group}", lateral)
-            self.add_module(f"decoder{group}", Level(parts, f"decoder{group}", inner, group, blocks))
+            place = Place(f"decoder{group}", group, blocks)
+            self.add_module(place.name, ConvLayer(parts, place, "decoder", inner, inner))
         self.drop_head = parts.site("head", "head", 1, blocks)
         self.classifier = Conv2d(inner, classes, 1)
         parts.weight(self.classifier, "classifier")
@@ -91,21 +92,6 @@ class Fpn(Body):
             total = level if total is None else total + level
         assert total is not None, "a network has groups"
         return upsampled(self.classifier(self.drop_head(total)), [*input.shape[2:]])
-
-
-class Level(nn.Module):
-    """A 3×3 convolution of a decoder with norm, activation and a site."""
-
-    def __init__(self, parts: Parts, name: str, features: int, group: int, block: int):
-        super().__init__()
-        self.conv, self.norm = parts.conv(features, features, 3)
-        parts.weight(self.conv, f"{name}.conv", group, block)
-        self.act = parts.activation()
-        self.drop = parts.site(name, "decoder", group, block)
-
-    def forward(self, input: Tensor) -> Tensor:
-        output: Tensor = self.drop(self.act(self.norm(self.conv(input))))
-        return output
 
 
 def upsampled(input: Tensor, size: list[int]) -> Tensor:

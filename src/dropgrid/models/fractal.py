@@ -6,24 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from dropgrid import checks
+from dropgrid.models.blocks import ConvLayer, Place
 from dropgrid.models.layers import Linear
 from dropgrid.models.parts import Activation, Norm, Parts
 from dropgrid.sites import Option
-
-
-class Layer(nn.Module):
-    """act(norm(conv3x3(x))), then the regularizers."""
-
-    def __init__(self, parts: Parts, name: str, inputs: int, outputs: int, group: int):
-        super().__init__()
-        self.conv, self.norm = parts.conv(inputs, outputs, 3)
-        parts.weight(self.conv, f"{name}.conv", group, group)
-        self.act = parts.activation()
-        self.drop = parts.site(name, "conv", group, group)
-
-    def forward(self, input: Tensor) -> Tensor:
-        output: Tensor = self.drop(self.act(self.norm(self.conv(input))))
-        return output
 
 
 class Fractal(nn.Module):
@@ -46,7 +32,8 @@ class Fractal(nn.Module):
             stride = 2 ** (columns - 1 - column)
             for first in range(0, self.depth, stride):
                 layer = f"column{column}_{first // stride}"
-                self.add_module(layer, Layer(parts, f"{name}.{layer}", inputs if first == 0 else width, width, group))
+                place = Place(f"{name}.{layer}", group, group)
+                self.add_module(layer, ConvLayer(parts, place, "conv", inputs if first == 0 else width, width))
         for end in range(1, self.depth + 1):
             paths = len(self.ending(end))
             if paths > 1:
